@@ -1,0 +1,126 @@
+"""The Debian packages of the sandbox's servers, installed without starting a single system service."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+
+PACKAGES = (
+    "mariadb-server",
+    "nginx-light",
+    "php-fpm",
+    "prometheus",
+    "prometheus-alertmanager",
+    "prometheus-mysqld-exporter",
+    "prometheus-node-exporter",
+    "prometheus-redis-exporter",
+    "prometheus-varnish-exporter",
+    "rabbitmq-server",
+    "redis-server",
+    "varnish",
+)
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""Asked by every Debian maintainer script before it starts or restarts a service; 101 forbids it."""
+
+FORBID = (
+    "#!/bin/sh\n# Put here by the sandbox while it installs packages; removed again right after.\nexit 101\n"
+)
+DPKG = Path("/var/lib/dpkg")
+INSTALL_SECONDS = 1800
+
+
+def missing() -> list[str]:
+    """Return the packages of `PACKAGES` that are not installed, in their order."""
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *PACKAGES]
+    try:
+        listing = subprocess.run(query, capture_output=True, text=True, check=False, timeout=60).stdout
+    except FileNotFoundError as error:
+        raise SandboxError(
+            "the sandbox's servers are Debian packages, and this machine has no dpkg"
+        ) from error
+    installed = {line.split()[0] for line in listing.splitlines() if line.endswith(" installed")}
+    return [package for package in PACKAGES if package not in installed]
+
+
+def install() -> list[str]:
+    """Install what is missing and return it; no service is started, stopped or restarted by it."""
+    if not missing():
+        return []
+    if os.geteuid() != 0:
+        raise SandboxError(f"run once as root: apt-get install --no-install-recommends {' '.join(missing())}")
+    with one_installer_at_a_time(), services_left_alone():
+        wanted = missing()
+        if wanted:
+            fetch_and_unpack(wanted)
+    return wanted
+
+
+def fetch_and_unpack(wanted: list[str]) -> None:
+    """Let apt-get install `wanted`; refresh its lists first only if it cannot resolve them as they are."""
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *wanted]
+    if run_apt([*command, "--simulate"]).returncode:
+        run_apt(["apt-get", "update"])
+    outcome = run_apt(command)
+    if outcome.returncode and "404" in outcome.stdout:
+        run_apt(["apt-get", "update"])
+        outcome = run_apt(command)
+    if outcome.returncode:
+        last = "\n".join(outcome.stdout.splitlines()[-20:])
+        raise SandboxError(f"apt-get could not install {' '.join(wanted)}:\n{last}")
+
+
+def run_apt(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run one apt-get command without questions; its output and errors come back as one text."""
+    environment = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "NEEDRESTART_SUSPEND": "1",
+        "LC_ALL": "C.UTF-8",
+    }
+    options = ["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]
+    return subprocess.run(
+        [*command, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=INSTALL_SECONDS,
+    )
+
+
+@contextmanager
+def one_installer_at_a_time() -> Iterator[None]:
+    """Hold a lock that leaves no file behind: two installers would restore each other's policy."""
+    descriptor = os.open(DPKG, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def services_left_alone() -> Iterator[None]:
+    """Forbid service actions for the duration; the machine's own policy, if any, is put back after."""
+    saved = POLICY.with_name("policy-rc.d.before-sandbox")
+    if POLICY.exists() and not saved.exists() and POLICY.read_text() != FORBID:
+        shutil.copy2(POLICY, saved)
+    forbid = POLICY.with_name("policy-rc.d.sandbox")
+    forbid.write_text(FORBID)
+    forbid.chmod(0o755)
+    forbid.replace(POLICY)
+    try:
+        yield
+    finally:
+        if saved.exists():
+            saved.replace(POLICY)
+        else:
+            POLICY.unlink(missing_ok=True)

@@ -1,0 +1,183 @@
+"""MariaDB in a private directory: what a shop's `default`, `checkout` and `sales` connections point at."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from sandbox.errors import ServerError
+from sandbox.paths import CACHE
+from sandbox.process import LOOPBACK, free_port, listens
+from sandbox.servers.base import Server, program
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes that a Unix socket's path may have (sun_path in unix(7), less the closing zero)."""
+
+FILE_SIZES = ("--innodb-log-file-size=16M", "--innodb-data-file-path=ibdata1:4M:autoextend")
+"""Belong to the data directory: the template and every server on a copy of it must agree."""
+
+SMALL_AND_QUICK = (
+    "--innodb-buffer-pool-size=64M",
+    "--innodb-temp-data-file-path=ibtmp1:4M:autoextend",
+    "--innodb-flush-log-at-trx-commit=2",
+    "--innodb-buffer-pool-load-at-startup=0",
+    "--innodb-buffer-pool-dump-at-shutdown=0",
+    "--key-buffer-size=1M",
+    "--aria-pagecache-buffer-size=8M",
+    "--table-open-cache=800",
+    "--max-connections=200",
+)
+"""A SIGKILL loses no committed row with these; only a power cut could."""
+
+SOCKET_ROOT_ONLY = """\
+DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost';
+DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost';
+"""
+
+
+class MariaDB(Server):
+    """MariaDB on 127.0.0.1; `root` has no password and is let in over the Unix socket only.
+
+    `arguments` are appended to mariadbd's command line, e.g. `["--default-time-zone=+02:00"]`.
+    """
+
+    name = "mariadb"
+    host = LOOPBACK
+    user = "root"
+
+    def __init__(
+        self, directory: Path, *, arguments: Sequence[str] = (), performance_schema: bool = False
+    ) -> None:
+        super().__init__(directory)
+        self.arguments = tuple(arguments)
+        self.performance_schema = performance_schema
+        self.port = free_port()
+        self.data = self.directory / "data"
+        self.socket = self.directory / "mariadb.sock"
+
+    @property
+    def url(self) -> str:
+        """The server's address, without user and database."""
+        return f"mysql://{self.host}:{self.port}"
+
+    def prepare(self) -> None:
+        """Give the server a data directory: a copy of the template."""
+        if len(os.fsencode(self.socket)) > SOCKET_PATH_LIMIT:
+            raise ServerError(f"mariadb: the socket's path is over {SOCKET_PATH_LIMIT} bytes: {self.socket}")
+        if not self.data.exists():
+            half = self.directory / "data.incomplete"
+            shutil.rmtree(half, ignore_errors=True)
+            subprocess.run(["cp", "-a", "--sparse=always", template(), half], check=True, timeout=60)
+            half.rename(self.data)
+
+    def command(self) -> Sequence[str | Path]:
+        """Return mariadbd's command line; no option file of the machine is read."""
+        return [
+            program("mariadbd"),
+            "--no-defaults",
+            *as_root(),
+            f"--datadir={self.data}",
+            f"--tmpdir={self.directory}",
+            f"--socket={self.socket}",
+            f"--pid-file={self.directory / 'mariadb.pid'}",
+            f"--port={self.port}",
+            f"--bind-address={self.host}",
+            "--skip-name-resolve",
+            "--character-set-server=utf8mb4",
+            f"--performance-schema={'ON' if self.performance_schema else 'OFF'}",
+            *FILE_SIZES,
+            *SMALL_AND_QUICK,
+            *self.arguments,
+        ]
+
+    def ready(self) -> bool:
+        """Tell whether root can log in and ask something."""
+        if not listens(self.socket):  # PyMySQL leaks a socket for every refused connection
+            return False
+        try:
+            self.execute("SELECT 1")
+        except pymysql.MySQLError:
+            return False
+        return True
+
+    @contextmanager
+    def connect(self, database: str | None = None) -> Iterator["Connection[Cursor]"]:
+        """Open an autocommitting connection as root over the socket for the length of a block."""
+        with closing(
+            pymysql.connect(
+                unix_socket=str(self.socket),
+                user=self.user,
+                database=database,
+                autocommit=True,
+                connect_timeout=5,
+            )
+        ) as connection:
+            yield connection
+
+    def execute(
+        self, statement: str, parameters: Sequence[object] = (), *, database: str | None = None
+    ) -> tuple[tuple[Any, ...], ...]:
+        """Run one statement as root and return its rows."""
+        with self.connect(database) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            return tuple(cursor.fetchall())
+
+
+def as_root() -> list[str]:
+    """Return what mariadbd wants to hear before it runs as root; other users need not say it."""
+    return ["--user=root"] if os.geteuid() == 0 else []
+
+
+def template() -> Path:
+    """Return a pristine data directory to copy, made once for this version of MariaDB and these sizes."""
+    mariadbd = program("mariadbd")
+    version = subprocess.run([mariadbd, "--version"], capture_output=True, check=True, timeout=60).stdout
+    key = sha256(repr((version, FILE_SIZES, SOCKET_ROOT_ONLY)).encode()).hexdigest()[:12]
+    finished = CACHE / f"mariadb-{key}"
+    if not finished.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(prefix="mariadb-", suffix=".incomplete", dir=CACHE))
+        make_data_directory(half)
+        try:
+            half.rename(finished)
+        except OSError:  # somebody else was quicker, and theirs is as good
+            shutil.rmtree(half)
+    return finished
+
+
+def make_data_directory(directory: Path) -> None:
+    """Fill an empty directory with the system tables; root may come in over the socket only."""
+    common = ["--no-defaults", *as_root(), f"--datadir={directory}", *FILE_SIZES]
+    install = [
+        program("mariadb-install-db"),
+        *common,
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]
+    run_to_end([*install, "--skip-name-resolve"])
+    run_to_end([program("mariadbd"), *common, "--bootstrap"], statements=SOCKET_ROOT_ONLY)
+
+
+def run_to_end(command: list[str], *, statements: str = "") -> None:
+    """Run a program of MariaDB's that ends by itself; raise with its last words when it fails."""
+    outcome = subprocess.run(
+        command,
+        input=statements,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if outcome.returncode:
+        last = "\n".join(outcome.stdout.splitlines()[-20:])
+        raise ServerError(f"{Path(command[0]).name} ended with {outcome.returncode}\n{last}")
