@@ -1,0 +1,252 @@
+"""Cron: is it alive, is it late, which job fails, hangs or was never run.
+
+``cron_schedule`` is indexed by job code only and can bloat to millions of rows,
+so it is never searched: its rows are followed by primary key. New rows are read
+once; those still pending or running are read again by id until they are final.
+Magento deletes a successful row an hour later, so the last success of a job is
+remembered here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from exporter.core.collector import Collector, Context
+from exporter.core.follow import new_rows
+from exporter.core.memory import Memory
+from exporter.core.metrics import Sample, counter, gauge, summary
+from exporter.core.ports import Row
+from exporter.core.query import Query
+from exporter.magento.cron import FINAL_STATUSES
+
+NEWEST = Query(
+    "cron_newest",
+    "SELECT MAX(schedule_id) AS id FROM {cron_schedule}",
+    reads={"cron_schedule": ("schedule_id",)},
+)
+
+_COLUMNS: Final = ("schedule_id", "job_code", "status", "scheduled_at", "executed_at", "finished_at")
+
+NEW_ROWS = Query(
+    "cron_new_rows",
+    """
+    SELECT schedule_id AS id, job_code, status,
+           UNIX_TIMESTAMP(scheduled_at) AS scheduled,
+           UNIX_TIMESTAMP(executed_at) AS executed,
+           UNIX_TIMESTAMP(finished_at) AS finished
+    FROM {cron_schedule}
+    WHERE schedule_id > %(after)s
+    ORDER BY schedule_id
+    LIMIT %(limit)s
+    """,
+    reads={"cron_schedule": _COLUMNS},
+)
+
+OPEN_ROWS = Query(
+    "cron_open_rows",
+    """
+    SELECT schedule_id AS id, job_code, status,
+           UNIX_TIMESTAMP(scheduled_at) AS scheduled,
+           UNIX_TIMESTAMP(executed_at) AS executed,
+           UNIX_TIMESTAMP(finished_at) AS finished
+    FROM {cron_schedule}
+    WHERE schedule_id IN %(ids)s
+    """,
+    reads={"cron_schedule": _COLUMNS},
+)
+
+LAST_EXECUTION = gauge(
+    "magento_cron_last_execution_timestamp_seconds",
+    "Unix time at which any cron job was last started (cron_schedule.executed_at).",
+)
+LAG = gauge(
+    "magento_cron_lag_seconds",
+    "Age of the oldest pending job whose time has come (cron_schedule.scheduled_at); 0 when none is late.",
+)
+JOBS = gauge(
+    "magento_cron_jobs",
+    "Rows of cron_schedule that are pending (planned ones included) or running.",
+    "status",
+)
+TABLE_ROWS = gauge(
+    "magento_cron_schedule_rows", "The database server's estimate of the rows of cron_schedule (within 40 %)."
+)
+OVERDUE = gauge(
+    "magento_cron_job_overdue", "Pending runs of the job whose time has come (cron_schedule).", "job_code"
+)
+RUNNING = gauge(
+    "magento_cron_job_running_seconds",
+    "How long the job's oldest row has been in status running; absent while the job does not run.",
+    "job_code",
+)
+LAST_SUCCESS = gauge(
+    "magento_cron_job_last_success_timestamp_seconds",
+    "Unix time of the job's last success (cron_schedule.finished_at), remembered when the row is deleted.",
+    "job_code",
+)
+RUNS = counter(
+    "magento_cron_job_runs_total",
+    "Runs of the job that reached a final status: success, missed or error (cron_schedule.status).",
+    "job_code",
+    "status",
+)
+DURATION = summary(
+    "magento_cron_job_duration_seconds", "Time from start to end of the job's successful runs.", "job_code"
+)
+START_DELAY = summary(
+    "magento_cron_job_start_delay_seconds", "Time from planned to real start of the job's runs.", "job_code"
+)
+
+LOOK_BACK: Final = 5_000
+"""Rows read once at the very first run, to know what is open and what succeeded lately."""
+
+MAX_OPEN: Final = 5_000
+"""Open rows followed at most, the newest ones: far more than any shop plans ahead."""
+
+FORGET_AFTER: Final = 40 * 86_400.0
+"""Seconds after which a job code that no row names any more is forgotten (monthly jobs are kept)."""
+
+_IDS_A_STATEMENT: Final = 1_000
+
+
+class CronCollector(Collector):
+    """Cron liveness, lag, and every job's runs."""
+
+    name = "cron"
+    help = "Cron liveness, lag and job outcomes, from cron_schedule."
+    source = "database"
+    metrics = (
+        LAST_EXECUTION,
+        LAG,
+        JOBS,
+        TABLE_ROWS,
+        OVERDUE,
+        RUNNING,
+        LAST_SUCCESS,
+        RUNS,
+        DURATION,
+        START_DELAY,
+    )
+    queries = (NEWEST, NEW_ROWS, OPEN_ROWS)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run; see the module's text for how rows are followed."""
+        jobs = _Jobs(context.memory, context.now)
+        followed = context.memory.table("followed")
+        open_ids: list[int] = followed.get("open", [])
+        first_run = followed.get("tail") is None
+        fresh = new_rows(
+            context.database,
+            rows=NEW_ROWS,
+            newest=NEWEST,
+            memory=followed,
+            now=context.now,
+            patience=context.tuning.settle_seconds,
+        )
+        if first_run:
+            fresh = _look_back(context)
+        rows = [*_read(context, open_ids), *fresh]
+        for row in rows:
+            jobs.note(row, count=not first_run)
+        still_open = [row for row in rows if row["status"] not in FINAL_STATUSES]
+        followed.put("open", sorted(int(row["id"]) for row in still_open)[-MAX_OPEN:])
+        yield from jobs.samples()
+        yield from _state(still_open, jobs.codes(), context.now)
+        estimate = context.database.estimated_rows("cron_schedule")
+        if estimate is not None:
+            yield TABLE_ROWS.sample(estimate)
+
+
+def _look_back(context: Context) -> Sequence[Row]:
+    newest = context.database.rows(NEWEST)[0]["id"] or 0
+    return context.database.rows(NEW_ROWS, after=max(0, int(newest) - LOOK_BACK), limit=LOOK_BACK)
+
+
+def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:
+    for start in range(0, len(ids), _IDS_A_STATEMENT):
+        yield from context.database.rows(OPEN_ROWS, ids=tuple(ids[start : start + _IDS_A_STATEMENT]))
+
+
+def _state(still_open: Sequence[Row], codes: Iterable[str], now: float) -> Iterator[Sample]:
+    """Yield what is true at this moment."""
+    pending = [row for row in still_open if row["status"] == "pending"]
+    running = [row for row in still_open if row["status"] == "running"]
+    late = [row for row in pending if row["scheduled"] is not None and row["scheduled"] <= now]
+    yield LAG.sample(max((now - float(row["scheduled"]) for row in late), default=0.0))
+    yield JOBS.sample(len(pending), status="pending")
+    yield JOBS.sample(len(running), status="running")
+    overdue = Counter(str(row["job_code"]) for row in late)
+    for code in codes:
+        yield OVERDUE.sample(overdue[code], job_code=code)
+    ages: dict[str, float] = {}
+    for row in running:
+        if row["executed"] is not None:
+            code = str(row["job_code"])
+            ages[code] = max(ages.get(code, 0.0), now - float(row["executed"]))
+    for code, age in ages.items():
+        yield RUNNING.sample(age, job_code=code)
+
+
+class _Jobs:
+    """What is remembered of every job code."""
+
+    def __init__(self, memory: Memory, now: float) -> None:
+        self._now = now
+        self._table = memory.table("jobs")
+        self._jobs: dict[str, dict[str, Any]] = {
+            code: job for code, job in self._table.scan().items() if now - job["seen"] < FORGET_AFTER
+        }
+        self._overall = memory.table("overall")
+        self._executed: float | None = self._overall.get("executed")
+        self._runs = memory.counters(RUNS)
+        self._duration = memory.counters(DURATION)
+        self._delay = memory.counters(START_DELAY)
+
+    def codes(self) -> Iterable[str]:
+        """Return the job codes in use."""
+        return self._jobs
+
+    def note(self, row: Row, *, count: bool) -> None:
+        """Take in one row; ``count`` its outcome unless it is history from before the first run."""
+        code, status = str(row["job_code"]), str(row["status"])
+        job = self._jobs.setdefault(code, {"success": None})
+        if job.get("seen") is None or self._now - job["seen"] > 3600.0:  # noqa: PLR2004 - once an hour is enough
+            job["seen"] = self._now
+            self._table.put(code, job)
+        for final in FINAL_STATUSES:
+            self._runs.touch(job_code=code, status=final)
+        if row["executed"] is not None and float(row["executed"]) > (self._executed or 0.0):
+            self._executed = float(row["executed"])
+            self._overall.put("executed", self._executed)
+        if status == "success" and row["finished"] is not None:
+            self._note_success(code, job, float(row["finished"]))
+        if count and status in FINAL_STATUSES:
+            self._count(code, status, row)
+
+    def _note_success(self, code: str, job: dict[str, Any], finished: float) -> None:
+        if finished > (job["success"] or 0.0):
+            job["success"] = finished
+            self._table.put(code, job)
+
+    def _count(self, code: str, status: str, row: Row) -> None:
+        self._runs.add(job_code=code, status=status)
+        if row["executed"] is None:
+            return
+        if row["scheduled"] is not None:
+            self._delay.add(max(0.0, float(row["executed"] - row["scheduled"])), job_code=code)
+        if status == "success" and row["finished"] is not None:
+            self._duration.add(max(0.0, float(row["finished"] - row["executed"])), job_code=code)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield what is remembered."""
+        if self._executed is not None:
+            yield LAST_EXECUTION.sample(self._executed)
+        for code, job in self._jobs.items():
+            if job["success"] is not None:
+                yield LAST_SUCCESS.sample(job["success"], job_code=code)
+        for counters, metric in ((self._runs, RUNS), (self._duration, DURATION), (self._delay, START_DELAY)):
+            yield from (
+                s for s in counters.samples() if s.labels[metric.labels.index("job_code")] in self._jobs
+            )

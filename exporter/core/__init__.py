@@ -1,0 +1,1 @@
+"""The pure heart: specs, counting, running and rendering. It opens no file and no socket."""

@@ -1,0 +1,80 @@
+"""The smallest interface of a collector, and the context it is given.
+
+A collector says what it reads and what it yields, turns rows into samples, and
+does nothing else: timing, deadlines, errors, caching and limits are the
+runner's. It raises; the runner decides.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from exporter.core.memory import Memory
+from exporter.core.metrics import Metric, Sample
+from exporter.core.ports import Broker, Database, Redis, Stores, Varnish
+from exporter.core.query import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """How often a collector may run and how long its last result may stand in for a new one.
+
+    ``interval`` is the least number of seconds between two runs; ``max_staleness``
+    the age at which the series of the last good run are dropped. A ``background``
+    collector is never waited for: a scrape takes its last result.
+    """
+
+    interval: float = 0.0
+    max_staleness: float = 60.0
+    background: bool = False
+
+
+EVERY_SCRAPE: Final = Refresh()
+EVERY_MINUTE: Final = Refresh(interval=60.0, max_staleness=300.0)
+EVERY_TEN_MINUTES: Final = Refresh(interval=600.0, max_staleness=3600.0, background=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The few numbers a user may change in what collectors compute. All in seconds unless said."""
+
+    settle_seconds: float = 120.0
+    abandoned_after_seconds: float = 3600.0
+    backlog_scan_limit: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What one run of a collector may use. Asking for a source that is not configured is a SpecError."""
+
+    database: Database
+    stores: Stores
+    broker: Broker
+    varnish: Varnish
+    redis: Redis
+    memory: Memory
+    now: float
+    tuning: Tuning = field(default_factory=Tuning)
+
+
+class Collector(ABC):
+    """One subject in one file.
+
+    ``source`` names the backend whose failure is this collector's failure; a
+    collector whose source is not configured is off. An instance lives as long
+    as the process, but what must survive belongs in ``context.memory``.
+    """
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+    source: ClassVar[str]
+    metrics: ClassVar[tuple[Metric, ...]]
+    queries: ClassVar[tuple[Query, ...]] = ()
+    refresh: ClassVar[Refresh] = EVERY_SCRAPE
+
+    @abstractmethod
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the current samples of ``metrics``. May raise any :exc:`~exporter.errors.SourceError`."""

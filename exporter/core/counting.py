@@ -1,0 +1,112 @@
+"""Counting the rows of an append-only table exactly once, in spite of how InnoDB commits.
+
+InnoDB hands out an auto-increment id when a row is *inserted*, but the row is
+visible only when its transaction *commits*. So a row with a smaller id can
+appear after one with a larger id, and "everything above the largest id seen"
+loses it. A :class:`Tail` therefore keeps the unsettled end of the table: the
+ids it has counted, and the gaps between them with the time they were noticed.
+A gap may still be filled by an open transaction; only when it has stayed empty
+for ``patience`` seconds is it taken for a rollback and passed over.
+
+What is read again on every run is the rows above ``settled``: none on a table
+that is written by one transaction at a time, and at most the rows of the last
+``patience`` seconds otherwise. The residual: a row whose transaction stayed
+open for longer than ``patience`` after a younger row became visible is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+PATIENCE: Final = 120.0
+"""Seconds an id may stay missing before it counts as rolled back."""
+
+
+@dataclass(slots=True)
+class Gap:
+    """Ids from ``first`` to ``last`` that are missing since ``noticed`` (Unix seconds)."""
+
+    first: int
+    last: int
+    noticed: float
+
+
+@dataclass(slots=True)
+class Tail:
+    """The unsettled end of a table with increasing ids.
+
+    Every id up to ``settled`` is final. Above it, ids are either in ``seen``
+    (counted) or inside one of ``gaps`` (ordered by id); ``top`` is the largest id seen.
+    """
+
+    settled: int
+    top: int = 0
+    seen: set[int] = field(default_factory=set)
+    gaps: list[Gap] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.top = max(self.top, self.settled)
+
+    def take(self, ids: Iterable[int], *, now: float, patience: float = PATIENCE) -> list[int]:
+        """Accept the ids visible above ``settled`` at ``now``; return those not counted before, in order.
+
+        ``now`` is the time at which the reading *began*. ``ids`` must hold every
+        visible id between ``settled`` and its own largest one.
+        """
+        new = sorted(set(ids) - self.seen)
+        new = [number for number in new if number > self.settled]
+        late = [number for number in new if number <= self.top]
+        self._fill(late)
+        for number in new[len(late) :]:
+            if number > self.top + 1:
+                self.gaps.append(Gap(self.top + 1, number - 1, now))
+            self.top = number
+        self.seen.update(new)
+        self._settle(now - patience)
+        return new
+
+    def _fill(self, late: Collection[int]) -> None:
+        """Cut late arrivals out of their gaps."""
+        if not late:
+            return
+        pieces: list[Gap] = []
+        for gap in self.gaps:
+            start = gap.first
+            for number in late:
+                if start <= number <= gap.last:
+                    if number > start:
+                        pieces.append(Gap(start, number - 1, gap.noticed))
+                    start = number + 1
+            if start <= gap.last:
+                pieces.append(Gap(start, gap.last, gap.noticed))
+        self.gaps = pieces
+
+    def _settle(self, horizon: float) -> None:
+        """Move ``settled`` up to just below the first gap that is still young."""
+        self.gaps = self.gaps[self._expired(horizon) :]
+        self.settled = self.gaps[0].first - 1 if self.gaps else self.top
+        self.seen = {number for number in self.seen if number > self.settled}
+
+    def _expired(self, horizon: float) -> int:
+        """Return how many gaps at the lower end were noticed at or before ``horizon``."""
+        for position, gap in enumerate(self.gaps):
+            if gap.noticed > horizon:
+                return position
+        return len(self.gaps)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the tail as JSON-serialisable data."""
+        return {
+            "settled": self.settled,
+            "top": self.top,
+            "seen": sorted(self.seen),
+            "gaps": [[gap.first, gap.last, gap.noticed] for gap in self.gaps],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Return the tail that :meth:`to_json` described."""
+        gaps = [Gap(int(first), int(last), float(noticed)) for first, last, noticed in data["gaps"]]
+        return cls(int(data["settled"]), int(data["top"]), set(data["seen"]), gaps)

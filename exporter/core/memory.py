@@ -1,0 +1,166 @@
+"""What a collector remembers between scrapes, as one unit of work per run.
+
+Everything written during a run is kept aside and committed in one durable
+transaction before the run's samples are published. So a counter that Prometheus
+has seen is never forgotten by a crash, and a run that fails leaves no trace.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from exporter.core.metrics import Kind, Metric, Sample
+from exporter.core.ports import StateStore
+
+_END = "\U0010ffff"
+
+
+class Table:
+    """A durable mapping from text keys to JSON values, for one collector."""
+
+    def __init__(self, store: StateStore, namespace: str) -> None:
+        self._store = store
+        self._namespace = namespace
+        self._changes: dict[str, str | None] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of one key."""
+        return self.get_many((key,)).get(key, default)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the values of those keys that exist."""
+        wanted = list(dict.fromkeys(keys))
+        unknown = [key for key in wanted if key not in self._changes]
+        stored: dict[str, str | None] = dict(self._store.read(self._namespace, unknown)) if unknown else {}
+        stored.update((key, self._changes[key]) for key in wanted if key in self._changes)
+        return {key: json.loads(value) for key, value in stored.items() if value is not None}
+
+    def scan(self, first: str = "", last: str = _END) -> dict[str, Any]:
+        """Return all pairs with ``first <= key < last``, in key order."""
+        found: dict[str, str | None] = dict(self._store.scan(self._namespace, first, last))
+        found.update((key, value) for key, value in self._changes.items() if first <= key < last)
+        return {key: json.loads(value) for key, value in sorted(found.items()) if value is not None}
+
+    def put(self, key: str, value: Any) -> None:
+        """Set one key to a JSON value."""
+        self._changes[key] = json.dumps(value, separators=(",", ":"))
+
+    def put_many(self, values: Mapping[str, Any]) -> None:
+        """Set many keys."""
+        for key, value in values.items():
+            self.put(key, value)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove keys; unknown ones are ignored."""
+        for key in keys:
+            self._changes[key] = None
+
+    def changes(self) -> list[tuple[str, str, str | None]]:
+        """Return what this run has written."""
+        return [(self._namespace, key, value) for key, value in self._changes.items()]
+
+
+class Counters:
+    """Monotonic sums by label set, durable, for one counter or summary metric.
+
+    A label set that appears for the first time is shown as 0 once: Prometheus
+    cannot see the increase of a series that is born with a value.
+    """
+
+    def __init__(self, metric: Metric, table: Table) -> None:
+        self._metric = metric
+        self._table = table
+        self._values: dict[tuple[str, ...], tuple[Decimal, Decimal]] = {
+            tuple(json.loads(key)): (Decimal(total), Decimal(count))
+            for key, (total, count) in table.scan().items()
+        }
+        self._born: set[tuple[str, ...]] = set()
+
+    def add(self, amount: float | Decimal = 1, /, *, count: int = 1, **labels: str) -> None:
+        """Add to a label set. Raises :exc:`ValueError` if a counter would fall."""
+        key = self._metric.key(labels)
+        step = Decimal(str(amount))
+        if self._metric.kind is Kind.COUNTER and step < 0:
+            raise ValueError(f"{self._metric.name} cannot fall")
+        if key not in self._values:
+            self._born.add(key)
+        total, number = self._values.get(key, (Decimal(0), Decimal(0)))
+        self._set(key, total + step, number + count)
+
+    def touch(self, **labels: str) -> None:
+        """Make a label set exist, at 0, so that its first event will be visible to ``increase()``."""
+        key = self._metric.key(labels)
+        if key not in self._values:
+            self._born.add(key)
+            self._set(key, Decimal(0), Decimal(0))
+
+    def _set(self, key: tuple[str, ...], total: Decimal, number: Decimal) -> None:
+        self._values[key] = (total, number)
+        self._table.put(json.dumps(key), [str(total), str(number)])
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield every label set; a newborn one as 0."""
+        zero = (Decimal(0), Decimal(0))
+        for key, (total, number) in self._values.items():
+            shown, counted = zero if key in self._born else (total, number)
+            if self._metric.kind is Kind.SUMMARY:
+                yield Sample(self._metric, key, float(shown), "_sum")
+                yield Sample(self._metric, key, float(counted), "_count")
+            else:
+                yield Sample(self._metric, key, float(shown))
+
+
+class Memory:
+    """One run's view of what a collector remembers."""
+
+    def __init__(self, store: StateStore, collector: str) -> None:
+        self._store = store
+        self._collector = collector
+        self._tables: dict[str, Table] = {}
+        self._counters: dict[str, Counters] = {}
+
+    def table(self, name: str) -> Table:
+        """Return the collector's table of that name."""
+        if name not in self._tables:
+            self._tables[name] = Table(self._store, f"{self._collector}/{name}")
+        return self._tables[name]
+
+    def counters(self, metric: Metric) -> Counters:
+        """Return the durable sums of a counter or summary."""
+        if metric.name not in self._counters:
+            self._counters[metric.name] = Counters(metric, self.table(metric.name))
+        return self._counters[metric.name]
+
+    def commit(self) -> None:
+        """Write everything that this run changed, all or nothing."""
+        changes = [change for table in self._tables.values() for change in table.changes()]
+        if changes:
+            self._store.commit(changes)
+
+
+class VolatileStore:
+    """A state store that lasts as long as the process: used without a state file, and in tests."""
+
+    def __init__(self) -> None:
+        self._data: dict[str, dict[str, str]] = {}
+
+    def read(self, namespace: str, keys: Iterable[str]) -> dict[str, str]:
+        """Return the values of those keys that exist."""
+        known = self._data.get(namespace, {})
+        return {key: known[key] for key in keys if key in known}
+
+    def scan(self, namespace: str, first: str, last: str) -> list[tuple[str, str]]:
+        """Return all pairs with ``first <= key < last`` in key order."""
+        return sorted((k, v) for k, v in self._data.get(namespace, {}).items() if first <= k < last)
+
+    def commit(self, changes: Iterable[tuple[str, str, str | None]]) -> None:
+        """Apply the changes; ``None`` deletes."""
+        for namespace, key, value in changes:
+            known = self._data.setdefault(namespace, {})
+            if value is None:
+                known.pop(key, None)
+            else:
+                known[key] = value

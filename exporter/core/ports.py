@@ -1,0 +1,86 @@
+"""What collectors may ask of the outside world. ``exporter.sources`` implements these protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from exporter.core.query import Connection, Query
+
+Row = Mapping[str, Any]
+
+
+class Database(Protocol):
+    """The shop's database(s), read-only. Every method may raise :exc:`~exporter.errors.SourceError`."""
+
+    def rows(self, query: Query, /, **parameters: object) -> Sequence[Row]:
+        """Run a declared query and return all rows. Parameters are ``%(name)s``; a tuple is a list."""
+
+    def has_table(self, table: str, /, connection: Connection = Connection.DEFAULT) -> bool:
+        """Return whether the shop has this table (named without prefix)."""
+
+    def has_column(self, table: str, column: str, /, connection: Connection = Connection.DEFAULT) -> bool:
+        """Return whether the table has this column."""
+
+    def has_index(self, table: str, /, *columns: str, connection: Connection = Connection.DEFAULT) -> bool:
+        """Return whether some index of the table starts with exactly these columns, in this order."""
+
+    def estimated_rows(self, table: str, /, connection: Connection = Connection.DEFAULT) -> int | None:
+        """Return the server's estimate of a table's rows (InnoDB: within some 40 %), ``None`` if unknown."""
+
+
+class Broker(Protocol):
+    """RabbitMQ's management API."""
+
+    def queues(self) -> Sequence[Mapping[str, Any]]:
+        """Return the queues of the shop's virtual host as the management API gives them."""
+
+
+class Varnish(Protocol):
+    """The counters of the Varnish instances."""
+
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """Return, per instance name, counter name (``MAIN.cache_hit``) to value."""
+
+
+class Redis(Protocol):
+    """The Redis or Valkey servers, by role."""
+
+    def info(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return, per role (``cache``, ``page_cache``, ``session``), the fields of INFO."""
+
+
+class Stores(Protocol):
+    """The store views of the shop."""
+
+    def ids(self) -> Sequence[int]:
+        """Return every store id, 0 (admin) included."""
+
+    def code(self, store_id: int | None) -> str:
+        """Return the store's code; ``(deleted)`` for a store that is gone."""
+
+    def codes(self) -> Sequence[str]:
+        """Return the codes of all store views except admin."""
+
+    def website(self, website_id: int | None) -> str:
+        """Return the website's code; ``(deleted)`` for one that is gone."""
+
+    def currency(self, store_id: int | None) -> str:
+        """Return the base currency of the store's website."""
+
+    def timezone(self, store_id: int | None) -> ZoneInfo:
+        """Return the store's time zone (``general/locale/timezone``)."""
+
+
+class StateStore(Protocol):
+    """Durable key-value memory that survives a restart of the exporter. Keys sort as text."""
+
+    def read(self, namespace: str, keys: Sequence[str]) -> dict[str, str]:
+        """Return the values of those keys that exist."""
+
+    def scan(self, namespace: str, first: str, last: str) -> list[tuple[str, str]]:
+        """Return all pairs with ``first <= key < last`` in key order."""
+
+    def commit(self, changes: Sequence[tuple[str, str, str | None]]) -> None:
+        """Write (namespace, key, value) triples, ``None`` deletes, all or nothing, durably."""

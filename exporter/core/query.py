@@ -1,0 +1,72 @@
+"""A SQL statement as a declaration: its text, and which tables and columns it reads.
+
+The grants of the exporter's database user, the page of query costs and the
+``magento-exporter sql`` command are derived from these declarations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from exporter.errors import SpecError
+
+_PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_$]{1,64}")
+
+
+class Connection(StrEnum):
+    """Magento's logical connections (``resource/*_setup/connection`` in env.php).
+
+    They are one database unless the shop was split (Adobe Commerce before 2.4.2).
+    """
+
+    DEFAULT = "default"
+    CHECKOUT = "checkout"
+    SALES = "sales"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement that a collector runs.
+
+    In ``sql`` a table stands in braces: ``{cron_schedule}``; the shop's table
+    prefix is put in front of it. ``reads`` maps each such table to the columns
+    that are read. A table whose name is only known at run time has a made-up
+    name in braces, a pattern for people in ``named`` (``{"changelog": "<view>_cl"}``),
+    and is filled in by :meth:`on`.
+    """
+
+    name: str
+    sql: str
+    reads: Mapping[str, tuple[str, ...]]
+    connection: Connection = Connection.DEFAULT
+    named: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        used = set(_PLACEHOLDER.findall(self.sql))
+        if used != set(self.reads):
+            raise SpecError(
+                f"query {self.name}: reads {sorted(self.reads)} but its text names {sorted(used)}"
+            )
+
+    def on(self, **tables: str) -> Query:
+        """Return this query with run-time table names (without prefix) filled in."""
+        for placeholder, table in tables.items():
+            if placeholder not in self.named or not _IDENTIFIER.fullmatch(table):
+                raise SpecError(f"query {self.name}: {placeholder}={table!r} is not a table it may read")
+        return replace(self, tables=tables)
+
+    def text(self, prefix: str = "") -> str:
+        """Return the SQL with backquoted, prefixed table names."""
+
+        def table(match: re.Match[str]) -> str:
+            placeholder = match[1]
+            if placeholder in self.named:
+                return f"`{prefix}{self.tables.get(placeholder, self.named[placeholder])}`"
+            return f"`{prefix}{placeholder}`"
+
+        return _PLACEHOLDER.sub(table, self.sql).strip()

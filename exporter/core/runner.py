@@ -1,0 +1,212 @@
+"""Runs collectors: single flight with a shared result, deadlines, refresh intervals, staleness, caps.
+
+One runner serves every scrape of the process. Two scrapes at once share one run
+of each collector, each waiting with its own deadline; one that leaves cancels
+nothing. A collector that fails, or is late, never fails another nor the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from exporter.core.collector import Collector, Context
+from exporter.core.memory import Memory
+from exporter.core.metrics import Sample
+from exporter.core.ports import StateStore
+from exporter.core.render import EMPTY_PAGE, Page, render
+from exporter.errors import ExporterError, SourceTimeout, SourceUnavailable, SpecError
+
+log: Final = logging.getLogger("exporter.runner")
+
+LATE: Final = SourceTimeout.reason
+_SOURCE_IS_DOWN: Final = frozenset({SourceUnavailable.reason, LATE})
+
+
+class State(StrEnum):
+    """What is known of a collector's last attempt."""
+
+    WAITING = "waiting"
+    OK = "ok"
+    FAILING = "failing"
+
+
+@dataclass(slots=True)
+class Slot:
+    """One collector and everything the runner knows about it."""
+
+    collector: Collector
+    page: Page = EMPTY_PAGE
+    state: State = State.WAITING
+    reason: str = ""
+    attempted_at: float = 0.0
+    succeeded_at: float = 0.0
+    duration: float = 0.0
+    runs: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    flight: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The collector's name."""
+        return self.collector.name
+
+    def in_flight(self) -> bool:
+        """Return whether a run is going on."""
+        return self.flight is not None and not self.flight.done()
+
+    def due(self, now: float) -> bool:
+        """Return whether the refresh interval has passed (a failed run is retried at the next scrape)."""
+        if self.state is not State.OK:
+            return True
+        return now - self.attempted_at >= self.collector.refresh.interval
+
+    def shown(self, now: float) -> Page:
+        """Return the last good page, or nothing once it is older than the collector allows."""
+        if self.succeeded_at and now - self.succeeded_at <= self.max_staleness:
+            return self.page
+        return EMPTY_PAGE
+
+    @property
+    def max_staleness(self) -> float:
+        """Age in seconds at which the last good page is dropped."""
+        return self.collector.refresh.max_staleness
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds a collector run may take, and series it may yield, unless its result is to be left out."""
+
+    collector_seconds: float = 4.0
+    series: int = 5_000
+    minimum_interval: float = 2.0
+
+
+class Runner:
+    """Owns the collectors' slots and their runs."""
+
+    def __init__(
+        self,
+        collectors: Iterable[Collector],
+        *,
+        context: Callable[[Collector, Memory, float], Context],
+        store: StateStore,
+        executors: Mapping[str, Executor],
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.slots: dict[str, Slot] = {collector.name: Slot(collector) for collector in collectors}
+        self.limits = limits or Limits()
+        self._context = context
+        self._store = store
+        self._executors = executors
+        self._clock = clock
+
+    async def scrape(self, names: Sequence[str] | None = None, *, deadline: float) -> list[Slot]:
+        """Refresh the named collectors (all if ``None``) and wait for them at most ``deadline`` seconds.
+
+        Returns their slots; what was late keeps its last good page and is marked as failing.
+        """
+        slots = [self.slots[name] for name in (self.slots if names is None else names)]
+        now = self._clock()
+        for slot in slots:
+            if not slot.in_flight() and self._due(slot, now):
+                slot.flight = asyncio.create_task(self._run(slot), name=f"collect {slot.name}")
+        awaited = {
+            slot.flight
+            for slot in slots
+            if slot.flight is not None and slot.in_flight() and not slot.collector.refresh.background
+        }
+        if awaited:
+            await asyncio.wait(awaited, timeout=min(deadline, self.limits.collector_seconds))
+        for slot in slots:
+            self._note_if_late(slot)
+        return slots
+
+    def _due(self, slot: Slot, now: float) -> bool:
+        if slot.state is State.OK and now - slot.attempted_at < self.limits.minimum_interval:
+            return False
+        return slot.due(now)
+
+    def _note_if_late(self, slot: Slot) -> None:
+        """Mark a run that outlived its deadline; the run itself goes on and may still succeed."""
+        overdue = self._clock() - slot.attempted_at >= self.limits.collector_seconds
+        if slot.in_flight() and overdue and not slot.collector.refresh.background:
+            self._fail(slot, LATE, f"no result after {self.limits.collector_seconds:g} s")
+
+    async def _run(self, slot: Slot) -> None:
+        slot.attempted_at = self._clock()
+        started = time.monotonic()
+        executor = self._executors[slot.collector.source]
+        loop = asyncio.get_running_loop()
+        try:
+            page = await loop.run_in_executor(executor, self._collect, slot.collector, slot.attempted_at)
+        except ExporterError as error:
+            self._fail(slot, error.reason, str(error))
+        except Exception as error:
+            log.debug("collector %s", slot.name, exc_info=True)
+            self._fail(slot, ExporterError.reason, f"{type(error).__name__}: {error}")
+        else:
+            self._succeed(slot, page)
+        slot.duration = time.monotonic() - started
+        slot.runs += 1
+
+    def _collect(self, collector: Collector, now: float) -> Page:
+        """Run one collector to a rendered page, in a worker thread; keep its memory only on success."""
+        memory = Memory(self._store, collector.name)
+        samples = [_declared(collector, s) for s in collector.collect(self._context(collector, memory, now))]
+        page = render(samples, limit=self.limits.series)
+        memory.commit()
+        return page
+
+    def _succeed(self, slot: Slot, page: Page) -> None:
+        if slot.state is State.FAILING:
+            log.warning("collector %s works again", slot.name)
+        if page.dropped and not slot.page.dropped:
+            log.warning("collector %s: %d series over the limit are dropped", slot.name, page.dropped)
+        slot.state, slot.reason, slot.page = State.OK, "", page
+        slot.succeeded_at = self._clock()
+
+    def _fail(self, slot: Slot, reason: str, message: str) -> None:
+        changed = slot.state is not State.FAILING or slot.reason != reason
+        log.log(
+            logging.WARNING if changed else logging.DEBUG,
+            "collector %s fails: %s: %s",
+            slot.name,
+            reason,
+            message,
+        )
+        slot.state, slot.reason = State.FAILING, reason
+        slot.errors[reason] = slot.errors.get(reason, 0) + 1
+
+    def source_up(self) -> dict[str, bool]:
+        """Return, per source that was tried, whether the latest attempt of its collectors reached it."""
+        latest: dict[str, Slot] = {}
+        for slot in self.slots.values():
+            if slot.state is State.WAITING:
+                continue
+            seen = latest.get(slot.collector.source)
+            if seen is None or slot.attempted_at >= seen.attempted_at:
+                latest[slot.collector.source] = slot
+        return {source: slot.reason not in _SOURCE_IS_DOWN for source, slot in latest.items()}
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for runs that are under way, at most ``seconds``."""
+        flights = {
+            slot.flight for slot in self.slots.values() if slot.flight is not None and slot.in_flight()
+        }
+        if flights:
+            await asyncio.wait(flights, timeout=seconds)
+
+
+def _declared(collector: Collector, sample: Sample) -> Sample:
+    """Return the sample if the collector declared its metric, else raise."""
+    if sample.metric not in collector.metrics:
+        raise SpecError(f"collector {collector.name} yields {sample.metric.name}, which it does not declare")
+    return sample

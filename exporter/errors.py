@@ -1,0 +1,104 @@
+"""Every exception that this project raises on purpose, drawn as one tree.
+
+::
+
+    ExporterError
+    ├── UsageError            the user's mistake: one clear line, exit code 2
+    │   ├── SettingsError     a setting is unknown, malformed, missing or impossible
+    │   └── EnvPhpError       app/etc/env.php cannot be read as data
+    ├── SourceError           a backend did not give what a collector asked for
+    │   ├── SourceUnavailable cannot connect, or the connection was lost
+    │   ├── SourceTimeout     the backend, or our limit on it, ended the request
+    │   ├── AccessDenied      the login or a right is missing
+    │   ├── MissingTable      the shop has no such table
+    │   ├── MissingColumn     the table lacks a column (older or changed schema)
+    │   └── UnexpectedAnswer  the backend answered something that cannot be understood
+    └── SpecError             a collector broke its own declaration (a programming error)
+
+The ``reason`` of an error is the value of the label of the same name in
+``magento_collector_errors_total``: a closed set, never free text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+
+class ExporterError(Exception):
+    """Base of every error raised on purpose."""
+
+    reason: ClassVar[str] = "internal"
+
+
+class UsageError(ExporterError):
+    """The user asked for something impossible; the command line ends with exit code 2."""
+
+
+class SettingsError(UsageError):
+    """A setting is unknown, malformed, missing or contradicts another one."""
+
+
+class EnvPhpError(UsageError):
+    """``app/etc/env.php`` cannot be read as plain data."""
+
+
+class SourceError(ExporterError):
+    """A backend did not give what a collector asked for."""
+
+
+class SourceUnavailable(SourceError):  # noqa: N818 - names the condition; the base class says Error
+    """The backend cannot be reached, or the connection to it was lost."""
+
+    reason = "unavailable"
+
+
+class SourceTimeout(SourceError):  # noqa: N818
+    """The statement or request ran into a time limit."""
+
+    reason = "timeout"
+
+
+class AccessDenied(SourceError):  # noqa: N818
+    """The login was refused or the user lacks a right."""
+
+    reason = "denied"
+
+
+class MissingTable(SourceError):  # noqa: N818
+    """The table does not exist in this shop."""
+
+    reason = "missing_table"
+
+
+class MissingColumn(SourceError):  # noqa: N818
+    """The column does not exist in this shop's version of the table."""
+
+    reason = "missing_column"
+
+
+class UnexpectedAnswer(SourceError):  # noqa: N818
+    """The backend answered something that cannot be understood."""
+
+    reason = "bad_data"
+
+
+class SpecError(ExporterError):
+    """A collector produced what it had not declared."""
+
+    reason = "spec"
+
+
+REASONS: Final = tuple(
+    error.reason
+    for error in (
+        SourceUnavailable,
+        SourceTimeout,
+        AccessDenied,
+        MissingTable,
+        MissingColumn,
+        UnexpectedAnswer,
+        SpecError,
+        ExporterError,
+    )
+)
+"""Every value the label ``reason`` can take."""

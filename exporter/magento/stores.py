@@ -1,0 +1,164 @@
+"""The store views, with what is needed to label and convert: website, base currency, time zone.
+
+Read from ``store``, ``store_website`` and ``core_config_data`` (paths
+``currency/options/base`` and ``general/locale/timezone``). A value that is set
+in env.php or config.php overrides the database and is passed in by the settings.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from exporter.core.ports import Database, Row
+from exporter.core.query import Query
+
+DELETED: Final = "(deleted)"
+"""Label value of a store or website whose row is gone. No real code can hold a parenthesis."""
+
+DEFAULT_CURRENCY: Final = "USD"
+DEFAULT_TIMEZONE: Final = "America/Los_Angeles"
+"""Magento's own defaults (module-directory and module-backend ``etc/config.xml``)."""
+
+_CURRENCY: Final = "currency/options/base"
+_TIMEZONE: Final = "general/locale/timezone"
+
+STORES = Query(
+    "stores",
+    """
+    SELECT s.store_id, s.code, s.website_id, w.code AS website
+    FROM {store} AS s
+    JOIN {store_website} AS w ON w.website_id = s.website_id
+    """,
+    reads={"store": ("store_id", "code", "website_id"), "store_website": ("website_id", "code")},
+)
+
+STORE_SETTINGS = Query(
+    "store_settings",
+    """
+    SELECT scope, scope_id, path, value
+    FROM {core_config_data}
+    WHERE scope IN ('default', 'websites', 'stores')
+      AND path IN ('currency/options/base', 'general/locale/timezone')
+    """,
+    reads={"core_config_data": ("scope", "scope_id", "path", "value")},
+)
+
+QUERIES: Final = (STORES, STORE_SETTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One store view."""
+
+    store_id: int
+    code: str
+    website_id: int
+    website: str
+    currency: str
+    timezone: ZoneInfo
+
+
+class StoreMap:
+    """All store views at one moment. Implements :class:`exporter.core.ports.Stores`."""
+
+    def __init__(self, stores: Sequence[Store]) -> None:
+        self._by_id = {store.store_id: store for store in stores}
+        self._websites = {store.website_id: store.website for store in stores}
+
+    def ids(self) -> Sequence[int]:
+        """Return every store id, 0 (admin) included."""
+        return tuple(sorted(self._by_id))
+
+    def code(self, store_id: int | None) -> str:
+        """Return the store's code, or :data:`DELETED`."""
+        store = self._by_id.get(store_id) if store_id is not None else None
+        return store.code if store else DELETED
+
+    def codes(self) -> Sequence[str]:
+        """Return the codes of all store views except admin."""
+        return tuple(store.code for store_id, store in sorted(self._by_id.items()) if store_id != 0)
+
+    def website(self, website_id: int | None) -> str:
+        """Return the website's code, or :data:`DELETED`."""
+        return self._websites.get(website_id, DELETED) if website_id is not None else DELETED
+
+    def currency(self, store_id: int | None) -> str:
+        """Return the base currency of the store's website."""
+        store = self._by_id.get(store_id) if store_id is not None else None
+        return store.currency if store else DEFAULT_CURRENCY
+
+    def timezone(self, store_id: int | None) -> ZoneInfo:
+        """Return the store's time zone."""
+        store = self._by_id.get(store_id) if store_id is not None else None
+        return store.timezone if store else ZoneInfo("UTC")
+
+
+class StoreDirectory:
+    """Reads the stores at most once a minute and shares the result among threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        overrides: Mapping[tuple[str, int, str], str] | None = None,
+        lifetime: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``overrides`` maps (scope, scope id, path) to a value that wins over the database."""
+        self._database = database
+        self._overrides = dict(overrides or {})
+        self._lifetime = lifetime
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: StoreMap | None = None
+        self._read_at = 0.0
+
+    def current(self) -> StoreMap:
+        """Return the stores, read anew if the last reading is too old."""
+        with self._lock:
+            if self._known is None or self._clock() - self._read_at >= self._lifetime:
+                self._known = self._read()
+                self._read_at = self._clock()
+            return self._known
+
+    def _read(self) -> StoreMap:
+        settings = {
+            (str(row["scope"]), int(row["scope_id"]), str(row["path"])): str(row["value"])
+            for row in self._database.rows(STORE_SETTINGS)
+            if row["value"] is not None
+        }
+        settings.update(self._overrides)
+        return StoreMap([_store(row, settings) for row in self._database.rows(STORES)])
+
+
+def _store(row: Row, settings: Mapping[tuple[str, int, str], str]) -> Store:
+    store_id, website_id = int(row["store_id"]), int(row["website_id"])
+
+    def setting(path: str, default: str) -> str:
+        scopes = (("stores", store_id), ("websites", website_id), ("default", 0))
+        return next((settings[*scope, path] for scope in scopes if (*scope, path) in settings), default)
+
+    # The base currency is a website setting: a value in store scope has no effect in Magento.
+    currency = settings.get(("websites", website_id, _CURRENCY)) or settings.get(
+        ("default", 0, _CURRENCY), DEFAULT_CURRENCY
+    )
+    return Store(
+        store_id=store_id,
+        code=str(row["code"] or ""),
+        website_id=website_id,
+        website=str(row["website"] or ""),
+        currency=currency,
+        timezone=_zone(setting(_TIMEZONE, DEFAULT_TIMEZONE)),
+    )
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,296 @@
+"""The shop's MySQL or MariaDB, read-only, through PyMySQL.
+
+Each worker thread keeps one connection per server. A session is set up so that
+it cannot hurt the shop: read-only transactions, UTC, autocommit (a kept
+connection never holds an old snapshot), a limit on waiting for locks and a
+limit on statements that the *server* enforces. Closing a client does not stop a
+statement, so the client's own read timeout is only the second wall.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from exporter.core.query import Connection, Query
+from exporter.errors import (
+    AccessDenied,
+    MissingColumn,
+    MissingTable,
+    SourceError,
+    SourceTimeout,
+    SourceUnavailable,
+    UnexpectedAnswer,
+)
+
+Rows = Sequence[Mapping[str, Any]]
+
+_ERRORS: Final[Mapping[int, type[SourceError]]] = {
+    1044: AccessDenied,  # database
+    1045: AccessDenied,  # login
+    1049: AccessDenied,  # unknown database: for a limited user the two look alike
+    1142: AccessDenied,  # table
+    1143: AccessDenied,  # column
+    1227: AccessDenied,  # privilege
+    1370: AccessDenied,  # routine
+    1698: AccessDenied,  # login by plugin
+    1146: MissingTable,
+    1054: MissingColumn,
+    1205: SourceTimeout,  # lock wait
+    1317: SourceTimeout,  # killed
+    1969: SourceTimeout,  # MariaDB max_statement_time
+    3024: SourceTimeout,  # MySQL max_execution_time
+}
+_LOST: Final = frozenset({2006, 2013, 2014, 2055})
+_COLUMNS = """
+SELECT TABLE_NAME AS name, COLUMN_NAME AS part
+FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %(table)s
+"""
+_INDEXES = """
+SELECT INDEX_NAME AS name, COLUMN_NAME AS part
+FROM information_schema.STATISTICS
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %(table)s
+ORDER BY INDEX_NAME, SEQ_IN_INDEX
+"""
+_ESTIMATE = """
+SELECT TABLE_ROWS AS estimate
+FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %(table)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one of Magento's logical connections leads. ``password`` is called at every login."""
+
+    user: str
+    password: Callable[[], str]
+    name: str
+    host: str = "localhost"
+    port: int = 3306
+    socket: str | None = None
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseLimits:
+    """Nested limits in seconds: lock wait < statement < read, and the time to connect."""
+
+    connect: float = 2.0
+    lock_wait: float = 1.0
+    statement: float = 2.0
+    read: float = 3.0
+    pause_after_failure: float = 2.0
+    remember_schema: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """Columns and indexes of one table, as this user may see them."""
+
+    read_at: float
+    columns: frozenset[str]
+    indexes: frozenset[tuple[str, ...]]
+
+
+class MySQL:
+    """Implements :class:`exporter.core.ports.Database` for MySQL 5.7+ and MariaDB 10.1+."""
+
+    def __init__(
+        self,
+        targets: Mapping[Connection, Target],
+        *,
+        prefix: str = "",
+        limits: DatabaseLimits | None = None,
+        observer: Callable[[Query, int, float], None] | None = None,
+    ) -> None:
+        """``targets`` needs the default connection; others fall back to it.
+
+        ``observer`` is told every statement with its number of rows and its duration in seconds.
+        """
+        self.prefix = prefix
+        self.limits = limits or DatabaseLimits()
+        self._targets = targets
+        self._observer = observer
+        self._local = threading.local()
+        self._opened: set[pymysql.Connection[DictCursor]] = set()
+        self._opened_lock = threading.Lock()
+        self._pause_until: dict[Target, float] = {}
+        self._schemas: dict[tuple[Target, str], _Schema] = {}
+
+    def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
+        """Run a declared query and return all rows; see :class:`exporter.core.ports.Database`."""
+        started = time.monotonic()
+        text = f"/* magento-exporter {query.name} */ {query.text(self.prefix)}"
+        rows = self._execute(self._target(query.connection), text, parameters)
+        if self._observer is not None:
+            self._observer(query, len(rows), time.monotonic() - started)
+        return rows
+
+    def has_table(self, table: str, /, connection: Connection = Connection.DEFAULT) -> bool:
+        """Return whether the table exists and the user may see some of it."""
+        return bool(self._schema(table, connection).columns)
+
+    def has_column(self, table: str, column: str, /, connection: Connection = Connection.DEFAULT) -> bool:
+        """Return whether the column exists and the user may see it."""
+        return column in self._schema(table, connection).columns
+
+    def has_index(self, table: str, /, *columns: str, connection: Connection = Connection.DEFAULT) -> bool:
+        """Return whether some index starts with exactly these columns."""
+        indexes = self._schema(table, connection).indexes
+        return any(index[: len(columns)] == columns for index in indexes)
+
+    def estimated_rows(self, table: str, /, connection: Connection = Connection.DEFAULT) -> int | None:
+        """Return the server's estimate; MySQL 8 refreshes it at most once a day by default."""
+        rows = self._execute(self._target(connection), _ESTIMATE, {"table": self.prefix + table})
+        return int(rows[0]["estimate"]) if rows and rows[0]["estimate"] is not None else None
+
+    def close(self) -> None:
+        """Close every connection of every thread."""
+        with self._opened_lock:
+            opened, self._opened = self._opened, set()
+        for connection in opened:
+            _close(connection)
+
+    def _target(self, connection: Connection) -> Target:
+        return self._targets.get(connection) or self._targets[Connection.DEFAULT]
+
+    def _schema(self, table: str, connection: Connection) -> _Schema:
+        target = self._target(connection)
+        known = self._schemas.get((target, table))
+        if known is not None and time.monotonic() - known.read_at < self.limits.remember_schema:
+            return known
+        named = {"table": self.prefix + table}
+        columns = frozenset(str(row["part"]) for row in self._execute(target, _COLUMNS, named))
+        parts: dict[str, list[str]] = {}
+        for row in self._execute(target, _INDEXES, named):
+            parts.setdefault(str(row["name"]), []).append(str(row["part"]))
+        schema = _Schema(time.monotonic(), columns, frozenset(map(tuple, parts.values())))
+        self._schemas[target, table] = schema
+        return schema
+
+    def _execute(
+        self, target: Target, text: str, parameters: Mapping[str, object]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Run a statement; a dead connection is replaced once, a failing server left alone a while."""
+        if time.monotonic() < self._pause_until.get(target, 0.0):
+            raise SourceUnavailable("the database did not answer a moment ago")
+        try:
+            return self._on_kept_connection(target, text, parameters)
+        except SourceUnavailable:
+            self._pause_until[target] = time.monotonic() + self.limits.pause_after_failure
+            raise
+
+    def _on_kept_connection(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
+        kept = self._kept()
+        connection = kept.get(target)
+        started = time.monotonic()
+        if connection is not None:
+            try:
+                return _run(connection, text, parameters)
+            except pymysql.err.Error as error:
+                if not _is_lost(error):
+                    raise _translated(error) from None
+                self._drop(target)
+                if time.monotonic() - started >= self.limits.statement:
+                    raise _translated(error) from None
+        try:
+            kept[target] = self._connect(target)
+            return _run(kept[target], text, parameters)
+        except pymysql.err.Error as error:
+            if _is_lost(error):
+                self._drop(target)
+            raise _translated(error) from None
+
+    def _kept(self) -> dict[Target, pymysql.Connection[DictCursor]]:
+        kept: dict[Target, pymysql.Connection[DictCursor]] | None = getattr(self._local, "kept", None)
+        if kept is None:
+            kept = self._local.kept = {}
+        return kept
+
+    def _drop(self, target: Target) -> None:
+        connection = self._kept().pop(target, None)
+        if connection is not None:
+            with self._opened_lock:
+                self._opened.discard(connection)
+            _close(connection)
+
+    def _connect(self, target: Target) -> pymysql.Connection[DictCursor]:
+        connection: pymysql.Connection[DictCursor] = pymysql.connect(
+            host=target.host,
+            port=target.port,
+            unix_socket=target.socket,
+            user=target.user,
+            password=target.password(),
+            database=target.name,
+            ssl=target.tls,
+            ssl_disabled=target.tls is None,
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=self.limits.connect,
+            read_timeout=self.limits.read,
+            write_timeout=self.limits.read,
+            cursorclass=DictCursor,
+            program_name="magento-exporter",
+        )
+        try:
+            self._set_up(connection)
+        except pymysql.err.Error:
+            _close(connection)
+            raise
+        with self._opened_lock:
+            self._opened.add(connection)
+        return connection
+
+    def _set_up(self, connection: pymysql.Connection[DictCursor]) -> None:
+        """Make the session harmless. MySQL and MariaDB name their statement limits differently."""
+        lock_wait = max(1, round(self.limits.lock_wait))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION() AS version")
+            if "mariadb" in str(cursor.fetchall()[0]["version"]).lower():
+                statement_limit = f"max_statement_time = {self.limits.statement:.3f}"
+            else:
+                statement_limit = f"max_execution_time = {int(self.limits.statement * 1000)}"
+            cursor.execute(
+                f"SET SESSION {statement_limit}, SESSION lock_wait_timeout = {lock_wait},"
+                f" SESSION innodb_lock_wait_timeout = {lock_wait}, SESSION time_zone = '+00:00'"
+            )
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY")
+
+
+def _run(connection: pymysql.Connection[DictCursor], text: str, parameters: Mapping[str, object]) -> Rows:
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        return cursor.fetchall()
+
+
+def _code(error: pymysql.err.Error) -> int:
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def _is_lost(error: pymysql.err.Error) -> bool:
+    """Return whether the connection is of no use any more. Code 0 is PyMySQL's own 'already closed'."""
+    return _code(error) in _LOST or (isinstance(error, pymysql.err.InterfaceError) and _code(error) == 0)
+
+
+def _translated(error: pymysql.err.Error) -> SourceError:
+    """Return our error. The server's text may quote data or a login, so only its number is kept."""
+    code = _code(error)
+    if code in _ERRORS:
+        return _ERRORS[code](f"database error {code}")
+    if isinstance(error, (pymysql.err.OperationalError, pymysql.err.InterfaceError)):
+        return SourceUnavailable(f"database error {code}")
+    return UnexpectedAnswer(f"database error {code}")
+
+
+def _close(connection: pymysql.Connection[DictCursor]) -> None:
+    """Close without a goodbye: the peer may be gone, and a worker must not wait for it."""
+    connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001 - close() may block

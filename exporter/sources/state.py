@@ -1,0 +1,96 @@
+"""The exporter's durable memory: one SQLite file, written in one transaction per collector run."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from exporter.errors import SettingsError
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS memory (
+    namespace TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID
+"""
+_VERSION: Final = 1
+_KEYS_A_STATEMENT: Final = 500
+
+
+class SQLiteState:
+    """Implements :class:`exporter.core.ports.StateStore` on one file that one process owns.
+
+    Committed means on disk: a counter that was published survives a crash of
+    the process and of the machine. Raises :exc:`~exporter.errors.SettingsError`
+    if the file cannot be used, at opening only.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._connection = sqlite3.connect(
+                path, check_same_thread=False, timeout=2.0, isolation_level=None
+            )
+            self._open()
+        except sqlite3.Error as error:
+            raise SettingsError(f"state file {path}: {error}") from None
+
+    def _open(self) -> None:
+        run = self._connection.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _VERSION):
+            raise SettingsError(f"the state file was written by another version (format {version})")
+        run("BEGIN IMMEDIATE")
+        run(_SCHEMA)
+        run(f"PRAGMA user_version = {_VERSION}")
+        run("COMMIT")
+
+    def read(self, namespace: str, keys: Sequence[str]) -> dict[str, str]:
+        """Return the values of those keys that exist."""
+        found: dict[str, str] = {}
+        with self._lock:
+            for start in range(0, len(keys), _KEYS_A_STATEMENT):
+                some = keys[start : start + _KEYS_A_STATEMENT]
+                marks = ",".join("?" * len(some))
+                found.update(
+                    self._connection.execute(
+                        f"SELECT key, value FROM memory WHERE namespace = ? AND key IN ({marks})",
+                        (namespace, *some),
+                    )
+                )
+        return found
+
+    def scan(self, namespace: str, first: str, last: str) -> list[tuple[str, str]]:
+        """Return all pairs with ``first <= key < last`` in key order."""
+        with self._lock:
+            return self._connection.execute(
+                "SELECT key, value FROM memory WHERE namespace = ? AND key >= ? AND key < ? ORDER BY key",
+                (namespace, first, last),
+            ).fetchall()
+
+    def commit(self, changes: Sequence[tuple[str, str, str | None]]) -> None:
+        """Write the changes in one transaction; ``None`` deletes."""
+        gone = [(namespace, key) for namespace, key, value in changes if value is None]
+        kept = [change for change in changes if change[2] is not None]
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany("DELETE FROM memory WHERE namespace = ? AND key = ?", gone)
+                self._connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", kept)
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
