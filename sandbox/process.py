@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
 from typing import Self
@@ -99,6 +100,7 @@ class Process:
         self.cwd = cwd
         self.environment = environment
         self._popen: subprocess.Popen[bytes] | None = None
+        self._doomed: set[int] = set()
 
     @property
     def pid(self) -> int:
@@ -152,10 +154,11 @@ class Process:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> None:
-        """Ask the leader to end (SIGTERM), then end the whole session; waits until all of it is gone."""
+        """Ask the leader to end (SIGTERM), then end what is left; wait until all of it is gone."""
         if self.running:
+            self._doomed.update(self.members())
             self.resume()
-            self._popen_signal(signal.SIGTERM)
+            os.kill(self.pid, signal.SIGTERM)
             try:
                 wait_until(lambda: not self.running, seconds=seconds, what="it did not end")
             except ServerError:
@@ -164,25 +167,27 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """End everything in the session at once (SIGKILL) and wait until it is gone."""
+        """End everything it consists of at once (SIGKILL) and wait until it is gone."""
         if self._popen is None:
             return
-        self._signal_session(signal.SIGKILL)
+        self._doomed.update(self.members())
+        self._signal(signal.SIGKILL)
         self._popen.wait()
-        wait_until(self._session_ended, seconds=STOP_SECONDS, what=f"{self.name} survives SIGKILL")
+        wait_until(self._all_gone, seconds=STOP_SECONDS, what=f"{self.name} survives SIGKILL")
+        self._doomed.clear()
 
     def pause(self) -> None:
-        """Freeze everything in the session (SIGSTOP): its sockets stay open and nobody answers."""
-        self._signal_session(signal.SIGSTOP)
+        """Freeze all of it (SIGSTOP): its sockets stay open and nobody answers."""
+        self._signal(signal.SIGSTOP)
         wait_until(self._is_frozen, seconds=STOP_SECONDS, what=f"{self.name} does not freeze")
 
     def resume(self) -> None:
-        """Let a paused session go on (SIGCONT)."""
-        self._signal_session(signal.SIGCONT)
+        """Let a paused process go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
 
     def members(self) -> list[int]:
-        """Return the ids of the session's living processes, the leader first."""
-        return [] if self._popen is None else [pid for pid, state in _session(self.pid) if state != "Z"]
+        """Return the ids of all its living processes, the leader first."""
+        return [] if self._popen is None else list(_family(self.pid))
 
     def __enter__(self) -> Self:
         return self
@@ -190,34 +195,43 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _popen_signal(self, number: signal.Signals) -> None:
-        if self._popen is not None:
-            self._popen.send_signal(number)
-
-    def _signal_session(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         for pid in self.members():
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, number)
-            except ProcessLookupError:
-                continue
 
-    def _session_ended(self) -> bool:
-        self._signal_session(signal.SIGKILL)
-        return not self.members()
+    def _all_gone(self) -> bool:
+        self._signal(signal.SIGKILL)
+        self._doomed &= _processes().keys()
+        return not self._doomed and not self.members()
 
     def _is_frozen(self) -> bool:
-        return all(state in "TtZ" for _, state in _session(self.pid))
+        return all(state in "Tt" for state in _family(self.pid).values())
 
 
-def _session(leader: int) -> list[tuple[int, str]]:
-    """Return (pid, state) of every process whose session `leader` opened, in order of id."""
-    found = []
-    for pid in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+def _family(leader: int) -> dict[int, str]:
+    """Return the state of every living process in the session of `leader` or descended from it, by id.
+
+    Descent matters: Erlang puts its helpers into sessions of their own.
+    """
+    family: dict[int, str] = {}
+    for pid, (state, parent, session) in sorted(_processes().items()):
+        if leader in (session, pid) or parent in family:
+            family[pid] = state
+    return family
+
+
+def _processes() -> dict[int, tuple[str, int, int]]:
+    """Return (state, parent, session) of every living process of the machine, by id."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
         try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
+            stat = (entry / "stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        state, _, _, session = stat.rpartition(")")[2].split()[:4]
-        if int(session) == leader:
-            found.append((pid, state))
+        state, parent, _, session = stat.rpartition(")")[2].split()[:4]
+        if state != "Z":
+            found[int(entry.name)] = (state, int(parent), int(session))
     return found

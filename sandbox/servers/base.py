@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from sandbox.errors import ServerError
-from sandbox.process import START_SECONDS, Process
+from sandbox.process import START_SECONDS, STOP_SECONDS, Process
 
 
 def program(*candidates: str) -> str:
@@ -29,6 +29,7 @@ class Server(ABC):
 
     name: str = "server"
     start_seconds: float = START_SECONDS
+    stop_seconds: float = STOP_SECONDS
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.resolve()
@@ -93,7 +94,7 @@ class Server(ABC):
     def stop(self) -> None:
         """End it in good order; its directory stays. Harmless when it is not running."""
         if self._process is not None:
-            self._process.stop()
+            self._process.stop(seconds=self.stop_seconds)
 
     def pause(self) -> None:
         """Freeze it (SIGSTOP): connections are accepted by the kernel and nobody answers."""

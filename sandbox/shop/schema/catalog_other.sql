@@ -1,4 +1,4 @@
--- Catalog, search, inventory, rules, newsletter and the rest (connection default).
+-- Catalog, search, inventory, rules, newsletter and the rest (connection default) of 2.4.8.
 
 CREATE TABLE `{prefix}search_query` (
     `query_id` int unsigned NOT NULL AUTO_INCREMENT,
@@ -496,3 +496,92 @@ CREATE TABLE `{prefix}patch_list` (
     `patch_name` varchar(1024) NOT NULL,
     PRIMARY KEY (`patch_id`)
 ) ENGINE=InnoDB;
+
+-- Tables that others refer to, or that views subscribe to; the fact sheet names them without columns.
+CREATE TABLE `{prefix}catalog_category_entity` (
+    `entity_id` int unsigned NOT NULL AUTO_INCREMENT,
+    `attribute_set_id` smallint unsigned NOT NULL DEFAULT 0,
+    `parent_id` int unsigned NOT NULL DEFAULT 0,
+    `created_at` timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    `updated_at` timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
+    `path` varchar(255) NOT NULL,
+    `position` int NOT NULL,
+    `level` int NOT NULL DEFAULT 0,
+    `children_count` int NOT NULL,
+    PRIMARY KEY (`entity_id`),
+    KEY `CATALOG_CATEGORY_ENTITY_LEVEL` (`level`),
+    KEY `CATALOG_CATEGORY_ENTITY_PATH` (`path`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}catalog_category_product` (
+    `entity_id` int NOT NULL AUTO_INCREMENT,
+    `category_id` int unsigned NOT NULL DEFAULT 0,
+    `product_id` int unsigned NOT NULL DEFAULT 0,
+    `position` int NOT NULL DEFAULT 0,
+    PRIMARY KEY (`entity_id`, `category_id`, `product_id`),
+    UNIQUE KEY `CATALOG_CATEGORY_PRODUCT_CATEGORY_ID_PRODUCT_ID` (`category_id`, `product_id`),
+    KEY `CATALOG_CATEGORY_PRODUCT_PRODUCT_ID` (`product_id`),
+    FOREIGN KEY (`product_id`) REFERENCES `{prefix}catalog_product_entity` (`entity_id`) ON DELETE CASCADE,
+    FOREIGN KEY (`category_id`) REFERENCES `{prefix}catalog_category_entity` (`entity_id`) ON DELETE CASCADE
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}catalog_product_entity_decimal` (
+    `value_id` int NOT NULL AUTO_INCREMENT,
+    `attribute_id` smallint unsigned NOT NULL DEFAULT 0,
+    `store_id` smallint unsigned NOT NULL DEFAULT 0,
+    `entity_id` int unsigned NOT NULL DEFAULT 0,
+    `value` decimal(20,6) NULL DEFAULT NULL,
+    PRIMARY KEY (`value_id`),
+    UNIQUE KEY `CATALOG_PRODUCT_ENTITY_DECIMAL_ENTITY_ID_ATTRIBUTE_ID_STORE_ID` (`entity_id`, `attribute_id`, `store_id`),
+    KEY `CATALOG_PRODUCT_ENTITY_DECIMAL_STORE_ID` (`store_id`),
+    KEY `CATALOG_PRODUCT_ENTITY_DECIMAL_ATTRIBUTE_ID` (`attribute_id`),
+    FOREIGN KEY (`entity_id`) REFERENCES `{prefix}catalog_product_entity` (`entity_id`) ON DELETE CASCADE,
+    FOREIGN KEY (`store_id`) REFERENCES `{prefix}store` (`store_id`) ON DELETE CASCADE
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}catalog_product_entity_int` (
+    `value_id` int NOT NULL AUTO_INCREMENT,
+    `attribute_id` smallint unsigned NOT NULL DEFAULT 0,
+    `store_id` smallint unsigned NOT NULL DEFAULT 0,
+    `entity_id` int unsigned NOT NULL DEFAULT 0,
+    `value` int NULL DEFAULT NULL,
+    PRIMARY KEY (`value_id`),
+    UNIQUE KEY `CATALOG_PRODUCT_ENTITY_INT_ENTITY_ID_ATTRIBUTE_ID_STORE_ID` (`entity_id`, `attribute_id`, `store_id`),
+    KEY `CATALOG_PRODUCT_ENTITY_INT_ATTRIBUTE_ID` (`attribute_id`),
+    KEY `CATALOG_PRODUCT_ENTITY_INT_STORE_ID` (`store_id`),
+    FOREIGN KEY (`entity_id`) REFERENCES `{prefix}catalog_product_entity` (`entity_id`) ON DELETE CASCADE,
+    FOREIGN KEY (`store_id`) REFERENCES `{prefix}store` (`store_id`) ON DELETE CASCADE
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}cataloginventory_stock` (
+    `stock_id` smallint unsigned NOT NULL AUTO_INCREMENT,
+    `website_id` smallint unsigned NOT NULL,
+    `stock_name` varchar(255) NULL DEFAULT NULL,
+    PRIMARY KEY (`stock_id`),
+    KEY `CATALOGINVENTORY_STOCK_WEBSITE_ID` (`website_id`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}newsletter_template` (
+    `template_id` int unsigned NOT NULL AUTO_INCREMENT,
+    `template_code` varchar(150) NULL DEFAULT NULL,
+    `template_text` text NULL,
+    `template_styles` text NULL,
+    `template_type` int unsigned NULL DEFAULT NULL,
+    `template_subject` varchar(200) NULL DEFAULT NULL,
+    `template_sender_name` varchar(200) NULL DEFAULT NULL,
+    `template_sender_email` varchar(200) NULL DEFAULT NULL,
+    `template_actual` smallint unsigned NULL DEFAULT 1,
+    `added_at` timestamp NULL DEFAULT NULL,
+    `modified_at` timestamp NULL DEFAULT NULL,
+    `is_legacy` tinyint(1) NOT NULL DEFAULT 0,
+    PRIMARY KEY (`template_id`),
+    KEY `NEWSLETTER_TEMPLATE_TEMPLATE_ACTUAL` (`template_actual`),
+    KEY `NEWSLETTER_TEMPLATE_ADDED_AT` (`added_at`),
+    KEY `NEWSLETTER_TEMPLATE_MODIFIED_AT` (`modified_at`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}catalogrule_product_replica` LIKE `{prefix}catalogrule_product`;
+
+CREATE TABLE `{prefix}catalogrule_product_price_replica` LIKE `{prefix}catalogrule_product_price`;
+
+CREATE TABLE `{prefix}catalogrule_group_website_replica` LIKE `{prefix}catalogrule_group_website`;

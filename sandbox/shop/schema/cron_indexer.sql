@@ -1,4 +1,4 @@
--- Cron, indexers and views (connection default).
+-- Cron, indexers and views (connection default) of 2.4.8.
 
 CREATE TABLE `{prefix}cron_schedule` (
     `schedule_id` int unsigned NOT NULL AUTO_INCREMENT,

@@ -1,4 +1,4 @@
--- Customers, administrators, integrations (connection default).
+-- Customers, administrators, integrations (connection default) of 2.4.8.
 
 CREATE TABLE `{prefix}customer_entity` (
     `entity_id` int unsigned NOT NULL AUTO_INCREMENT,

@@ -1,4 +1,5 @@
--- Carts (connection checkout).
+-- Carts (connection checkout) of 2.4.8.
+-- Columns that only have a name in the documentation (no type) come last and have Magento's evident type.
 
 CREATE TABLE `{prefix}quote` (
     `entity_id` int unsigned NOT NULL AUTO_INCREMENT,

@@ -1,4 +1,5 @@
--- Orders and their documents (connection sales).
+-- Orders and their documents (connection sales) of 2.4.8.
+-- Columns that only have a name in the documentation (no type) come last and have Magento's evident type.
 
 CREATE TABLE `{prefix}sales_order` (
     `entity_id` int unsigned NOT NULL AUTO_INCREMENT,
@@ -559,15 +560,6 @@ CREATE TABLE `{prefix}sales_order_status_history` (
     FOREIGN KEY (`parent_id`) REFERENCES `{prefix}sales_order` (`entity_id`) ON DELETE CASCADE
 ) ENGINE=InnoDB;
 
-CREATE TABLE `{prefix}sales_order_status_change_history` (
-    `entity_id` int unsigned NOT NULL AUTO_INCREMENT,
-    `order_id` int unsigned NOT NULL,
-    `status` varchar(32) NOT NULL,
-    `created_at` datetime NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    PRIMARY KEY (`entity_id`),
-    FOREIGN KEY (`order_id`) REFERENCES `{prefix}sales_order` (`entity_id`) ON DELETE CASCADE
-) ENGINE=InnoDB;
-
 CREATE TABLE `{prefix}sales_sequence_meta` (
     `meta_id` int unsigned NOT NULL AUTO_INCREMENT,
     `entity_type` varchar(32) NOT NULL,
@@ -590,4 +582,155 @@ CREATE TABLE `{prefix}sales_sequence_profile` (
     PRIMARY KEY (`profile_id`),
     UNIQUE KEY `SALES_SEQUENCE_PROFILE_META_ID_PREFIX_SUFFIX` (`meta_id`, `prefix`, `suffix`),
     FOREIGN KEY (`meta_id`) REFERENCES `{prefix}sales_sequence_meta` (`meta_id`) ON DELETE CASCADE
+) ENGINE=InnoDB;
+
+-- The address table is not in the fact sheet's lists; it is here because it holds the personal data
+-- that no query of the exporter may reach.
+CREATE TABLE `{prefix}sales_order_address` (
+    `entity_id` int unsigned NOT NULL AUTO_INCREMENT,
+    `parent_id` int unsigned NULL DEFAULT NULL,
+    `customer_address_id` int NULL DEFAULT NULL,
+    `quote_address_id` int NULL DEFAULT NULL,
+    `region_id` int NULL DEFAULT NULL,
+    `customer_id` int NULL DEFAULT NULL,
+    `fax` varchar(255) NULL DEFAULT NULL,
+    `region` varchar(255) NULL DEFAULT NULL,
+    `postcode` varchar(255) NULL DEFAULT NULL,
+    `lastname` varchar(255) NULL DEFAULT NULL,
+    `street` varchar(255) NULL DEFAULT NULL,
+    `city` varchar(255) NULL DEFAULT NULL,
+    `email` varchar(255) NULL DEFAULT NULL,
+    `telephone` varchar(255) NULL DEFAULT NULL,
+    `country_id` varchar(2) NULL DEFAULT NULL,
+    `firstname` varchar(255) NULL DEFAULT NULL,
+    `address_type` varchar(255) NULL DEFAULT NULL,
+    `prefix` varchar(255) NULL DEFAULT NULL,
+    `middlename` varchar(255) NULL DEFAULT NULL,
+    `suffix` varchar(255) NULL DEFAULT NULL,
+    `company` varchar(255) NULL DEFAULT NULL,
+    `vat_id` text NULL,
+    `vat_is_valid` smallint NULL DEFAULT NULL,
+    `vat_request_id` text NULL,
+    `vat_request_date` text NULL,
+    `vat_request_success` smallint NULL DEFAULT NULL,
+    PRIMARY KEY (`entity_id`),
+    KEY `SALES_ORDER_ADDRESS_PARENT_ID` (`parent_id`),
+    FOREIGN KEY (`parent_id`) REFERENCES `{prefix}sales_order` (`entity_id`) ON DELETE CASCADE
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}sales_invoice_grid` (
+    `entity_id` int unsigned NOT NULL,
+    `increment_id` varchar(50) NULL DEFAULT NULL,
+    `state` int NULL DEFAULT NULL,
+    `store_id` smallint unsigned NULL DEFAULT NULL,
+    `store_name` varchar(255) NULL DEFAULT NULL,
+    `order_id` int unsigned NOT NULL,
+    `order_increment_id` varchar(50) NULL DEFAULT NULL,
+    `order_created_at` timestamp NULL DEFAULT NULL,
+    `customer_name` varchar(255) NULL DEFAULT NULL,
+    `customer_email` varchar(255) NULL DEFAULT NULL,
+    `customer_group_id` int NULL DEFAULT NULL,
+    `payment_method` varchar(128) NULL DEFAULT NULL,
+    `store_currency_code` varchar(3) NULL DEFAULT NULL,
+    `order_currency_code` varchar(3) NULL DEFAULT NULL,
+    `base_currency_code` varchar(3) NULL DEFAULT NULL,
+    `global_currency_code` varchar(3) NULL DEFAULT NULL,
+    `billing_name` varchar(255) NULL DEFAULT NULL,
+    `billing_address` varchar(255) NULL DEFAULT NULL,
+    `shipping_address` varchar(255) NULL DEFAULT NULL,
+    `shipping_information` varchar(255) NULL DEFAULT NULL,
+    `subtotal` decimal(20,4) NULL DEFAULT NULL,
+    `shipping_and_handling` decimal(20,4) NULL DEFAULT NULL,
+    `grand_total` decimal(20,4) NULL DEFAULT NULL,
+    `created_at` timestamp NULL DEFAULT NULL,
+    `updated_at` timestamp NULL DEFAULT NULL,
+    `base_grand_total` decimal(20,4) NULL DEFAULT NULL,
+    PRIMARY KEY (`entity_id`),
+    UNIQUE KEY `SALES_INVOICE_GRID_INCREMENT_ID_STORE_ID` (`increment_id`, `store_id`),
+    KEY `SALES_INVOICE_GRID_STORE_ID` (`store_id`),
+    KEY `SALES_INVOICE_GRID_GRAND_TOTAL` (`grand_total`),
+    KEY `SALES_INVOICE_GRID_ORDER_ID` (`order_id`),
+    KEY `SALES_INVOICE_GRID_STATE` (`state`),
+    KEY `SALES_INVOICE_GRID_ORDER_INCREMENT_ID` (`order_increment_id`),
+    KEY `SALES_INVOICE_GRID_CREATED_AT` (`created_at`),
+    KEY `SALES_INVOICE_GRID_UPDATED_AT` (`updated_at`),
+    KEY `SALES_INVOICE_GRID_ORDER_CREATED_AT` (`order_created_at`),
+    KEY `SALES_INVOICE_GRID_BILLING_NAME` (`billing_name`),
+    KEY `SALES_INVOICE_GRID_BASE_GRAND_TOTAL` (`base_grand_total`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}sales_shipment_grid` (
+    `entity_id` int unsigned NOT NULL,
+    `increment_id` varchar(50) NULL DEFAULT NULL,
+    `store_id` smallint unsigned NULL DEFAULT NULL,
+    `order_increment_id` varchar(32) NOT NULL,
+    `order_id` int unsigned NOT NULL,
+    `order_created_at` timestamp NULL DEFAULT NULL,
+    `customer_name` varchar(128) NOT NULL,
+    `total_qty` decimal(12,4) NULL DEFAULT NULL,
+    `shipment_status` int NULL DEFAULT NULL,
+    `order_status` varchar(32) NULL DEFAULT NULL,
+    `billing_address` varchar(255) NULL DEFAULT NULL,
+    `shipping_address` varchar(255) NULL DEFAULT NULL,
+    `billing_name` varchar(128) NULL DEFAULT NULL,
+    `shipping_name` varchar(128) NULL DEFAULT NULL,
+    `customer_email` varchar(128) NULL DEFAULT NULL,
+    `customer_group_id` int NULL DEFAULT NULL,
+    `payment_method` varchar(32) NULL DEFAULT NULL,
+    `shipping_information` varchar(255) NULL DEFAULT NULL,
+    `created_at` timestamp NULL DEFAULT NULL,
+    `updated_at` timestamp NULL DEFAULT NULL,
+    PRIMARY KEY (`entity_id`),
+    UNIQUE KEY `SALES_SHIPMENT_GRID_INCREMENT_ID_STORE_ID` (`increment_id`, `store_id`),
+    KEY `SALES_SHIPMENT_GRID_STORE_ID` (`store_id`),
+    KEY `SALES_SHIPMENT_GRID_TOTAL_QTY` (`total_qty`),
+    KEY `SALES_SHIPMENT_GRID_ORDER_INCREMENT_ID` (`order_increment_id`),
+    KEY `SALES_SHIPMENT_GRID_ORDER_ID` (`order_id`),
+    KEY `SALES_SHIPMENT_GRID_SHIPMENT_STATUS` (`shipment_status`),
+    KEY `SALES_SHIPMENT_GRID_ORDER_STATUS` (`order_status`),
+    KEY `SALES_SHIPMENT_GRID_CREATED_AT` (`created_at`),
+    KEY `SALES_SHIPMENT_GRID_UPDATED_AT` (`updated_at`),
+    KEY `SALES_SHIPMENT_GRID_ORDER_CREATED_AT` (`order_created_at`),
+    KEY `SALES_SHIPMENT_GRID_SHIPPING_NAME` (`shipping_name`),
+    KEY `SALES_SHIPMENT_GRID_BILLING_NAME` (`billing_name`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `{prefix}sales_creditmemo_grid` (
+    `entity_id` int unsigned NOT NULL,
+    `increment_id` varchar(50) NULL DEFAULT NULL,
+    `created_at` timestamp NULL DEFAULT NULL,
+    `updated_at` timestamp NULL DEFAULT NULL,
+    `order_id` int unsigned NOT NULL,
+    `order_increment_id` varchar(50) NULL DEFAULT NULL,
+    `order_created_at` timestamp NULL DEFAULT NULL,
+    `billing_name` varchar(255) NULL DEFAULT NULL,
+    `state` int NULL DEFAULT NULL,
+    `base_grand_total` decimal(20,4) NULL DEFAULT NULL,
+    `order_status` varchar(32) NULL DEFAULT NULL,
+    `store_id` smallint unsigned NULL DEFAULT NULL,
+    `billing_address` varchar(255) NULL DEFAULT NULL,
+    `shipping_address` varchar(255) NULL DEFAULT NULL,
+    `customer_name` varchar(128) NOT NULL,
+    `customer_email` varchar(128) NULL DEFAULT NULL,
+    `customer_group_id` smallint NULL DEFAULT NULL,
+    `payment_method` varchar(32) NULL DEFAULT NULL,
+    `shipping_information` varchar(255) NULL DEFAULT NULL,
+    `subtotal` decimal(20,4) NULL DEFAULT NULL,
+    `shipping_and_handling` decimal(20,4) NULL DEFAULT NULL,
+    `adjustment_positive` decimal(20,4) NULL DEFAULT NULL,
+    `adjustment_negative` decimal(20,4) NULL DEFAULT NULL,
+    `order_base_grand_total` decimal(20,4) NULL DEFAULT NULL,
+    PRIMARY KEY (`entity_id`),
+    UNIQUE KEY `SALES_CREDITMEMO_GRID_INCREMENT_ID_STORE_ID` (`increment_id`, `store_id`),
+    KEY `SALES_CREDITMEMO_GRID_ORDER_INCREMENT_ID` (`order_increment_id`),
+    KEY `SALES_CREDITMEMO_GRID_CREATED_AT` (`created_at`),
+    KEY `SALES_CREDITMEMO_GRID_UPDATED_AT` (`updated_at`),
+    KEY `SALES_CREDITMEMO_GRID_ORDER_CREATED_AT` (`order_created_at`),
+    KEY `SALES_CREDITMEMO_GRID_STATE` (`state`),
+    KEY `SALES_CREDITMEMO_GRID_BILLING_NAME` (`billing_name`),
+    KEY `SALES_CREDITMEMO_GRID_ORDER_STATUS` (`order_status`),
+    KEY `SALES_CREDITMEMO_GRID_BASE_GRAND_TOTAL` (`base_grand_total`),
+    KEY `SALES_CREDITMEMO_GRID_STORE_ID` (`store_id`),
+    KEY `SALES_CREDITMEMO_GRID_ORDER_BASE_GRAND_TOTAL` (`order_base_grand_total`),
+    KEY `SALES_CREDITMEMO_GRID_ORDER_ID` (`order_id`)
 ) ENGINE=InnoDB;

@@ -1,0 +1,73 @@
+"""Redis as Magento's installer sets it up: one instance with a database for each of three roles."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from sandbox.process import LOOPBACK, free_port
+from sandbox.servers.base import Server, program
+
+DATABASES: Mapping[str, int] = MappingProxyType({"cache": 0, "page_cache": 1, "session": 2})
+"""Magento's role for each database number (fact sheet, 4.1)."""
+
+
+class Redis(Server):
+    """Redis on 127.0.0.1. `arguments` are options as on its command line, e.g. `["--maxmemory", "8mb"]`."""
+
+    name = "redis"
+    host = LOOPBACK
+
+    def __init__(self, directory: Path, *, arguments: Sequence[str] = ()) -> None:
+        super().__init__(directory)
+        self.arguments = tuple(arguments)
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        """The server's address, without a database."""
+        return f"redis://{self.host}:{self.port}"
+
+    def prepare(self) -> None:
+        """Nothing: all is said on the command line."""
+
+    def command(self) -> Sequence[str | Path]:
+        """Return redis-server's command line."""
+        options = {
+            "--bind": self.host,
+            "--port": str(self.port),
+            "--dir": str(self.directory),
+            "--databases": "16",
+            "--save": "",
+            "--appendonly": "no",
+            "--daemonize": "no",
+            "--maxmemory": "64mb",
+            "--maxmemory-policy": "volatile-lru",
+        }
+        return [
+            program("redis-server"),
+            *(word for pair in options.items() for word in pair),
+            *self.arguments,
+        ]
+
+    def ready(self) -> bool:
+        """Tell whether it answers PING."""
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def client(self, role: str = "cache") -> "redis.Redis":
+        """Return a client of the database that plays `role`: cache, page_cache or session."""
+        return redis.Redis(
+            host=self.host,
+            port=self.port,
+            db=DATABASES[role],
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+        )
