@@ -99,7 +99,11 @@ class StoreMap:
 
 
 class StoreDirectory:
-    """Reads the stores at most once a minute and shares the result among threads."""
+    """Reads the stores when they are first asked for, at most once a minute, for all threads.
+
+    Implements :class:`exporter.core.ports.Stores` by the reading of the moment, so
+    a collector that labels no store needs no right to read them.
+    """
 
     def __init__(
         self,
@@ -125,6 +129,30 @@ class StoreDirectory:
                 self._known = self._read()
                 self._read_at = self._clock()
             return self._known
+
+    def ids(self) -> Sequence[int]:
+        """Return every store id, 0 (admin) included."""
+        return self.current().ids()
+
+    def code(self, store_id: int | None) -> str:
+        """Return the store's code, or :data:`DELETED`."""
+        return self.current().code(store_id)
+
+    def codes(self) -> Sequence[str]:
+        """Return the codes of all store views except admin."""
+        return self.current().codes()
+
+    def website(self, website_id: int | None) -> str:
+        """Return the website's code, or :data:`DELETED`."""
+        return self.current().website(website_id)
+
+    def currency(self, store_id: int | None) -> str:
+        """Return the base currency of the store's website."""
+        return self.current().currency(store_id)
+
+    def timezone(self, store_id: int | None) -> ZoneInfo:
+        """Return the store's time zone."""
+        return self.current().timezone(store_id)
 
     def _read(self) -> StoreMap:
         settings = {

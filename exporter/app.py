@@ -1,0 +1,212 @@
+"""Wires settings, sources, collectors and the web together. Nothing else knows all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from exporter.collectors import all_collectors
+from exporter.core.collector import Collector, Context, Tuning
+from exporter.core.memory import Memory, VolatileStore
+from exporter.core.ports import StateStore
+from exporter.core.query import Connection
+from exporter.core.runner import Limits, Runner
+from exporter.errors import SettingsError, SpecError
+from exporter.magento.stores import StoreDirectory
+from exporter.settings import DatabaseServer, Settings
+from exporter.sources.database import DatabaseLimits, MySQL, Target
+from exporter.sources.state import SQLiteState
+from exporter.web.application import create_application
+from exporter.web.site import Site
+
+SOURCES: Final = ("database", "rabbitmq", "varnish", "redis")
+_THREADS_OF_OTHER_SOURCES: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The opened sources; one that is not configured is ``None``."""
+
+    database: MySQL | None = None
+    stores: StoreDirectory | None = None
+    rabbitmq: Any = None
+    varnish: Any = None
+    redis: Any = None
+
+    def configured(self) -> frozenset[str]:
+        """Return the names of the sources there are."""
+        return frozenset(name for name in SOURCES if getattr(self, name) is not None)
+
+    def close(self) -> None:
+        """Close what holds connections."""
+        for name in SOURCES:
+            source = getattr(self, name)
+            if source is not None and hasattr(source, "close"):
+                source.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Everything that runs: the runner, what it runs on, and what does not run and why."""
+
+    settings: Settings
+    backends: Backends
+    runner: Runner
+    off: Mapping[str, str]
+    executors: Mapping[str, Executor] = field(repr=False)
+    store: StateStore = field(repr=False)
+
+    async def close(self) -> None:
+        """Let running collectors finish within the shutdown limit, then close every connection."""
+        await self.runner.drain(self.settings.limits.shutdown_seconds)
+        for executor in self.executors.values():
+            executor.shutdown(wait=False, cancel_futures=True)
+        self.backends.close()
+        if isinstance(self.store, SQLiteState):
+            self.store.close()
+
+
+def build(settings: Settings) -> Exporter:
+    """Build the exporter that the settings describe. Opens no connection but the state file.
+
+    Raises :exc:`~exporter.errors.SettingsError` if the settings contradict each other.
+    """
+    backends = open_backends(settings)
+    wanted, off = choose(settings, backends.configured())
+    store: StateStore = SQLiteState(settings.state_file) if settings.state_file else VolatileStore()
+    executors = _executors(settings, backends.configured())
+    runner = Runner(
+        [collector() for collector in wanted],
+        context=_context_factory(settings, backends),
+        store=store,
+        executors=executors,
+        limits=Limits(
+            collector_seconds=settings.limits.collector_seconds,
+            series=settings.limits.series_per_collector,
+            minimum_interval=settings.limits.minimum_refresh_seconds,
+        ),
+    )
+    return Exporter(settings, backends, runner, off, executors, store)
+
+
+def choose(settings: Settings, configured: Iterable[str]) -> tuple[list[type[Collector]], dict[str, str]]:
+    """Return the collectors to run, and those that are off with the reason in words."""
+    known = {collector.name: collector for collector in all_collectors()}
+    only, disabled = settings.collectors.only, settings.collectors.disable
+    for name in (*(only or ()), *disabled):
+        if name not in known:
+            raise SettingsError(f"collectors: no collector is called {name!r}; there are {', '.join(known)}")
+    wanted: list[type[Collector]] = []
+    off: dict[str, str] = {}
+    sources = frozenset(configured)
+    for name, collector in known.items():
+        if name in disabled or (only is not None and name not in only):
+            off[name] = "disabled by the settings"
+        elif collector.source not in sources:
+            off[name] = f"{collector.source} is not configured"
+        else:
+            wanted.append(collector)
+    return wanted, off
+
+
+def open_backends(settings: Settings) -> Backends:
+    """Build the sources that the settings name."""
+    database = _database(settings) if settings.database else None
+    return Backends(
+        database=database,
+        stores=StoreDirectory(database) if database else None,
+    )
+
+
+def _database(settings: Settings) -> MySQL:
+    wanted, limits = settings.database, settings.limits
+    assert wanted is not None  # noqa: S101 - the caller has looked
+    targets = {Connection.DEFAULT: _target(wanted)}
+    if wanted.checkout:
+        targets[Connection.CHECKOUT] = _target(wanted.checkout)
+    if wanted.sales:
+        targets[Connection.SALES] = _target(wanted.sales)
+    return MySQL(
+        targets,
+        prefix=wanted.prefix,
+        limits=DatabaseLimits(
+            connect=limits.connect_seconds,
+            lock_wait=limits.lock_wait_seconds,
+            statement=limits.statement_seconds,
+            read=limits.read_seconds,
+        ),
+    )
+
+
+def _target(server: DatabaseServer) -> Target:
+    return Target(
+        user=server.user,
+        password=server.secret(),
+        name=server.name,
+        host=server.host,
+        port=server.port,
+        socket=str(server.socket) if server.socket else None,
+        tls=server.tls.context() if server.tls else None,
+    )
+
+
+def _executors(settings: Settings, configured: Iterable[str]) -> dict[str, Executor]:
+    """One pool per source: a backend that hangs must not hold up the collectors of another."""
+    threads = {"database": settings.database.threads if settings.database else 1}
+    return {
+        source: ThreadPoolExecutor(threads.get(source, _THREADS_OF_OTHER_SOURCES), thread_name_prefix=source)
+        for source in configured
+    }
+
+
+def _context_factory(settings: Settings, backends: Backends) -> Callable[[Collector, Memory, float], Context]:
+    tuning = Tuning(**settings.tuning.model_dump())
+
+    def context(_collector: Collector, memory: Memory, now: float) -> Context:
+        return Context(
+            database=backends.database or _Absent("database"),
+            stores=backends.stores or _Absent("database"),
+            broker=backends.rabbitmq or _Absent("rabbitmq"),
+            varnish=backends.varnish or _Absent("varnish"),
+            redis=backends.redis or _Absent("redis"),
+            memory=memory,
+            now=now,
+            tuning=tuning,
+        )
+
+    return context
+
+
+class _Absent:
+    """Stands for a source that is not configured; using it is a collector's mistake."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        raise SpecError(f"a collector asked for {self._source}.{name}, but its source is another one")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the web application; its lifespan opens and closes the exporter."""
+
+    @asynccontextmanager
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        exporter = build(settings)
+        application.state.site = Site(
+            runner=exporter.runner,
+            off=exporter.off,
+            scrape_seconds=settings.limits.scrape_seconds,
+            offset_seconds=settings.limits.scrape_offset_seconds,
+            started=time.time(),
+        )
+        yield
+        await exporter.close()
+
+    return create_application(lifespan)

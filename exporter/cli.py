@@ -1,0 +1,149 @@
+"""The command ``magento-exporter``.
+
+Exit codes: 0 all is well, 1 something does not work, 2 the user must change
+something (one line on standard error says what).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from exporter import __version__, log
+from exporter.app import Exporter, build, choose, create_app, open_backends
+from exporter.core.render import Format
+from exporter.core.runner import State
+from exporter.errors import UsageError
+from exporter.settings import CONFIG_VARIABLE, Settings, load, redacted
+from exporter.web.metrics import page
+from exporter.web.server import run_server
+from exporter.web.site import Site
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = _settings(options, os.environ)
+        log.set_up(level=settings.log_level, form=settings.log_format)
+        command: Callable[[Settings, argparse.Namespace], int] = options.command
+        return command(settings, options)
+    except UsageError as error:
+        print(f"magento-exporter: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+
+
+def serve(settings: Settings, _options: argparse.Namespace) -> int:
+    """Serve /metrics until SIGTERM."""
+    choose(settings, open_backends(settings).configured())
+    host, port = settings.web.address()
+    return run_server(
+        create_app(settings), host=host, port=port, shutdown_seconds=settings.limits.shutdown_seconds
+    )
+
+
+def check_config(settings: Settings, _options: argparse.Namespace) -> int:
+    """Print the effective settings, secrets redacted, and what would run."""
+    wanted, off = choose(settings, open_backends(settings).configured())
+    print(redacted(settings), end="")
+    print(f"# collectors on: {', '.join(collector.name for collector in wanted) or 'none'}")
+    for name, why in off.items():
+        print(f"# off: {name} ({why})")
+    return EXIT_OK
+
+
+def collect(settings: Settings, options: argparse.Namespace) -> int:
+    """Run every collector once and print the exposition; exit code 1 if one failed."""
+    return asyncio.run(_collect(settings, Format[options.format.upper()]))
+
+
+async def _collect(settings: Settings, wanted: Format) -> int:
+    exporter = build(settings)
+    try:
+        slots = await exporter.runner.scrape(deadline=settings.limits.scrape_seconds)
+        background = [slot.flight for slot in slots if slot.flight is not None and slot.in_flight()]
+        if background:
+            await asyncio.wait(background, timeout=settings.limits.scrape_seconds)
+        sys.stdout.write(page(_site(exporter), slots, wanted).decode())
+        failed = [slot for slot in slots if slot.state is not State.OK]
+        for slot in failed:
+            print(f"magento-exporter: collector {slot.name}: {slot.reason}", file=sys.stderr)
+        return EXIT_FAILED if failed else EXIT_OK
+    finally:
+        await exporter.close()
+
+
+def _site(exporter: Exporter) -> Site:
+    limits = exporter.settings.limits
+    return Site(
+        exporter.runner, exporter.off, limits.scrape_seconds, limits.scrape_offset_seconds, time.time()
+    )
+
+
+def sql(settings: Settings, _options: argparse.Namespace) -> int:
+    """Print every statement that the collectors run."""
+    prefix = settings.database.prefix if settings.database else ""
+    wanted, _ = choose(settings, ("database", *open_backends(settings).configured()))
+    for collector in wanted:
+        for query in collector.queries:
+            print(f"-- {collector.name}: {query.name} ({query.connection} connection)")
+            print(f"{query.text(prefix)};\n")
+    return EXIT_OK
+
+
+def _settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+    file = options.config or environment.get(CONFIG_VARIABLE)
+    overrides = dict(_pair(text) for text in options.set)
+    for name in ("magento_root", "env_php", "state_file"):
+        if getattr(options, name) is not None:
+            overrides[name] = getattr(options, name)
+    if options.listen is not None:
+        overrides["web.listen"] = options.listen
+    return load(file=Path(file) if file else None, environment=environment, overrides=overrides)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--set {text}: write NAME=VALUE, for example --set database.host=db1")
+    if name.split(".")[-1] == "password":
+        raise UsageError(f"--set {name}: a password on the command line is seen by every user; use a file")
+    return name, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", metavar="FILE", help=f"YAML settings (or ${CONFIG_VARIABLE})")
+    common.add_argument("--magento-root", metavar="DIR", help="the shop's directory, for app/etc/env.php")
+    common.add_argument("--env-php", metavar="FILE", help="an env.php elsewhere")
+    common.add_argument("--listen", metavar="HOST:PORT", help="address to serve on")
+    common.add_argument("--state-file", metavar="FILE", help="keeps counters over a restart")
+    common.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any other setting")
+    parser = argparse.ArgumentParser(prog="magento-exporter", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--version", action="version", version=f"magento-exporter {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, function in (
+        ("serve", serve),
+        ("check-config", check_config),
+        ("collect", collect),
+        ("sql", sql),
+    ):
+        text = (function.__doc__ or "").split("\n", 1)[0]
+        command = commands.add_parser(name, parents=[common], help=text, description=text)
+        command.set_defaults(command=function)
+        if function is collect:
+            command.add_argument("--format", choices=[f.name.lower() for f in Format], default="text")
+    return parser

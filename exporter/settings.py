@@ -1,0 +1,328 @@
+"""Every setting: a strict schema, read from command line over environment over file.
+
+A setting ``database.host`` is ``--set database.host=…`` on the command line,
+``MAGENTO_EXPORTER_DATABASE__HOST`` in the environment and
+
+::
+
+    database:
+      host: …
+
+in the YAML file. An unknown name is an error in all three. A secret is given as
+``password`` (environment or file only) or as ``password_file``, which is read
+again at every login, so that a rotated password is followed.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from exporter.errors import SettingsError
+
+ENVIRONMENT_PREFIX: Final = "MAGENTO_EXPORTER_"
+CONFIG_VARIABLE: Final = "MAGENTO_EXPORTER_CONFIG"
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Section(BaseModel):
+    """A part of the settings: unknown names are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Credentials(Section):
+    """A user and where its password comes from."""
+
+    user: str = Field("", description="User to log in as; empty for none.")
+    password: SecretStr | None = Field(None, description="Password. Better: `password_file`.")
+    password_file: Path | None = Field(None, description="File with the password, read at every login.")
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("give password or password_file, not both")
+        return self
+
+    def secret(self) -> Callable[[], str]:
+        """Return a function that gives the password of this moment; it raises if the file is unreadable."""
+        file, value = self.password_file, self.password
+        if file is None:
+            return lambda: value.get_secret_value() if value is not None else ""
+        return lambda: read_secret(file)
+
+
+class Tls(Section):
+    """Encryption of a connection to a backend. The server's certificate is always verified."""
+
+    ca_file: Path | None = Field(None, description="CA certificates to trust instead of the system's.")
+    cert_file: Path | None = Field(None, description="Client certificate.")
+    key_file: Path | None = Field(None, description="Key of the client certificate.")
+    verify_host: bool = Field(default=True, description="Whether the certificate must name the host.")
+
+    def context(self) -> ssl.SSLContext:
+        """Build the TLS context; raises :exc:`SettingsError` if a file cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.check_hostname = self.verify_host
+            if self.cert_file:
+                context.load_cert_chain(self.cert_file, self.key_file)
+        except OSError as error:
+            raise SettingsError(f"TLS files: {error}") from None
+        return context
+
+
+class DatabaseServer(Credentials):
+    """One MySQL or MariaDB server with one database."""
+
+    user: str = Field("magento_exporter", description="Database user; see `magento-exporter grants`.")
+    host: str = Field("localhost", description="Host name or address.")
+    port: Port = Field(3306, description="TCP port.")
+    socket: Path | None = Field(None, description="Unix socket; used instead of host and port.")
+    name: str = Field("magento", description="Database (schema) name.", min_length=1)
+    tls: Tls | None = Field(None, description="Encrypt and verify the connection.")
+
+
+class Database(DatabaseServer):
+    """The shop's database; `checkout` and `sales` only for shops with a split database."""
+
+    prefix: str = Field("", description="Table prefix (`db/table_prefix`).", pattern=r"^[A-Za-z0-9_]*$")
+    checkout: DatabaseServer | None = Field(None, description="Server of the `checkout` connection.")
+    sales: DatabaseServer | None = Field(None, description="Server of the `sales` connection.")
+    threads: int = Field(
+        3, ge=1, le=16, description="Statements at once at most; each thread keeps one connection."
+    )
+
+
+class RabbitMQ(Credentials):
+    """RabbitMQ's management API."""
+
+    url: str = Field(
+        description="Base URL of the management API, e.g. http://rabbitmq:15672.",
+        pattern=r"^https?://[^@\s]+$",
+    )
+    vhost: str = Field("/", description="Virtual host of the shop.")
+    tls: Tls | None = Field(None, description="Trust for an https URL.")
+
+
+class Varnish(Section):
+    """Varnish on the exporter's own machine (its shared memory is read by `varnishstat`)."""
+
+    instances: tuple[str, ...] = Field(
+        ("",), description="Instance names or working directories; empty text is the default instance."
+    )
+    program: str = Field("varnishstat", description="The program to run.", min_length=1)
+
+
+class RedisServer(Credentials):
+    """One Redis or Valkey role."""
+
+    host: str = Field("localhost", description="Host name or address.")
+    port: Port = Field(6379, description="TCP port.")
+    socket: Path | None = Field(None, description="Unix socket; used instead of host and port.")
+    database: int = Field(0, ge=0, description="Database number.")
+    tls: Tls | None = Field(None, description="Encrypt and verify the connection.")
+
+
+class Redis(Section):
+    """The Redis or Valkey servers by their role in Magento."""
+
+    cache: RedisServer | None = Field(None, description="Default cache (usually database 0).")
+    page_cache: RedisServer | None = Field(None, description="Full-page cache (usually database 1).")
+    session: RedisServer | None = Field(None, description="Sessions (usually database 2).")
+
+
+class Web(Section):
+    """The exporter's own HTTP server."""
+
+    listen: str = Field(
+        "127.0.0.1:9816",
+        description="Address and port to listen on. Beyond loopback, set `config_file` for TLS and logins.",
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s\[\]]*):[0-9]{1,5}$",
+    )
+    config_file: Path | None = Field(
+        None, description="TLS and basic auth in the format of the Prometheus exporter-toolkit."
+    )
+    runbook_directory: Path | None = Field(
+        None, description="Runbook pages to serve instead of the built-in."
+    )
+
+    def address(self) -> tuple[str, int]:
+        """Return host and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":9816" asks for every address
+
+
+class Limits(Section):
+    """Nested time limits: each must be shorter than the one around it."""
+
+    connect_seconds: Seconds = Field(2.0, description="To open a connection to a backend.")
+    lock_wait_seconds: Seconds = Field(1.0, description="A statement waits for a lock.")
+    statement_seconds: Seconds = Field(2.0, description="A statement runs, enforced by the database server.")
+    read_seconds: Seconds = Field(3.0, description="The client waits for an answer, should the server hang.")
+    collector_seconds: Seconds = Field(4.0, description="A scrape waits for one collector.")
+    scrape_seconds: Seconds = Field(
+        9.0, description="An answer to /metrics takes; Prometheus' own timeout shortens it."
+    )
+    scrape_offset_seconds: Seconds = Field(0.5, description="Subtracted from Prometheus' timeout.")
+    shutdown_seconds: Seconds = Field(5.0, description="A running scrape may take to end after SIGTERM.")
+    series_per_collector: int = Field(5000, ge=1, description="Series kept of one collector.")
+    minimum_refresh_seconds: float = Field(
+        2.0, ge=0, le=60, description="Scrapes closer together than this share one run."
+    )
+
+    @model_validator(mode="after")
+    def _nested(self) -> Self:
+        names = ("lock_wait", "statement", "read", "collector", "scrape")
+        limits = [(f"{name}_seconds", getattr(self, f"{name}_seconds")) for name in names]
+        for (inner, short), (outer, long) in pairwise(limits):
+            if short >= long:
+                raise ValueError(f"{inner} ({short:g}) must be shorter than {outer} ({long:g})")
+        return self
+
+
+class Collectors(Section):
+    """Which collectors run. A collector whose source is not configured is off in any case."""
+
+    only: tuple[str, ...] | None = Field(None, description="Run these and no others.")
+    disable: tuple[str, ...] = Field((), description="Do not run these.")
+
+
+class TuningSettings(Section):
+    """Numbers that change what is computed."""
+
+    settle_seconds: Seconds = Field(
+        120.0, description="A transaction may stay open this long and still be counted."
+    )
+    abandoned_after_seconds: Annotated[float, Field(gt=0, le=7 * 86400)] = Field(
+        3600.0, description="A cart without an update for this long counts as abandoned."
+    )
+    backlog_scan_limit: int = Field(
+        10_000, ge=0, le=1_000_000, description="Changelog rows read at most to count distinct entities."
+    )
+
+
+class Settings(Section):
+    """All settings."""
+
+    magento_root: Path | None = Field(None, description="The shop's directory; app/etc/env.php is read.")
+    env_php: Path | None = Field(None, description="An env.php elsewhere.")
+    database: Database | None = Field(None, description="The shop's MySQL or MariaDB.")
+    rabbitmq: RabbitMQ | None = Field(None, description="The shop's message broker, if any.")
+    varnish: Varnish | None = Field(None, description="The shop's Varnish, if any.")
+    redis: Redis | None = Field(None, description="The shop's Redis or Valkey, if any.")
+    web: Web = Field(Web(), description="The HTTP server.")
+    limits: Limits = Field(Limits(), description="Time limits.")
+    collectors: Collectors = Field(Collectors(), description="What runs.")
+    tuning: TuningSettings = Field(TuningSettings(), description="Numbers in what is computed.")
+    state_file: Path | None = Field(
+        None, description="File that keeps counters over a restart; without it they start at 0."
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+    log_format: str = Field("logfmt", pattern="^(logfmt|json)$", description="logfmt or json.")
+
+
+def load(
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Read the settings: ``overrides`` (dotted names) over environment over file over ``defaults``.
+
+    Raises :exc:`SettingsError` with one line that names the setting.
+    """
+    values = merge(dict(defaults or {}), _read_file(file) if file else {})
+    for name, text in (environment or {}).items():
+        if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
+            _put(values, name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), text)
+    for name, text in (overrides or {}).items():
+        _put(values, name.split("."), text)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``below`` with ``above`` laid over it, section by section."""
+    for name, value in above.items():
+        if isinstance(value, Mapping) and isinstance(below.get(name), dict):
+            below[name] = merge(dict(below[name]), value)
+        else:
+            below[name] = value
+    return below
+
+
+def read_secret(file: Path) -> str:
+    """Return the first line of a secret's file; raises :exc:`SettingsError` if it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {_reason(error)}") from None
+
+
+def redacted(settings: Settings) -> str:
+    """Return the effective settings as YAML; a secret shows as asterisks (pydantic's own rendering)."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(values, sort_keys=False, default_flow_style=False)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {_reason(error)}") from None
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        line = f", line {place.line + 1}" if place else ""
+        raise SettingsError(f"{file}{line}: not YAML") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{file}: settings are a mapping of names to values")
+    return values
+
+
+def _put(values: dict[str, Any], path: list[str], text: str) -> None:
+    """Set one value given as text; lists and numbers are written as in YAML."""
+    for part in path[:-1]:
+        inner = values.get(part)
+        values[part] = dict(inner) if isinstance(inner, dict) else {}
+        values = values[part]
+    values[path[-1]] = text if path[-1] == "password" else _parsed(text)
+
+
+def _parsed(text: str) -> Any:
+    """Only lists need parsing: pydantic turns text into numbers by itself."""
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError:
+            return text
+    return text
+
+
+def _one_line(error: ValidationError) -> str:
+    """Name the first wrong setting. The given value is left out: it may be a secret."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{name}: no such setting{more}"
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}{more}" if name else f"{message}{more}"
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "not UTF-8 text"

@@ -1,0 +1,45 @@
+"""Health: ``/-/healthy`` says the process lives, ``/-/ready`` that it has something to say.
+
+| path | 200 | 503 |
+|---|---|---|
+| ``/-/healthy`` | always; touches no backend | never |
+| ``/-/ready`` | some collector has a good result that is not too old | none has |
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
+
+from exporter.core.render import EMPTY_PAGE
+from exporter.core.runner import State
+from exporter.web.site import Site
+
+router: Final = APIRouter()
+
+
+@router.api_route("/-/healthy", methods=["GET", "HEAD"], response_class=PlainTextResponse)
+async def healthy() -> PlainTextResponse:
+    """Answer that the process lives."""
+    return PlainTextResponse("ok\n")
+
+
+@router.api_route(
+    "/-/ready",
+    methods=["GET", "HEAD"],
+    response_class=PlainTextResponse,
+    responses={503: {"description": "No collector has a usable result"}},
+)
+async def ready(request: Request) -> PlainTextResponse:
+    """Answer whether a scrape would show the shop. The first question runs the collectors once."""
+    site: Site = request.app.state.site
+    slots = site.runner.slots.values()
+    if all(slot.state is State.WAITING for slot in slots):
+        await site.runner.scrape(deadline=site.scrape_seconds)
+    now = time.time()
+    if any(slot.shown(now) is not EMPTY_PAGE for slot in slots):
+        return PlainTextResponse("ready\n")
+    return PlainTextResponse("no collector has a usable result\n", status_code=503)

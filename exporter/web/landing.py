@@ -1,0 +1,79 @@
+"""``/``: what this exporter is, and how each collector is doing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from html import escape
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from exporter import __version__
+from exporter.core.runner import Slot, State
+from exporter.web.site import Site
+
+router: Final = APIRouter()
+
+STYLE: Final = """
+:root { color-scheme: light dark; --line: #8884; --bad: #c62828; --good: #2e7d32; }
+@media (prefers-color-scheme: dark) { :root { --bad: #ff8a80; --good: #81c784; } }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.ok { color: var(--good); } .failing { color: var(--bad); font-weight: 600; } .off { opacity: .65; }
+nav a { margin-right: 1rem; }
+"""
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Magento exporter</title><style>{style}</style></head><body>
+<h1>Magento exporter <small>{version}</small></h1>
+<nav><a href="metrics">Metrics</a><a href="runbooks/">Runbooks</a><a href="-/ready">Ready</a>
+<a href="-/healthy">Healthy</a></nav>
+<h2>Sources</h2><p>{sources}</p>
+<h2>Collectors</h2><div class="wide"><table>
+<tr><th>Collector</th><th>State</th><th class="number">Age</th><th class="number">Took</th>
+<th class="number">Series</th><th>What it shows</th></tr>
+{rows}</table></div>
+</body></html>
+"""
+
+
+@router.api_route("/", methods=["GET", "HEAD"], response_class=HTMLResponse)
+async def landing(request: Request) -> HTMLResponse:
+    """Return the landing page. It shows the last results and collects nothing."""
+    site: Site = request.app.state.site
+    up = site.runner.source_up()
+    sources = ", ".join(
+        f'<span class="{"ok" if good else "failing"}">{escape(name)} {"up" if good else "down"}</span>'
+        for name, good in sorted(up.items())
+    )
+    rows = "".join((*_running(site), *_off(site)))
+    html = _PAGE.format(
+        style=STYLE, version=escape(__version__), sources=sources or "not asked yet", rows=rows
+    )
+    return HTMLResponse(html)
+
+
+def _running(site: Site) -> Iterator[str]:
+    now = time.time()
+    for slot in site.runner.slots.values():
+        age = f"{now - slot.succeeded_at:.0f} s" if slot.succeeded_at else ""
+        took = f"{slot.duration * 1000:.0f} ms" if slot.runs else ""
+        yield (
+            f'<tr><td>{escape(slot.name)}</td><td class="{slot.state}">{escape(_state(slot))}</td>'
+            f'<td class="number">{age}</td><td class="number">{took}</td>'
+            f'<td class="number">{slot.page.series or ""}</td><td>{escape(slot.collector.help)}</td></tr>\n'
+        )
+
+
+def _state(slot: Slot) -> str:
+    return f"failing: {slot.reason}" if slot.state is State.FAILING else str(slot.state)
+
+
+def _off(site: Site) -> Iterator[str]:
+    for name, why in site.off.items():
+        yield f'<tr class="off"><td>{escape(name)}</td><td colspan="5">off: {escape(why)}</td></tr>\n'

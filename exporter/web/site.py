@@ -1,0 +1,21 @@
+"""What the routes share: the runner and the few numbers they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.core.runner import Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Kept in ``app.state.site`` from start to stop of the server."""
+
+    runner: Runner
+    off: Mapping[str, str]
+    scrape_seconds: float
+    offset_seconds: float
+    started: float
+    runbooks: Path | None = None
