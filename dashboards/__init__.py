@@ -1,0 +1,1 @@
+"""The dashboards, as code: one file a dashboard."""

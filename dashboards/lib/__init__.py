@@ -1,0 +1,1 @@
+"""What dashboards and alerts are built with."""

@@ -1,0 +1,89 @@
+"""PromQL from metric specs: a query that names a label its metric does not have cannot be built.
+
+A matcher is ``label="value"``; a value may start with another operator:
+``store="=~$store"``, ``status="!=success"``. Every series also has the labels
+that Prometheus adds at the scrape, ``job`` and ``instance``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from exporter.core.metrics import Kind
+from exporter.errors import SpecError
+
+TARGET: Final = ("job", "instance")
+"""The labels of one scraped exporter, hence of one shop."""
+
+_OPERATORS: Final = ("=~", "!~", "!=", "=")
+_SUFFIXES: Final = {Kind.SUMMARY: ("_sum", "_count")}
+
+
+class Series(Protocol):
+    """What can be selected: a metric spec, a recording rule, a declared metric of another exporter."""
+
+    @property
+    def name(self) -> str:
+        """The name as stored by Prometheus."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, without those of the target."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """Gauge, counter or summary."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A metric that another exporter, Prometheus itself or the user provides. ``origin`` says which."""
+
+    name: str
+    kind: Kind
+    origin: str
+    labels: tuple[str, ...] = ()
+
+
+def select(series: Series, /, suffix: str = "", **matchers: str) -> str:
+    """Return an instant selector; ``suffix`` is ``_sum`` or ``_count`` of a summary."""
+    if suffix not in _SUFFIXES.get(series.kind, ("",)):
+        raise SpecError(f"{series.name}: a {series.kind} has no {suffix or 'series without a suffix'}")
+    for label in matchers:
+        if label not in (*TARGET, *series.labels):
+            raise SpecError(f"{series.name}: has labels {series.labels}, not {label}")
+    inside = ", ".join(_matcher(label, value) for label, value in matchers.items())
+    return f"{series.name}{suffix}{{{inside}}}" if inside else f"{series.name}{suffix}"
+
+
+def rate(series: Series, window: str = "$__rate_interval", /, suffix: str = "", **matchers: str) -> str:
+    """Return the per-second rate of a counter over ``window``."""
+    return _of_counter("rate", series, window, suffix, matchers)
+
+
+def increase(series: Series, window: str, /, suffix: str = "", **matchers: str) -> str:
+    """Return the increase of a counter over ``window``."""
+    return _of_counter("increase", series, window, suffix, matchers)
+
+
+def total(expression: str, *labels: str, operator: str = "sum") -> str:
+    """Aggregate by the target's labels and ``labels``."""
+    return f"{operator} by ({', '.join((*TARGET, *labels))}) ({expression})"
+
+
+def _of_counter(function: str, series: Series, window: str, suffix: str, matchers: dict[str, str]) -> str:
+    if series.kind is Kind.GAUGE:
+        raise SpecError(f"{series.name}: {function}() of a gauge")
+    return f"{function}({select(series, suffix, **matchers)}[{window}])"
+
+
+def _matcher(label: str, value: str) -> str:
+    for operator in _OPERATORS:
+        if value.startswith(operator):
+            return f"{label}{operator}{json.dumps(value[len(operator) :])}"
+    return f"{label}={json.dumps(value)}"
