@@ -201,10 +201,10 @@ _PRODUCT_DECIMAL = ("catalog_product_entity_decimal", "entity_id")
 _PRODUCT_INT = ("catalog_product_entity_int", "entity_id")
 _STOCK_ITEM = ("cataloginventory_stock_item", "product_id")
 
+# The flat catalogue's two indexers are left out: they count only where flat is enabled.
 INDEXERS: Final = {
     indexer.code: indexer
     for indexer in (
-        # The flat catalogue's two indexers are left out: they count only where flat is enabled.
         Indexer("design_config_grid", "design_config_dummy", (), scheduled=False),
         Indexer("customer_grid", "customer_dummy", (("customer_entity", "entity_id"),), scheduled=False),
         Indexer(
@@ -236,7 +236,6 @@ INDEXERS: Final = {
 }
 
 CONSUMERS: Final = {
-    # consumer: queue
     "saveConfigProcessor": "saveConfig",
     "product_action_attribute.update": "product_action_attribute.update",
     "product_action_attribute.website.update": "product_action_attribute.website.update",

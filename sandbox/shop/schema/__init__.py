@@ -50,6 +50,11 @@ def change_statements(version: str) -> Iterator[str]:
         yield from statements(f"versions/{older}")
 
 
+def marked(statement: str) -> str:
+    """Turn the `{prefix}` notation of the files into the `{table}` marks of `ShopDatabase`."""
+    return _TABLE.sub(r"{\1}", statement)
+
+
 def table_of(statement: str) -> str:
     """Return the table that a statement creates or changes, without prefix."""
     found = _TABLE.search(statement)
