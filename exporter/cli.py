@@ -13,14 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from exporter import __version__, log
 from exporter.app import Exporter, build, choose, create_app, open_backends
 from exporter.core.render import Format
 from exporter.core.runner import State
 from exporter.errors import UsageError
-from exporter.settings import CONFIG_VARIABLE, Settings, load, redacted
+from exporter.settings import CONFIG_VARIABLE, Settings, gather, redacted, validate
+from exporter.sources.env_php import ENV_PHP, read_deployment
 from exporter.web.metrics import page
 from exporter.web.server import run_server
 from exporter.web.site import Site
@@ -112,7 +113,17 @@ def _settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Se
             overrides[name] = getattr(options, name)
     if options.listen is not None:
         overrides["web.listen"] = options.listen
-    return load(file=Path(file) if file else None, environment=environment, overrides=overrides)
+    values = gather(file=Path(file) if file else None, environment=environment, overrides=overrides)
+    return validate(values, found=_found(values, environment))
+
+
+def _found(values: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return what the shop's env.php says, if the user named one."""
+    if values.get("env_php"):
+        return read_deployment(Path(str(values["env_php"])), environment).settings()
+    if values.get("magento_root"):
+        return read_deployment(Path(str(values["magento_root"])) / ENV_PHP, environment).settings()
+    return {}
 
 
 def _pair(text: str) -> tuple[str, str]:

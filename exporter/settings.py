@@ -77,7 +77,8 @@ class Tls(Section):
             if self.cert_file:
                 context.load_cert_chain(self.cert_file, self.key_file)
         except OSError as error:
-            raise SettingsError(f"TLS files: {error}") from None
+            files = [str(file) for file in (self.ca_file, self.cert_file, self.key_file) if file]
+            raise SettingsError(f"TLS ({', '.join(files)}): {error.strerror or error}") from None
         return context
 
 
@@ -231,31 +232,40 @@ class Settings(Section):
     log_format: str = Field("logfmt", pattern="^(logfmt|json)$", description="logfmt or json.")
 
 
-def load(
+def gather(
     *,
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     overrides: Mapping[str, str] | None = None,
-    defaults: Mapping[str, Any] | None = None,
-) -> Settings:
-    """Read the settings: ``overrides`` (dotted names) over environment over file over ``defaults``.
+) -> dict[str, Any]:
+    """Return what the user said, not yet validated: ``overrides`` (dotted) over environment over file.
 
-    Raises :exc:`SettingsError` with one line that names the setting.
+    Raises :exc:`SettingsError` if the file cannot be read.
     """
-    values = merge(dict(defaults or {}), _read_file(file) if file else {})
+    values = _read_file(file) if file else {}
     for name, text in (environment or {}).items():
         if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
             _put(values, name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), text)
     for name, text in (overrides or {}).items():
         _put(values, name.split("."), text)
+    return values
+
+
+def validate(values: Mapping[str, Any], *, found: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings: ``values`` laid over what was ``found`` in the shop's own configuration.
+
+    Raises :exc:`SettingsError` with one line that names the setting.
+    """
     try:
-        return Settings.model_validate(values)
+        return Settings.model_validate(merge(dict(found or {}), values))
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
 
 
 def merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``below`` with ``above`` laid over it, section by section."""
+    """Return ``below`` with ``above`` over it, section by section; a new password replaces both forms."""
+    if "password" in above or "password_file" in above:
+        below = {name: value for name, value in below.items() if name not in ("password", "password_file")}
     for name, value in above.items():
         if isinstance(value, Mapping) and isinstance(below.get(name), dict):
             below[name] = merge(dict(below[name]), value)

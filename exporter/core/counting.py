@@ -16,7 +16,8 @@ open for longer than ``patience`` after a younger row became visible is missed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -67,18 +68,19 @@ class Tail:
         self._settle(now - patience)
         return new
 
-    def _fill(self, late: Collection[int]) -> None:
-        """Cut late arrivals out of their gaps."""
+    def _fill(self, late: Sequence[int]) -> None:
+        """Cut late arrivals, which are in order, out of their gaps."""
         if not late:
             return
         pieces: list[Gap] = []
+        waiting = deque(late)
         for gap in self.gaps:
             start = gap.first
-            for number in late:
-                if start <= number <= gap.last:
-                    if number > start:
-                        pieces.append(Gap(start, number - 1, gap.noticed))
-                    start = number + 1
+            while waiting and waiting[0] <= gap.last:
+                number = waiting.popleft()
+                if number > start:
+                    pieces.append(Gap(start, number - 1, gap.noticed))
+                start = number + 1
             if start <= gap.last:
                 pieces.append(Gap(start, gap.last, gap.noticed))
         self.gaps = pieces

@@ -131,7 +131,9 @@ class Memory:
     def counters(self, metric: Metric) -> Counters:
         """Return the durable sums of a counter or summary."""
         if metric.name not in self._counters:
-            self._counters[metric.name] = Counters(metric, self.table(metric.name))
+            # With the labels in its name, a metric that changes them in a new version starts anew.
+            table = self.table(f"{metric.name}({','.join(metric.labels)})")
+            self._counters[metric.name] = Counters(metric, table)
         return self._counters[metric.name]
 
     def commit(self) -> None:

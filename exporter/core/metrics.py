@@ -65,9 +65,13 @@ class Metric:
         for label in self.labels:
             if not _LABEL.fullmatch(label):
                 raise SpecError(f"{self.name}: {label!r} is not a label name")
+        if len(set(self.labels)) != len(self.labels):
+            raise SpecError(f"{self.name}: a label is declared twice")
 
     def sample(self, value: float | Decimal, /, **labels: str) -> Sample:
         """Return a sample of this metric; every declared label must be given, and no other."""
+        if self.kind is Kind.SUMMARY:
+            raise SpecError(f"{self.name}: a summary has a sum and a count")
         return Sample(self, self.key(labels), float(value))
 
     def summary(self, *, total: float | Decimal, count: float | Decimal, **labels: str) -> Iterator[Sample]:

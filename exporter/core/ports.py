@@ -40,15 +40,22 @@ class Broker(Protocol):
 class Varnish(Protocol):
     """The counters of the Varnish instances."""
 
-    def counters(self) -> Mapping[str, Mapping[str, int]]:
-        """Return, per instance name, counter name (``MAIN.cache_hit``) to value."""
+    def counters(self) -> Mapping[str, Mapping[str, int] | None]:
+        """Return, per instance name, counter name (``MAIN.cache_hit``) to value, in the order given.
+
+        An instance that did not answer is ``None``; raises only if none answered.
+        """
 
 
 class Redis(Protocol):
     """The Redis or Valkey servers, by role."""
 
-    def info(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return, per role (``cache``, ``page_cache``, ``session``), the fields of INFO."""
+    def info(self) -> Mapping[str, Mapping[str, Any] | None]:
+        """Return, per role (``cache``, ``page_cache``, ``session``), the fields of INFO.
+
+        A further field ``database`` holds the number of the role's own database. A role
+        whose server did not answer is ``None``; raises only if none answered.
+        """
 
 
 class Stores(Protocol):

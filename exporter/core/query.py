@@ -52,13 +52,15 @@ class Query:
             raise SpecError(
                 f"query {self.name}: reads {sorted(self.reads)} but its text names {sorted(used)}"
             )
+        if not set(self.named) <= used:
+            raise SpecError(f"query {self.name}: names {sorted(self.named)} but reads {sorted(used)}")
 
     def on(self, **tables: str) -> Query:
         """Return this query with run-time table names (without prefix) filled in."""
         for placeholder, table in tables.items():
             if placeholder not in self.named or not _IDENTIFIER.fullmatch(table):
                 raise SpecError(f"query {self.name}: {placeholder}={table!r} is not a table it may read")
-        return replace(self, tables=tables)
+        return replace(self, tables={**self.tables, **tables})
 
     def text(self, prefix: str = "") -> str:
         """Return the SQL with backquoted, prefixed table names."""

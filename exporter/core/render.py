@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Final
 
 from exporter.core.metrics import Metric, Sample
+from exporter.errors import SpecError
 
 
 class Format(StrEnum):
@@ -45,7 +46,7 @@ def render(samples: Iterable[Sample], *, limit: int) -> Page:
     """Sort, cap and render the samples of one run.
 
     Beyond ``limit`` the series that sort last are dropped, the same ones every
-    time, and counted. Two samples of one series raise :exc:`ValueError`.
+    time, and counted. Two samples of one series raise :exc:`~exporter.errors.SpecError`.
     """
     ordered = sorted(samples, key=lambda s: (s.metric.name, s.labels, s.suffix))
     for before, after in pairwise(ordered):
@@ -54,14 +55,15 @@ def render(samples: Iterable[Sample], *, limit: int) -> Page:
             after.labels,
             after.suffix,
         ):
-            raise ValueError(f"{after.metric.name}: series {after.labels} appears twice")
+            raise SpecError(f"{after.metric.name}: series {after.labels} appears twice")
     kept = ordered[:limit]
     lines: dict[str, list[str]] = {}
     metrics: dict[str, Metric] = {}
     for sample in kept:
         lines.setdefault(sample.metric.name, []).append(_line(sample))
         metrics[sample.metric.name] = sample.metric
-    bodies = {name: "".join(parts).encode() for name, parts in lines.items()}
+    # JSON can hold half a surrogate pair, which has no UTF-8
+    bodies = {name: "".join(parts).encode(errors="replace") for name, parts in lines.items()}
     return Page(len(kept), len(ordered) - len(kept), bodies, metrics)
 
 

@@ -36,26 +36,52 @@ _ERRORS: Final[Mapping[int, type[SourceError]]] = {
     1044: AccessDenied,  # database
     1045: AccessDenied,  # login
     1049: AccessDenied,  # unknown database: for a limited user the two look alike
+    1130: AccessDenied,  # host
     1142: AccessDenied,  # table
     1143: AccessDenied,  # column
     1227: AccessDenied,  # privilege
     1370: AccessDenied,  # routine
     1698: AccessDenied,  # login by plugin
+    1820: AccessDenied,  # password expired, after login
+    1862: AccessDenied,  # password expired, at login
+    3118: AccessDenied,  # MySQL: account locked
+    4151: AccessDenied,  # MariaDB: account locked
     1146: MissingTable,
     1054: MissingColumn,
     1205: SourceTimeout,  # lock wait
     1317: SourceTimeout,  # killed
     1969: SourceTimeout,  # MariaDB max_statement_time
     3024: SourceTimeout,  # MySQL max_execution_time
+    1040: SourceUnavailable,  # too many connections
+    1129: SourceUnavailable,  # host blocked after many failed connects
+    1203: SourceUnavailable,  # max_user_connections
+    1226: SourceUnavailable,  # MAX_USER_CONNECTIONS of the account
 }
-_LOST: Final = frozenset({2006, 2013, 2014, 2055})
+_LOST: Final = frozenset(
+    {
+        1053,  # the server shuts down
+        1080,  # forced close
+        1158,  # network errors, 1158 to 1161
+        1159,
+        1160,
+        1161,
+        1927,  # MariaDB: KILL CONNECTION
+        4031,  # MySQL 8: idle for longer than wait_timeout
+        2006,
+        2013,
+        2014,
+        2055,
+    }
+)
+_FIRST_CLIENT_ERROR: Final = 2000
+_LAST_CLIENT_ERROR: Final = 2999
 _COLUMNS = """
 SELECT TABLE_NAME AS name, COLUMN_NAME AS part
 FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %(table)s
 """
 _INDEXES = """
-SELECT INDEX_NAME AS name, COLUMN_NAME AS part
+SELECT INDEX_NAME AS name, COLUMN_NAME AS part, SEQ_IN_INDEX AS place
 FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %(table)s
 ORDER BY INDEX_NAME, SEQ_IN_INDEX
@@ -123,7 +149,7 @@ class MySQL:
         self._local = threading.local()
         self._opened: set[pymysql.Connection[DictCursor]] = set()
         self._opened_lock = threading.Lock()
-        self._pause_until: dict[Target, float] = {}
+        self._pauses: dict[Target, tuple[float, SourceError]] = {}
         self._schemas: dict[tuple[Target, str], _Schema] = {}
 
     def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
@@ -172,7 +198,9 @@ class MySQL:
         columns = frozenset(str(row["part"]) for row in self._execute(target, _COLUMNS, named))
         parts: dict[str, list[str]] = {}
         for row in self._execute(target, _INDEXES, named):
-            parts.setdefault(str(row["name"]), []).append(str(row["part"]))
+            known_parts = parts.setdefault(str(row["name"]), [])
+            if row["place"] == len(known_parts) + 1:  # what comes after a hidden part is of no use
+                known_parts.append(str(row["part"]))
         schema = _Schema(time.monotonic(), columns, frozenset(map(tuple, parts.values())))
         self._schemas[target, table] = schema
         return schema
@@ -181,34 +209,58 @@ class MySQL:
         self, target: Target, text: str, parameters: Mapping[str, object]
     ) -> Sequence[Mapping[str, Any]]:
         """Run a statement; a dead connection is replaced once, a failing server left alone a while."""
-        if time.monotonic() < self._pause_until.get(target, 0.0):
-            raise SourceUnavailable("the database did not answer a moment ago")
-        try:
-            return self._on_kept_connection(target, text, parameters)
-        except SourceUnavailable:
-            self._pause_until[target] = time.monotonic() + self.limits.pause_after_failure
-            raise
+        until, error = self._pauses.get(target, (0.0, None))
+        if error is not None and time.monotonic() < until:
+            raise type(error)(f"{error} a moment ago")
+        return self._on_kept_connection(target, text, parameters)
 
     def _on_kept_connection(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
-        kept = self._kept()
-        connection = kept.get(target)
-        started = time.monotonic()
+        connection = self._kept().get(target)
         if connection is not None:
+            started = time.monotonic()
             try:
-                return _run(connection, text, parameters)
+                return self._run(target, connection, text, parameters)
             except pymysql.err.Error as error:
                 if not _is_lost(error):
                     raise _translated(error) from None
-                self._drop(target)
                 if time.monotonic() - started >= self.limits.statement:
-                    raise _translated(error) from None
+                    raise self._paused(target, error) from None
+        return self._on_new_connection(target, text, parameters)
+
+    def _on_new_connection(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
         try:
-            kept[target] = self._connect(target)
-            return _run(kept[target], text, parameters)
+            connection = self._kept()[target] = self._connect(target)
+        except pymysql.err.Error as error:
+            raise self._paused(target, error) from None
+        try:
+            return self._run(target, connection, text, parameters)
         except pymysql.err.Error as error:
             if _is_lost(error):
-                self._drop(target)
+                raise self._paused(target, error) from None
             raise _translated(error) from None
+
+    def _run(
+        self,
+        target: Target,
+        connection: pymysql.Connection[DictCursor],
+        text: str,
+        parameters: Mapping[str, object],
+    ) -> Rows:
+        """Run a statement; give the connection up unless it is known to be in order afterwards."""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(text, parameters)
+                return cursor.fetchall()
+        except BaseException as error:
+            if not isinstance(error, pymysql.err.Error) or _is_lost(error):
+                self._drop(target)
+            raise
+
+    def _paused(self, target: Target, error: pymysql.err.Error) -> SourceError:
+        """Leave the server alone for a while: it is gone, full, or does not let us in."""
+        translated = _translated(error)
+        self._pauses[target] = (time.monotonic() + self.limits.pause_after_failure, translated)
+        return translated
 
     def _kept(self) -> dict[Target, pymysql.Connection[DictCursor]]:
         kept: dict[Target, pymysql.Connection[DictCursor]] | None = getattr(self._local, "kept", None)
@@ -243,7 +295,7 @@ class MySQL:
         )
         try:
             self._set_up(connection)
-        except pymysql.err.Error:
+        except BaseException:
             _close(connection)
             raise
         with self._opened_lock:
@@ -266,12 +318,6 @@ class MySQL:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY")
 
 
-def _run(connection: pymysql.Connection[DictCursor], text: str, parameters: Mapping[str, object]) -> Rows:
-    with connection.cursor() as cursor:
-        cursor.execute(text, parameters)
-        return cursor.fetchall()
-
-
 def _code(error: pymysql.err.Error) -> int:
     return error.args[0] if error.args and isinstance(error.args[0], int) else 0
 
@@ -284,11 +330,10 @@ def _is_lost(error: pymysql.err.Error) -> bool:
 def _translated(error: pymysql.err.Error) -> SourceError:
     """Return our error. The server's text may quote data or a login, so only its number is kept."""
     code = _code(error)
-    if code in _ERRORS:
-        return _ERRORS[code](f"database error {code}")
-    if isinstance(error, (pymysql.err.OperationalError, pymysql.err.InterfaceError)):
-        return SourceUnavailable(f"database error {code}")
-    return UnexpectedAnswer(f"database error {code}")
+    kind = _ERRORS.get(code, UnexpectedAnswer)
+    if _is_lost(error) or _FIRST_CLIENT_ERROR <= code <= _LAST_CLIENT_ERROR:
+        kind = SourceUnavailable
+    return kind(f"database error {code}")
 
 
 def _close(connection: pymysql.Connection[DictCursor]) -> None:

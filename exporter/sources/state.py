@@ -36,8 +36,12 @@ class SQLiteState:
             self._connection = sqlite3.connect(
                 path, check_same_thread=False, timeout=2.0, isolation_level=None
             )
-            self._open()
         except sqlite3.Error as error:
+            raise SettingsError(f"state file {path}: {error}") from None
+        try:
+            self._open()
+        except (sqlite3.Error, SettingsError) as error:
+            self._connection.close()
             raise SettingsError(f"state file {path}: {error}") from None
 
     def _open(self) -> None:
@@ -47,7 +51,7 @@ class SQLiteState:
         run("PRAGMA synchronous = FULL")
         version = run("PRAGMA user_version").fetchone()[0]
         if version not in (0, _VERSION):
-            raise SettingsError(f"the state file was written by another version (format {version})")
+            raise SettingsError(f"was written by another version (format {version})")
         run("BEGIN IMMEDIATE")
         run(_SCHEMA)
         run(f"PRAGMA user_version = {_VERSION}")
@@ -78,16 +82,18 @@ class SQLiteState:
 
     def commit(self, changes: Sequence[tuple[str, str, str | None]]) -> None:
         """Write the changes in one transaction; ``None`` deletes."""
-        gone = [(namespace, key) for namespace, key, value in changes if value is None]
-        kept = [change for change in changes if change[2] is not None]
+        final = {(namespace, key): value for namespace, key, value in changes}
+        gone = [place for place, value in final.items() if value is None]
+        kept = [(*place, value) for place, value in final.items() if value is not None]
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self._connection.executemany("DELETE FROM memory WHERE namespace = ? AND key = ?", gone)
                 self._connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", kept)
                 self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                self._connection.execute("ROLLBACK")
+            except BaseException:
+                if self._connection.in_transaction:  # a full disk has made SQLite roll back already
+                    self._connection.execute("ROLLBACK")
                 raise
 
     def close(self) -> None:
