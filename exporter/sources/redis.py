@@ -1,4 +1,4 @@
-"""Redis and Valkey: the answer to INFO, and nothing else. No key is ever listed, read or counted by pattern."""
+"""Redis and Valkey: the answer to INFO, and nothing else. No key is ever listed, read or searched for."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ _DENIED: Final = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
 class RedisTarget:
     """Where one role of Magento leads. ``password`` is called at every login; empty means none.
 
-    INFO covers the whole server, so the exporter logs in to no database in
-    particular; ``database`` says which line of the keyspace is the role's own.
-    The login needs the right to run INFO and nothing more (ACL ``+info``).
+    INFO covers the whole server, so no database is selected; ``database`` says
+    which line of the keyspace is the role's own. The login needs the right to run INFO and nothing more (ACL ``+info``).
     """
 
     host: str = "localhost"
@@ -101,9 +100,9 @@ class _Login(CredentialProvider):
     def __init__(self, target: RedisTarget) -> None:
         self._target = target
 
-    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+    def get_credentials(self) -> tuple[str, ...]:  # type: ignore[override]  # empty means: do not log in
         password = self._target.password() if self._target.password else ""
-        return (self._target.user, password) if self._target.user else (password,)
+        return tuple(part for part in (self._target.user, password) if part)
 
 
 class _TlsConnection(redis.Connection):
@@ -111,7 +110,7 @@ class _TlsConnection(redis.Connection):
 
     def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
         self._tls = tls
-        super().__init__(**options)
+        super().__init__(**options)  # type: ignore[no-untyped-call]
 
     def _connect(self) -> socket.socket:
         plain = super()._connect()  # type: ignore[no-untyped-call]
@@ -130,9 +129,8 @@ def _client(target: RedisTarget, limits: RedisLimits) -> redis.Redis:
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "max_connections": 1,
+        "credential_provider": _Login(target),
     }
-    if target.user or (target.password and target.password()):
-        options["credential_provider"] = _Login(target)
     if target.socket:
         pool = redis.ConnectionPool(
             connection_class=redis.UnixDomainSocketConnection, path=target.socket, **options

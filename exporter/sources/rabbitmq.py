@@ -1,0 +1,112 @@
+"""RabbitMQ through its management API: the queues of one virtual host."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from exporter.errors import AccessDenied, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+
+PAGE: Final = 500
+PAGES: Final = 4
+"""A shop has some thirty queues; a virtual host with more than PAGE * PAGES is read in part."""
+
+_COLUMNS: Final = (
+    "name,auto_delete,exclusive,messages_ready,messages_unacknowledged,consumers,head_message_timestamp,"
+    "message_stats.publish,message_stats.ack,message_stats.redeliver"
+)
+_REFUSED: Final = (401, 403)
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitMQTarget:
+    """Where the management API is. ``password`` is called at every request.
+
+    The user needs the tag ``management`` and a permission entry for the virtual
+    host; the entry may be empty (``^$`` for configure, write and read).
+    """
+
+    url: str
+    user: str
+    password: Callable[[], str]
+    vhost: str = "/"
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitMQLimits:
+    """Seconds to connect, and to wait for the next bytes of an answer."""
+
+    connect: float = 1.0
+    read: float = 3.0
+
+
+class RabbitMQ:
+    """Implements :class:`exporter.core.ports.Broker`."""
+
+    def __init__(self, target: RabbitMQTarget, *, limits: RabbitMQLimits | None = None) -> None:
+        """Open nothing yet."""
+        self._target = target
+        self._limits = limits or RabbitMQLimits()
+        self._client = httpx.Client(
+            base_url=target.url.rstrip("/"),
+            verify=target.tls or True,
+            timeout=httpx.Timeout(self._limits.read, connect=self._limits.connect),
+            trust_env=False,
+        )
+
+    def queues(self) -> Sequence[Mapping[str, Any]]:
+        """Return the queues as the management API gives them, at most PAGE * PAGES."""
+        queues: list[Mapping[str, Any]] = []
+        for page in range(1, PAGES + 1):
+            answer = self._page(page)
+            queues.extend(item for item in answer["items"] if isinstance(item, dict))
+            if page >= answer.get("page_count", 1):
+                break
+        return queues
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _page(self, page: int) -> Mapping[str, Any]:
+        try:
+            response = self._client.get(
+                f"/api/queues/{quote(self._target.vhost, safe='')}",
+                params={"page": page, "page_size": PAGE, "columns": _COLUMNS},
+                auth=(self._target.user, self._target.password()),
+            )
+        except httpx.TimeoutException:
+            raise SourceTimeout("the management API of RabbitMQ did not answer in time") from None
+        except httpx.HTTPError as error:
+            raise SourceUnavailable(
+                f"cannot reach the management API of RabbitMQ: {type(error).__name__}"
+            ) from None
+        return _checked(response, self._target.vhost)
+
+
+def _checked(response: httpx.Response, vhost: str) -> Mapping[str, Any]:
+    """Return the decoded answer, or raise what its status or its shape means."""
+    if response.status_code in _REFUSED:
+        raise AccessDenied(f"RabbitMQ refused the login or the virtual host {vhost!r}")
+    if response.status_code == _NOT_FOUND:
+        raise UnexpectedAnswer(
+            f"RabbitMQ has no virtual host {vhost!r}, or the URL is not its management API"
+        )
+    if response.is_server_error:
+        raise SourceUnavailable(f"RabbitMQ answered with status {response.status_code}")
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if response.status_code != httpx.codes.OK or not isinstance(answer, dict) or "items" not in answer:
+        raise UnexpectedAnswer(
+            f"RabbitMQ answered with status {response.status_code} and not with a list of queues"
+        )
+    return answer
