@@ -25,7 +25,8 @@ class RedisTarget:
     """Where one role of Magento leads. ``password`` is called at every login; empty means none.
 
     INFO covers the whole server, so no database is selected; ``database`` says
-    which line of the keyspace is the role's own. The login needs the right to run INFO and nothing more (ACL ``+info``).
+    which line of the keyspace is the role's own. The login needs the right to run
+    INFO and nothing more (ACL ``+info``).
     """
 
     host: str = "localhost"

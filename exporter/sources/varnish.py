@@ -112,10 +112,7 @@ class Varnishstat:
         known, since = self._moved.get(name, (-1, now))
         if uptime != known:
             self._moved[name] = (uptime, now)
-        elif now - since > _PATIENCE: Final = "1"
-"""Seconds after which varnishstat itself gives up on an instance that is not there (its default: 5)."""
-
-STANDSTILL_SECONDS:
+        elif now - since > STANDSTILL_SECONDS:
             raise SourceUnavailable("varnishd is frozen or was killed: its uptime stands still")
 
 
