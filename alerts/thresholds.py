@@ -1,0 +1,129 @@
+"""Every limit that an alert compares with and a panel paints, once, with the reason for it.
+
+Seconds, ratios (0 to 1) and counts, as the metric has them. A panel turns
+orange at ``warning`` and red at ``critical``; where only one is given there is
+only that colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+DAY: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """Where a value starts to be bad. ``low`` says that small values are the bad ones."""
+
+    reason: str
+    warning: float | None = None
+    critical: float | None = None
+    low: bool = False
+
+    def __post_init__(self) -> None:
+        if self.warning is None and self.critical is None:
+            raise ValueError(f"a threshold needs a limit: {self.reason}")
+        if self.warning is not None and self.critical is not None:
+            in_order = self.warning > self.critical if self.low else self.warning < self.critical
+            if not in_order:
+                raise ValueError(f"warning comes before critical: {self.reason}")
+
+
+ORDERS_AGAINST_EXPECTED: Final = Threshold(
+    warning=0.5,
+    critical=0.2,
+    low=True,
+    reason="Half of the usual is worth a look; a fifth, and unlikely to be chance, is an outage of selling.",
+)
+DROUGHT_SURPRISE_NATS: Final = Threshold(
+    warning=7.0,
+    critical=10.6,
+    reason="-ln of the chance that a healthy shop sells so little; 10.6 is 1e-4 spread over four windows.",
+)
+CHECKOUT_SUCCESS_SLO: Final = 0.995
+"""Objective: of the orders that are attempted, this share is placed."""
+
+CHECKOUT_FAILURE_RATIO: Final = Threshold(
+    warning=6 * (1 - CHECKOUT_SUCCESS_SLO),
+    critical=14.4 * (1 - CHECKOUT_SUCCESS_SLO),
+    reason="The failed share at which the fast burn rates (6 and 14.4) of the checkout budget are reached.",
+)
+FRESHNESS_SLO: Final = 0.99
+"""Objective: the share of minutes in which the storefront shows what the catalogue says."""
+
+BURN_RATE: Final = Threshold(
+    warning=1.0,
+    critical=14.4,
+    reason="At 1 the budget lasts exactly its period; at 14.4 a month's budget is gone in two days.",
+)
+BUDGET_LEFT: Final = Threshold(
+    warning=0.25,
+    critical=0.0,
+    low=True,
+    reason="A quarter left leaves room for one more bad day; zero, none.",
+)
+
+CRON_SILENT_SECONDS: Final = Threshold(
+    warning=5 * MINUTE,
+    critical=15 * MINUTE,
+    reason="Magento starts some job every minute; after schedule_lifetime (15 minutes) planned runs are missed.",
+)
+CRON_LAG_SECONDS: Final = Threshold(
+    warning=5 * MINUTE,
+    critical=15 * MINUTE,
+    reason="A planned run not started within schedule_lifetime (15 minutes) is marked missed.",
+)
+CRON_RUNNING_SECONDS: Final = Threshold(
+    warning=HOUR, critical=4 * HOUR, reason="Default jobs end in minutes; a group's lock is held until then."
+)
+CRON_TABLE_ROWS: Final = Threshold(
+    warning=50_000, critical=500_000, reason="Magento cleans the table hourly; bloat slows every cron start."
+)
+
+INDEXER_BACKLOG_ROWS: Final = Threshold(
+    warning=10_000, critical=100_000, reason="Up to 10,000 changes are worked off within a few cron minutes."
+)
+FRESHNESS_SECONDS: Final = Threshold(
+    warning=15 * MINUTE,
+    critical=HOUR,
+    reason="Merchants expect a price or stock change on the storefront within minutes.",
+)
+
+QUEUE_OLDEST_SECONDS: Final = Threshold(
+    warning=10 * MINUTE,
+    critical=HOUR,
+    reason="Consumers are started every minute; an hour means that nobody takes these messages.",
+)
+QUEUE_MESSAGES: Final = Threshold(
+    warning=1_000, critical=10_000, reason="Depth alone is no fault; beyond this a consumer needs hours."
+)
+
+CACHE_HIT_RATIO: Final = Threshold(
+    warning=0.8,
+    critical=0.5,
+    low=True,
+    reason="A healthy shop serves more than 80 % of cacheable pages from cache.",
+)
+
+OPEN_ORDER_SECONDS: Final = Threshold(
+    warning=DAY, reason="Magento cancels pending payments after 8 hours by default; a day means it does not."
+)
+EMAIL_UNSENT_SECONDS: Final = Threshold(
+    warning=30 * MINUTE,
+    critical=2 * HOUR,
+    reason="Asynchronous sending runs every minute; customers wait for it.",
+)
+
+COLLECTOR_SECONDS: Final = Threshold(
+    warning=2.0, critical=8.0, reason="A scrape has 10 seconds by default and collectors share them."
+)
+DATA_AGE_SECONDS: Final = Threshold(
+    warning=5 * MINUTE, critical=15 * MINUTE, reason="Older than five scrapes: the value shown is history."
+)
+SCRAPE_SECONDS: Final = Threshold(
+    warning=5.0, critical=9.0, reason="Prometheus gives up after its scrape timeout of 10 seconds."
+)

@@ -1,0 +1,94 @@
+"""The house style: colours, threshold steps and words for values. Colour never speaks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from alerts.thresholds import Threshold
+
+Json = dict[str, Any]
+
+
+class Colour(StrEnum):
+    """Grafana's colour names, by what they mean here."""
+
+    GOOD = "green"
+    WARNING = "orange"
+    CRITICAL = "red"
+    NEUTRAL = "blue"
+    QUIET = "text"
+    MUTED = "#8e8e99"
+    NONE = "transparent"
+    SECOND = "super-light-blue"
+    ACCENT = "purple"
+
+
+PALETTE: Final = "palette-classic-by-name"
+"""A series keeps its colour on every panel and dashboard, because the colour follows its name."""
+
+
+def steps(threshold: Threshold | None, *, base: Colour) -> list[Json]:
+    """Return Grafana's threshold steps: ``base`` where all is well, orange from warning, red from critical."""
+    if threshold is None:
+        return [{"color": str(base), "value": None}]
+    colours = ((threshold.warning, Colour.WARNING), (threshold.critical, Colour.CRITICAL))
+    given = [(limit, colour) for limit, colour in colours if limit is not None]
+    if not threshold.low:
+        return [_step(base, None), *(_step(colour, limit) for limit, colour in given)]
+    worst_first = given[::-1]
+    colours_up = [*(colour for _, colour in worst_first), base]
+    limits_up = [None, *(limit for limit, _ in worst_first)]
+    return [_step(colour, limit) for colour, limit in zip(colours_up, limits_up, strict=True)]
+
+
+def _step(colour: Colour, value: float | None) -> Json:
+    return {"color": str(colour), "value": value}
+
+
+def words(values: Mapping[float, tuple[str, Colour]]) -> list[Json]:
+    """Return a value mapping: the number is shown as a word in a colour."""
+    options = {
+        f"{value:g}": {"color": str(colour), "index": index, "text": text}
+        for index, (value, (text, colour)) in enumerate(values.items())
+    }
+    return [{"type": "value", "options": options}]
+
+
+def nothing(text: str, colour: Colour = Colour.MUTED) -> Json:
+    """Return the mapping that shows ``text`` for no value and for 0/0."""
+    return {"type": "special", "options": {"match": "null+nan", "result": {"text": text, "color": str(colour)}}}
+
+
+def override(name: str, **properties: Any) -> Json:
+    """Return a field override for the series or column called ``name``; ``__`` in a key stands for a dot."""
+    return _override("byName", name, properties)
+
+
+def override_like(pattern: str, **properties: Any) -> Json:
+    """Return a field override for the series or columns whose name matches the regular expression."""
+    return _override("byRegexp", pattern, properties)
+
+
+def _override(matcher: str, option: str, properties: Mapping[str, Any]) -> Json:
+    return {
+        "matcher": {"id": matcher, "options": option},
+        "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
+    }
+
+
+def fixed(colour: Colour) -> Json:
+    """Return the value of the property ``color`` for one fixed colour."""
+    return {"mode": "fixed", "fixedColor": str(colour)}
+
+
+def line(colour: Colour, *, dashed: bool = False, fill: int | None = None) -> Mapping[str, Any]:
+    """Return the properties of a series drawn in one colour, for :func:`override`."""
+    properties: dict[str, Any] = {"color": fixed(colour)}
+    if dashed:
+        properties["custom__lineStyle"] = {"fill": "dash", "dash": [8, 6]}
+        properties["custom__fillOpacity"] = 0
+    if fill is not None:
+        properties["custom__fillOpacity"] = fill
+    return properties
