@@ -147,7 +147,8 @@ class CronCollector(Collector):
         )
         if first_run:
             fresh = _look_back(context)
-        rows = [*_read(context, open_ids), *fresh]
+        # The first run may have read a row that was not yet counted as known: once is enough.
+        rows = {int(row["id"]): row for row in (*_read(context, open_ids), *fresh)}.values()
         for row in rows:
             jobs.note(row, count=not first_run)
         still_open = [row for row in rows if row["status"] not in FINAL_STATUSES]

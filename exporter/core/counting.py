@@ -80,7 +80,7 @@ class Tail:
                 number = waiting.popleft()
                 if number > start:
                     pieces.append(Gap(start, number - 1, gap.noticed))
-                start = number + 1
+                start = max(start, number + 1)
             if start <= gap.last:
                 pieces.append(Gap(start, gap.last, gap.noticed))
         self.gaps = pieces

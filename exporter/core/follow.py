@@ -14,6 +14,9 @@ PAGE: Final = 2_000
 PAGES_A_RUN: Final = 5
 """After a long absence the table is caught up with at most PAGE * PAGES_A_RUN rows a run."""
 
+OPEN_AT_START: Final = 1_000
+"""How far below the newest id the first run looks for ids that an open transaction may hold."""
+
 
 def new_rows(
     database: Database,
@@ -29,18 +32,37 @@ def new_rows(
 
     ``rows`` takes ``after`` and ``limit`` and returns rows with a column ``id``
     in ascending order; ``newest`` returns one row whose ``id`` is the largest id
-    or NULL. The first run only notes the newest id: counting begins now.
+    or NULL. The first run returns nothing: counting begins now, with what is not
+    visible yet. A table that was emptied or restored, so that its ids start
+    again lower, is followed from its newest row on.
     """
     known = memory.get(key)
     if known is None:
-        start = database.rows(newest)[0]["id"] or 0
-        memory.put(key, Tail(int(start)).to_json())
+        memory.put(key, _first_tail(database, rows, newest, now).to_json())
         return []
     tail = Tail.from_json(known)
     visible = _read(database, rows, tail.settled)
+    if not visible:
+        end = _newest_id(database, newest)
+        if end < tail.settled:
+            tail = Tail(end)
     fresh = set(tail.take((int(row["id"]) for row in visible), now=now, patience=patience))
-    memory.put(key, tail.to_json())
+    found = tail.to_json()
+    if found != known:
+        memory.put(key, found)
     return [row for row in visible if int(row["id"]) in fresh]
+
+
+def _first_tail(database: Database, rows: Query, newest: Query, now: float) -> Tail:
+    """Begin below the newest id: a transaction that is open at this moment may hold a smaller one."""
+    tail = Tail(max(0, _newest_id(database, newest) - OPEN_AT_START))
+    visible = database.rows(rows, after=tail.settled, limit=PAGE)
+    tail.take((int(row["id"]) for row in visible), now=now)
+    return tail
+
+
+def _newest_id(database: Database, newest: Query) -> int:
+    return int(database.rows(newest)[0]["id"] or 0)
 
 
 def _read(database: Database, rows: Query, after: int) -> list[Row]:

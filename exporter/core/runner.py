@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -27,6 +28,9 @@ log: Final = logging.getLogger("exporter.runner")
 
 LATE: Final = SourceTimeout.reason
 _SOURCE_IS_DOWN: Final = frozenset({SourceUnavailable.reason, LATE})
+
+RETRY_AFTER_TIMEOUT: Final = 60.0
+"""Seconds within which what ran into a time limit is not tried again, unless it is due earlier anyway."""
 
 
 class State(StrEnum):
@@ -48,6 +52,7 @@ class Slot:
     attempted_at: float = 0.0
     succeeded_at: float = 0.0
     duration: float = 0.0
+    late: bool = False
     runs: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     flight: asyncio.Task[None] | None = None
@@ -62,14 +67,19 @@ class Slot:
         return self.flight is not None and not self.flight.done()
 
     def due(self, now: float) -> bool:
-        """Return whether the refresh interval has passed (a failed run is retried at the next scrape)."""
-        if self.state is not State.OK:
-            return True
-        return now - self.attempted_at >= self.collector.refresh.interval
+        """Return whether the refresh interval has passed.
+
+        A failed run is retried at the next scrape, except that what ran into a time
+        limit is dear: it waits for its interval, but not for longer than a minute.
+        """
+        interval = self.collector.refresh.interval
+        if self.state is State.FAILING:
+            interval = min(interval, RETRY_AFTER_TIMEOUT) if self.reason == LATE else 0.0
+        return self.state is State.WAITING or not 0.0 <= now - self.attempted_at < interval
 
     def shown(self, now: float) -> Page:
         """Return the last good page, or nothing once it is older than the collector allows."""
-        if self.succeeded_at and now - self.succeeded_at <= self.max_staleness:
+        if self.succeeded_at and abs(now - self.succeeded_at) <= self.max_staleness:
             return self.page
         return EMPTY_PAGE
 
@@ -111,47 +121,53 @@ class Runner:
     async def scrape(self, names: Sequence[str] | None = None, *, deadline: float) -> list[Slot]:
         """Refresh the named collectors (all if ``None``) and wait for them at most ``deadline`` seconds.
 
-        Returns their slots; what was late keeps its last good page and is marked as failing.
+        Returns their slots; what was late keeps its last good page, and what outlived its limit is failing.
         """
         slots = [self.slots[name] for name in (self.slots if names is None else names)]
         now = self._clock()
         for slot in slots:
             if not slot.in_flight() and self._due(slot, now):
+                slot.attempted_at, slot.late = now, False
                 slot.flight = asyncio.create_task(self._run(slot), name=f"collect {slot.name}")
         awaited = {
             slot.flight
             for slot in slots
             if slot.flight is not None and slot.in_flight() and not slot.collector.refresh.background
         }
+        patience = min(deadline, self.limits.collector_seconds)
         if awaited:
-            await asyncio.wait(awaited, timeout=min(deadline, self.limits.collector_seconds))
+            await asyncio.wait(awaited, timeout=patience)
         for slot in slots:
-            self._note_if_late(slot)
+            self._note_if_late(slot, patience)
         return slots
 
     def _due(self, slot: Slot, now: float) -> bool:
-        if slot.state is State.OK and now - slot.attempted_at < self.limits.minimum_interval:
+        if slot.state is State.OK and 0.0 <= now - slot.attempted_at < self.limits.minimum_interval:
             return False
         return slot.due(now)
 
-    def _note_if_late(self, slot: Slot) -> None:
-        """Mark a run that outlived its deadline; the run itself goes on and may still succeed."""
-        overdue = self._clock() - slot.attempted_at >= self.limits.collector_seconds
-        if slot.in_flight() and overdue and not slot.collector.refresh.background:
-            self._fail(slot, LATE, f"no result after {self.limits.collector_seconds:g} s")
+    def _note_if_late(self, slot: Slot, waited: float) -> None:
+        """Mark a run that outlived its limit, once; the run itself goes on and may still succeed.
+
+        A deadline of the asker that is shorter than the limit is no failure of the collector.
+        """
+        limit = slot.max_staleness if slot.collector.refresh.background else self.limits.collector_seconds
+        overdue = waited >= limit or self._clock() - slot.attempted_at >= limit
+        if slot.in_flight() and overdue and not slot.late:
+            slot.late = True
+            self._fail(slot, LATE, f"no result after {limit:g} s")
 
     async def _run(self, slot: Slot) -> None:
-        slot.attempted_at = self._clock()
         started = time.monotonic()
-        executor = self._executors[slot.collector.source]
         loop = asyncio.get_running_loop()
         try:
+            executor = self._executors[slot.collector.source]
             page = await loop.run_in_executor(executor, self._collect, slot.collector, slot.attempted_at)
         except ExporterError as error:
-            self._fail(slot, error.reason, str(error))
+            self._end_badly(slot, error.reason, str(error))
         except Exception as error:
             log.debug("collector %s", slot.name, exc_info=True)
-            self._fail(slot, ExporterError.reason, f"{type(error).__name__}: {error}")
+            self._end_badly(slot, ExporterError.reason, f"{type(error).__name__}: {error}")
         else:
             self._succeed(slot, page)
         slot.duration = time.monotonic() - started
@@ -173,6 +189,13 @@ class Runner:
         slot.state, slot.reason, slot.page = State.OK, "", page
         slot.succeeded_at = self._clock()
 
+    def _end_badly(self, slot: Slot, reason: str, message: str) -> None:
+        """Charge a failed run, unless it was charged for being late: one run is one error."""
+        if slot.late:
+            log.debug("collector %s fails late: %s: %s", slot.name, reason, message)
+        else:
+            self._fail(slot, reason, message)
+
     def _fail(self, slot: Slot, reason: str, message: str) -> None:
         changed = slot.state is not State.FAILING or slot.reason != reason
         log.log(
@@ -186,15 +209,21 @@ class Runner:
         slot.errors[reason] = slot.errors.get(reason, 0) + 1
 
     def source_up(self) -> dict[str, bool]:
-        """Return, per source that was tried, whether the latest attempt of its collectors reached it."""
-        latest: dict[str, Slot] = {}
+        """Return, per source that was tried, whether its collectors reached it at their latest attempts.
+
+        One collector's time-out among others that get their answer is that collector's trouble.
+        """
+        reached: dict[str, float] = {}
+        missed: dict[str, float] = {}
         for slot in self.slots.values():
-            if slot.state is State.WAITING:
-                continue
-            seen = latest.get(slot.collector.source)
-            if seen is None or slot.attempted_at >= seen.attempted_at:
-                latest[slot.collector.source] = slot
-        return {source: slot.reason not in _SOURCE_IS_DOWN for source, slot in latest.items()}
+            if slot.state is not State.WAITING:
+                verdict = missed if slot.reason in _SOURCE_IS_DOWN else reached
+                source = slot.collector.source
+                verdict[source] = max(verdict.get(source, -math.inf), slot.attempted_at)
+        return {
+            source: reached.get(source, -math.inf) >= missed.get(source, -math.inf)
+            for source in sorted(reached.keys() | missed.keys())
+        }
 
     async def drain(self, seconds: float) -> None:
         """Wait for runs that are under way, at most ``seconds``."""
