@@ -116,6 +116,7 @@ class DatabaseLimits:
     read: float = 3.0
     pause_after_failure: float = 2.0
     remember_schema: float = 300.0
+    remember_absence: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,11 @@ class MySQL:
         """Run a declared query and return all rows; see :class:`exporter.core.ports.Database`."""
         started = time.monotonic()
         text = f"/* magento-exporter {query.name} */ {query.text(self.prefix)}"
-        rows = self._execute(self._target(query.connection), text, parameters)
+        try:
+            rows = self._execute(self._target(query.connection), text, parameters)
+        except (MissingTable, MissingColumn):
+            self._forget(query)
+            raise
         if self._observer is not None:
             self._observer(query, len(rows), time.monotonic() - started)
         return rows
@@ -192,7 +197,7 @@ class MySQL:
     def _schema(self, table: str, connection: Connection) -> _Schema:
         target = self._target(connection)
         known = self._schemas.get((target, table))
-        if known is not None and time.monotonic() - known.read_at < self.limits.remember_schema:
+        if known is not None and time.monotonic() - known.read_at < self._lifetime(known):
             return known
         named = {"table": self.prefix + table}
         columns = frozenset(str(row["part"]) for row in self._execute(target, _COLUMNS, named))
@@ -204,6 +209,16 @@ class MySQL:
         schema = _Schema(time.monotonic(), columns, frozenset(map(tuple, parts.values())))
         self._schemas[target, table] = schema
         return schema
+
+    def _lifetime(self, schema: _Schema) -> float:
+        """Seconds to remember a table; one that is absent may be created at any time (a changelog is)."""
+        return self.limits.remember_schema if schema.columns else self.limits.remember_absence
+
+    def _forget(self, query: Query) -> None:
+        """Look again at the tables of a query that found one missing."""
+        target = self._target(query.connection)
+        for table in query.reads:
+            self._schemas.pop((target, query.tables.get(table, table)), None)
 
     def _execute(
         self, target: Target, text: str, parameters: Mapping[str, object]
