@@ -1,0 +1,219 @@
+"""Indexers and their views: state, mode, backlog, and the ways in which a view stops without a word.
+
+The backlog is what ``bin/magento indexer:status`` prints: the distinct entities
+in the changelog between the view's version and the newest one. Counting them
+takes a scan as long as the backlog, so it is done up to
+``tuning.backlog_scan_limit`` versions; a longer backlog is given as the
+difference of the two versions, its upper bound (two index look-ups).
+
+A view in mode ``working`` may belong to a process that was killed; Magento then
+skips it for ever (or, with ``indexer/use_application_lock``, heals it without
+touching the row). The instant of the last change tells how long it has been so.
+
+Not seen here: missing triggers (``information_schema.TRIGGERS`` is empty for
+users without the privilege TRIGGER, which would also let them change data), and
+which rows belong to modules that were removed: Magento never deletes those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from exporter.core.collector import Collector, Context
+from exporter.core.metrics import Metric, Sample, gauge
+from exporter.core.ports import Row
+from exporter.core.query import Query
+from exporter.magento.indexers import (
+    INDEXER_STATES,
+    MODES,
+    SAVE,
+    SCHEDULE,
+    UNKNOWN,
+    VIEW_STATES,
+    VIEWS,
+    changelog,
+    indexers_of,
+)
+
+# `updated` is a DATETIME that holds UTC; the session's time zone is UTC, so this is its Unix time.
+INDEXERS = Query(
+    "indexer_states",
+    """
+    SELECT indexer_id AS id, status, UNIX_TIMESTAMP(updated) AS updated
+    FROM {indexer_state}
+    WHERE indexer_id IS NOT NULL
+    ORDER BY state_id
+    """,
+    reads={"indexer_state": ("state_id", "indexer_id", "status", "updated")},
+)
+
+VIEW_ROWS = Query(
+    "indexer_views",
+    """
+    SELECT view_id AS id, mode, status, UNIX_TIMESTAMP(updated) AS updated, version_id AS version
+    FROM {mview_state}
+    WHERE view_id IS NOT NULL
+    ORDER BY state_id
+    """,
+    reads={"mview_state": ("state_id", "view_id", "mode", "status", "updated", "version_id")},
+)
+
+_CHANGELOG: Final = {"changelog": "<view_id>_cl"}
+
+NEWEST_VERSION = Query(
+    "indexer_newest_version",
+    "SELECT MAX(version_id) AS version FROM {changelog}",
+    reads={"changelog": ("version_id",)},
+    named=_CHANGELOG,
+)
+
+BACKLOG_ENTITIES = Query(
+    "indexer_backlog",
+    """
+    SELECT COUNT(DISTINCT entity_id) AS entities
+    FROM {changelog}
+    WHERE version_id > %(version)s AND version_id <= %(newest)s
+    """,
+    reads={"changelog": ("version_id", "entity_id")},
+    named=_CHANGELOG,
+)
+
+STATE = gauge(
+    "magento_indexer_state",
+    "1 for the indexer's current status, 0 for the others (indexer_state.status).",
+    "indexer",
+    "state",
+)
+UPDATED = gauge(
+    "magento_indexer_updated_timestamp_seconds",
+    "Unix time at which the indexer's status last changed (indexer_state.updated).",
+    "indexer",
+)
+MODE = gauge(
+    "magento_indexer_mode",
+    "1 for the indexer's mode, 0 for the other: schedule or save (mview_state.mode).",
+    "indexer",
+    "mode",
+)
+VIEW_STATE = gauge(
+    "magento_indexer_view_state",
+    "1 for the current status of the indexer's view, 0 for the others (mview_state.status).",
+    "indexer",
+    "state",
+)
+VIEW_UPDATED = gauge(
+    "magento_indexer_view_updated_timestamp_seconds",
+    "Unix time at which the view's row last changed; for a working view the start (mview_state.updated).",
+    "indexer",
+)
+BACKLOG = gauge(
+    "magento_indexer_backlog",
+    "Distinct entities waiting to be indexed, as bin/magento indexer:status counts them; mode schedule only.",
+    "indexer",
+)
+BACKLOG_EXACT = gauge(
+    "magento_indexer_backlog_exact",
+    "1 if the backlog is exact, 0 if it was too long to be counted and is an upper bound.",
+    "indexer",
+)
+CHANGELOG_VERSION = gauge(
+    "magento_indexer_changelog_version",
+    "Newest version in the view's changelog; it grows with every change, and a little more (gaps).",
+    "indexer",
+)
+CHANGELOG_MISSING = gauge(
+    "magento_indexer_changelog_missing",
+    "1 if the changelog of a view in mode schedule is missing, or the exporter's user has no right to it.",
+    "indexer",
+)
+VERSION_AHEAD = gauge(
+    "magento_indexer_version_ahead",
+    "By how many versions the view is ahead of its changelog, normally 0: as many changes will be skipped.",
+    "indexer",
+)
+
+
+class IndexersCollector(Collector):
+    """State, mode and backlog of every indexer."""
+
+    name = "indexers"
+    help = "Indexers: state, mode, backlog, from indexer_state, mview_state and the changelogs."
+    source = "database"
+    metrics = (
+        STATE,
+        UPDATED,
+        MODE,
+        VIEW_STATE,
+        VIEW_UPDATED,
+        BACKLOG,
+        BACKLOG_EXACT,
+        CHANGELOG_VERSION,
+        CHANGELOG_MISSING,
+        VERSION_AHEAD,
+    )
+    queries = (INDEXERS, VIEW_ROWS, NEWEST_VERSION, BACKLOG_ENTITIES)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of the indexers, then of the views by the names of their indexers."""
+        indexers = _first_of_each(context.database.rows(INDEXERS))
+        views = _first_of_each(context.database.rows(VIEW_ROWS))
+        names = indexers_of(views)
+        for indexer, row in indexers.items():
+            yield from STATE.state_set("state", INDEXER_STATES, _text(row["status"]), indexer=indexer)
+            yield from _instant(UPDATED, row["updated"], indexer)
+        for indexer in _without_view(indexers, names.values()):
+            yield from MODE.state_set("mode", MODES, SAVE, indexer=indexer)
+        for view, row in views.items():
+            yield from _view(names[view], row)
+            if row["mode"] == "enabled":
+                yield from _changes(context, view, names[view], int(row["version"] or 0))
+
+
+def _first_of_each(rows: Sequence[Row]) -> dict[str, Row]:
+    """Keep the first row of every id: no key forbids a second one, and Magento reads the first."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(str(row["id"]), row)
+    return first
+
+
+def _without_view(indexers: Mapping[str, Row], named: Iterable[str]) -> list[str]:
+    """Return the indexers that are certainly on save: without a row of their view, whose name is known."""
+    have_view = set(named)
+    return [indexer for indexer in indexers if indexer in VIEWS and indexer not in have_view]
+
+
+def _view(indexer: str, row: Row) -> Iterator[Sample]:
+    mode = SCHEDULE if row["mode"] == "enabled" else SAVE
+    yield from MODE.state_set("mode", MODES, mode, indexer=indexer)
+    yield from VIEW_STATE.state_set("state", VIEW_STATES, _text(row["status"]), indexer=indexer)
+    yield from _instant(VIEW_UPDATED, row["updated"], indexer)
+
+
+def _changes(context: Context, view: str, indexer: str, version: int) -> Iterator[Sample]:
+    """Yield what the changelog of a view in mode schedule says; ``version`` is what the view has done."""
+    table = changelog(view)
+    present = context.database.has_table(table)
+    yield CHANGELOG_MISSING.sample(float(not present), indexer=indexer)
+    if not present:
+        return
+    newest = int(context.database.rows(NEWEST_VERSION.on(changelog=table))[0]["version"] or 0)
+    yield CHANGELOG_VERSION.sample(newest, indexer=indexer)
+    yield VERSION_AHEAD.sample(max(0, version - newest), indexer=indexer)
+    waiting = max(0, newest - version)
+    exact = waiting <= context.tuning.backlog_scan_limit
+    if waiting and exact:
+        counted = context.database.rows(BACKLOG_ENTITIES.on(changelog=table), version=version, newest=newest)
+        waiting = int(counted[0]["entities"])
+    yield BACKLOG.sample(waiting, indexer=indexer)
+    yield BACKLOG_EXACT.sample(float(exact), indexer=indexer)
+
+
+def _text(status: object) -> str:
+    return str(status) if status is not None else UNKNOWN
+
+
+def _instant(metric: Metric, value: float | None, indexer: str) -> Iterator[Sample]:
+    if value is not None:
+        yield metric.sample(value, indexer=indexer)
