@@ -1,509 +1,89 @@
-"""PromQL built from metric specs, so that a renamed metric or label breaks the build.
+"""PromQL from metric specs: a query that names a label its metric does not have cannot be built.
 
-An :class:`Expr` carries the labels its result can have. Aggregating by, or
-joining on, a label that is not there raises :exc:`~exporter.errors.SpecError`
-while the dashboards and alerts are generated, not at night in Prometheus.
+A matcher is ``label="value"``; a value may start with another operator:
+``store="=~$store"``, ``status="!=success"``. Every series also has the labels
+that Prometheus adds at the scrape, ``job`` and ``instance``.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+import json
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
-from exporter.core.metrics import Kind, Metric
+from exporter.core.metrics import Kind
 from exporter.errors import SpecError
 
-TARGET_LABELS: Final = ("job", "instance")
-"""Labels that Prometheus adds to everything it scrapes."""
+TARGET: Final = ("job", "instance")
+"""The labels of one scraped exporter, hence of one shop."""
 
-_RECORDED = re.compile(r"[a-z_]+:[a-z][a-z0-9_]*:[a-z][a-z0-9_]*")
-_DURATION = re.compile(r"(\d+(ms|[smhdwy]))+")
-_MACROS: Final = ("$__rate_interval", "$__range", "$__interval")
-_ATOM: Final = 100
-_ATTACHED: Final = {"*": 5, "/": 5, "+": 4, "-": 4, "and": 2, "unless": 2, "or": 1}
-_COMPARISON: Final = 3
+_OPERATORS: Final = ("=~", "!~", "!=", "=")
+_SUFFIXES: Final = {Kind.SUMMARY: ("_sum", "_count")}
 
 
-class Op(StrEnum):
-    """How a matcher compares a label with its value."""
+class Series(Protocol):
+    """What can be selected: a metric spec, a recording rule, a declared metric of another exporter."""
 
-    EQUAL = "="
-    NOT_EQUAL = "!="
-    LIKE = "=~"
-    UNLIKE = "!~"
+    @property
+    def name(self) -> str:
+        """The name as stored by Prometheus."""
+        ...
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, without those of the target."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One label matcher without its label."""
-
-    op: Op
-    value: str
-
-
-def like(pattern: str) -> Match:
-    """Match label values by a regular expression (or by a Grafana variable)."""
-    return Match(Op.LIKE, pattern)
-
-
-def unlike(pattern: str) -> Match:
-    """Match label values that a regular expression does not match."""
-    return Match(Op.UNLIKE, pattern)
-
-
-def other_than(value: str) -> Match:
-    """Match every label value but this one."""
-    return Match(Op.NOT_EQUAL, value)
+    @property
+    def kind(self) -> Kind:
+        """Gauge, counter or summary."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A series that this exporter does not make: Prometheus' own, or another exporter's."""
+    """A metric that another exporter, Prometheus itself or the user provides. ``origin`` says which."""
 
     name: str
     kind: Kind
+    origin: str
     labels: tuple[str, ...] = ()
 
 
-UP: Final = Foreign("up", Kind.GAUGE)
-ALERTS: Final = Foreign(
-    "ALERTS", Kind.GAUGE, ("alertname", "alertstate", "severity", "category", "service", "store")
-)
-SCRAPE_DURATION: Final = Foreign("scrape_duration_seconds", Kind.GAUGE)
-SCRAPE_SAMPLES: Final = Foreign("scrape_samples_scraped", Kind.GAUGE)
-SERIES_ADDED: Final = Foreign("scrape_series_added", Kind.GAUGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Expr:
-    """A PromQL expression: its text, the labels its result may carry, and how tightly its top operator binds.
-
-    ``labels`` is ``None`` for a scalar. Arithmetic with numbers and expressions
-    uses Python's operators; the rest are methods.
-    """
-
-    text: str
-    labels: frozenset[str] | None
-    binds: int = _ATOM
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __add__(self, other: Expr | float) -> Expr:
-        return _binary(self, "+", other)
-
-    def __sub__(self, other: Expr | float) -> Expr:
-        return _binary(self, "-", other)
-
-    def __mul__(self, other: Expr | float) -> Expr:
-        return _binary(self, "*", other)
-
-    def __truediv__(self, other: Expr | float) -> Expr:
-        return _binary(self, "/", other)
-
-    def __radd__(self, other: float) -> Expr:
-        return _binary(number(other), "+", self)
-
-    def __rsub__(self, other: float) -> Expr:
-        return _binary(number(other), "-", self)
-
-    def __rmul__(self, other: float) -> Expr:
-        return _binary(number(other), "*", self)
-
-    def __rtruediv__(self, other: float) -> Expr:
-        return _binary(number(other), "/", self)
-
-    def __gt__(self, other: Expr | float) -> Expr:
-        return _binary(self, ">", other)
-
-    def __ge__(self, other: Expr | float) -> Expr:
-        return _binary(self, ">=", other)
-
-    def __lt__(self, other: Expr | float) -> Expr:
-        return _binary(self, "<", other)
-
-    def __le__(self, other: Expr | float) -> Expr:
-        return _binary(self, "<=", other)
-
-    def equals(self, other: Expr | float) -> Expr:
-        """Keep the series whose value equals ``other``."""
-        return _binary(self, "==", other)
-
-    def differs(self, other: Expr | float) -> Expr:
-        """Keep the series whose value differs from ``other``."""
-        return _binary(self, "!=", other)
-
-    def truth(self, comparison: str, other: Expr | float) -> Expr:
-        """Compare and answer 1 or 0 (``bool``), keeping every series."""
-        return _binary(self, comparison, other, modifier="bool")
-
-    def join(
-        self,
-        operator: str,
-        other: Expr,
-        *,
-        on: Iterable[str],
-        group_left: Iterable[str] | None = None,
-    ) -> Expr:
-        """Combine with ``other`` where the labels ``on`` agree.
-
-        ``group_left`` (many on this side, one on the other) names labels to copy
-        from the other side; an empty one copies none.
-        """
-        return _binary(self, operator, other, on=tuple(on), group_left=group_left)
-
-    def only_if(self, other: Expr, *, on: Iterable[str] | None = None) -> Expr:
-        """Keep the series that have a partner in ``other`` (``and``)."""
-        return _binary(self, "and", other, on=None if on is None else tuple(on))
-
-    def unless(self, other: Expr, *, on: Iterable[str] | None = None) -> Expr:
-        """Drop the series that have a partner in ``other``."""
-        return _binary(self, "unless", other, on=None if on is None else tuple(on))
-
-    def or_else(self, other: Expr, *, on: Iterable[str] | None = None) -> Expr:
-        """Add the series of ``other`` that have no partner here (``or``)."""
-        joined = _binary(self, "or", other, on=None if on is None else tuple(on))
-        return Expr(joined.text, _union(self.labels, other.labels), joined.binds)
-
-    def __getitem__(self, subquery: str) -> Window:
-        """Return the range of a subquery: ``expr["30d:1h"]``."""
-        span, _, step = subquery.partition(":")
-        _window(span)
-        if step:
-            _window(step)
-        text = self.text if self.binds == _ATOM else f"({self.text})"
-        return Window(f"{text}[{span}:{step}]", self.labels or frozenset(), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A range vector: a selector or a subquery with its time span. ``kind`` is ``None`` for a subquery."""
-
-    text: str
-    labels: frozenset[str]
-    kind: Kind | None
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A recording rule; selectable like a metric. ``name`` is ``level:metric:operation``."""
-
-    name: str
-    expr: Expr
-    help: str
-
-    def __post_init__(self) -> None:
-        if not _RECORDED.fullmatch(self.name):
-            raise SpecError(f"{self.name}: a recording rule is named level:metric:operation")
-        if self.expr.labels is None:
-            raise SpecError(f"{self.name}: records a scalar")
-        level = self.name.split(":", 1)[0]
-        wanted = "_".join(_level_order(self.expr.labels))
-        if level != wanted:
-            raise SpecError(f"{self.name}: its level should be {wanted}, the labels that are left")
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels of the recorded series, sorted."""
-        return tuple(sorted(self.expr.labels or ()))
-
-    @property
-    def kind(self) -> Kind:
-        """What is recorded is a gauge, whatever it was made of."""
-        return Kind.GAUGE
-
-
-def _level_order(labels: frozenset[str]) -> list[str]:
-    first = [label for label in ("job", "instance", "store") if label in labels]
-    return [*first, *sorted(labels - set(first))]
-
-
-Named = Metric | Recording | Foreign
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """An instant-vector selector: an expression with :attr:`now`, a range vector with ``[...]``."""
-
-    name: str
-    kind: Kind
-    labels: frozenset[str]
-    matchers: str = ""
-    offset: str = ""
-
-    @property
-    def now(self) -> Expr:
-        """The value at the evaluation time."""
-        return Expr(f"{self.name}{self.matchers}{self._offset()}", self.labels)
-
-    def __getitem__(self, span: str) -> Window:
-        return Window(
-            f"{self.name}{self.matchers}[{_window(span)}]{self._offset()}", self.labels, self.kind
-        )
-
-    def before(self, offset: str) -> Series:
-        """Return the same series as it was ``offset`` ago."""
-        return Series(self.name, self.kind, self.labels, self.matchers, _window(offset))
-
-    def _offset(self) -> str:
-        return f" offset {self.offset}" if self.offset else ""
-
-
-def series(named: Named, /, *, part: str = "", **matchers: str | Match) -> Series:
-    """Select series of a metric, a recording or a foreign series.
-
-    ``part`` is ``sum`` or ``count`` for a summary. A matcher given as text means
-    equality. Raise :exc:`SpecError` for a label the metric does not have.
-    """
-    own = frozenset(named.labels)
-    labels = own if isinstance(named, Recording) else own | set(TARGET_LABELS)
-    if (part != "") is not (named.kind is Kind.SUMMARY) or part not in {"", "sum", "count"}:
-        raise SpecError(f"{named.name}: a summary, and only a summary, has a part: sum or count")
+def select(series: Series, /, suffix: str = "", **matchers: str) -> str:
+    """Return an instant selector; ``suffix`` is ``_sum`` or ``_count`` of a summary."""
+    if suffix not in _SUFFIXES.get(series.kind, ("",)):
+        raise SpecError(f"{series.name}: a {series.kind} has no {suffix or 'series without a suffix'}")
     for label in matchers:
-        if label not in labels:
-            raise SpecError(f"{named.name}: has no label {label!r}, only {sorted(labels)}")
-    name = f"{named.name}_{part}" if part else named.name
-    kind = Kind.COUNTER if part else named.kind
-    return Series(name, kind, labels, _matchers(matchers))
+        if label not in (*TARGET, *series.labels):
+            raise SpecError(f"{series.name}: has labels {series.labels}, not {label}")
+    inside = ", ".join(_matcher(label, value) for label, value in matchers.items())
+    return f"{series.name}{suffix}{{{inside}}}" if inside else f"{series.name}{suffix}"
 
 
-def _matchers(matchers: Mapping[str, str | Match]) -> str:
-    parts = []
-    for label, given in matchers.items():
-        match = given if isinstance(given, Match) else Match(Op.EQUAL, given)
-        value = match.value.replace("\\", "\\\\").replace('"', '\\"')
-        parts.append(f'{label}{match.op}"{value}"')
-    return "{" + ",".join(parts) + "}" if parts else ""
+def rate(series: Series, window: str = "$__rate_interval", /, suffix: str = "", **matchers: str) -> str:
+    """Return the per-second rate of a counter over ``window``."""
+    return _of_counter("rate", series, window, suffix, matchers)
 
 
-def number(value: float) -> Expr:
-    """Return a scalar literal."""
-    text = str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))  # noqa: PLR2004
-    return Expr(text, None, _ATOM if value >= 0 else 6)
+def increase(series: Series, window: str, /, suffix: str = "", **matchers: str) -> str:
+    """Return the increase of a counter over ``window``."""
+    return _of_counter("increase", series, window, suffix, matchers)
 
 
-def now() -> Expr:
-    """Return the evaluation time, a scalar in seconds."""
-    return Expr("time()", None)
+def total(expression: str, *labels: str, operator: str = "sum") -> str:
+    """Aggregate by the target's labels and ``labels``."""
+    return f"{operator} by ({', '.join((*TARGET, *labels))}) ({expression})"
 
 
-def age(timestamp: Series) -> Expr:
-    """Return the seconds since a ``..._timestamp_seconds``."""
-    if not timestamp.name.endswith("_timestamp_seconds"):
-        raise SpecError(f"{timestamp.name}: is no timestamp")
-    return now() - timestamp.now
+def _of_counter(function: str, series: Series, window: str, suffix: str, matchers: dict[str, str]) -> str:
+    if series.kind is Kind.GAUGE:
+        raise SpecError(f"{series.name}: {function}() of a gauge")
+    return f"{function}({select(series, suffix, **matchers)}[{window}])"
 
 
-def rate(window: Window) -> Expr:
-    """Return events per second of a counter."""
-    return _of_counter("rate", window)
-
-
-def increase(window: Window) -> Expr:
-    """Return events of a counter in the window (extrapolated to its edges)."""
-    return _of_counter("increase", window)
-
-
-def resets(window: Window) -> Expr:
-    """Return how often a counter started again."""
-    return _of_counter("resets", window)
-
-
-def delta(window: Window) -> Expr:
-    """Return the change of a gauge over the window."""
-    return _of_gauge("delta", window)
-
-
-def deriv(window: Window) -> Expr:
-    """Return the slope per second of a gauge."""
-    return _of_gauge("deriv", window)
-
-
-def over_time(aggregation: str, window: Window) -> Expr:
-    """Return ``avg``, ``min``, ``max``, ``sum``, ``count``, ``last`` or ``present`` over the window."""
-    if aggregation not in {"avg", "min", "max", "sum", "count", "last", "present"}:
-        raise SpecError(f"{aggregation}_over_time is not used here")
-    return Expr(f"{aggregation}_over_time({window.text})", window.labels)
-
-
-def changes(window: Window) -> Expr:
-    """Return how often a gauge changed its value in the window."""
-    return _of_gauge("changes", window)
-
-
-def predict_linear(window: Window, seconds: float) -> Expr:
-    """Return where a gauge will be in ``seconds`` if it goes on like this."""
-    return Expr(f"predict_linear({window.text}, {number(seconds)})", window.labels)
-
-
-def absent(selected: Series) -> Expr:
-    """Return 1 when nothing is selected. Labels cannot be relied on."""
-    return Expr(f"absent({selected.now})", frozenset())
-
-
-def sum_by(expr: Expr, *labels: str) -> Expr:
-    """Add up, keeping ``labels``."""
-    return aggregate("sum", expr, by=labels)
-
-
-def max_by(expr: Expr, *labels: str) -> Expr:
-    """Return the largest value per ``labels``."""
-    return aggregate("max", expr, by=labels)
-
-
-def min_by(expr: Expr, *labels: str) -> Expr:
-    """Return the smallest value per ``labels``."""
-    return aggregate("min", expr, by=labels)
-
-
-def count_by(expr: Expr, *labels: str) -> Expr:
-    """Return the number of series per ``labels``."""
-    return aggregate("count", expr, by=labels)
-
-
-def avg_by(expr: Expr, *labels: str) -> Expr:
-    """Return the mean per ``labels``."""
-    return aggregate("avg", expr, by=labels)
-
-
-def aggregate(operation: str, expr: Expr, *, by: Iterable[str] = (), parameter: float | None = None) -> Expr:
-    """Aggregate ``by`` labels; each must be one that ``expr`` can have."""
-    labels = tuple(by)
-    missing = set(labels) - (expr.labels or frozenset())
-    if missing:
-        raise SpecError(f"{operation} by {sorted(missing)}: not among the labels of {expr.text}")
-    clause = f" by ({', '.join(labels)}) " if labels else ""
-    argument = "" if parameter is None else f"{number(parameter)}, "
-    return Expr(f"{operation}{clause}({argument}{expr.text})", frozenset(labels))
-
-
-def top(count: int, expr: Expr) -> Expr:
-    """Return the ``count`` largest series."""
-    return Expr(f"topk({count}, {expr.text})", expr.labels)
-
-
-def clamp_min(expr: Expr, least: float) -> Expr:
-    """Raise smaller values to ``least``."""
-    return Expr(f"clamp_min({expr.text}, {number(least)})", expr.labels)
-
-
-def clamp_max(expr: Expr, most: float) -> Expr:
-    """Lower larger values to ``most``."""
-    return Expr(f"clamp_max({expr.text}, {number(most)})", expr.labels)
-
-
-def clamp(expr: Expr, least: float, most: float) -> Expr:
-    """Keep values between ``least`` and ``most``."""
-    return Expr(f"clamp({expr.text}, {number(least)}, {number(most)})", expr.labels)
-
-
-def function(name: str, expr: Expr) -> Expr:
-    """Apply a function of one instant vector: ``sqrt``, ``ln``, ``abs``, ``round``, ``sort_desc``, ..."""
-    return Expr(f"{name}({expr.text})", expr.labels)
-
-
-def vector(value: float) -> Expr:
-    """Return a series without labels. Only for panels that show one number: it invents a zero."""
-    return Expr(f"vector({number(value)})", frozenset())
-
-
-def relabel(expr: Expr, *, target: str, value: str, source: str = "", pattern: str = "") -> Expr:
-    """Set the label ``target`` to ``value`` (``label_replace``)."""
-    text = f'label_replace({expr.text}, "{target}", "{value}", "{source}", "{pattern}")'
-    return Expr(text, (expr.labels or frozenset()) | {target})
-
-
-def union(first: Expr, *others: Expr) -> Expr:
-    """Put expressions together with ``or``."""
-    for expr in others:
-        first = first.or_else(expr)
-    return first
-
-
-def _of_counter(name: str, window: Window) -> Expr:
-    if window.kind is not None and window.kind is not Kind.COUNTER:
-        raise SpecError(f"{name}({window.text}): not a counter")
-    return Expr(f"{name}({window.text})", window.labels)
-
-
-def _of_gauge(name: str, window: Window) -> Expr:
-    if window.kind is not None and window.kind is not Kind.GAUGE:
-        raise SpecError(f"{name}({window.text}): not a gauge")
-    return Expr(f"{name}({window.text})", window.labels)
-
-
-def _window(span: str) -> str:
-    if span not in _MACROS and not _DURATION.fullmatch(span):
-        raise SpecError(f"{span!r} is no duration")
-    return span
-
-
-def _union(left: frozenset[str] | None, right: frozenset[str] | None) -> frozenset[str] | None:
-    return None if left is None and right is None else (left or frozenset()) | (right or frozenset())
-
-
-def _binary(
-    left: Expr,
-    operator: str,
-    other: Expr | float,
-    *,
-    modifier: str = "",
-    on: tuple[str, ...] | None = None,
-    group_left: Iterable[str] | None = None,
-) -> Expr:
-    right = other if isinstance(other, Expr) else number(other)
-    binds = _ATTACHED.get(operator, _COMPARISON)
-    copied = None if group_left is None else tuple(group_left)
-    _check_join(left, right, operator, on, copied)
-    words = [operator, modifier, *_matching(on, copied)]
-    text = f"{_operand(left, binds)} {' '.join(w for w in words if w)} {_operand(right, binds, right=True)}"
-    return Expr(text, _result_labels(left, right, operator, on, copied), binds)
-
-
-def _check_join(
-    left: Expr, right: Expr, operator: str, on: tuple[str, ...] | None, copied: tuple[str, ...] | None
-) -> None:
-    for label in on or ():
-        for side in (left, right):
-            if label not in (side.labels or frozenset()):
-                raise SpecError(f"{operator} on ({label}): {side.text} has no such label")
-    for label in copied or ():
-        if label not in (right.labels or frozenset()):
-            raise SpecError(f"group_left ({label}): {right.text} has no such label")
-    set_operator = operator in {"and", "unless", "or"}
-    vectors = left.labels is not None and right.labels is not None
-    if on is None and vectors and not set_operator and left.labels != right.labels:
-        raise SpecError(f"{left.text} {operator} {right.text}: different labels, say on which to join")
-
-
-def _matching(on: tuple[str, ...] | None, copied: tuple[str, ...] | None) -> list[str]:
-    words = [] if on is None else [f"on ({', '.join(on)})"]
-    if copied is not None:
-        words.append(f"group_left ({', '.join(copied)})" if copied else "group_left ()")
-    return words
-
-
-def _result_labels(
-    left: Expr,
-    right: Expr,
-    operator: str,
-    on: tuple[str, ...] | None,
-    copied: tuple[str, ...] | None,
-) -> frozenset[str] | None:
-    if left.labels is None:
-        return right.labels
-    keeps_left = right.labels is None or on is None or operator in {"and", "unless", "or"}
-    if keeps_left:
-        return left.labels
-    if copied is not None:
-        return left.labels | set(copied)
-    return left.labels if operator in {">", "<", ">=", "<=", "==", "!="} else frozenset(on or ())
-
-
-def _operand(expr: Expr, binds: int, *, right: bool = False) -> str:
-    """Return the operand, in parentheses unless it certainly binds tighter."""
-    tighter = expr.binds > binds or (expr.binds == binds and not right and binds != _COMPARISON)
-    return expr.text if tighter else f"({expr.text})"
+def _matcher(label: str, value: str) -> str:
+    for operator in _OPERATORS:
+        if value.startswith(operator):
+            return f"{label}{operator}{json.dumps(value[len(operator) :])}"
+    return f"{label}={json.dumps(value)}"

@@ -30,7 +30,7 @@ PALETTE: Final = "palette-classic-by-name"
 
 
 def steps(threshold: Threshold | None, *, base: Colour) -> list[Json]:
-    """Return Grafana's threshold steps: ``base`` where all is well, orange from warning, red from critical."""
+    """Return Grafana's threshold steps: ``base`` while all is well, then orange, then red."""
     if threshold is None:
         return [{"color": str(base), "value": None}]
     colours = ((threshold.warning, Colour.WARNING), (threshold.critical, Colour.CRITICAL))
@@ -58,7 +58,8 @@ def words(values: Mapping[float, tuple[str, Colour]]) -> list[Json]:
 
 def nothing(text: str, colour: Colour = Colour.MUTED) -> Json:
     """Return the mapping that shows ``text`` for no value and for 0/0."""
-    return {"type": "special", "options": {"match": "null+nan", "result": {"text": text, "color": str(colour)}}}
+    result = {"text": text, "color": str(colour)}
+    return {"type": "special", "options": {"match": "null+nan", "result": result}}
 
 
 def override(name: str, **properties: Any) -> Json:
