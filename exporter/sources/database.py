@@ -159,7 +159,7 @@ class MySQL:
         text = f"/* magento-exporter {query.name} */ {query.text(self.prefix)}"
         try:
             rows = self._execute(self._target(query.connection), text, parameters)
-        except (MissingTable, MissingColumn):
+        except (MissingTable, MissingColumn, AccessDenied):
             self._forget(query)
             raise
         if self._observer is not None:
@@ -215,7 +215,7 @@ class MySQL:
         return self.limits.remember_schema if schema.columns else self.limits.remember_absence
 
     def _forget(self, query: Query) -> None:
-        """Look again at the tables of a query that found one missing."""
+        """Look again at the tables of a query that found one missing or forbidden."""
         target = self._target(query.connection)
         for table in query.reads:
             self._schemas.pop((target, query.tables.get(table, table)), None)
