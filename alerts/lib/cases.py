@@ -1,0 +1,115 @@
+"""What an alert is tested with: the few facts from which every kind of test case is generated.
+
+An alert's inputs are series at one of three levels: *bad* (just over the limit),
+*good*, and *edge* (exactly at the limit, where it must stay silent).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from dashboards.lib.promql import Series
+
+MINUTE: Final = 60
+HOUR: Final = 3600
+DAY: Final = 86_400
+
+
+class Level(ABC):
+    """How a series behaves during a phase of a test."""
+
+    @abstractmethod
+    def value(self, now: float, before: float | None, step: float) -> float | None:
+        """Return the sample at ``now`` (``before``: the last sample, ``step`` seconds ago); None is a gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class At(Level):
+    """A gauge that stands at a number."""
+
+    number: float
+
+    def value(self, now: float, before: float | None, step: float) -> float:
+        """Return the number."""
+        return self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Ago(Level):
+    """A timestamp that is always this many seconds ago."""
+
+    seconds: float
+
+    def value(self, now: float, before: float | None, step: float) -> float:
+        """Return the instant."""
+        return now - self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Hourly(Level):
+    """A counter that grows by so much an hour, or a gauge with that slope."""
+
+    events: float
+
+    def value(self, now: float, before: float | None, step: float) -> float:
+        """Return the last sample and what came since."""
+        return 0.0 if before is None else before + self.events * step / HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Gone(Level):
+    """A series that is not there."""
+
+    def value(self, now: float, before: float | None, step: float) -> None:
+        """Return no sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One series that the alert looks at. ``edge`` is left out where the limit does not concern it."""
+
+    series: Series
+    bad: Level
+    good: Level
+    edge: Level | None = None
+    suffix: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    needed: bool = True
+    """Whether the alert must be silent when this series is missing."""
+    shared: bool = False
+    """Whether all places share it: it carries the labels of the target only."""
+
+    def level(self, state: str) -> Level:
+        """Return the level of the state ``bad``, ``good``, ``edge`` or ``gone``."""
+        if state == "gone":
+            return Gone()
+        if state == "edge":
+            return self.edge or self.bad
+        return self.bad if state == "bad" else self.good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cases:
+    """The facts of one alert's tests.
+
+    ``says`` is the description as a person reads it when the inputs are bad. ``entity`` are the labels
+    that tell one place from another, beside job and instance. After ``before`` seconds of good, the
+    condition becomes true ``after`` seconds into the bad phase, and false ``clear`` seconds into the
+    next good one. ``step`` is the distance of samples and evaluations.
+    ``mixes`` is false where one bad input alone is enough to fire; ``target`` are the labels of the
+    scrape that the alert keeps.
+    """
+
+    inputs: tuple[Input, ...]
+    says: str
+    entity: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    before: int = 10 * MINUTE
+    after: int = 0
+    clear: int = 0
+    step: int = MINUTE
+    mixes: bool = True
+    target: tuple[str, ...] = ("job", "instance")

@@ -1,0 +1,48 @@
+"""Where an alert leads: its runbook, its panel. The bases are chosen when the files are generated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote_plus
+
+from alerts.lib.model import Alert
+from dashboards.lib.ids import panel_id
+
+DEFAULT_RUNBOOKS: Final = "http://localhost:9816/runbooks/"
+DEFAULT_GRAFANA: Final = "http://localhost:3000"
+
+_VARIABLES: Final = ("job", "instance", "store")
+"""The dashboard variables that a link sets from the alert's labels of the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The bases of the links in notifications."""
+
+    runbooks: str = DEFAULT_RUNBOOKS
+    grafana: str = DEFAULT_GRAFANA
+
+    def runbook(self, alert: Alert) -> str:
+        """Return the address of the alert's runbook."""
+        return f"{self.runbooks.rstrip('/')}/{alert.runbook}"
+
+    def panel(self, alert: Alert) -> str:
+        """Return the template of the address of the alert's panel, with the variables set."""
+        return self._panel(alert, {name: f"{{{{ $labels.{name} | urlquery }}}}" for name in variables(alert)})
+
+    def panel_for(self, alert: Alert, labels: Mapping[str, str]) -> str:
+        """Return the address as it reads for an alert with these labels."""
+        return self._panel(alert, {name: quote_plus(labels.get(name, "")) for name in variables(alert)})
+
+    def _panel(self, alert: Alert, values: Mapping[str, str]) -> str:
+        chosen = "".join(f"var-{name}={value}&" for name, value in values.items())
+        panel = panel_id(alert.panel.dashboard, alert.panel.key)
+        return f"{self.grafana.rstrip('/')}/d/{alert.panel.dashboard}?{chosen}viewPanel={panel}"
+
+
+def variables(alert: Alert) -> list[str]:
+    """Return the dashboard variables whose label the alert carries."""
+    carried = (*alert.cases.target, *alert.series_labels)
+    return [name for name in _VARIABLES if name in carried]

@@ -1,0 +1,144 @@
+"""What an alert is: declared once here; rules, routes, tests, documentation and links are derived from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from alerts.lib.cases import Cases
+from exporter.errors import SpecError
+
+_NAME: Final = re.compile(r"Magento([A-Z][a-z0-9]+)+")
+_OPERATORS: Final = (">", "<", ">=", "<=", "==", "!=")
+
+
+class Severity(StrEnum):
+    """What is to be done, and when."""
+
+    CRITICAL = "critical"
+    """Customers cannot buy now: wake somebody."""
+    WARNING = "warning"
+    """It will cost sales or trust if it stays: working hours."""
+    INFO = "info"
+    """Context for another alert: shown, never sent."""
+    NONE = "none"
+    """The watchdog: proof that alerts arrive."""
+
+
+class Team(StrEnum):
+    """Who is told."""
+
+    COMMERCE = "commerce"
+    """Whoever answers for selling: the shop's application and its payment methods."""
+    PLATFORM = "platform"
+    """Whoever runs the servers, cron, queues, caches and the exporter."""
+
+
+class Category(StrEnum):
+    """The subject, for routing and for the on-call engineer's eye."""
+
+    BUSINESS = "business"
+    CHECKOUT = "checkout"
+    CRON = "cron"
+    INDEX = "index"
+    QUEUE = "queue"
+    CACHE = "cache"
+    SECURITY = "security"
+    EXPORTER = "exporter"
+
+
+class Unit(StrEnum):
+    """What the threshold counts. Seconds shrink with the clock of a game day, the others do not."""
+
+    SECONDS = "seconds"
+    NUMBER = "number"
+    RATIO = "ratio"
+    NATS = "nats"
+    FACTOR = "factor"
+
+
+class NoData(StrEnum):
+    """What it means when the series of the expression are not there."""
+
+    SILENT = (
+        "Silent: absence is not a reading. MagentoExporterDown, MagentoSourceDown, MagentoCollectorFailing "
+        "and MagentoDataStale speak instead."
+    )
+    OPTIONAL = (
+        "Silent: the series exist only in shops that have the subject, so absence is a normal state. "
+        "MagentoCollectorFailing and MagentoDataStale speak when it is not."
+    )
+    FIRES = "Fires: absence is what it is about."
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The panel that shows what the alert is about: a dashboard's uid and the panel's key in it."""
+
+    dashboard: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert.
+
+    ``value`` is PromQL for the number that is compared (``op``, ``threshold``); in it a bare duration
+    (``900s``) stands for its seconds, so that a game day's clock can shrink it with the ranges.
+    ``guard`` is appended to the comparison (``and on (...) ...``). ``scope`` is the label whose values
+    may have a threshold of their own (empty: the whole shop has one; ``None``: it cannot be tuned).
+    ``inherits`` says whether the failure of the collector or source that feeds it silences it.
+    ``maintenance`` says whether an announced maintenance or deploy window silences it.
+    Times are in seconds. ``summary`` is a headline without templates; ``description`` is a template
+    with the value, the place and the limit; ``impact`` and ``first_action`` are one line for a phone.
+    """
+
+    name: str
+    severity: Severity
+    team: Team
+    service: str
+    category: Category
+    value: str
+    threshold: float
+    summary: str
+    description: str
+    impact: str
+    first_action: str
+    panel: Panel
+    why: str
+    cases: Cases
+    op: str = ">"
+    unit: Unit = Unit.NUMBER
+    guard: str = ""
+    scope: str | None = None
+    for_: int = 300
+    keep_firing_for: int = 0
+    interval: int = 60
+    no_data: NoData = NoData.SILENT
+    maintenance: bool = True
+    inherits: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise SpecError(f"alert {self.name}: a name is CamelCase and starts with Magento")
+        if self.op not in _OPERATORS:
+            raise SpecError(f"alert {self.name}: {self.op!r} is no comparison")
+        for text in (self.summary, self.description, self.impact, self.first_action, self.why):
+            if not text or not (text[0].isupper() or text.startswith("{{")) or not text.endswith("."):
+                raise SpecError(f"alert {self.name}: {text!r} is not a sentence")
+        if "{{" in self.summary:
+            raise SpecError(f"alert {self.name}: the summary is the headline of a group, without templates")
+
+    @property
+    def runbook(self) -> str:
+        """The name of its page in ``runbooks/`` and under ``/runbooks/``."""
+        return self.name
+
+    @property
+    def series_labels(self) -> tuple[str, ...]:
+        """The labels that its series carry beside those of the target: the place that it names."""
+        return tuple(self.cases.entity)

@@ -1,0 +1,328 @@
+"""Unit tests for `promtool test rules`, generated from the cases of an alert.
+
+Every alert gets every kind of case in `KINDS`; there is no way to leave one out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+
+from alerts.lib.cases import Input
+from alerts.lib.expression import MAINTENANCE, THRESHOLD
+from alerts.lib.links import Links
+from alerts.lib.model import Alert
+from alerts.lib.owners import Owners, names
+from alerts.lib.prometheus import annotations, labels
+
+KINDS: Final = (
+    "fires with full labels and annotations, and not before `for` has passed; other places stay silent",
+    "is silent exactly at the limit",
+    "recovers, and keep_firing_for ends",
+    "is silent when an input is absent",
+    "is suppressed by maintenance, or is not, as declared",
+    "takes the place's own threshold",
+    "does not mix the inputs of two places",
+)
+
+TARGET: Final = {"job": "magento", "instance": "shop:9816"}
+_TOLERANCE: Final = 1e-9
+_MANY: Final = 3
+_AFTERWARDS: Final = 5
+"""Steps for which a silent alert is watched past the moment at which it would have fired."""
+
+Place = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What the inputs do for so many seconds: a state by input, or the same for all."""
+
+    seconds: int
+    states: Mapping[int, str] = field(default_factory=dict)
+    otherwise: str = "good"
+
+    def state(self, index: int) -> str:
+        """Return the state of the input with this index."""
+        return self.states.get(index, self.otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The instants of an alert's life when its bad phase begins after ``before`` good seconds."""
+
+    bad: int
+    true: int
+    fires: int
+    step: int
+
+    @classmethod
+    def of(cls, alert: Alert) -> Times:
+        """Return the instants for the alert."""
+        cases = alert.cases
+        true = cases.before + cases.after
+        return cls(cases.before, true, true + _up(alert.for_, cases.step), cases.step)
+
+
+def test_file(alert: Alert, rules: str, *, owners: Owners, links: Links) -> dict[str, Any]:
+    """Return the test document of one alert; ``rules`` is the path of its rule file."""
+    tests = [*_fires(alert, owners, links), *_edge(alert), *_recovers(alert), *_absent(alert)]
+    tests += [*_maintenance(alert), *_tuned(alert), *_mixed(alert)]
+    return {
+        "rule_files": [rules],
+        "evaluation_interval": f"{alert.cases.step}s",
+        "tests": tests,
+    }
+
+
+def only(document: str, alert: Alert, owners: Owners) -> dict[str, Any]:
+    """Return, of a generated rule file, the alert and the recording rules that it needs, word for word."""
+    wanted = set(owners.closure(alert))
+    groups = yaml.safe_load(document)["groups"]
+    for group in groups:
+        group["rules"] = [
+            rule
+            for rule in group["rules"]
+            if rule.get("alert") == alert.name or rule.get("record") in wanted
+        ]
+    return {"groups": [group for group in groups if group["rules"]]}
+
+
+def _fires(alert: Alert, owners: Owners, links: Links) -> Iterator[dict[str, Any]]:
+    times = Times.of(alert)
+    length = times.fires + _AFTERWARDS * times.step
+    series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="bad")])
+    for place in elsewhere(alert):
+        series = {**_series(alert, place, [Phase(times.bad + length)]), **series}
+    series[_foreign(MAINTENANCE.name, job="another shop")] = f"1x{_steps(times.bad + length, times.step)}"
+    tests = [_expect(alert, times.fires - times.step, [])] if times.fires else []
+    tests.append(_expect(alert, times.fires, [_alert(alert, owners, links)]))
+    yield _test("fires", alert, series, alert_rule_test=tests)
+
+
+def _edge(alert: Alert) -> Iterator[dict[str, Any]]:
+    if not any(item.edge for item in alert.cases.inputs):
+        return
+    times = Times.of(alert)
+    length = times.fires + _AFTERWARDS * times.step
+    series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="edge")])
+    yield _test("edge", alert, series, alert_rule_test=_silence(alert))
+
+
+def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
+    if not alert.cases.inputs:
+        return
+    times, step = Times.of(alert), alert.cases.step
+    good_again = times.fires + 2 * step
+    false = good_again + alert.cases.clear
+    resolved = false + _up(alert.keep_firing_for, step)
+    phases = [Phase(times.bad), Phase(good_again - times.bad, otherwise="bad"), Phase(resolved + 2 * step)]
+    series = _series(alert, here(alert), phases)
+    yield _test(
+        "recovers",
+        alert,
+        {_foreign(MAINTENANCE.name, job=TARGET["job"]): f"0x{_steps(resolved, step)}", **series},
+        promql_expr_test=[
+            _firing(alert, times.fires, 1),
+            _firing(alert, resolved - step, 1),
+            _firing(alert, resolved, 0),
+        ],
+    )
+
+
+def _absent(alert: Alert) -> Iterator[dict[str, Any]]:
+    inputs = alert.cases.inputs
+    gone = [{index: "gone"} for index, item in enumerate(inputs) if item.needed]
+    if len(inputs) > 1 and gone:
+        gone.append({index: "gone" for index in range(len(inputs))})
+    times = Times.of(alert)
+    for states in gone:
+        length = times.fires + _AFTERWARDS * times.step
+        phases = [Phase(times.bad, states), Phase(length, states, "bad")]
+        name = "absent " + ", ".join(inputs[index].series.name for index in states)
+        yield _test(name, alert, _series(alert, here(alert), phases), alert_rule_test=_silence(alert))
+
+
+def _maintenance(alert: Alert) -> Iterator[dict[str, Any]]:
+    times = Times.of(alert)
+    length = times.fires + _AFTERWARDS * times.step
+    series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="bad")])
+    window = _foreign(MAINTENANCE.name, job=TARGET["job"])
+    series.setdefault(window, f"1x{_steps(times.bad + length, times.step)}")
+    if alert.maintenance:
+        yield _test("maintenance", alert, series, alert_rule_test=_silence(alert))
+    else:
+        yield _test("maintenance", alert, series, promql_expr_test=[_firing(alert, times.fires, 1)])
+
+
+def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
+    if alert.scope is None:
+        return
+    place = here(alert)
+    named = {"job": place["job"], **({alert.scope: place[alert.scope]} if alert.scope else {})}
+    lax = alert.threshold * (4 if ">" in alert.op else 0.25)
+    strict = alert.threshold * (0.75 if ">" in alert.op else 1.25)
+    times = Times.of(alert)
+    length = times.fires + _AFTERWARDS * times.step
+    steps = _steps(times.bad + length, times.step)
+    bad = _series(alert, place, [Phase(times.bad), Phase(length, otherwise="bad")])
+    edge = _series(alert, place, [Phase(times.bad), Phase(length, otherwise="edge")])
+    own = _foreign(THRESHOLD.name, alert=alert.name, **named)
+    yield _test("tuned up", alert, {**bad, own: f"{lax!r}x{steps}"}, alert_rule_test=_silence(alert))
+    firing = [_firing(alert, times.fires, 1)]
+    yield _test("tuned down", alert, {**edge, own: f"{strict!r}x{steps}"}, promql_expr_test=firing)
+    for label in named:
+        other = _foreign(THRESHOLD.name, alert=alert.name, **{**named, label: "another"})
+        name = f"tuned for another {label}"
+        yield _test(name, alert, {**bad, other: f"{lax!r}x{steps}"}, promql_expr_test=firing)
+    other = _foreign(THRESHOLD.name, alert="MagentoAnother", **named)
+    yield _test("tuned another alert", alert, {**bad, other: f"{lax!r}x{steps}"}, promql_expr_test=firing)
+
+
+def _mixed(alert: Alert) -> Iterator[dict[str, Any]]:
+    inputs, times = alert.cases.inputs, Times.of(alert)
+    if len(inputs) < 2 or not alert.cases.mixes:  # noqa: PLR2004 - it takes two to mix
+        return
+    length = times.fires + _AFTERWARDS * times.step
+    for index, item in enumerate(inputs):
+        for place in elsewhere(alert):
+            if item.shared and all(place[label] == TARGET[label] for label in TARGET):
+                continue
+            mine = [Phase(times.bad), Phase(length, {index: "good"}, "bad")]
+            theirs = [Phase(times.bad), Phase(length, {index: "bad"}, "good")]
+            series = {**_series(alert, place, theirs), **_series(alert, here(alert), mine)}
+            different = next(label for label in place if place[label] != here(alert)[label])
+            name = f"mixed {item.series.name} by {different}"
+            yield _test(name, alert, series, alert_rule_test=_silence(alert))
+
+
+def here(alert: Alert) -> dict[str, str]:
+    """Return the labels of the place where the alert is to fire."""
+    return {**TARGET, **alert.cases.entity}
+
+
+def elsewhere(alert: Alert) -> Iterator[dict[str, str]]:
+    """Yield places that differ from it in one label each."""
+    for label in here(alert):
+        yield {**here(alert), label: "another"}
+
+
+def _series(alert: Alert, place: Place, phases: Sequence[Phase]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for index, item in enumerate(alert.cases.inputs):
+        kept = TARGET if item.shared else place
+        carried = {label: place[label] for label in kept if label in place}
+        text = _foreign(item.series.name + item.suffix, **{**carried, **item.labels})
+        found.setdefault(text, _values(item, index, phases, alert.cases.step))
+    return found
+
+
+def _values(item: Input, index: int, phases: Sequence[Phase], step: int) -> str:
+    samples: list[float | None] = []
+    now, end, before = 0, 0, None
+    for phase in phases:
+        end += phase.seconds
+        level = item.level(phase.state(index))
+        while now < end:
+            sample = level.value(now, before, step)
+            samples.append(sample)
+            before = before if sample is None else sample
+            now += step
+    return _compressed(samples)
+
+
+def _compressed(samples: Sequence[float | None]) -> str:
+    """Return promtool's notation: runs with a constant difference are written once."""
+    parts, at = [], 0
+    while at < len(samples):
+        first = samples[at]
+        run = _run(samples, at)
+        if first is None:
+            parts.append(f"_x{run}")
+        elif run >= _MANY:
+            difference = (samples[at + 1] or 0.0) - first
+            parts.append(f"{first!r}{'-' if difference < 0 else '+'}{abs(difference)!r}x{run - 1}")
+        else:
+            run = 1
+            parts.append(repr(first))
+        at += run
+    return " ".join(parts)
+
+
+def _run(samples: Sequence[float | None], at: int) -> int:
+    """Return how many samples from ``at`` on continue with the same difference (or are all gaps)."""
+    first = samples[at]
+    second = samples[at + 1] if at + 1 < len(samples) else None
+    length = 1
+    while at + length < len(samples):
+        sample = samples[at + length]
+        if first is None:
+            if sample is not None:
+                break
+        elif sample is None or second is None:
+            break
+        elif abs(first + (second - first) * length - sample) > _TOLERANCE * max(1.0, abs(sample)):
+            break
+        length += 1
+    return length
+
+
+def _test(name: str, alert: Alert, series: Mapping[str, str], **checks: Any) -> dict[str, Any]:
+    return {
+        "name": f"{alert.name}: {name}",
+        "interval": f"{alert.cases.step}s",
+        "input_series": [{"series": text, "values": values} for text, values in series.items()],
+        **checks,
+    }
+
+
+def _silence(alert: Alert) -> list[dict[str, Any]]:
+    """Return checks at the moment when it would fire and for a while after."""
+    times = Times.of(alert)
+    watched = sorted({times.true, times.fires, times.fires + _AFTERWARDS * times.step - times.step})
+    return [_expect(alert, moment, []) for moment in watched]
+
+
+def _expect(alert: Alert, moment: int, expected: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"eval_time": f"{moment}s", "alertname": alert.name, "exp_alerts": expected}
+
+
+def _firing(alert: Alert, moment: int, number: int) -> dict[str, Any]:
+    firing = _foreign("ALERTS", alertname=alert.name, alertstate="firing")
+    return {
+        "expr": f"count({firing}) or vector(0)",
+        "eval_time": f"{moment}s",
+        "exp_samples": [{"labels": "{}", "value": number}],
+    }
+
+
+def _alert(alert: Alert, owners: Owners, links: Links) -> dict[str, Any]:
+    place = here(alert)
+    carried = {label: place[label] for label in (*alert.cases.target, *alert.cases.entity)}
+    found = {**carried, **alert.cases.labels, **labels(alert, owners)}
+    said = {**annotations(alert, links), "description": alert.cases.says}
+    said["dashboard_url"] = links.panel_for(alert, found)
+    return {"exp_labels": found, "exp_annotations": said}
+
+
+def _foreign(name: str, /, **matchers: str) -> str:
+    inside = ", ".join(f"{label}={json.dumps(value)}" for label, value in matchers.items())
+    return f"{name}{{{inside}}}"
+
+
+def _up(seconds: int, step: int) -> int:
+    return math.ceil(seconds / step) * step
+
+
+def _steps(seconds: int, step: int) -> int:
+    return seconds // step + 1
+
+
+def uses(alert: Alert) -> list[str]:
+    """Return the names of the series that the alert's value and guard name."""
+    return [*names(alert.value), *names(alert.guard)]
