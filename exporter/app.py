@@ -23,10 +23,12 @@ from exporter.settings import DatabaseServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.state import SQLiteState
 from exporter.web.application import create_application
+from exporter.web.security import Protection
 from exporter.web.site import Site
 
 SOURCES: Final = ("database", "rabbitmq", "varnish", "redis")
 _THREADS_OF_OTHER_SOURCES: Final = 1
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,20 @@ class _Absent:
         raise SpecError(f"a collector asked for {self._source}.{name}, but its source is another one")
 
 
-def create_app(settings: Settings) -> FastAPI:
+def protect(settings: Settings) -> Protection:
+    """Return the protection of the web server; raises :exc:`SettingsError` where there must be one."""
+    web = settings.web
+    protection = Protection(config_file=web.config_file, token_file=web.bearer_token_file)
+    host, _ = web.address()
+    if not (protection.required or web.unprotected or host in _LOOPBACK):
+        raise SettingsError(
+            f"web.listen: {web.listen} is open to the network; set web.config_file or web.bearer_token_file,"
+            " or web.unprotected=true"
+        )
+    return protection
+
+
+def create_app(settings: Settings, protection: Protection | None = None) -> FastAPI:
     """Return the web application; its lifespan opens and closes the exporter."""
 
     @asynccontextmanager
@@ -205,8 +220,9 @@ def create_app(settings: Settings) -> FastAPI:
             scrape_seconds=settings.limits.scrape_seconds,
             offset_seconds=settings.limits.scrape_offset_seconds,
             started=time.time(),
+            runbooks=settings.web.runbook_directory,
         )
         yield
         await exporter.close()
 
-    return create_application(lifespan)
+    return create_application(lifespan, protection)

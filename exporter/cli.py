@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporter import __version__, log
-from exporter.app import Exporter, build, choose, create_app, open_backends
+from exporter.app import Exporter, build, choose, create_app, open_backends, protect
 from exporter.core.render import Format
 from exporter.core.runner import State
 from exporter.errors import UsageError
@@ -50,9 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(settings: Settings, _options: argparse.Namespace) -> int:
     """Serve /metrics until SIGTERM."""
     choose(settings, open_backends(settings).configured())
+    protection = protect(settings)
     host, port = settings.web.address()
     return run_server(
-        create_app(settings), host=host, port=port, shutdown_seconds=settings.limits.shutdown_seconds
+        create_app(settings, protection),
+        host=host,
+        port=port,
+        tls=protection.tls,
+        shutdown_seconds=settings.limits.shutdown_seconds,
     )
 
 

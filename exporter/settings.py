@@ -147,11 +147,15 @@ class Web(Section):
 
     listen: str = Field(
         "127.0.0.1:9816",
-        description="Address and port to listen on. Beyond loopback, set `config_file` for TLS and logins.",
+        description="Address and port. Beyond loopback a login, token or `unprotected` is required.",
         pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s\[\]]*):[0-9]{1,5}$",
     )
     config_file: Path | None = Field(
         None, description="TLS and basic auth in the format of the Prometheus exporter-toolkit."
+    )
+    bearer_token_file: Path | None = Field(None, description="File with a token that opens every page.")
+    unprotected: bool = Field(
+        default=False, description="Listen beyond loopback without login, e.g. in a private network."
     )
     runbook_directory: Path | None = Field(
         None, description="Runbook pages to serve instead of the built-in."

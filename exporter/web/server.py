@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import ssl
 from types import FrameType
 from typing import Final
 
@@ -26,7 +27,9 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def run_server(application: FastAPI, *, host: str, port: int, shutdown_seconds: float) -> int:
+def run_server(
+    application: FastAPI, *, host: str, port: int, tls: ssl.SSLContext | None, shutdown_seconds: float
+) -> int:
     """Serve until a signal; return the exit code.
 
     A request under way at the signal may take ``shutdown_seconds`` more. Raises
@@ -42,15 +45,15 @@ def run_server(application: FastAPI, *, host: str, port: int, shutdown_seconds: 
         timeout_graceful_shutdown=round(shutdown_seconds),
         timeout_keep_alive=75,
         h11_max_incomplete_event_size=32_768,
+        ssl_context_factory=(lambda _config, _default: tls) if tls else None,
     )
     server = Server(config)
     # uvicorn raises the signal again once it has stopped; by then we have ended well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)
-    address = listener.getsockname()
-    log.info(
-        "serving on http://%s:%d/", address[0] if ":" not in address[0] else f"[{address[0]}]", address[1]
-    )
+    name, number_of_port = listener.getsockname()[:2]
+    shown = f"[{name}]" if ":" in name else name
+    log.info("serving on %s://%s:%d/", "https" if tls else "http", shown, number_of_port)
     server.run(sockets=[listener])
     return 0 if server.started else 1
 

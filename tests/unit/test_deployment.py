@@ -42,7 +42,7 @@ def test_hosts_are_split_as_magento_does(host: str, expected: dict[str, object])
 def test_the_replica_is_read_where_there_is_one() -> None:
     source = """<?php return ['db' => [
         'connection' => ['default' => ['host' => 'primary', 'dbname' => 'shop', 'username' => 'm']],
-        'slave_connection' => ['default' => ['host' => 'replica', 'dbname' => 'shop', 'username' => 'm']]]];"""
+        'slave_connection' => ['default' => ['host' => 'replica', 'dbname' => 's', 'username' => 'm']]]];"""
     assert found(source)["database"]["host"] == "replica"
 
 
