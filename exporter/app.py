@@ -19,9 +19,12 @@ from exporter.core.query import Connection
 from exporter.core.runner import Limits, Runner
 from exporter.errors import SettingsError, SpecError
 from exporter.magento.stores import StoreDirectory
-from exporter.settings import DatabaseServer, Settings
+from exporter.settings import DatabaseServer, RedisServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
+from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
+from exporter.sources.redis import RedisServers, RedisTarget
 from exporter.sources.state import SQLiteState
+from exporter.sources.varnish import VarnishInstance, Varnishstat
 from exporter.web.application import create_application
 from exporter.web.security import Protection
 from exporter.web.site import Site
@@ -37,9 +40,9 @@ class Backends:
 
     database: MySQL | None = None
     stores: StoreDirectory | None = None
-    rabbitmq: Any = None
-    varnish: Any = None
-    redis: Any = None
+    rabbitmq: RabbitMQ | None = None
+    varnish: Varnishstat | None = None
+    redis: RedisServers | None = None
 
     def configured(self) -> frozenset[str]:
         """Return the names of the sources there are."""
@@ -47,9 +50,8 @@ class Backends:
 
     def close(self) -> None:
         """Close what holds connections."""
-        for name in SOURCES:
-            source = getattr(self, name)
-            if source is not None and hasattr(source, "close"):
+        for source in (self.database, self.rabbitmq, self.redis):
+            if source is not None:
                 source.close()
 
 
@@ -123,6 +125,9 @@ def open_backends(settings: Settings) -> Backends:
     return Backends(
         database=database,
         stores=StoreDirectory(database) if database else None,
+        rabbitmq=_rabbitmq(settings) if settings.rabbitmq else None,
+        varnish=_varnish(settings) if settings.varnish else None,
+        redis=_redis(settings) if settings.redis else None,
     )
 
 
@@ -153,6 +158,45 @@ def _target(server: DatabaseServer) -> Target:
         name=server.name,
         host=server.host,
         port=server.port,
+        socket=str(server.socket) if server.socket else None,
+        tls=server.tls.context() if server.tls else None,
+    )
+
+
+def _rabbitmq(settings: Settings) -> RabbitMQ:
+    wanted, limits = settings.rabbitmq, settings.limits
+    assert wanted is not None  # noqa: S101 - the caller has looked
+    target = RabbitMQTarget(
+        url=wanted.url,
+        user=wanted.user,
+        password=wanted.secret(),
+        vhost=wanted.vhost,
+        tls=wanted.tls.context() if wanted.tls else None,
+    )
+    return RabbitMQ(target, limits=RabbitMQLimits(connect=limits.connect_seconds, read=limits.read_seconds))
+
+
+def _varnish(settings: Settings) -> Varnishstat:
+    wanted = settings.varnish
+    assert wanted is not None  # noqa: S101 - the caller has looked
+    instances = [VarnishInstance.of(directory) for directory in wanted.instances]
+    return Varnishstat(instances, program=wanted.program, timeout=settings.limits.read_seconds)
+
+
+def _redis(settings: Settings) -> RedisServers:
+    wanted = settings.redis
+    assert wanted is not None  # noqa: S101 - the caller has looked
+    roles = {"cache": wanted.cache, "page_cache": wanted.page_cache, "session": wanted.session}
+    return RedisServers({role: _redis_target(server) for role, server in roles.items() if server})
+
+
+def _redis_target(server: RedisServer) -> RedisTarget:
+    return RedisTarget(
+        host=server.host,
+        port=server.port,
+        database=server.database,
+        user=server.user,
+        password=server.secret(),
         socket=str(server.socket) if server.socket else None,
         tls=server.tls.context() if server.tls else None,
     )
