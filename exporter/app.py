@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -21,6 +22,7 @@ from exporter.errors import SettingsError, SpecError
 from exporter.magento.stores import StoreDirectory
 from exporter.settings import DatabaseServer, RedisServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
+from exporter.sources.files import ShopFiles
 from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
 from exporter.sources.redis import RedisServers, RedisTarget
 from exporter.sources.state import SQLiteState
@@ -29,7 +31,7 @@ from exporter.web.application import create_application
 from exporter.web.security import Protection
 from exporter.web.site import Site
 
-SOURCES: Final = ("database", "rabbitmq", "varnish", "redis")
+SOURCES: Final = ("database", "rabbitmq", "varnish", "redis", "files")
 _THREADS_OF_OTHER_SOURCES: Final = 1
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -43,6 +45,7 @@ class Backends:
     rabbitmq: RabbitMQ | None = None
     varnish: Varnishstat | None = None
     redis: RedisServers | None = None
+    files: ShopFiles | None = None
 
     def configured(self) -> frozenset[str]:
         """Return the names of the sources there are."""
@@ -128,6 +131,7 @@ def open_backends(settings: Settings) -> Backends:
         rabbitmq=_rabbitmq(settings) if settings.rabbitmq else None,
         varnish=_varnish(settings) if settings.varnish else None,
         redis=_redis(settings) if settings.redis else None,
+        files=ShopFiles(settings.magento_root, os.environ) if settings.magento_root else None,
     )
 
 
@@ -224,6 +228,7 @@ def _context_factory(settings: Settings, backends: Backends) -> Callable[[Collec
             memory=memory,
             now=now,
             tuning=tuning,
+            files=backends.files,
         )
 
     return context

@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 
 from exporter.core.memory import Memory
 from exporter.core.metrics import Metric, Sample
-from exporter.core.ports import Broker, Database, Redis, Stores, Varnish
+from exporter.core.ports import Broker, Database, Files, Redis, Stores, Varnish
 from exporter.core.query import Query
 
 
@@ -58,6 +58,7 @@ class Context:
     memory: Memory
     now: float
     tuning: Tuning = field(default_factory=Tuning)
+    files: Files | None = None
 
 
 class Collector(ABC):

@@ -80,6 +80,22 @@ class Stores(Protocol):
         """Return the store's time zone (``general/locale/timezone``)."""
 
 
+class Files(Protocol):
+    """The few files of the shop's directory that say how it is deployed."""
+
+    def product(self) -> tuple[str, str]:
+        """Return edition (``community``, ``enterprise``, ``mage-os``) and version; empty texts if unknown."""
+
+    def mode(self) -> str:
+        """Return ``MAGE_MODE``; empty if unknown."""
+
+    def maintenance(self) -> bool:
+        """Return whether the maintenance flag is set."""
+
+    def static_deployed_at(self) -> float | None:
+        """Return the Unix time of the last static content deployment, ``None`` if there was none."""
+
+
 class StateStore(Protocol):
     """Durable key-value memory that survives a restart of the exporter. Keys sort as text."""
 

@@ -1,0 +1,45 @@
+"""Reading the rows of an append-only table once, when they are old enough to be final.
+
+Some rows get their interesting columns only after they were inserted: the
+number of results of a search, the mark that an e-mail was sent. Such rows are
+read once, ``age`` seconds after their id was first seen. Because every
+transaction that held a smaller id has ended by then, nothing is missed and
+nothing is read twice. No column with a time is needed, and the clocks of the
+shop and of the exporter may differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(slots=True)
+class Ripening:
+    """Every id up to ``done`` has been read; ``marks`` say which was the largest id at what Unix time."""
+
+    done: int
+    marks: list[tuple[float, int]] = field(default_factory=list)
+
+    def note(self, newest: int, now: float) -> None:
+        """Note the largest visible id; a mark is only kept if it is news."""
+        if newest > max((number for _, number in self.marks), default=self.done):
+            self.marks.append((now, newest))
+
+    def ripe(self, now: float, age: float) -> int:
+        """Return the largest id that was first seen at least ``age`` seconds ago (``done`` if there is none)."""
+        return max((number for seen, number in self.marks if seen <= now - age), default=self.done)
+
+    def finish(self, upto: int) -> None:
+        """Note that every row up to ``upto`` has been read."""
+        self.done = max(self.done, upto)
+        self.marks = [(seen, number) for seen, number in self.marks if number > self.done]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-serialisable data."""
+        return {"done": self.done, "marks": [[seen, number] for seen, number in self.marks]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Return what :meth:`to_json` described."""
+        return cls(int(data["done"]), [(float(seen), int(number)) for seen, number in data["marks"]])

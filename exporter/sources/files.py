@@ -1,0 +1,82 @@
+"""The shop's directory, where the exporter can see it: a mount or the same machine, read-only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from exporter.errors import AccessDenied, SourceUnavailable, UnexpectedAnswer
+from exporter.sources.env_php import ENV_PHP, read_deployment
+
+COMPOSER_LOCK: Final = Path("composer.lock")
+MAINTENANCE_FLAG: Final = Path("var/.maintenance.flag")
+DEPLOYED_VERSION: Final = Path("pub/static/deployed_version.txt")
+
+_PRODUCTS: Final[Mapping[str, str]] = {
+    "magento/product-enterprise-edition": "enterprise",
+    "mage-os/product-community-edition": "mage-os",
+    "magento/product-community-edition": "community",
+}
+_LARGEST_LOCK: Final = 64 * 1024 * 1024
+
+
+class ShopFiles:
+    """Implements :class:`exporter.core.ports.Files`. composer.lock is parsed again only when it changes."""
+
+    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
+        self._root = root
+        self._environment = environment
+        self._product: tuple[int, tuple[str, str]] | None = None
+
+    def product(self) -> tuple[str, str]:
+        """Return edition and version from composer.lock."""
+        changed = self._changed(COMPOSER_LOCK)
+        if changed is None:
+            return "", ""
+        if self._product is None or self._product[0] != changed:
+            self._product = (changed, self._read_lock())
+        return self._product[1]
+
+    def mode(self) -> str:
+        """Return ``MAGE_MODE`` of env.php."""
+        if self._changed(ENV_PHP) is None:
+            return ""
+        return str(read_deployment(self._root / ENV_PHP, self._environment).get("MAGE_MODE") or "default")
+
+    def maintenance(self) -> bool:
+        """Return whether ``var/.maintenance.flag`` exists; the shop's directory must be there to say no."""
+        if self._changed(Path()) is None:
+            raise SourceUnavailable("the shop's directory is not there")
+        return self._changed(MAINTENANCE_FLAG) is not None
+
+    def static_deployed_at(self) -> float | None:
+        """Return when ``deployed_version.txt`` was last written."""
+        changed = self._changed(DEPLOYED_VERSION)
+        return changed / 1e9 if changed is not None else None
+
+    def _changed(self, path: Path) -> int | None:
+        """Return the modification time in ns, ``None`` if there is no such file."""
+        try:
+            return (self._root / path).stat().st_mtime_ns
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except PermissionError:
+            raise AccessDenied(f"{path} may not be looked at") from None
+        except OSError as error:
+            raise SourceUnavailable(f"{path}: {error.strerror}") from None
+
+    def _read_lock(self) -> tuple[str, str]:
+        try:
+            with (self._root / COMPOSER_LOCK).open("rb") as file:
+                document = json.loads(file.read(_LARGEST_LOCK))
+            packages = {str(package["name"]): str(package["version"]) for package in document["packages"]}
+        except PermissionError:
+            raise AccessDenied("composer.lock may not be read") from None
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UnexpectedAnswer("composer.lock cannot be understood") from None
+        for name, edition in _PRODUCTS.items():
+            if name in packages:
+                return edition, packages[name]
+        return "", ""
