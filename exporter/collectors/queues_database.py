@@ -1,0 +1,241 @@
+"""Queues in the shop's database (``queue_message_status``), Magento's own transport.
+
+Done messages stay in the table for a week and are never counted. Every other
+status is read oldest first through the index (status, updated_at), up to
+``tuning.backlog_scan_limit`` rows each; beyond it the numbers are lower bounds,
+queues that did not come up are left out, and ``magento_queue_messages_exact`` is 0.
+
+A status is changed in place, together with ``updated_at``. So messages that
+were done or failed since the last run are those of that status changed since
+then; the last ``tuning.settle_seconds`` are read again, because a change can
+become visible later than a younger one. The residual: a message that reaches
+a status twice within one second, or leaves it again between two runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from exporter.core.collector import Collector, Context
+from exporter.core.follow import new_rows
+from exporter.core.memory import Table
+from exporter.core.metrics import Metric, Sample, counter, gauge
+from exporter.core.ports import Row
+from exporter.core.query import Query
+from exporter.magento.queues import (
+    COMPLETE_STATUS,
+    COMPLETED,
+    ERROR_STATUS,
+    IN_PROGRESS,
+    MESSAGES,
+    MYSQL,
+    NEW,
+    OLDEST_AGE,
+    OPEN_STATUSES,
+    PUBLISHED,
+    RETRY,
+)
+
+QUEUES = Query(
+    "queue_names",
+    "SELECT id, name FROM {queue} WHERE name IS NOT NULL",
+    reads={"queue": ("id", "name")},
+)
+
+OPEN_MESSAGES = Query(
+    "queue_open_messages",
+    """
+    SELECT queue_id, COUNT(*) AS messages, UNIX_TIMESTAMP(MIN(updated_at)) AS oldest
+    FROM (
+        SELECT queue_id, updated_at
+        FROM {queue_message_status}
+        WHERE status = %(status)s
+        ORDER BY updated_at
+        LIMIT %(limit)s
+    ) AS some
+    GROUP BY queue_id
+    """,
+    reads={"queue_message_status": ("queue_id", "updated_at", "status")},
+)
+
+NEWEST_MESSAGE = Query(
+    "queue_newest_message",
+    "SELECT MAX(id) AS id FROM {queue_message_status}",
+    reads={"queue_message_status": ("id",)},
+)
+
+NEW_MESSAGES = Query(
+    "queue_new_messages",
+    """
+    SELECT id, queue_id
+    FROM {queue_message_status}
+    WHERE id > %(after)s
+    ORDER BY id
+    LIMIT %(limit)s
+    """,
+    reads={"queue_message_status": ("id", "queue_id")},
+)
+
+NEWEST_CHANGE = Query(
+    "queue_newest_change",
+    "SELECT UNIX_TIMESTAMP(MAX(updated_at)) AS changed FROM {queue_message_status} WHERE status = %(status)s",
+    reads={"queue_message_status": ("updated_at", "status")},
+)
+
+CHANGED_MESSAGES = Query(
+    "queue_changed_messages",
+    """
+    SELECT id, queue_id, UNIX_TIMESTAMP(updated_at) AS changed
+    FROM {queue_message_status}
+    WHERE status = %(status)s
+      AND updated_at >= FROM_UNIXTIME(%(since)s)
+      AND (updated_at > FROM_UNIXTIME(%(since)s) OR id > %(after)s)
+    ORDER BY updated_at, id
+    LIMIT %(limit)s
+    """,
+    reads={"queue_message_status": ("id", "queue_id", "updated_at", "status")},
+)
+
+MESSAGES_EXACT = gauge(
+    "magento_queue_messages_exact",
+    "1 if the messages in this state were all counted, 0 if there are more than were read: a lower bound.",
+    "broker",
+    "state",
+)
+IN_PROGRESS_AGE = gauge(
+    "magento_queue_oldest_in_progress_age_seconds",
+    "How long the oldest message in progress has been with its consumer (updated_at), 0 if there is none.",
+    "queue",
+    "broker",
+)
+FAILED = counter(
+    "magento_queue_messages_failed_total",
+    "Messages that reached the status error and will not be retried (queue_message_status.status).",
+    "queue",
+    "broker",
+)
+TABLE_ROWS = gauge(
+    "magento_queue_table_rows",
+    "The database server's estimate of the rows of queue_message_status, done ones included (within 40 %).",
+)
+
+PAGE: Final = 5_000
+"""Changed messages read at most in one run; after a burst the next runs catch up."""
+
+_FOLLOWED: Final = ((COMPLETE_STATUS, COMPLETED), (ERROR_STATUS, FAILED))
+
+
+class DatabaseQueuesCollector(Collector):
+    """Depth, age and throughput of the queues in the database."""
+
+    name = "queues_database"
+    help = "Message queues in the database: waiting, in progress, failed, age, throughput."
+    source = "database"
+    metrics = (
+        MESSAGES,
+        MESSAGES_EXACT,
+        OLDEST_AGE,
+        IN_PROGRESS_AGE,
+        PUBLISHED,
+        COMPLETED,
+        FAILED,
+        TABLE_ROWS,
+    )
+    queries = (QUEUES, OPEN_MESSAGES, NEWEST_MESSAGE, NEW_MESSAGES, NEWEST_CHANGE, CHANGED_MESSAGES)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of every queue Magento knows; nothing in a shop without this transport."""
+        database = context.database
+        if not (database.has_table("queue") and database.has_table("queue_message_status")):
+            return
+        queues = {int(row["id"]): str(row["name"]) for row in database.rows(QUEUES)}
+        yield from _open_messages(context, queues)
+        yield from _published(context, queues)
+        for status, metric in _FOLLOWED:
+            yield from _changed(context, status, metric, queues)
+        estimate = database.estimated_rows("queue_message_status")
+        if estimate is not None:
+            yield TABLE_ROWS.sample(estimate)
+
+
+def _open_messages(context: Context, queues: Mapping[int, str]) -> Iterator[Sample]:
+    """Yield the messages that are not done, and the ages of the oldest."""
+    limit = max(1, context.tuning.backlog_scan_limit)
+    found: dict[str, dict[int, Row]] = {}
+    exact: dict[str, bool] = {}
+    for status, state in OPEN_STATUSES.items():
+        rows = context.database.rows(OPEN_MESSAGES, status=status, limit=limit)
+        found[state] = {int(row["queue_id"]): row for row in rows}
+        exact[state] = sum(int(row["messages"]) for row in rows) < limit
+        yield MESSAGES_EXACT.sample(float(exact[state]), broker=MYSQL, state=state)
+    for number, queue in queues.items():
+        for state, counted in found.items():
+            if number in counted or exact[state]:
+                messages = counted[number]["messages"] if number in counted else 0
+                yield MESSAGES.sample(messages, queue=queue, broker=MYSQL, state=state)
+        for metric, states in ((OLDEST_AGE, (NEW, RETRY)), (IN_PROGRESS_AGE, (IN_PROGRESS,))):
+            rows = [found[state][number] for state in states if number in found[state]]
+            if rows or all(exact[state] for state in states):
+                age = max((context.now - float(row["oldest"]) for row in rows), default=0.0)
+                yield metric.sample(max(0.0, age), queue=queue, broker=MYSQL)
+
+
+def _published(context: Context, queues: Mapping[int, str]) -> Iterator[Sample]:
+    """Count the messages that were put into the queues: the table is append-only by id."""
+    rows = new_rows(
+        context.database,
+        rows=NEW_MESSAGES,
+        newest=NEWEST_MESSAGE,
+        memory=context.memory.table("published"),
+        now=context.now,
+        patience=context.tuning.settle_seconds,
+    )
+    yield from _counted(context, PUBLISHED, queues, rows)
+
+
+def _changed(context: Context, status: int, metric: Metric, queues: Mapping[int, str]) -> Iterator[Sample]:
+    """Count the messages that reached ``status``."""
+    table = context.memory.table("changed")
+    place = table.get(str(status))
+    rows: Sequence[Row] = ()
+    if place is None:
+        newest = context.database.rows(NEWEST_CHANGE, status=status)[0]["changed"]
+        table.put(str(status), {"since": int(newest or 0) + 1, "after": 0, "seen": {}})
+    else:
+        rows = _since(context, table, status, place)
+    yield from _counted(context, metric, queues, rows)
+
+
+def _since(context: Context, table: Table, status: int, place: Mapping[str, Any]) -> Sequence[Row]:
+    """Return the messages that reached the status since the last run, and note where to read on.
+
+    That is ``settle_seconds`` before the newest change, so what was counted from
+    there on is remembered; but after a page that was full, just behind its end.
+    """
+    since, after, seen = int(place["since"]), int(place["after"]), place["seen"]
+    rows = context.database.rows(CHANGED_MESSAGES, status=status, since=since, after=after, limit=PAGE)
+    if len(rows) == PAGE:
+        since, after = int(rows[-1]["changed"]), int(rows[-1]["id"])
+    elif rows and int(rows[-1]["changed"] - context.tuning.settle_seconds) > since:
+        since, after = int(rows[-1]["changed"] - context.tuning.settle_seconds), 0
+    known = {**seen, **{str(row["id"]): int(row["changed"]) for row in rows}}
+    ahead = {number: changed for number, changed in known.items() if (changed, int(number)) > (since, after)}
+    found = {"since": since, "after": after, "seen": ahead}
+    if found != place:
+        table.put(str(status), found)
+    return [row for row in rows if seen.get(str(row["id"])) != int(row["changed"])]
+
+
+def _counted(
+    context: Context, metric: Metric, queues: Mapping[int, str], rows: Iterable[Row]
+) -> Iterator[Sample]:
+    """Add one for every row to its queue's counter; every queue is there from the start, at 0."""
+    counters = context.memory.counters(metric)
+    names = set(queues.values())
+    for name in names:
+        counters.touch(queue=name, broker=MYSQL)
+    for row in rows:
+        if int(row["queue_id"]) in queues:
+            counters.add(queue=queues[int(row["queue_id"])], broker=MYSQL)
+    yield from (sample for sample in counters.samples() if sample.labels[0] in names)

@@ -1,0 +1,102 @@
+"""Queues in RabbitMQ, under the same metric names as those in the database.
+
+The management API refreshes its numbers every ``collect_statistics_interval``
+(5 seconds by default). What a consumer rejects without requeue is gone: Magento
+declares no dead-letter exchange, and the API counts no rejections. So there is
+no ``magento_queue_messages_failed_total`` for this broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from exporter.core.collector import Collector, Context
+from exporter.core.memory import Table
+from exporter.core.metrics import Sample, counter
+from exporter.magento.queues import (
+    COMPLETED,
+    CONSUMERS,
+    IN_PROGRESS,
+    MESSAGES,
+    NEW,
+    OLDEST_AGE,
+    PUBLISHED,
+    RABBITMQ,
+    Arrivals,
+)
+
+REDELIVERED = counter(
+    "magento_queue_messages_redelivered_total",
+    "Messages delivered once more because a consumer gave them back or vanished (message_stats.redeliver).",
+    "queue",
+    "broker",
+)
+
+_COUNTERS = ((PUBLISHED, "publish"), (COMPLETED, "ack"), (REDELIVERED, "redeliver"))
+
+
+class RabbitMQQueuesCollector(Collector):
+    """Depth, age, consumers and throughput of the queues in RabbitMQ."""
+
+    name = "queues_rabbitmq"
+    help = "Message queues in RabbitMQ: waiting and in progress, age, consumers, throughput."
+    source = "rabbitmq"
+    metrics = (MESSAGES, OLDEST_AGE, CONSUMERS, PUBLISHED, COMPLETED, REDELIVERED)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of every durable queue of the virtual host."""
+        arrivals = context.memory.table("arrivals")
+        queues = {str(queue["name"]): queue for queue in context.broker.queues() if _lasting(queue)}
+        known = arrivals.scan()
+        arrivals.delete(known.keys() - queues.keys())
+        for name, queue in queues.items():
+            yield from _state(name, queue)
+            yield from _totals(name, queue)
+            age = _age(name, queue, context.now, arrivals, known.get(name))
+            if age is not None:
+                yield OLDEST_AGE.sample(age, queue=name, broker=RABBITMQ)
+
+
+def _lasting(queue: Mapping[str, Any]) -> bool:
+    """Return whether the queue is there to stay: reply queues have a new name each, without end."""
+    name = str(queue.get("name", "amq."))
+    return not (name.startswith("amq.") or queue.get("exclusive") or queue.get("auto_delete"))
+
+
+def _state(name: str, queue: Mapping[str, Any]) -> Iterator[Sample]:
+    """Yield the current numbers; a queue that was just declared has none yet."""
+    for state, field in ((NEW, "messages_ready"), (IN_PROGRESS, "messages_unacknowledged")):
+        if field in queue:
+            yield MESSAGES.sample(queue[field], queue=name, broker=RABBITMQ, state=state)
+    if "consumers" in queue:
+        yield CONSUMERS.sample(queue["consumers"], queue=name, broker=RABBITMQ)
+
+
+def _totals(name: str, queue: Mapping[str, Any]) -> Iterator[Sample]:
+    """Yield the broker's own counters. What never happened is absent there, and 0 here."""
+    stats = queue.get("message_stats", {})
+    for metric, field in _COUNTERS:
+        yield metric.sample(stats.get(field, 0), queue=name, broker=RABBITMQ)
+
+
+def _age(
+    name: str, queue: Mapping[str, Any], now: float, arrivals: Table, known: Mapping[str, Any] | None
+) -> float | None:
+    """Return the age of the oldest message: from its own timestamp, else from the counters.
+
+    ``None`` if the broker has never counted for this queue (``rates_mode = none`` switches that off).
+    """
+    if "messages_ready" not in queue:
+        return None
+    ready, published = int(queue["messages_ready"]), queue.get("message_stats", {}).get("publish")
+    age = 0.0 if not ready else None
+    if published is not None or known is not None:
+        history = Arrivals.from_json(known) if known else Arrivals()
+        age = history.note(now, published=int(published or 0), ready=ready)
+        if history.to_json() != known:
+            arrivals.put(name, history.to_json())
+    stamped = queue.get("head_message_timestamp")
+    if ready and isinstance(stamped, int):
+        return max(0.0, now - stamped)
+    return age
