@@ -17,6 +17,7 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.02
+PORT_DRAWS = 1000
 TETHER = ("setpriv", "--pdeathsig", "TERM", "--")
 """Ties a child's life to its parent's, then becomes the program itself (util-linux)."""
 
@@ -31,7 +32,8 @@ def free_port() -> int:
     """
     lowest_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     candidates = range(max(1024, lowest_ephemeral - 12000), lowest_ephemeral) or range(1024, 65536)
-    for port in SystemRandom().sample(candidates, len(candidates)):
+    draw = SystemRandom()
+    for port in (draw.choice(candidates) for _ in range(PORT_DRAWS)):
         if port not in _handed_out and is_free(port):
             _handed_out.add(port)
             return port

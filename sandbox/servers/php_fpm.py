@@ -21,7 +21,6 @@ pm.start_servers = 2
 pm.min_spare_servers = 1
 pm.max_spare_servers = 3
 pm.status_path = /php-fpm-status
-ping.path = /php-fpm-ping
 catch_workers_output = yes
 clear_env = no
 php_admin_value[memory_limit] = 64M

@@ -82,6 +82,7 @@ class Prometheus(Server):
             "--storage.tsdb.retention.time=2d",
             f"--web.listen-address={self.host}:{self.port}",
             "--web.enable-lifecycle",
+            "--rules.alert.resend-delay=5s",  # a first alert may come before Alertmanager is discovered
             "--log.level=warn",
             *self.arguments,
         ]

@@ -1,0 +1,268 @@
+"""`python -m sandbox demo`: a living shop under observation, until Ctrl-C."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+
+from sandbox import faults, packages
+from sandbox.errors import SandboxError, ServerError
+from sandbox.paths import PROJECT, STATE
+from sandbox.process import Process
+from sandbox.server_faults import ServerFaults
+from sandbox.servers.magento_exporter import MagentoExporter
+from sandbox.stack import DATABASE, Stack, exclusive
+
+WWW = PROJECT / "sandbox" / "shop" / "www"
+RULES = PROJECT / "alerts" / "generated" / "prometheus"
+INSTALL_SECONDS = 300
+OBSERVER = "magento_exporter"
+OBSERVER_PASSWORD = "observer"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the person at the terminal asked for."""
+
+    directory: Path = STATE
+    seconds: float | None = None
+    faults: tuple[str, ...] = ()
+    keep: bool = False
+    scrape_seconds: float = 5
+    version: str = "2.4.8"
+    prefix: str = ""
+    shop_arguments: tuple[str, ...] = ()
+    """Handed to `python -m sandbox.shop run` as they are."""
+
+
+def run(options: Options) -> None:
+    """Show the shop until `options.seconds` have passed, or until Ctrl-C or SIGTERM."""
+    state = options.directory.resolve()
+    with interruptible(), exclusive(state):
+        clear(state)
+        install_packages()
+        try:
+            Demo(options, state).run()
+        except KeyboardInterrupt:
+            print("\nstopped")
+        if not options.keep:
+            clear(state)
+
+
+class Demo:
+    """One run: what it is made of, and the order in which it comes and goes."""
+
+    def __init__(self, options: Options, state: Path) -> None:
+        self.options = options
+        self.state = state
+        self.stack = Stack(
+            state,
+            www=WWW if WWW.exists() else None,
+            rules=RULES if RULES.exists() else None,
+            scrape_seconds=options.scrape_seconds,
+            prefix=options.prefix,
+        )
+        self.exporter = MagentoExporter(
+            state / "servers" / "magento-exporter", settings=exporter_settings(self.stack)
+        )
+        self.shop = shop_process(options, state)
+        self.faults = ServerFaults(
+            mariadb=self.stack.mariadb,
+            redis=self.stack.redis,
+            rabbitmq=self.stack.rabbitmq,
+            varnish=self.stack.varnish,
+            exporter=self.exporter,
+        )
+
+    def run(self) -> None:
+        """Bring everything up, watch it, and take it down."""
+        began = time.monotonic()
+        with ExitStack() as undo:
+            undo.callback(self.stack.stop)
+            say("starting the servers ...")
+            self.stack.launch()
+            install_shop(self.stack, self.options.version)
+            self.stack.wait_ready()
+            self._start_shop_and_exporter(undo)
+            say(f"up after {time.monotonic() - began:.1f} s\n\n{self._addresses()}\n")
+            for name in self.options.faults:
+                faults.switch_on(self.state, name)
+            self._watch()
+            say("\nstopping ...")
+
+    def _start_shop_and_exporter(self, undo: ExitStack) -> None:
+        undo.callback(self.shop.stop)
+        self.shop.start()
+        admit_observer(self.stack)
+        undo.callback(self.exporter.stop)
+        self.exporter.start()
+        self.stack.prometheus.set_targets({self.exporter.job: [self.exporter.address]})
+        self.stack.add_url("exporter", f"http://{self.exporter.address}")
+
+    def _addresses(self) -> str:
+        urls = {"exporter": f"http://{self.exporter.address}", **self.stack.urls()}
+        return "\n".join(f"  {name:<15} {url}" for name, url in urls.items())
+
+    def _watch(self) -> None:
+        end = None if self.options.seconds is None else time.monotonic() + self.options.seconds
+        line = StatusLine()
+        while end is None or time.monotonic() < end:
+            for change in self.faults.apply(faults.switched_on(self.state, faults.Actor.SERVERS)):
+                line.interrupt(f"fault {change}")
+            self._raise_if_something_ended()
+            line.show(self._status())
+            time.sleep(1)
+        line.interrupt("")
+
+    def _raise_if_something_ended(self) -> None:
+        if not self.shop.running:
+            raise ServerError(f"the simulated shop ended by itself\n{self.shop.last_log_lines()}")
+        for server in (*self.stack.servers, self.exporter):
+            if not server.running and not self.faults.affected(server):
+                raise ServerError(f"{server.name} ended by itself\n{server.process.last_log_lines()}")
+
+    def _status(self) -> str:
+        orders = self._value("sum(rate(magento_orders_placed_total[1m])) * 60")
+        age = self._value('time() - max(timestamp(up{job="magento"}))')
+        up, targets = self._value("sum(up)"), self._value("count(up)")
+        on = sorted(faults.switched_on(self.state))
+        return (
+            f"{time.strftime('%H:%M:%S')}  orders/min {orders:>5}  up {up}/{targets}  last scrape {age} s ago"
+            + (f"  faults: {', '.join(on)}" if on else "")
+        )
+
+    def _value(self, expression: str) -> str:
+        """Return one number as Prometheus has it now, or a dash."""
+        try:
+            result = self.stack.prometheus.query(expression)
+        except (httpx.HTTPError, SandboxError, ValueError):
+            return "-"
+        return f"{float(result[0]['value'][1]):.3g}" if result else "-"
+
+
+def exporter_settings(stack: Stack) -> dict[str, Any]:
+    """Return the exporter's settings for this shop: the least-privileged users of `admit_observer`."""
+    return {
+        "database": {
+            "host": stack.mariadb.host,
+            "port": stack.mariadb.port,
+            "user": OBSERVER,
+            "password": OBSERVER_PASSWORD,
+            "name": DATABASE,
+            "prefix": stack.prefix,
+        },
+        "rabbitmq": {
+            "url": stack.rabbitmq.management_url,
+            "vhost": stack.rabbitmq.vhost,
+            "user": OBSERVER,
+            "password": OBSERVER_PASSWORD,
+        },
+        "varnish": {"instances": [str(stack.varnish.name_directory)]},
+        "state_file": str(stack.state / "servers" / "magento-exporter" / "state.json"),
+    }
+
+
+def admit_observer(stack: Stack) -> None:
+    """Make the users that the exporter logs in with; they can read and nothing else."""
+    stack.mariadb.execute(
+        f"CREATE USER IF NOT EXISTS '{OBSERVER}'@'%%' IDENTIFIED BY %s", [OBSERVER_PASSWORD]
+    )
+    stack.mariadb.execute(f"GRANT SELECT ON {DATABASE}.* TO '{OBSERVER}'@'%'")
+    stack.rabbitmq.declare_user(OBSERVER, OBSERVER_PASSWORD, tags="monitoring", vhost=stack.rabbitmq.vhost)
+
+
+def install_packages() -> None:
+    """Install the servers' Debian packages unless they are there."""
+    wanted = packages.missing()
+    if wanted:
+        say(f"installing {len(wanted)} Debian packages: {' '.join(wanted)} ...")
+        packages.install()
+
+
+def install_shop(stack: Stack, version: str) -> None:
+    """Create the shop's tables and seed them."""
+    say(f"installing the shop ({version}) ...")
+    arguments = ["--database-socket", str(stack.mariadb.socket), "--database-name", DATABASE]
+    prefix = ["--prefix", stack.prefix] if stack.prefix else []
+    outcome = subprocess.run(
+        [sys.executable, "-m", "sandbox.shop", "install", *arguments, *prefix, "--version", version],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=INSTALL_SECONDS,
+    )
+    if outcome.returncode:
+        raise SandboxError(f"the shop could not be installed:\n{outcome.stdout}")
+
+
+def shop_process(options: Options, state: Path) -> Process:
+    """Return the simulation: shoppers, cron, indexers and consumers."""
+    command: Sequence[str | Path] = [sys.executable, "-m", "sandbox.shop", "run", "--state-dir", state]
+    log = state / "servers" / "shop.log"
+    return Process("shop", [*command, *options.shop_arguments], log=log, cwd=PROJECT)
+
+
+def clear(state: Path) -> None:
+    """Remove what an earlier run left in the state directory; the cache may stay."""
+    for name in ("servers", "faults"):
+        shutil.rmtree(state / name, ignore_errors=True)
+    for name in ("endpoints.json", "urls.json"):
+        (state / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn the first Ctrl-C or SIGTERM into KeyboardInterrupt; later ones do not disturb the stopping."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(*_: object) -> NoReturn:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class StatusLine:
+    """One line that is rewritten on a terminal, and written now and then to anything else."""
+
+    def __init__(self, *, seconds_between: float = 10) -> None:
+        self._terminal = sys.stdout.isatty()
+        self._seconds_between = seconds_between
+        self._next = 0.0
+
+    def show(self, text: str) -> None:
+        """Show the newest state."""
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{text[:width]:<{width}}", end="", flush=True)
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._seconds_between
+            say(text)
+
+    def interrupt(self, text: str) -> None:
+        """Leave a line that stays."""
+        if self._terminal:
+            print()
+        if text:
+            say(text)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, at once even through a pipe."""
+    print(text, flush=True)
