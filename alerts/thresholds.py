@@ -70,7 +70,7 @@ BUDGET_LEFT: Final = Threshold(
 CRON_SILENT_SECONDS: Final = Threshold(
     warning=5 * MINUTE,
     critical=15 * MINUTE,
-    reason="Magento starts some job every minute; after schedule_lifetime (15 minutes) planned runs are missed.",
+    reason="Some job starts every minute; after schedule_lifetime (15 minutes) planned runs are missed.",
 )
 CRON_LAG_SECONDS: Final = Threshold(
     warning=5 * MINUTE,
@@ -126,4 +126,11 @@ DATA_AGE_SECONDS: Final = Threshold(
 )
 SCRAPE_SECONDS: Final = Threshold(
     warning=5.0, critical=9.0, reason="Prometheus gives up after its scrape timeout of 10 seconds."
+)
+
+CRON_ERRORS_AN_HOUR: Final = Threshold(
+    warning=1, critical=10, reason="Default jobs do not fail; ten an hour is a job that fails at every run."
+)
+CRON_MISSED_AN_HOUR: Final = Threshold(
+    warning=1, critical=30, reason="A deployment misses a few; thirty an hour is a blocked group."
 )

@@ -1,0 +1,10 @@
+"""Every dashboard of the pack."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards import cron
+from dashboards.lib.page import Dashboard
+
+DASHBOARDS: Final[tuple[Dashboard, ...]] = (cron.DASHBOARD,)

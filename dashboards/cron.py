@@ -1,0 +1,331 @@
+"""Cron: is it alive, is it late, and which job is to blame."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds
+from dashboards.lib.annotations import FIRING
+from dashboards.lib.here import here
+from dashboards.lib.links import Link
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
+from dashboards.lib.query import Expr, age, increase, max_by, rate, sum_by, top
+from dashboards.lib.style import Colour, line, override
+from dashboards.lib.variables import values_of
+from exporter.collectors import cron
+
+UID: Final = "magento-cron"
+_JOBS: Final = "=~$job_code"
+_OFF: Final = "cron collector off"
+
+
+def _runs(status: str, window: str) -> Expr:
+    return sum_by(increase(here(cron.RUNS, status=status, job_code=_JOBS)[window]), "job_code")
+
+
+def _mean(summary_of: str, window: str) -> Expr:
+    metric = {"duration": cron.DURATION, "delay": cron.START_DELAY}[summary_of]
+    total = sum_by(rate(here(metric, part="sum", job_code=_JOBS)[window]), "job_code")
+    count = sum_by(rate(here(metric, part="count", job_code=_JOBS)[window]), "job_code")
+    return total / (count > 0)
+
+
+def _total_runs(status: str, window: str) -> Expr:
+    return sum_by(increase(here(cron.RUNS, status=status)[window]))
+
+
+_HEADER: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="alive",
+        title="Is cron alive?",
+        meaning="Time since Magento last started any cron job (`cron_schedule.executed_at`).",
+        good="Under a minute or two: every minute has at least one default job.",
+        then="Check the system's crontab and that PHP starts; *Does cron start jobs?* shows since when.",
+        asks=(Ask(expr=max_by(age(here(cron.LAST_EXECUTION)))),),
+        unit="s",
+        decimals=0,
+        empty="no job has run yet",
+        threshold=thresholds.CRON_SILENT_SECONDS,
+        link=Link("When did it stop?", UID, "silence"),
+        spark=False,
+        filled=True,
+    ),
+    Stat(
+        key="lag",
+        title="How late is the latest job?",
+        meaning="Age of the oldest planned run whose time has come and that has not been started.",
+        good="Under a minute; cron runs once a minute.",
+        then="Look for one long job that holds up its group: *What runs too long?*",
+        asks=(Ask(expr=max_by(here(cron.LAG).now)),),
+        unit="s",
+        decimals=0,
+        empty=_OFF,
+        threshold=thresholds.CRON_LAG_SECONDS,
+        link=Link("Which jobs are late?", UID, "jobs"),
+    ),
+    Stat(
+        key="overdue",
+        title="Runs waiting past their time",
+        meaning="Planned runs whose time has come, over all jobs.",
+        good="A handful at the start of each minute, then none.",
+        then="If it grows, cron starts fewer jobs than it plans: see which in the table.",
+        asks=(Ask(expr=sum_by(here(cron.OVERDUE, job_code=_JOBS).now)),),
+        unit="short",
+        decimals=0,
+        empty=_OFF,
+        base=Colour.NEUTRAL,
+        link=Link("Which jobs are late?", UID, "jobs"),
+    ),
+    Stat(
+        key="errors-hour",
+        title="Failed runs in the last hour",
+        meaning="Runs that ended in status `error`.",
+        good="None. A failing job is silent in the shop: its work is simply not done.",
+        then="Read the exception in `var/log/cron.log` or `cron_schedule.messages` for the job in the table.",
+        asks=(Ask(expr=_total_runs("error", "1h")),),
+        unit="short",
+        decimals=0,
+        empty="no run counted yet",
+        threshold=thresholds.CRON_ERRORS_AN_HOUR,
+        link=Link("Which jobs fail?", UID, "failures"),
+    ),
+    Stat(
+        key="missed-hour",
+        title="Missed runs in the last hour",
+        meaning="Planned runs that were not started in time (`schedule_lifetime`) and were given up.",
+        good="None, or a few after a deployment.",
+        then="Cron is blocked or started too rarely; a missed run is never made up for.",
+        asks=(Ask(expr=_total_runs("missed", "1h")),),
+        unit="short",
+        decimals=0,
+        empty="no run counted yet",
+        threshold=thresholds.CRON_MISSED_AN_HOUR,
+        link=Link("Which jobs miss runs?", UID, "failures"),
+    ),
+    Stat(
+        key="longest",
+        title="Longest job running now",
+        meaning="How long the oldest run in status `running` has been running.",
+        good="Minutes. Default jobs end within them; indexing a large catalogue takes longer.",
+        then="See whether its process still lives. A dead one keeps the status until the next run cleans it.",
+        asks=(Ask(expr=max_by(here(cron.RUNNING, job_code=_JOBS).now)),),
+        unit="s",
+        decimals=0,
+        empty="nothing is running",
+        may_be_empty=True,
+        threshold=thresholds.CRON_RUNNING_SECONDS,
+        link=Link("Which job?", UID, "running"),
+    ),
+)
+
+_SCHEDULE: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="silence",
+        title="Does cron start jobs?",
+        meaning="Time since any job was last started, and age of the oldest run that waits past its time.",
+        good="Both are saw teeth under a minute or two.",
+        then="A straight rise of both is a stopped cron; of the lower one alone, a blocked group.",
+        asks=(
+            Ask(expr=max_by(age(here(cron.LAST_EXECUTION))), legend="since the last start"),
+            Ask(expr=max_by(here(cron.LAG).now), legend="oldest waiting run"),
+        ),
+        unit="s",
+        threshold=thresholds.CRON_SILENT_SECONDS,
+        width=12,
+        link=Link("Which jobs are late?", UID, "jobs"),
+        overrides=(
+            override("since the last start", **line(Colour.NEUTRAL)),
+            override("oldest waiting run", **line(Colour.ACCENT)),
+        ),
+    ),
+    Graph(
+        key="delay",
+        title="How late do jobs start?",
+        meaning="Mean time between planned and real start, of the runs that started.",
+        good="Under a minute.",
+        then="Jobs of one group run one after another: look for the long job before the late ones.",
+        asks=(Ask(expr=top(8, _mean("delay", "$__rate_interval")), legend="{{job_code}}"),),
+        unit="s",
+        empty="no job started in this range",
+        table=True,
+        width=12,
+        link=Link("What runs too long?", UID, "running"),
+    ),
+)
+
+_BLAME: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="failures",
+        title="Which jobs fail or miss their time?",
+        meaning="Runs that ended in `error` or `missed`, by job, per interval of the graph.",
+        good="Nothing is drawn.",
+        then="One job: read its exception. All at once: database or PHP was away, or cron was stopped.",
+        asks=(
+            Ask(
+                expr=sum_by(
+                    increase(here(cron.RUNS, status="=~error|missed", job_code=_JOBS)["$__rate_interval"]),
+                    "job_code",
+                    "status",
+                )
+                > 0,
+                legend="{{job_code}} {{status}}",
+            ),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no failed and no missed run in this range",
+        may_be_empty=True,
+        bars=True,
+        stacked=True,
+        table=True,
+        calcs=("sum",),
+        width=12,
+        link=Link("Every job", UID, "jobs"),
+    ),
+    Graph(
+        key="running",
+        title="What runs too long?",
+        meaning="How long each job's oldest row has been in status `running`.",
+        good="Short teeth. A line that climbs for hours is a hung job, or one whose process died.",
+        then="Find the process on the cron server; if there is none, the row is a leftover of a killed run.",
+        asks=(Ask(expr=top(8, here(cron.RUNNING, job_code=_JOBS).now), legend="{{job_code}}"),),
+        unit="s",
+        empty="no job was seen running",
+        may_be_empty=True,
+        threshold=thresholds.CRON_RUNNING_SECONDS,
+        table=True,
+        width=12,
+        link=Link("Every job", UID, "jobs"),
+    ),
+    Table(
+        key="jobs",
+        title="How is each job doing?",
+        meaning="Every job that the shop has planned lately, over the last 24 hours.",
+        good="A recent success for each, no errors, nothing overdue.",
+        then="Sort by a column. A job without a success in its period has stopped doing its work.",
+        asks=(
+            Ask(
+                expr=max_by(age(here(cron.LAST_SUCCESS, job_code=_JOBS)), "job_code"),
+                instant=True,
+                table=True,
+            ),
+            Ask(expr=max_by(here(cron.OVERDUE, job_code=_JOBS).now, "job_code"), instant=True, table=True),
+            Ask(expr=_runs("success", "1d"), instant=True, table=True),
+            Ask(expr=_runs("error", "1d"), instant=True, table=True),
+            Ask(expr=_runs("missed", "1d"), instant=True, table=True),
+            Ask(expr=_mean("duration", "1d"), instant=True, table=True),
+            Ask(expr=_mean("delay", "1d"), instant=True, table=True),
+        ),
+        empty=_OFF,
+        columns=(
+            Column(
+                field="job_code",
+                title="Job",
+                link=Link("Only this job", UID, sets=(("job_code", "${__value.raw}"),)),
+            ),
+            Column(field="Value #A", title="Last success", unit="s", width=130, decimals=0),
+            Column(field="Value #B", title="Overdue", width=110, decimals=0),
+            Column(field="Value #C", title="Succeeded (24 h)", width=150, decimals=0),
+            Column(
+                field="Value #D",
+                title="Failed (24 h)",
+                width=130,
+                decimals=0,
+                threshold=thresholds.CRON_ERRORS_AN_HOUR,
+            ),
+            Column(
+                field="Value #E",
+                title="Missed (24 h)",
+                width=130,
+                decimals=0,
+                threshold=thresholds.CRON_MISSED_AN_HOUR,
+            ),
+            Column(field="Value #F", title="Mean duration", unit="s", width=140),
+            Column(field="Value #G", title="Mean delay", unit="s", width=130),
+        ),
+        sort="Value #D",
+        width=24,
+        height=10,
+        link=Link("Which jobs fail?", UID, "failures"),
+    ),
+)
+
+_COST: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="time-spent",
+        title="Where does cron spend its time?",
+        meaning="Seconds of work per second, by job: 1 keeps one process busy all the time.",
+        good="The indexers lead; the sum stays well below the number of cron groups.",
+        then="Move a job that keeps its group busy into a group with its own process.",
+        asks=(
+            Ask(
+                expr=top(
+                    10,
+                    sum_by(
+                        rate(here(cron.DURATION, part="sum", job_code=_JOBS)["$__rate_interval"]), "job_code"
+                    ),
+                ),
+                legend="{{job_code}}",
+            ),
+        ),
+        unit="short",
+        empty="no successful run in this range",
+        stacked=True,
+        fill=30,
+        table=True,
+        width=12,
+        link=Link("Every job", UID, "jobs"),
+    ),
+    Graph(
+        key="outcomes",
+        title="How do runs end?",
+        meaning="Runs per minute by outcome, over all jobs.",
+        good="A steady rate of `success`.",
+        then="If `success` falls without `error`, cron plans or starts less: *Does cron start jobs?*",
+        asks=(
+            Ask(
+                expr=sum_by(rate(here(cron.RUNS, job_code=_JOBS)["$__rate_interval"]), "status") * 60,
+                legend="{{status}}",
+            ),
+        ),
+        unit="opm",
+        empty="no run counted yet",
+        width=6,
+        link=Link("Which jobs fail?", UID, "failures"),
+        overrides=(
+            override("success", **line(Colour.GOOD)),
+            override("error", **line(Colour.CRITICAL)),
+            override("missed", **line(Colour.WARNING)),
+        ),
+    ),
+    Graph(
+        key="table-rows",
+        title="Does cron_schedule bloat?",
+        meaning="The server's estimate of the rows of `cron_schedule`, within some 40 %.",
+        good="Thousands. Magento deletes old rows every ten minutes or so.",
+        then="Beyond the line every cron start gets slow; check the history settings and cleaning.",
+        asks=(Ask(expr=max_by(here(cron.TABLE_ROWS).now), legend="rows"),),
+        unit="short",
+        empty="the server gives no estimate",
+        threshold=thresholds.CRON_TABLE_ROWS,
+        width=6,
+        legend=False,
+        link=Link("Is cron alive?", UID, "alive"),
+    ),
+)
+
+DASHBOARD: Final = Dashboard(
+    uid=UID,
+    title="Magento / Cron",
+    description="Is cron alive, is it late, and which job is to blame. Cron serves the whole shop.",
+    by_store=False,
+    variables=(values_of("job_code", "Cron job", cron.OVERDUE, "job_code"),),
+    annotations=(FIRING,),
+    rows=(
+        Row(panels=_HEADER),
+        Row(title="Is the schedule kept?", panels=_SCHEDULE),
+        Row(title="Which job is to blame?", panels=_BLAME),
+        Row(title="What does cron do all day?", panels=_COST),
+    ),
+)

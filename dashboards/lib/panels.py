@@ -1,0 +1,405 @@
+"""Our panel classes. grafanalib makes the JSON; these decide what a panel must say and how it looks.
+
+grafanalib 0.7.1 writes some panel types in forms that Grafana has dropped, so
+their modern options are given here and :mod:`dashboards.lib.normalise` removes
+what is dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from grafanalib import core
+
+from alerts.thresholds import Threshold
+from dashboards.lib.ids import panel_id
+from dashboards.lib.links import Link, Page
+from dashboards.lib.query import Expr
+from dashboards.lib.style import PALETTE, Colour, Json, fixed, steps
+
+DATASOURCE: Final[Mapping[str, str]] = {"type": "prometheus", "uid": "${datasource}"}
+COLLECTOR_OFF: Final = "no data: see Exporter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One query of a panel. ``legend`` names its series; ``instant`` asks for the last value only."""
+
+    expr: Expr
+    legend: str = ""
+    instant: bool = False
+    table: bool = False
+
+    def target(self, index: int) -> Any:
+        """Return grafanalib's target."""
+        return core.Target(
+            expr=self.expr.text,
+            legendFormat=self.legend or "__auto",
+            refId=chr(ord("A") + index),
+            instant=self.instant,
+            format="table" if self.table else "time_series",
+            datasource=dict(DATASOURCE),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """What every panel has.
+
+    ``key`` never changes: the panel's id, and so every link to it, is made from
+    it. ``title`` is a question or a consequence. ``meaning``, ``good`` and
+    ``then`` (what to do when it is bad) become the description. ``empty`` is
+    shown when there is no value: say which kind of nothing it is. ``may_be_empty``
+    declares that a healthy shop shows nothing here.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    good: str
+    then: str
+    asks: tuple[Ask, ...]
+    unit: str
+    empty: str = COLLECTOR_OFF
+    may_be_empty: bool = False
+    link: Link | Page | None = None
+    links: tuple[Link | Page, ...] = ()
+    threshold: Threshold | None = None
+    base: Colour = Colour.GOOD
+    decimals: int | None = None
+    least: float | None = None
+    most: float | None = None
+    mappings: Sequence[Json] = ()
+    overrides: Sequence[Json] = ()
+    transformations: Sequence[Json] = ()
+    width: int = 8
+    height: int = 8
+    repeat: str = ""
+    per_row: int = 4
+    since: str = ""
+    type: ClassVar[str]
+
+    @property
+    def description(self) -> str:
+        """The panel's description, in Markdown."""
+        return f"{self.meaning}\n\n**Good:** {self.good}\n\n**If not:** {self.then}"
+
+    def all_links(self) -> tuple[Link | Page, ...]:
+        """Return every link of the panel, the one a click follows first."""
+        return (*((self.link,) if self.link else ()), *self.links)
+
+    def render(self, uid: str, x: int, y: int) -> Any:
+        """Return grafanalib's panel at this place of the grid."""
+        defaults, custom, options = self._defaults(), self._custom(), self._options()
+        if custom:
+            defaults["custom"] = custom
+        extra: Json = {
+            "type": self.type,
+            "fieldConfig": {"defaults": defaults, "overrides": list(self.overrides)},
+            "options": options,
+        }
+        return _Rendered(
+            title=self.title,
+            description=self.description,
+            id=panel_id(uid, self.key),
+            gridPos=core.GridPos(h=self.height, w=self.width, x=x, y=y),
+            dataSource=dict(DATASOURCE),
+            targets=[ask.target(index) for index, ask in enumerate(self.asks)],
+            links=[link.as_panel_link() for link in self.all_links()],
+            transformations=list(self.transformations),
+            maxDataPoints=None,
+            timeFrom=self.since or None,
+            hideTimeOverride=False,
+            repeat=core.Repeat("h", self.repeat, self.per_row) if self.repeat else core.Repeat(),
+            extraJson=extra,
+        )
+
+    def _defaults(self) -> Json:
+        given = {"decimals": self.decimals, "min": self.least, "max": self.most}
+        return {
+            "color": self._colour(),
+            "unit": self.unit,
+            "noValue": self.empty,
+            "mappings": list(self.mappings),
+            "thresholds": {"mode": "absolute", "steps": steps(self.threshold, base=self._base())},
+            "links": [link.as_data_link() for link in self.all_links()],
+            **{key: value for key, value in given.items() if value is not None},
+        }
+
+    def _colour(self) -> Json:
+        return {"mode": "thresholds"}
+
+    def _base(self) -> Colour:
+        return self.base
+
+    def _custom(self) -> Json:
+        return {}
+
+    def _options(self) -> Json:
+        raise NotImplementedError
+
+
+class _Rendered(core.Panel):  # type: ignore[misc]  # grafanalib has no types
+    """A panel of any type: grafanalib's common part, and the rest from ``extraJson``."""
+
+    def to_json_data(self) -> Json:
+        """Return the panel's JSON."""
+        data: Json = self.panel_json({})
+        return data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stat(Panel):
+    """One number (or a few), coloured by its threshold. ``spark`` draws its course behind it."""
+
+    type: ClassVar[str] = "stat"
+    reduce: str = "lastNotNull"
+    spark: bool = True
+    filled: bool = False
+    show: str = "value"
+    columns: str = "auto"
+    width: int = 4
+    height: int = 4
+
+    def _options(self) -> Json:
+        return {
+            "colorMode": "background" if self.filled else "value",
+            "graphMode": "area" if self.spark else "none",
+            "justifyMode": "auto",
+            "orientation": self.columns,
+            "textMode": self.show,
+            "wideLayout": True,
+            "showPercentChange": False,
+            "percentChangeColorMode": "standard",
+            "reduceOptions": {"calcs": [self.reduce], "fields": "", "values": False},
+        }
+
+
+_LEGEND_CALCS: Final = ("lastNotNull", "max")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph(Panel):
+    """Values over time. Plain while all is well; a limit is a dashed line in the alert's colour."""
+
+    type: ClassVar[str] = "timeseries"
+    base: Colour = Colour.NONE
+    fill: int = 8
+    bars: bool = False
+    stacked: bool = False
+    table: bool = False
+    calcs: tuple[str, ...] = ()
+    axis: str = ""
+    soft_most: float | None = None
+    least: float | None = 0.0
+    stepped: bool = False
+    legend: bool = True
+    legend_right: bool = False
+
+    def _colour(self) -> Json:
+        return {"mode": PALETTE}
+
+    def _custom(self) -> Json:
+        soft = {} if self.soft_most is None else {"axisSoftMax": self.soft_most}
+        return {
+            "drawStyle": "bars" if self.bars else "line",
+            "lineInterpolation": "stepAfter" if self.stepped else "linear",
+            "lineWidth": 1 if self.bars else 2,
+            "fillOpacity": 70 if self.bars else self.fill,
+            "gradientMode": "none" if self.bars else "opacity",
+            "showPoints": "never",
+            "pointSize": 5,
+            "spanNulls": False,
+            "insertNulls": False,
+            "axisPlacement": "auto",
+            "axisLabel": self.axis,
+            "axisColorMode": "text",
+            "axisBorderShow": False,
+            "axisCenteredZero": False,
+            "barAlignment": 0,
+            "barWidthFactor": 0.8,
+            "scaleDistribution": {"type": "linear"},
+            "stacking": {"group": "A", "mode": "normal" if self.stacked else "none"},
+            "hideFrom": {"legend": False, "tooltip": False, "viz": False},
+            "thresholdsStyle": {"mode": "dashed" if self.threshold else "off"},
+            **soft,
+        }
+
+    def _options(self) -> Json:
+        wide = self.table or self.legend_right
+        return {
+            "legend": {
+                "calcs": list(self.calcs or (_LEGEND_CALCS if self.table else ())),
+                "displayMode": "table" if self.table else "list",
+                "placement": "right" if wide else "bottom",
+                "showLegend": self.legend,
+                **({"sortBy": "Max", "sortDesc": True} if self.table else {}),
+            },
+            "tooltip": {"mode": "multi", "sort": "desc", "hideZeros": False},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline(Panel):
+    """States over time, one lane a series; every state has a word as well as a colour."""
+
+    type: ClassVar[str] = "state-timeline"
+    lane: float = 0.85
+    values: bool = False
+    legend: bool = False
+
+    def _custom(self) -> Json:
+        return {
+            "fillOpacity": 80,
+            "lineWidth": 0,
+            "spanNulls": False,
+            "insertNulls": False,
+            "hideFrom": {"legend": False, "tooltip": False, "viz": False},
+        }
+
+    def _options(self) -> Json:
+        return {
+            "alignValue": "center",
+            "mergeValues": True,
+            "rowHeight": self.lane,
+            "showValue": "always" if self.values else "never",
+            "perPage": 20,
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": self.legend, "calcs": []},
+            "tooltip": {"mode": "single", "sort": "none", "hideZeros": False},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars(Panel):
+    """A few values side by side, longest first where the query sorts them."""
+
+    type: ClassVar[str] = "bargauge"
+    names: str = "left"
+    reduce: str = "lastNotNull"
+    least: float | None = 0.0
+
+    def _options(self) -> Json:
+        return {
+            "displayMode": "basic",
+            "orientation": "horizontal",
+            "valueMode": "color",
+            "namePlacement": self.names,
+            "showUnfilled": True,
+            "sizing": "auto",
+            "minVizHeight": 16,
+            "maxVizHeight": 28,
+            "minVizWidth": 8,
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
+            "reduceOptions": {"calcs": [self.reduce], "fields": "", "values": False},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table: the field as queried, and how it is shown."""
+
+    field: str
+    title: str
+    unit: str = ""
+    width: int = 0
+    threshold: Threshold | None = None
+    base: Colour = Colour.QUIET
+    bar: bool = False
+    most: float | None = None
+    mappings: Sequence[Json] = ()
+    link: Link | Page | None = None
+    decimals: int | None = None
+
+    def override(self) -> Json:
+        """Return the field override that makes the column look like this."""
+        properties: list[tuple[str, Any]] = [("displayName", self.title)] if self.title else []
+        plain = (("unit", self.unit), ("custom.width", self.width), ("max", self.most))
+        properties += [(key, value) for key, value in plain if value]
+        if self.decimals is not None:
+            properties.append(("decimals", self.decimals))
+        if self.mappings:
+            properties.append(("mappings", list(self.mappings)))
+        if self.threshold:
+            marks = {"mode": "absolute", "steps": steps(self.threshold, base=self.base)}
+            properties.append(("thresholds", marks))
+        if self.bar:
+            properties.append(("min", 0))
+            properties.append(
+                ("custom.cellOptions", {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"})
+            )
+            if not self.threshold:
+                properties.append(("color", fixed(Colour.NEUTRAL)))
+        elif self.threshold or self.mappings:
+            properties.append(("custom.cellOptions", {"type": "color-text"}))
+        if self.link:
+            properties.append(("links", [self.link.as_data_link()]))
+        return {
+            "matcher": {"id": "byName", "options": self.field},
+            "properties": [{"id": key, "value": value} for key, value in properties],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Panel):
+    """Rows by label, one column a query. ``columns`` are in the order shown; every other field is hidden."""
+
+    type: ClassVar[str] = "table"
+    columns: tuple[Column, ...] = field(default=())
+    sort: str = ""
+    descending: bool = True
+    unit: str = "short"
+    base: Colour = Colour.QUIET
+    paged: bool = False
+
+    def render(self, uid: str, x: int, y: int) -> Any:
+        """Return the table with its queries joined by label and its columns in order."""
+        panel = super(Table, self).render(uid, x, y)
+        panel.transformations = [*self._shape(), *self.transformations]
+        panel.extraJson["fieldConfig"]["overrides"] = [
+            *(column.override() for column in self.columns),
+            *self.overrides,
+        ]
+        return panel
+
+    def _shape(self) -> list[Json]:
+        shown = [column.field for column in self.columns]
+        queried = [chr(ord("A") + index) for index in range(len(self.asks))]
+        labels = sorted({label for ask in self.asks for label in ask.expr.labels or ()})
+        values = ["Value"] if len(queried) == 1 else [f"Value #{name}" for name in queried]
+        hidden = [name for name in ("Time", "__name__", *labels, *values) if name not in shown]
+        merge: list[Json] = [{"id": "merge", "options": {}}] if len(queried) > 1 else []
+        organize = {
+            "excludeByName": dict.fromkeys(hidden, True),
+            "includeByName": {},
+            "indexByName": {name: index for index, name in enumerate(shown)},
+            "renameByName": {},
+        }
+        return [*merge, {"id": "organize", "options": organize}]
+
+    def _custom(self) -> Json:
+        return {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False, "inspect": False}
+
+    def _defaults(self) -> Json:
+        return {**super(Table, self)._defaults(), "links": []}
+
+    def _options(self) -> Json:
+        by = next((c.title or c.field for c in self.columns if c.field == self.sort), self.sort)
+        return {
+            "cellHeight": "sm",
+            "showHeader": True,
+            "enablePagination": self.paged,
+            "sortBy": [{"displayName": by, "desc": self.descending}] if by else [],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Panels under one question. A row without a title has no heading. ``repeat`` is a variable's name."""
+
+    title: str = ""
+    panels: tuple[Panel, ...]
+    collapsed: bool = False
+    repeat: str = ""
+    key: str = ""

@@ -1,0 +1,98 @@
+"""Dashboard variables: data source, shop (job, instance), store, and what a page adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from grafanalib import core
+
+from dashboards.lib.promql import Series as Selectable
+from dashboards.lib.promql import select
+from dashboards.lib.style import Json
+from exporter.collectors.orders import BY_CUSTOMER
+from exporter.core.self_metrics import ENABLED
+from exporter.errors import SpecError
+
+ALL: Final = ".+"
+_ON_TIME_CHANGE: Final = 2
+_ALPHABETICAL: Final = 5
+_HIDDEN: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A variable whose values come from a query, by default the values of one label of a metric."""
+
+    name: str
+    label: str
+    query: str
+    regex: str = ""
+    hidden: bool = False
+    sort: int = _ALPHABETICAL
+    all_value: str | None = ALL
+
+    def render(self) -> Any:
+        """Return grafanalib's template."""
+        return core.Template(
+            name=self.name,
+            label=self.label,
+            type="query",
+            query=self.query,
+            dataSource={"type": "prometheus", "uid": "${datasource}"},
+            includeAll=True,
+            multi=True,
+            allValue=self.all_value,
+            refresh=_ON_TIME_CHANGE,
+            regex=self.regex,
+            sort=self.sort,
+            hide=_HIDDEN if self.hidden else 0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSource(Variable):
+    """The Prometheus that is asked. One variable makes the file import by hand and by provisioning alike."""
+
+    name: str = "datasource"
+    label: str = "Data source"
+    query: str = "prometheus"
+
+    def render(self) -> Any:
+        """Return grafanalib's template."""
+        return core.Template(name=self.name, label=self.label, type="datasource", query=self.query, refresh=1)
+
+
+def values_of(
+    name: str, label: str, metric: Selectable, of: str, /, *, by_store: bool = False, hidden: bool = False
+) -> Variable:
+    """Return the variable ``name`` with the values of the metric's label ``of`` in the chosen shop."""
+    if of not in ("job", "instance", *metric.labels):
+        raise SpecError(f"{metric.name}: has no label {of!r}")
+    here = {"job": "=~$job", "instance": "=~$instance"}
+    known = {"job": {}, "instance": {"job": "=~$job"}}.get(of, here)
+    if by_store:
+        known = {**known, "store": "=~$store"}
+    suffix = "_count" if metric.kind.value == "summary" else ""
+    query = f"label_values({select(metric, suffix, **known)}, {of})"
+    return Variable(name=name, label=label, query=query, hidden=hidden)
+
+
+def common(*, by_store: bool) -> Sequence[Variable]:
+    """Return the variables of every dashboard.
+
+    Where nothing is split by store the variable is hidden, not absent, so that links hand it on.
+    """
+    return (
+        DataSource(),
+        values_of("job", "Job", ENABLED, "job"),
+        values_of("instance", "Instance", ENABLED, "instance"),
+        values_of("store", "Store", BY_CUSTOMER, "store", hidden=not by_store),
+    )
+
+
+def as_json(variable: Variable) -> Json:
+    """Return the variable as it is written, before normalising."""
+    data: Json = variable.render().to_json_data()
+    return data
