@@ -1,0 +1,1 @@
+"""What several tests share: fakes for the sources, a clock, contexts, and how to run one collector."""

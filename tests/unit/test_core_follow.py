@@ -1,0 +1,154 @@
+"""Following a table: pages, the first run, catching up, and a table whose ids start again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from exporter.core.counting import PATIENCE
+from exporter.core.follow import OPEN_AT_START, PAGE, PAGES_A_RUN, new_rows
+from exporter.core.memory import Memory, VolatileStore
+from exporter.core.query import Query
+from tests.support.core import FakeDatabase
+
+ROWS = Query(
+    "rows", "SELECT id FROM {t} WHERE id > %(after)s ORDER BY id LIMIT %(limit)s", reads={"t": ("id",)}
+)
+NEWEST = Query("newest", "SELECT MAX(id) AS id FROM {t}", reads={"t": ("id",)})
+
+
+class Follower:
+    """A table of ids and the exporter that follows it."""
+
+    def __init__(self, *ids: int) -> None:
+        self.ids = list(ids)
+        self.store = VolatileStore()
+        self.database = FakeDatabase({"rows": self._rows, "newest": self._newest})
+
+    def _rows(self, after: int, limit: int) -> Sequence[dict[str, Any]]:
+        return [{"id": number} for number in sorted(self.ids) if number > after][:limit]
+
+    def _newest(self) -> Sequence[dict[str, Any]]:
+        return [{"id": max(self.ids, default=None)}]
+
+    def run(self, now: float = 0.0, *, keep: bool = True) -> list[int]:
+        memory = Memory(self.store, "c")
+        rows = new_rows(self.database, rows=ROWS, newest=NEWEST, memory=memory.table("t"), now=now)
+        if keep:
+            memory.commit()
+        return [row["id"] for row in rows]
+
+    def asked(self) -> list[str]:
+        names = [name for name, _ in self.database.asked]
+        self.database.asked.clear()
+        return names
+
+
+def test_history_is_not_counted() -> None:
+    follower = Follower(*range(1, 50))
+    assert follower.run() == []
+    assert follower.run() == []
+    follower.ids.append(50)
+    assert follower.run() == [50]
+    assert follower.run() == []
+
+
+def test_an_empty_table_is_followed_from_its_first_row() -> None:
+    follower = Follower()
+    assert follower.run() == []
+    follower.ids += [1, 2]
+    assert follower.run() == [1, 2]
+
+
+def test_a_transaction_that_is_open_at_the_first_run_is_counted_when_it_commits() -> None:
+    follower = Follower(1, 2, 4)
+    assert follower.run(now=0) == []
+    follower.ids.append(3)
+    assert follower.run(now=15) == [3]
+    assert follower.run(now=30) == []
+
+
+def test_the_first_run_reads_a_bounded_end_of_a_long_history() -> None:
+    follower = Follower(*range(1, 30_001, 3))
+    follower.run()
+    (_, asked) = follower.database.asked[-1]
+    assert asked == {"after": 29_998 - OPEN_AT_START, "limit": PAGE}
+
+
+def test_a_run_that_fails_is_done_again() -> None:
+    follower = Follower(1)
+    follower.run()
+    follower.ids.append(2)
+    assert follower.run(keep=False) == [2]
+    assert follower.run() == [2]
+    assert follower.run() == []
+
+
+def test_a_long_absence_is_caught_up_with_page_by_page() -> None:
+    follower = Follower(1)
+    follower.run()
+    many = range(2, 2 + PAGE * PAGES_A_RUN + PAGE + 5)
+    follower.ids += many
+    follower.asked()
+    first = follower.run()
+    assert len(first) == PAGE * PAGES_A_RUN
+    assert follower.asked() == ["rows"] * PAGES_A_RUN
+    assert first + follower.run() == list(many)
+
+
+def test_a_full_last_page_is_followed_by_an_empty_one() -> None:
+    follower = Follower(1)
+    follower.run()
+    follower.ids += range(2, 2 + PAGE)
+    follower.asked()
+    assert len(follower.run()) == PAGE
+    assert follower.asked() == ["rows", "rows"]
+
+
+def test_a_table_that_was_truncated_is_followed_again() -> None:
+    follower = Follower(*range(1, 1_001))
+    follower.run()
+    follower.ids.clear()
+    assert follower.run() == []
+    follower.ids += [1, 2, 3]
+    assert follower.run() == [1, 2, 3]
+
+
+def test_a_table_that_was_restored_is_followed_from_there_without_counting_its_history() -> None:
+    follower = Follower(*range(1, 1_001))
+    follower.run()
+    follower.ids = list(range(1, 901))
+    assert follower.run() == []
+    follower.ids.append(901)
+    assert follower.run() == [901]
+
+
+def test_rows_deleted_from_the_end_are_not_waited_for_longer_than_patience() -> None:
+    follower = Follower(*range(1, 11))
+    follower.run()
+    follower.ids = [1, 2]
+    assert follower.run(now=0) == []
+    follower.ids.append(11)
+    assert follower.run(now=15) == [11]
+    assert follower.run(now=15 + PATIENCE) == []
+    follower.asked()
+    follower.ids.append(12)
+    assert follower.run(now=30 + PATIENCE) == [12]
+
+
+def test_an_idle_shop_writes_nothing() -> None:
+    follower = Follower(1, 2)
+    follower.run()
+    memory = Memory(follower.store, "c")
+    table = memory.table("t")
+    new_rows(follower.database, rows=ROWS, newest=NEWEST, memory=table, now=99.0)
+    assert table.changes() == []
+
+
+def test_a_gap_is_settled_although_no_row_is_left_to_see() -> None:
+    follower = Follower(1)
+    follower.run(now=0)
+    follower.ids.append(3)
+    assert follower.run(now=0) == [3]
+    follower.ids = [1]
+    follower.ids.append(5)
+    assert follower.run(now=PATIENCE) == [5]
+    assert follower.run(now=3 * PATIENCE) == []
