@@ -56,8 +56,14 @@ class Varnishstat:
         timeout: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``timeout`` in seconds is for all instances together."""
-        self._instances = tuple(instances)
+        """``timeout`` in seconds is for all instances together. Equal names become directories."""
+        names = [instance.name for instance in instances]
+        self._instances = tuple(
+            instance
+            if names.count(instance.name) == 1
+            else VarnishInstance(instance.directory, instance.directory)
+            for instance in instances
+        )
         self._program = program
         self._timeout = timeout
         self._clock = clock

@@ -1,0 +1,119 @@
+"""Bulk and asynchronous operations: what waits, what runs, what failed (``magento_operation``).
+
+Reads the index (status, started_at), which exists since 2.4.4; on an older shop
+every such statement would read the whole table, so this collector yields nothing.
+An operation is counted up to ``tuning.backlog_scan_limit``; Magento deletes it
+with its bulk after 60 days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from exporter.core.collector import Collector, Context
+from exporter.core.metrics import Sample, gauge
+from exporter.core.query import Query
+
+_READS: Final = {"magento_operation": ("status", "started_at")}
+
+BY_STATUS = Query(
+    "bulk_operations",
+    """
+    SELECT COUNT(*) AS operations
+    FROM (SELECT 1 FROM {magento_operation} WHERE status = %(status)s LIMIT %(limit)s) AS some
+    """,
+    reads={"magento_operation": ("status",)},
+)
+
+WAITING_OPERATIONS = Query(
+    "bulk_waiting",
+    """
+    SELECT COUNT(*) AS operations
+    FROM (
+        SELECT 1 FROM {magento_operation} WHERE status = 4 AND started_at IS NULL LIMIT %(limit)s
+    ) AS some
+    """,
+    reads=_READS,
+)
+
+OLDEST_WAITING = Query(
+    "bulk_oldest_waiting",
+    """
+    SELECT UNIX_TIMESTAMP(MIN(bulk.start_time)) AS since
+    FROM (
+        SELECT bulk_uuid FROM {magento_operation}
+        WHERE status = 4 AND started_at IS NULL
+        ORDER BY id
+        LIMIT 100
+    ) AS first
+    JOIN {magento_bulk} AS bulk ON bulk.uuid = first.bulk_uuid
+    """,
+    reads={
+        "magento_operation": ("id", "bulk_uuid", "status", "started_at"),
+        "magento_bulk": ("uuid", "start_time"),
+    },
+)
+
+OLDEST_RUNNING = Query(
+    "bulk_oldest_running",
+    """
+    SELECT UNIX_TIMESTAMP(MIN(started_at)) AS since
+    FROM {magento_operation}
+    WHERE status = 4 AND started_at IS NOT NULL
+    """,
+    reads=_READS,
+)
+
+STATUSES: Final[Mapping[int, str]] = MappingProxyType(
+    {4: "open", 2: "failed_retriable", 3: "failed", 5: "rejected"}
+)
+"""``magento_operation.status`` but complete (framework-bulk ``OperationInterface``)."""
+
+OPERATIONS = gauge(
+    "magento_bulk_operations",
+    "Operations of bulk and asynchronous requests that are open or failed (magento_operation.status).",
+    "status",
+)
+EXACT = gauge(
+    "magento_bulk_operations_exact",
+    "1 if the operations of this status were all counted, 0 if there are more than were read: a lower bound.",
+    "status",
+)
+WAITING = gauge(
+    "magento_bulk_operations_waiting",
+    "Open operations that no consumer has started (status 4, no started_at); a lower bound whenever open is.",
+)
+WAITING_AGE = gauge(
+    "magento_bulk_oldest_waiting_age_seconds",
+    "Time since the oldest bulk with an operation not yet started was submitted, 0 if none waits.",
+)
+RUNNING_AGE = gauge(
+    "magento_bulk_oldest_running_age_seconds",
+    "How long the oldest operation that a consumer has started is running, 0 if none is.",
+)
+
+
+class BulkCollector(Collector):
+    """Open and failed bulk operations."""
+
+    name = "bulk"
+    help = "Bulk and asynchronous operations: open, waiting, failed (2.4.4 and later)."
+    source = "database"
+    metrics = (OPERATIONS, EXACT, WAITING, WAITING_AGE, RUNNING_AGE)
+    queries = (BY_STATUS, WAITING_OPERATIONS, OLDEST_WAITING, OLDEST_RUNNING)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the numbers by status, and how long the oldest operations have waited and run."""
+        database, limit = context.database, max(1, context.tuning.backlog_scan_limit)
+        if not database.has_index("magento_operation", "status", "started_at"):
+            return
+        for status, name in STATUSES.items():
+            number = int(database.rows(BY_STATUS, status=status, limit=limit)[0]["operations"])
+            yield OPERATIONS.sample(number, status=name)
+            yield EXACT.sample(float(number < limit), status=name)
+        yield WAITING.sample(database.rows(WAITING_OPERATIONS, limit=limit)[0]["operations"])
+        for metric, query in ((WAITING_AGE, OLDEST_WAITING), (RUNNING_AGE, OLDEST_RUNNING)):
+            since = database.rows(query)[0]["since"]
+            yield metric.sample(0.0 if since is None else max(0.0, context.now - float(since)))

@@ -1,0 +1,156 @@
+"""The full-page cache in Varnish: requests by outcome, bans, backends, from varnishstat's counters.
+
+Every request for a page is one of four results:
+
+- ``hit``: from the cache, stale pages in their grace time included;
+- ``miss``: cacheable, but fetched;
+- ``uncacheable``: looked up, and known not to be cacheable (hit-for-miss, which
+  Magento's VCL makes of a page with a ``cacheable="false"`` block). Varnish
+  counts it as a miss as well; here it is not one;
+- ``pass``: never looked up: carts, checkout, customers, POST.
+
+``hit / (hit + miss)`` says how good the cache is for what can be cached, ``hit``
+over all how much is kept from PHP. The counters are Varnish's own and start at
+0 with it, except that ``miss`` is a difference of two that are not read at one
+instant: it is held where it was until it rises again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from exporter.core.collector import Collector, Context
+from exporter.core.memory import Table
+from exporter.core.metrics import Sample, counter, gauge
+from exporter.magento.page_cache import is_healthy
+
+LAYER: Final = "varnish"
+
+UP = gauge(
+    "magento_page_cache_up",
+    "Whether this Varnish gave its counters (1) or not (0).",
+    "varnish",
+)
+REQUESTS = counter(
+    "magento_page_cache_requests_total",
+    "Page requests by cache layer and result: hit, miss, pass, uncacheable. varnish: name of the instance.",
+    "layer",
+    "varnish",
+    "result",
+)
+BANS = gauge(
+    "magento_page_cache_bans",
+    "Bans on the list, each of which may be tested against every object (MAIN.bans).",
+    "varnish",
+)
+OBJECTS = gauge("magento_page_cache_objects", "Objects in the cache (MAIN.n_object).", "varnish")
+BACKEND_HEALTHY = gauge(
+    "magento_page_cache_backend_healthy",
+    "Whether at least 5 of the last 10 probes of the backend were good, as in Magento's VCL (VBE.*.happy).",
+    "varnish",
+    "backend",
+)
+BANS_ADDED = counter(
+    "magento_page_cache_bans_added_total", "Bans added, one or more a purge (MAIN.bans_added).", "varnish"
+)
+GRACE_HITS = counter(
+    "magento_page_cache_grace_hits_total", "Stale pages served (MAIN.cache_hit_grace).", "varnish"
+)
+FETCH_FAILURES = counter(
+    "magento_page_cache_fetch_failures_total",
+    "Fetches from a backend that failed, headers over the limit included (MAIN.fetch_failed).",
+    "varnish",
+)
+LOST_HEADERS = counter(
+    "magento_page_cache_lost_headers_total",
+    "HTTP headers that were too many or too long (MAIN.losthdr).",
+    "varnish",
+)
+NUKED = counter(
+    "magento_page_cache_objects_nuked_total",
+    "Objects thrown out to make room for others (MAIN.n_lru_nuked).",
+    "varnish",
+)
+
+_STRAIGHT: Final = (
+    (BANS, "MAIN.bans"),
+    (OBJECTS, "MAIN.n_object"),
+    (BANS_ADDED, "MAIN.bans_added"),
+    (GRACE_HITS, "MAIN.cache_hit_grace"),
+    (FETCH_FAILURES, "MAIN.fetch_failed"),
+    (LOST_HEADERS, "MAIN.losthdr"),
+    (NUKED, "MAIN.n_lru_nuked"),
+)
+_BACKEND: Final = re.compile(r"VBE\.(?P<vcl>[^.]+)\.(?P<backend>.+)\.happy")
+_ADDRESS: Final = re.compile(r"[.]?[0-9]*[.]?\(.*")
+"""What a dynamic director puts behind a backend's name: a number and the address in parentheses."""
+
+
+class PageCacheCollector(Collector):
+    """Varnish as Magento's full-page cache."""
+
+    name = "page_cache"
+    help = "Full-page cache: requests by result, bans, backends, from varnishstat."
+    source = "varnish"
+    metrics = (UP, REQUESTS, BACKEND_HEALTHY, *(metric for metric, _ in _STRAIGHT))
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of every instance that answers."""
+        probed = context.memory.table("probed")
+        misses = context.memory.table("misses")
+        for name, counters in context.varnish.counters().items():
+            yield UP.sample(float(counters is not None), varnish=name)
+            if counters is not None:
+                yield from _requests(name, counters, misses)
+                yield from _backends(name, counters, probed)
+                for metric, source in _STRAIGHT:
+                    if source in counters:
+                        yield metric.sample(counters[source], varnish=name)
+
+
+def _requests(name: str, counters: Mapping[str, int], misses: Table) -> Iterator[Sample]:
+    uncacheable = counters.get("MAIN.cache_hitmiss", 0)
+    results = {
+        "hit": counters.get("MAIN.cache_hit", 0),
+        "miss": _misses(name, counters.get("MAIN.cache_miss", 0), uncacheable, misses),
+        "uncacheable": uncacheable,
+        "pass": counters.get("MAIN.s_pass", 0),
+    }
+    for result, value in results.items():
+        yield REQUESTS.sample(value, layer=LAYER, varnish=name, result=result)
+
+
+def _misses(name: str, counted: int, uncacheable: int, misses: Table) -> int:
+    """Return the misses of cacheable pages, never less than before unless Varnish itself began anew."""
+    before: Mapping[str, Any] = misses.get(name, {"counted": 0, "shown": 0})
+    least = before["shown"] if counted >= before["counted"] else 0
+    shown = max(int(least), counted - uncacheable)
+    after = {"counted": counted, "shown": shown}
+    if after != before:
+        misses.put(name, after)
+    return shown
+
+
+def _backends(name: str, counters: Mapping[str, int], probed: Table) -> Iterator[Sample]:
+    """Yield each backend's health by the newest VCL that defines it, whatever that VCL is called.
+
+    A backend without a probe has an empty history for ever; one with a probe does
+    not begin with one, so a backend is left out until it has had a good probe.
+    """
+    newest: dict[str, str] = {}
+    healthy: dict[str, bool] = {}
+    for counter_name, history in counters.items():
+        match = _BACKEND.fullmatch(counter_name)
+        if match is None:
+            continue
+        backend = _ADDRESS.sub("", match["backend"])
+        if newest.get(backend) != match["vcl"]:
+            newest[backend], healthy[backend] = match["vcl"], False
+        healthy[backend] = healthy[backend] or is_healthy(history)
+        if history and not probed.get(f"{name}/{backend}"):
+            probed.put(f"{name}/{backend}", value=True)
+    for backend, value in healthy.items():
+        if probed.get(f"{name}/{backend}"):
+            yield BACKEND_HEALTHY.sample(float(value), varnish=name, backend=backend)

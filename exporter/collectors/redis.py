@@ -1,0 +1,120 @@
+"""Redis or Valkey in its roles: default cache, full-page cache, sessions. From INFO alone.
+
+Only keys are known per role (a role is a database of a server); memory, policy,
+evictions and refused writes belong to the server, so roles that share a server
+show the same values. Everything else about a server is redis_exporter's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from exporter.core.collector import Collector, Context
+from exporter.core.metrics import Sample, counter, gauge
+
+SESSION = "session"
+KEEPS_ALL = "noeviction"
+
+UP = gauge("magento_redis_up", "Whether the role's server answered INFO (1) or not (0).", "role")
+KEYS = gauge("magento_redis_keys", "Keys in the role's database.", "role")
+KEYS_WITHOUT_EXPIRY = gauge(
+    "magento_redis_keys_without_expiry",
+    "Keys in the role's database that never expire; the caches' tag sets are among them.",
+    "role",
+)
+SESSIONS = gauge(
+    "magento_sessions",
+    "Live sessions, bots included: keys of the session database. Absent if it holds something else as well.",
+)
+MEMORY_USED = gauge(
+    "magento_redis_memory_used_bytes", "Memory used by the role's server (used_memory).", "role"
+)
+MEMORY_MAX = gauge(
+    "magento_redis_memory_max_bytes",
+    "Limit of the server's memory (maxmemory). Absent if it has none.",
+    "role",
+)
+EVICTS = gauge(
+    "magento_redis_evicts",
+    "1 if the server throws out keys when it is full (maxmemory, maxmemory_policy), 0 if it does not.",
+    "role",
+)
+CLIENTS = gauge(
+    "magento_redis_connected_clients",
+    "Connections to the role's server, the exporter's own included.",
+    "role",
+)
+EVICTED = counter(
+    "magento_redis_evicted_keys_total", "Keys that the server threw out because it was full.", "role"
+)
+REFUSED_WRITES = counter(
+    "magento_redis_refused_writes_total",
+    "Commands that the server refused because it was full (errorstat_OOM, Redis 6.2 and later).",
+    "role",
+)
+
+
+class RedisCollector(Collector):
+    """Keys, memory and evictions by role."""
+
+    name = "redis"
+    help = "Redis by role: keys, sessions, memory, evictions, from INFO."
+    source = "redis"
+    metrics = (
+        UP,
+        KEYS,
+        KEYS_WITHOUT_EXPIRY,
+        SESSIONS,
+        MEMORY_USED,
+        MEMORY_MAX,
+        EVICTS,
+        CLIENTS,
+        EVICTED,
+        REFUSED_WRITES,
+    )
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of every role whose server answers."""
+        answers = context.redis.info()
+        for role, info in answers.items():
+            yield UP.sample(float(info is not None), role=role)
+            if info is not None:
+                yield from _keys(role, info)
+                yield from _server(role, info)
+        session = answers.get(SESSION)
+        if session is not None and not _shared(session, answers):
+            yield SESSIONS.sample(_database(session).get("keys", 0))
+
+
+def _database(info: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return the line of the keyspace for the role's database; an empty database has none."""
+    line: Mapping[str, int] = info.get(f"db{info['database']}", {})
+    return line
+
+
+def _keys(role: str, info: Mapping[str, Any]) -> Iterator[Sample]:
+    database = _database(info)
+    keys = database.get("keys", 0)
+    yield KEYS.sample(keys, role=role)
+    yield KEYS_WITHOUT_EXPIRY.sample(keys - database.get("expires", 0), role=role)
+
+
+def _server(role: str, info: Mapping[str, Any]) -> Iterator[Sample]:
+    yield MEMORY_USED.sample(info["used_memory"], role=role)
+    yield CLIENTS.sample(info["connected_clients"], role=role)
+    yield EVICTED.sample(info["evicted_keys"], role=role)
+    limit = int(info.get("maxmemory", 0))
+    if limit:
+        yield MEMORY_MAX.sample(limit, role=role)
+    yield EVICTS.sample(float(limit > 0 and info.get("maxmemory_policy") != KEEPS_ALL), role=role)
+    if "total_error_replies" in info:
+        refused = info.get("errorstat_OOM", {})
+        yield REFUSED_WRITES.sample(refused.get("count", 0), role=role)
+
+
+def _shared(session: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any] | None]) -> bool:
+    """Return whether another role uses the same database of the same server."""
+    place = (session.get("run_id"), session["database"])
+    others = (info for role, info in answers.items() if role != SESSION and info is not None)
+    return any((info.get("run_id"), info["database"]) == place for info in others)
