@@ -1,0 +1,39 @@
+# `make` alone says what there is. Everything a target needs on this machine, it installs by itself.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint types fmt lock clean venv servers
+
+ARGS ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: venv servers ## Run a shop with Prometheus watching it, until Ctrl-C (ARGS="--seconds 60 --fault NAME ...")
+	@.venv/bin/python -m sandbox demo $(ARGS)
+
+test: venv servers ## Run the tests, less those that take more than half a minute
+	@.venv/bin/pytest -m "not slow" $(ARGS)
+
+test-slow: venv servers ## Run the slow tests
+	@.venv/bin/pytest -m slow $(ARGS)
+
+lint: venv ## Check style
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+types: venv ## Check types, strictly
+	@.venv/bin/mypy
+
+fmt: venv ## Put the code into the house style
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer versions)
+	@scripts/lock.sh $(ARGS)
+
+clean: ## Remove what can be made again
+	@rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+venv:
+	@scripts/bootstrap.sh
+
+servers: venv
+	@.venv/bin/python -m sandbox packages
