@@ -27,7 +27,7 @@ class Ripening:
             self.marks.append((now, newest))
 
     def ripe(self, now: float, age: float) -> int:
-        """Return the largest id that was first seen at least ``age`` seconds ago (``done`` if there is none)."""
+        """Return the largest id first seen at least ``age`` seconds ago, or ``done``."""
         return max((number for seen, number in self.marks if seen <= now - age), default=self.done)
 
     def finish(self, upto: int) -> None:

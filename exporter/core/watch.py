@@ -17,8 +17,8 @@ from exporter.core.ports import Database, Row
 from exporter.core.query import Query
 from exporter.core.ripening import Ripening
 
-IDS_A_RUN: Final = 2_000
-"""Ids of a table looked at for the first time in one run; an exporter that was away catches up in steps."""
+ROWS_A_RUN: Final = 2_000
+"""Rows looked at for the first time in one run; an exporter that was away catches up in steps."""
 
 MAX_WATCHED: Final = 1_000
 """Rows remembered at most; while that many are late, no new ones are looked at."""
@@ -30,7 +30,8 @@ class Watch:
 
     ``newest`` returns the largest ``id`` or NULL; ``before`` the ``id`` of the
     newest row created before ``moment`` (Unix time). ``between`` (``after``,
-    ``upto``) and ``again`` (``ids``) return rows with ``id`` and ``created``.
+    ``upto``, ``limit``) and ``again`` (``ids``) return rows with ``id`` and ``created``,
+    the former all of them in ascending order.
     """
 
     newest: Query
@@ -56,11 +57,11 @@ class Watch:
 
     def _ripe(self, database: Database, ripening: Ripening, now: float) -> Sequence[Row]:
         ripening.note(int(database.rows(self.newest)[0]["id"] or 0), now)
-        upto = min(ripening.ripe(now, self.ripe_after), ripening.done + IDS_A_RUN)
+        upto = ripening.ripe(now, self.ripe_after)
         if upto <= ripening.done:
             return ()
-        rows = database.rows(self.between, after=ripening.done, upto=upto)
-        ripening.finish(upto)
+        rows = database.rows(self.between, after=ripening.done, upto=upto, limit=ROWS_A_RUN)
+        ripening.finish(upto if len(rows) < ROWS_A_RUN else int(rows[-1]["id"]))
         return rows
 
     def _start(self, database: Database, now: float) -> Ripening:

@@ -1,0 +1,292 @@
+"""How many orders a store has lately, and how many it should have.
+
+New orders are followed by primary key and counted into buckets by store: one a
+minute for the last day, one a quarter of an hour for the last eight weeks. The
+past before the first run is filled in from the newest order backwards, at most
+:data:`HISTORY_ROWS` orders a run along the index on ``created_at``, and never
+again. So no statement ever reads a window, however long it is. While an exporter that was
+away is still catching up, there are no samples.
+
+The expected number is the median of the same window in the last two to eight
+weeks: the same weekday and time in the store's own time zone, whatever the
+clocks did in between. The first and last quarter of an hour of a past window
+count by the part that lies in it. A week before the store's first order is no
+week; with fewer than two there is no sample.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from exporter.core.baseline import BUCKET, HISTORY, WEEKS, WINDOWS, expected, in_windows, weeks_ago
+from exporter.core.collector import Collector, Context, Refresh
+from exporter.core.follow import PAGE, new_rows
+from exporter.core.memory import Table
+from exporter.core.metrics import Sample, gauge
+from exporter.core.ports import Row
+from exporter.core.query import Connection, Query
+
+NEWEST = Query(
+    "expected_orders_newest",
+    "SELECT MAX(entity_id) AS id FROM {sales_order}",
+    reads={"sales_order": ("entity_id",)},
+    connection=Connection.SALES,
+)
+
+_READS: Final = {"sales_order": ("entity_id", "store_id", "created_at")}
+_SELECT: Final = "SELECT entity_id AS id, store_id, UNIX_TIMESTAMP(created_at) AS created FROM {sales_order}"
+
+NEW_ORDERS = Query(
+    "expected_orders_new",
+    f"{_SELECT} WHERE entity_id > %(after)s ORDER BY entity_id LIMIT %(limit)s",
+    reads=_READS,
+    connection=Connection.SALES,
+)
+
+PAST_ORDERS = Query(
+    "expected_orders_history",
+    f"""
+    {_SELECT}
+    WHERE created_at >= FROM_UNIXTIME(%(horizon)s) AND created_at <= FROM_UNIXTIME(%(before)s)
+      AND (created_at < FROM_UNIXTIME(%(before)s) OR entity_id < %(before_id)s)
+      AND entity_id <= %(newest)s
+    ORDER BY created_at DESC, entity_id DESC
+    LIMIT %(limit)s
+    """,
+    reads=_READS,
+    connection=Connection.SALES,
+)
+
+RECENT = gauge(
+    "magento_orders_recent",
+    "Orders placed in the last 30m, 2h, 6h or 1d, to the minute (sales_order.created_at).",
+    "store",
+    "window",
+)
+EXPECTED = gauge(
+    "magento_orders_expected",
+    "Median of the orders in the same local hours of the last 2 to 8 weeks; absent with less history.",
+    "store",
+    "window",
+)
+BASELINE = gauge(
+    "magento_orders_baseline_seconds",
+    "Length of the store's order history that magento_orders_expected can look at, at most 58 days.",
+    "store",
+)
+
+HISTORY_ROWS: Final = 2_000
+"""Past orders read at most in one run."""
+
+_MINUTE: Final = 60
+_DAY: Final = 86_400
+_EXPECTED_LIFETIME: Final = 300
+_NO_ID: Final = 2**32
+
+Counts = dict[str, int]
+"""Orders by store id; ids are text, as they come back from memory."""
+
+
+@dataclass(slots=True)
+class _Fill:
+    """How far the past is filled in: everything after ``covered`` (Unix time) is known."""
+
+    newest: int
+    before: int
+    before_id: int
+    done: bool = False
+
+    @property
+    def covered(self) -> int:
+        return self.before if self.done else self.before + 1
+
+
+class ExpectedOrdersCollector(Collector):
+    """Orders lately, and orders expected."""
+
+    name = "expected_orders"
+    help = "Orders in recent windows and what the last weeks let expect; from sales_order."
+    source = "database"
+    metrics = (RECENT, EXPECTED, BASELINE)
+    queries = (NEWEST, NEW_ORDERS, PAST_ORDERS)
+    refresh = Refresh(interval=30.0, max_staleness=180.0)
+
+    def __init__(self) -> None:
+        self._known: tuple[object, Mapping[tuple[str, str], float]] = ((), {})
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run."""
+        history = _History(context)
+        behind = history.follow()
+        history.fill()
+        history.prune()
+        if behind:
+            return
+        stores = {
+            str(store_id): context.stores.code(store_id) for store_id in context.stores.ids() if store_id
+        }
+        yield from _recent(history, stores)
+        for store_id, begin in history.begins(stores).items():
+            yield BASELINE.sample(context.now - begin, store=stores[store_id])
+        for (store_id, window), number in self._expected(history, stores).items():
+            yield EXPECTED.sample(number, store=stores[store_id], window=window)
+
+    def _expected(self, history: _History, stores: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
+        """Compute at most every five minutes: the past does not change, and the hour but slowly."""
+        version = (int(history.now) // _EXPECTED_LIFETIME, history.covered, tuple(stores))
+        if self._known[0] != version:
+            self._known = (version, dict(_all_expected(history, stores)))
+        return self._known[1]
+
+
+class _History:
+    """The buckets, and how they are filled."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.now = context.now
+        self._followed = context.memory.table("followed")
+        self._minutes = context.memory.table("minutes")
+        self._quarters = context.memory.table("quarters")
+        self._first = context.memory.table("first")
+        self._zones = {str(store_id): context.stores.timezone(store_id) for store_id in context.stores.ids()}
+        self.horizon = int(self.now) - HISTORY
+
+    def follow(self) -> bool:
+        """Count the new orders; return whether there are more than one run can read."""
+        rows = new_rows(
+            self._context.database,
+            rows=NEW_ORDERS,
+            newest=NEWEST,
+            memory=self._followed,
+            now=self.now,
+            patience=self._context.tuning.settle_seconds,
+        )
+        self._count(rows)
+        if len(rows) < PAGE:
+            return False
+        return int(self._context.database.rows(NEWEST)[0]["id"]) > int(self._followed.get("tail")["top"])
+
+    def fill(self) -> None:
+        """Count some orders of the time before the first run, the newest first."""
+        fill = self._fill
+        if fill.done:
+            return
+        rows = self._context.database.rows(
+            PAST_ORDERS,
+            horizon=self.horizon,
+            before=fill.before,
+            before_id=fill.before_id,
+            newest=fill.newest,
+            limit=HISTORY_ROWS,
+        )
+        self._count(rows)
+        if len(rows) < HISTORY_ROWS:
+            fill.before, fill.before_id, fill.done = self.horizon, 0, True
+        else:
+            fill.before, fill.before_id = int(rows[-1]["created"]), int(rows[-1]["id"])
+        self._followed.put("fill", [fill.newest, fill.before, fill.before_id, fill.done])
+
+    @property
+    def _fill(self) -> _Fill:
+        known = self._followed.get("fill")
+        if known is None:
+            return _Fill(int(self._followed.get("tail")["settled"]), int(self.now) + _DAY, _NO_ID)
+        return _Fill(*known)
+
+    @property
+    def covered(self) -> int:
+        """The Unix time from which on every order is known."""
+        return max(self._fill.covered, self.horizon)
+
+    def _count(self, rows: Iterable[Row]) -> None:
+        minutes: dict[str, Counter[str]] = {}
+        quarters: dict[str, Counter[str]] = {}
+        first: dict[str, int] = {}
+        for row in rows:
+            if row["store_id"] is None or not row["created"]:
+                continue
+            store, created = str(row["store_id"]), int(row["created"])
+            first[store] = min(created, first.get(store, created))
+            if created >= self.horizon:
+                quarters.setdefault(_key(created, BUCKET), Counter())[store] += 1
+            if created >= self.now - _DAY - 2 * _MINUTE:
+                minutes.setdefault(_key(created, _MINUTE), Counter())[store] += 1
+        _add(self._minutes, minutes)
+        _add(self._quarters, quarters)
+        for store, created in first.items():
+            if created < self._first.get(store, created + 1):
+                self._first.put(store, created)
+
+    def prune(self) -> None:
+        """Forget what is too old to be of use."""
+        for table, oldest in (
+            (self._minutes, int(self.now) - _DAY - 2 * _MINUTE),
+            (self._quarters, self.horizon),
+        ):
+            table.delete(table.scan(last=f"{oldest - BUCKET:012d}"))
+
+    def minutes(self) -> Iterator[tuple[int, Counts]]:
+        """Yield the start and the orders of every minute of the last day."""
+        for key, counts in self._minutes.scan().items():
+            yield int(key), counts
+
+    def quarters(self, start: float, end: float) -> list[tuple[int, Counts]]:
+        """Return the start and the orders of every quarter of an hour that touches the time given."""
+        found: dict[str, Any] = self._quarters.scan(_key(int(start), BUCKET), f"{int(end) + 1:012d}")
+        return [(int(key), counts) for key, counts in found.items()]
+
+    def begins(self, stores: Iterable[str]) -> dict[str, float]:
+        """Return the Unix time at which each store's known history begins (now if it has no orders)."""
+        first, covered = self._first.scan(), self.covered
+        return {store: min(self.now, max(covered, first.get(store, self.now))) for store in stores}
+
+    def zone(self, store_id: str) -> ZoneInfo:
+        """Return the store's time zone."""
+        return self._zones[store_id]
+
+
+def _key(moment: int, length: int) -> str:
+    return f"{moment - moment % length:012d}"
+
+
+def _add(table: Table, found: Mapping[str, Mapping[str, int]]) -> None:
+    known = table.get_many(found)
+    for key, counts in found.items():
+        table.put(key, dict(Counter(known.get(key, {})) + Counter(counts)))
+
+
+def _recent(history: _History, stores: Mapping[str, str]) -> Iterator[Sample]:
+    """Yield the orders of every window that is wholly known."""
+    sums = {window: Counter[str]() for window in WINDOWS}
+    for start, counts in history.minutes():
+        for window, length in WINDOWS.items():
+            if history.now - length - _MINUTE < start <= history.now:
+                sums[window].update(counts)
+    for window, length in WINDOWS.items():
+        if history.covered <= history.now - length:
+            for store_id, code in stores.items():
+                yield RECENT.sample(sums[window][store_id], store=code, window=window)
+
+
+def _all_expected(history: _History, stores: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], float]]:
+    """Yield ((store id, window), expected orders) of every store with enough history."""
+    past: dict[float, dict[str, dict[str, float]]] = {}
+    longest = max(WINDOWS.values())
+    for store_id, begin in history.begins(stores).items():
+        weeks: dict[str, list[float]] = {window: [] for window in WINDOWS}
+        for week in range(1, WEEKS + 1):
+            end = weeks_ago(history.now, week, history.zone(store_id))
+            if end not in past:
+                past[end] = in_windows(history.quarters(end - longest, end), end)
+            for window, length in WINDOWS.items():
+                if end - length >= begin:
+                    weeks[window].append(past[end][window].get(store_id, 0.0))
+        for window, numbers in weeks.items():
+            number = expected(numbers)
+            if number is not None:
+                yield (store_id, window), number

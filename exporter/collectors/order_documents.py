@@ -1,0 +1,132 @@
+"""Invoices, shipments and credit memos: what became of the orders.
+
+Each document table is followed by primary key; a document counts when it is
+created. One that is created as cancelled does not count; one that is cancelled
+later stays counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from exporter.core.collector import Collector, Context, Refresh
+from exporter.core.follow import new_rows
+from exporter.core.metrics import Metric, Sample, counter
+from exporter.core.ports import Row
+from exporter.core.query import Connection, Query
+from exporter.magento.orders import DOCUMENT_CANCELED, of_known_stores
+
+INVOICED = counter("magento_orders_invoiced_total", "Invoices created (sales_invoice).", "store")
+INVOICED_BASE = counter(
+    "magento_orders_invoiced_base_total",
+    "Value of created invoices in the website's base currency (sales_invoice.base_grand_total).",
+    "store",
+    "currency",
+)
+SHIPPED = counter("magento_orders_shipped_total", "Shipments created (sales_shipment).", "store")
+REFUNDED = counter("magento_orders_refunded_total", "Credit memos created (sales_creditmemo).", "store")
+REFUNDED_BASE = counter(
+    "magento_orders_refunded_base_total",
+    "Value of created credit memos in the website's base currency (sales_creditmemo.base_grand_total).",
+    "store",
+    "currency",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One kind of document: its queries and counters. A shipment has no value and no state."""
+
+    name: str
+    newest: Query
+    rows: Query
+    number: Metric
+    value: Metric | None
+
+
+def _document(name: str, number: Metric, value: Metric | None) -> Document:
+    table = f"sales_{name}"
+    valued = ("base_grand_total", "base_currency_code", "state") if value else ()
+    columns = ("entity_id AS id", "store_id", *valued)
+    newest = Query(
+        f"{name}_newest",
+        f"SELECT MAX(entity_id) AS id FROM {{{table}}}",
+        reads={table: ("entity_id",)},
+        connection=Connection.SALES,
+    )
+    rows = Query(
+        f"{name}_new",
+        f"""
+        SELECT {", ".join(columns)}
+        FROM {{{table}}}
+        WHERE entity_id > %(after)s
+        ORDER BY entity_id
+        LIMIT %(limit)s
+        """,
+        reads={table: ("entity_id", "store_id", *valued)},
+        connection=Connection.SALES,
+    )
+    return Document(name, newest, rows, number, value)
+
+
+DOCUMENTS: Final = (
+    _document("invoice", INVOICED, INVOICED_BASE),
+    _document("shipment", SHIPPED, None),
+    _document("creditmemo", REFUNDED, REFUNDED_BASE),
+)
+
+
+class OrderDocumentsCollector(Collector):
+    """Invoices, shipments and credit memos, exactly counted."""
+
+    name = "order_documents"
+    help = "Invoices, shipments and refunds: number and value; from sales_invoice, _shipment, _creditmemo."
+    source = "database"
+    metrics = (INVOICED, INVOICED_BASE, SHIPPED, REFUNDED, REFUNDED_BASE)
+    queries = tuple(query for document in DOCUMENTS for query in (document.newest, document.rows))
+    refresh = Refresh(interval=30.0, max_staleness=180.0)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run."""
+        followed = context.memory.table("followed")
+        for document in DOCUMENTS:
+            fresh = new_rows(
+                context.database,
+                rows=document.rows,
+                newest=document.newest,
+                memory=followed,
+                key=document.name,
+                now=context.now,
+                patience=context.tuning.settle_seconds,
+            )
+            _touch(context, document)
+            for row in fresh:
+                _count(context, document, row)
+        for metric in self.metrics:
+            yield from of_known_stores(context.memory.counters(metric).samples(), context.stores)
+
+
+def _touch(context: Context, document: Document) -> None:
+    stores = context.stores
+    for store_id in stores.ids():
+        if store_id == 0:
+            continue
+        store = stores.code(store_id)
+        context.memory.counters(document.number).touch(store=store)
+        if document.value is not None:
+            currency = stores.currency(store_id)
+            context.memory.counters(document.value).touch(store=store, currency=currency)
+
+
+def _count(context: Context, document: Document, row: Row) -> None:
+    if row.get("state") == DOCUMENT_CANCELED:
+        return
+    store = context.stores.code(row["store_id"])
+    context.memory.counters(document.number).add(store=store)
+    if document.value is not None:
+        currency = str(row["base_currency_code"] or context.stores.currency(row["store_id"]))
+        value = max(row["base_grand_total"] or Decimal(0), Decimal(0))
+        context.memory.counters(document.value).add(value, store=store, currency=currency)

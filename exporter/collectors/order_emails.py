@@ -1,0 +1,138 @@
+"""E-mails to customers that should be sent and are not: order, invoice, shipment, credit memo.
+
+Magento marks an e-mail that it owes with ``send_email = 1`` and one that it has
+handed to the mail server with ``email_sent = 1``; anything else in
+``email_sent`` is unsent: waiting for the cron (asynchronous sending), failed
+for ever (synchronous sending), or given up after three tries (0, since 2.4.8).
+Each document is looked at when it is 15 minutes old, and again until its e-mail
+is sent or it is a day old.
+
+An order that waits for its payment gets its e-mail when it is paid: it is
+watched as well. A document whose e-mail is requested later than that, and for
+another reason, is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from exporter.core.collector import EVERY_MINUTE, Collector, Context
+from exporter.core.metrics import Sample, gauge
+from exporter.core.ports import Row
+from exporter.core.query import Connection, Query
+from exporter.core.watch import Watch
+
+DOCUMENTS: Final = ("order", "invoice", "shipment", "creditmemo")
+
+RIPE_AFTER: Final = 900.0
+FORGET_AFTER: Final = 86_400.0
+
+ASYNC = Query(
+    "order_emails_async",
+    """
+    SELECT value FROM {core_config_data}
+    WHERE scope = 'default' AND scope_id = 0 AND path = 'sales_email/general/async_sending'
+    """,
+    reads={"core_config_data": ("scope", "scope_id", "path", "value")},
+)
+
+UNSENT = gauge(
+    "magento_order_emails_unsent",
+    "Documents 15 minutes to a day old whose e-mail is owed and not sent; at most some 1,000 are counted.",
+    "document",
+)
+OLDEST = gauge(
+    "magento_order_emails_oldest_unsent_age_seconds",
+    "Age of the oldest document counted in magento_order_emails_unsent; 0 when there is none.",
+    "document",
+)
+ASYNC_SENDING = gauge(
+    "magento_order_emails_async",
+    "Whether the cron sends these e-mails (1) or the request does (0), by sales_email/general/async_sending.",
+)
+
+
+def _watch(document: str) -> Watch:
+    table = f"sales_{document}"
+    state = ("state",) if document == "order" else ()
+    reads = {table: ("entity_id", "created_at", "send_email", "email_sent", *state)}
+    columns = ", ".join(("entity_id AS id", "send_email", "email_sent", *state))
+    select = f"SELECT {columns}, UNIX_TIMESTAMP(created_at) AS created FROM {{{table}}}"
+    return Watch(
+        newest=Query(
+            f"{document}_emails_newest",
+            f"SELECT MAX(entity_id) AS id FROM {{{table}}}",
+            reads={table: ("entity_id",)},
+            connection=Connection.SALES,
+        ),
+        before=Query(
+            f"{document}_emails_before",
+            f"""
+            SELECT entity_id AS id FROM {{{table}}}
+            WHERE created_at < FROM_UNIXTIME(%(moment)s)
+            ORDER BY created_at DESC, entity_id DESC LIMIT 1
+            """,
+            reads={table: ("entity_id", "created_at")},
+            connection=Connection.SALES,
+        ),
+        between=Query(
+            f"{document}_emails_new",
+            f"""
+            {select}
+            WHERE entity_id > %(after)s AND entity_id <= %(upto)s
+            ORDER BY entity_id LIMIT %(limit)s
+            """,
+            reads=reads,
+            connection=Connection.SALES,
+        ),
+        again=Query(
+            f"{document}_emails_watched",
+            f"{select} WHERE entity_id IN %(ids)s",
+            reads=reads,
+            connection=Connection.SALES,
+        ),
+        ripe_after=RIPE_AFTER,
+        forget_after=FORGET_AFTER,
+    )
+
+
+WATCHES: Final = {document: _watch(document) for document in DOCUMENTS}
+
+
+class OrderEmailsCollector(Collector):
+    """Unsent order e-mails."""
+
+    name = "order_emails"
+    help = "Order, invoice, shipment and credit memo e-mails that are owed and not sent; from sales_*."
+    source = "database"
+    metrics = (UNSENT, OLDEST, ASYNC_SENDING)
+    queries = (
+        ASYNC,
+        *(
+            query
+            for watch in WATCHES.values()
+            for query in (watch.newest, watch.before, watch.between, watch.again)
+        ),
+    )
+    refresh = EVERY_MINUTE
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run."""
+        memory = context.memory.table("watched")
+        for document, watch in WATCHES.items():
+            rows = watch.look(context.database, memory, key=document, now=context.now, wanted=_is_watched)
+            unsent = [float(row["created"]) for row in rows if _is_unsent(row)]
+            yield UNSENT.sample(len(unsent), document=document)
+            yield OLDEST.sample(context.now - min(unsent, default=context.now), document=document)
+        setting = context.database.rows(ASYNC)
+        yield ASYNC_SENDING.sample(float(bool(setting) and setting[0]["value"] == "1"))
+
+
+def _is_unsent(row: Row) -> bool:
+    return row["send_email"] == 1 and (row["email_sent"] is None or row["email_sent"] <= 0)
+
+
+def _is_watched(row: Row) -> bool:
+    waits_for_payment = row.get("state") in {"pending_payment", "payment_review"}
+    return (waits_for_payment and row["send_email"] is None) or _is_unsent(row)

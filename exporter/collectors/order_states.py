@@ -1,0 +1,187 @@
+"""Open orders by state, and how old the oldest one is.
+
+A shop may leave hundreds of thousands of orders in processing for ever, so
+nothing here reads all of them. Since Magento 2.4.7 the index (store_id, state,
+created_at) says which states a store has and since when, with some three
+index entries each; then each store and state is counted up to
+:data:`FIRST_LIMIT`, and those that have more share :data:`ROWS_A_RUN`. Before
+2.4.7 there is only the index on state: the oldest orders of each state are
+read, up to the same limits, and told apart by store here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from exporter.core.collector import Collector, Context, Refresh
+from exporter.core.metrics import Sample, gauge
+from exporter.core.query import Connection, Query
+from exporter.core.slots import ask, repeated
+from exporter.magento.orders import OPEN_STATES
+
+_IN_STATES: Final = ", ".join(f"'{state}'" for state in OPEN_STATES)
+
+GROUPS = Query(
+    "order_states_groups",
+    f"""
+    SELECT store_id, state, UNIX_TIMESTAMP(MIN(created_at)) AS oldest
+    FROM {{sales_order}}
+    WHERE state IN ({_IN_STATES})
+    GROUP BY store_id, state
+    """,
+    reads={"sales_order": ("store_id", "state", "created_at")},
+    connection=Connection.SALES,
+)
+
+COUNTS = Query(
+    "order_states_counts",
+    repeated(
+        """
+        SELECT %(store_#)s AS store_id, %(state_#)s AS state, COUNT(*) AS orders
+        FROM (
+            SELECT 1 FROM {sales_order}
+            WHERE store_id <=> %(store_#)s AND state = %(state_#)s
+            ORDER BY created_at LIMIT %(limit)s
+        ) AS counted_#
+        """
+    ),
+    reads={"sales_order": ("store_id", "state", "created_at")},
+    connection=Connection.SALES,
+)
+
+OLDEST = Query(
+    "order_states_oldest",
+    repeated(
+        """
+        SELECT store_id, state, UNIX_TIMESTAMP(created_at) AS created
+        FROM {sales_order}
+        WHERE state = %(state_#)s
+        ORDER BY entity_id
+        LIMIT %(limit)s
+        """,
+        len(OPEN_STATES),
+    ),
+    reads={"sales_order": ("entity_id", "store_id", "state", "created_at")},
+    connection=Connection.SALES,
+)
+
+OPEN = gauge(
+    "magento_orders_open",
+    "Orders in an unfinished state (sales_order.state); at least as many if magento_orders_open_truncated.",
+    "store",
+    "state",
+)
+OLDEST_AGE = gauge(
+    "magento_orders_open_oldest_age_seconds",
+    "Time since the oldest order in this state was placed (created_at); absent when there is none.",
+    "store",
+    "state",
+)
+TRUNCATED = gauge(
+    "magento_orders_open_truncated",
+    "Whether there are too many orders in this state to count them all (1) or the counts are exact (0).",
+    "state",
+)
+
+FIRST_LIMIT: Final = 100
+"""Orders of a store and state counted in any case."""
+
+ROWS_A_RUN: Final = 4_000
+"""Orders counted at most in one run by the stores and states that have more than FIRST_LIMIT."""
+
+_NOBODY: Final = {"store": -1, "state": ""}
+
+Group = tuple[int | None, str]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is known of the open orders, by store id and state."""
+
+    orders: dict[Group, int] = field(default_factory=dict)
+    oldest: dict[Group, float] = field(default_factory=dict)
+    truncated: set[str] = field(default_factory=set)
+
+
+class OrderStatesCollector(Collector):
+    """Open orders by state, and the age of the oldest."""
+
+    name = "order_states"
+    help = "Open orders by store and state, and the oldest one's age; from sales_order."
+    source = "database"
+    metrics = (OPEN, OLDEST_AGE, TRUNCATED)
+    queries = (GROUPS, COUNTS, OLDEST)
+    refresh = Refresh(interval=120.0, max_staleness=600.0)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run."""
+        by_store = context.database.has_index(
+            "sales_order", "store_id", "state", "created_at", connection=Connection.SALES
+        )
+        found = _by_store_and_state(context) if by_store else _by_state(context)
+        return _samples(context, found)
+
+
+def _by_store_and_state(context: Context) -> _Found:
+    found = _Found()
+    for row in context.database.rows(GROUPS):
+        found.oldest[row["store_id"], str(row["state"])] = float(row["oldest"])
+    found.orders = _counts(context, list(found.oldest), FIRST_LIMIT)
+    many = [group for group, orders in found.orders.items() if orders >= FIRST_LIMIT]
+    if many:
+        limit = max(FIRST_LIMIT, ROWS_A_RUN // len(many))
+        found.orders.update(_counts(context, many, limit))
+        found.truncated = {group[1] for group in many if found.orders[group] >= limit}
+    return found
+
+
+def _counts(context: Context, groups: Sequence[Group], limit: int) -> dict[Group, int]:
+    subjects = [{"store": store_id, "state": state} for store_id, state in groups]
+    rows = ask(context.database, COUNTS, subjects, nobody=_NOBODY, limit=limit)
+    return {(row["store_id"], str(row["state"])): int(row["orders"]) for row in rows if row["state"]}
+
+
+def _by_state(context: Context) -> _Found:
+    found = _Found()
+    many = _read_states(context, OPEN_STATES, FIRST_LIMIT, found)
+    if many:
+        found.truncated = set(_read_states(context, many, max(FIRST_LIMIT, ROWS_A_RUN // len(many)), found))
+    return found
+
+
+def _read_states(context: Context, states: Sequence[str], limit: int, found: _Found) -> list[str]:
+    """Read the oldest orders of the states; return the states that may have more."""
+    subjects = [{"state": state} for state in states]
+    slots = len(OPEN_STATES)
+    rows = list(ask(context.database, OLDEST, subjects, nobody={"state": ""}, slots=slots, limit=limit))
+    orders = Counter((row["store_id"], str(row["state"])) for row in rows)
+    found.orders.update(orders)
+    for row in rows:
+        group = (row["store_id"], str(row["state"]))
+        found.oldest[group] = min(float(row["created"]), found.oldest.get(group, float("inf")))
+    in_state = Counter(str(row["state"]) for row in rows)
+    return [state for state in states if in_state[state] >= limit]
+
+
+def _samples(context: Context, found: _Found) -> Iterator[Sample]:
+    """Yield every state of every store; the orders of deleted stores come together under one label."""
+    orders = {(store, state): 0 for store in context.stores.codes() for state in OPEN_STATES}
+    oldest: dict[tuple[str, str], float] = {}
+    for group, number in found.orders.items():
+        label = _label(context, group)
+        orders[label] = orders.get(label, 0) + number
+    for group, created in found.oldest.items():
+        label = _label(context, group)
+        oldest[label] = min(created, oldest.get(label, created))
+    yield from (OPEN.sample(number, store=store, state=state) for (store, state), number in orders.items())
+    for (store, state), created in oldest.items():
+        yield OLDEST_AGE.sample(max(0.0, context.now - created), store=store, state=state)
+    for state in OPEN_STATES:
+        yield TRUNCATED.sample(float(state in found.truncated), state=state)
+
+
+def _label(context: Context, group: Group) -> tuple[str, str]:
+    return context.stores.code(group[0]), group[1]

@@ -1,0 +1,261 @@
+"""Orders placed: how many, worth what, paid how, by whom.
+
+``sales_order`` is followed by primary key, each order with its payment method
+from ``sales_order_payment``, which Magento writes in the same transaction. An
+order counts when it is placed, whatever becomes of it: cancellations and
+refunds are counters of their own. Multishipping makes one order per address;
+an order that an administrator edited is a new order beside the old one.
+
+Whether an administrator made an order cannot be told: the only trace in the
+row is the missing address of the customer's computer, which is personal data.
+An edited order is an exception, it names the order that it replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Final
+
+from exporter.core.collector import Collector, Context
+from exporter.core.follow import new_rows
+from exporter.core.metrics import Sample, counter, gauge
+from exporter.core.ports import Row
+from exporter.core.query import Connection, Query
+from exporter.magento.orders import Methods, of_known_stores
+
+NEWEST = Query(
+    "orders_newest",
+    "SELECT MAX(entity_id) AS id FROM {sales_order}",
+    reads={"sales_order": ("entity_id",)},
+    connection=Connection.SALES,
+)
+
+# The method is a subquery, not a join: an order with two payment rows must not count twice.
+NEW_ORDERS = Query(
+    "orders_new",
+    """
+    SELECT o.entity_id AS id, o.store_id, o.base_grand_total AS total, o.base_currency_code AS currency,
+           o.base_discount_amount AS discount, o.total_qty_ordered AS items, o.customer_is_guest AS guest,
+           (o.coupon_code IS NOT NULL AND o.coupon_code <> '') AS coupon,
+           o.relation_parent_id IS NOT NULL AS edited,
+           UNIX_TIMESTAMP(o.created_at) AS created,
+           (
+               SELECT p.method FROM {sales_order_payment} AS p
+               WHERE p.parent_id = o.entity_id ORDER BY p.entity_id LIMIT 1
+           ) AS method
+    FROM {sales_order} AS o
+    WHERE o.entity_id > %(after)s
+    ORDER BY o.entity_id
+    LIMIT %(limit)s
+    """,
+    reads={
+        "sales_order": (
+            "entity_id",
+            "store_id",
+            "base_grand_total",
+            "base_currency_code",
+            "base_discount_amount",
+            "total_qty_ordered",
+            "customer_is_guest",
+            "coupon_code",
+            "relation_parent_id",
+            "created_at",
+        ),
+        "sales_order_payment": ("entity_id", "parent_id", "method"),
+    },
+    connection=Connection.SALES,
+)
+
+# A loose index scan on (store_id): some two index entries a store, however many orders there are.
+NEWEST_OF_STORES = Query(
+    "orders_newest_of_stores",
+    "SELECT store_id, MAX(entity_id) AS id FROM {sales_order} GROUP BY store_id",
+    reads={"sales_order": ("entity_id", "store_id")},
+    connection=Connection.SALES,
+)
+
+CREATED = Query(
+    "orders_created",
+    "SELECT store_id, UNIX_TIMESTAMP(created_at) AS created FROM {sales_order} WHERE entity_id IN %(ids)s",
+    reads={"sales_order": ("entity_id", "store_id", "created_at")},
+    connection=Connection.SALES,
+)
+
+PLACED = counter(
+    "magento_orders_placed_total",
+    "Orders placed (sales_order), by the payment method they were placed with (sales_order_payment.method).",
+    "store",
+    "method",
+)
+REVENUE = counter(
+    "magento_orders_revenue_base_total",
+    "Value of placed orders in the website's base currency (base_grand_total); a negative total counts as 0.",
+    "store",
+    "currency",
+)
+DISCOUNT = counter(
+    "magento_orders_discount_base_total",
+    "Discount on placed orders in the website's base currency (base_discount_amount, negative in Magento).",
+    "store",
+    "currency",
+)
+ITEMS = counter(
+    "magento_orders_items_total",
+    "Units in placed orders (total_qty_ordered); fractions where goods are sold by weight or length.",
+    "store",
+)
+WITH_COUPON = counter(
+    "magento_orders_with_coupon_total", "Orders placed with a coupon code (coupon_code not empty).", "store"
+)
+BY_CUSTOMER = counter(
+    "magento_orders_by_customer_total",
+    "Orders placed by customer type, guest or registered (customer_is_guest).",
+    "store",
+    "customer",
+)
+EDITED = counter(
+    "magento_orders_edited_total",
+    "Placed orders that replace one which an administrator edited (relation_parent_id).",
+    "store",
+)
+LAST_ORDER = gauge(
+    "magento_last_order_timestamp_seconds",
+    "Unix time at which the store's last order was placed (created_at); absent for a store without orders.",
+    "store",
+)
+
+LOOK_BACK: Final = 5_000
+"""Orders read once at the very first run, to know which stores and payment methods are in use."""
+
+TOUCHED_PAIRS: Final = 2_000
+"""Store and method pairs born at 0 beforehand; with more of them only those seen together are."""
+
+_IDS_A_STATEMENT: Final = 1_000
+_ZERO: Final = Decimal(0)
+
+
+class OrdersCollector(Collector):
+    """Orders placed, exactly counted, and the time of each store's last one."""
+
+    name = "orders"
+    help = "Orders placed: number, value, items, discounts, coupons, guests, last order; from sales_order."
+    source = "database"
+    metrics = (PLACED, REVENUE, DISCOUNT, ITEMS, WITH_COUPON, BY_CUSTOMER, EDITED, LAST_ORDER)
+    queries = (NEWEST, NEW_ORDERS, NEWEST_OF_STORES, CREATED)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run."""
+        followed = context.memory.table("followed")
+        first_run = followed.get("tail") is None
+        fresh = new_rows(
+            context.database,
+            rows=NEW_ORDERS,
+            newest=NEWEST,
+            memory=followed,
+            now=context.now,
+            patience=context.tuning.settle_seconds,
+        )
+        ledger = _Ledger(context)
+        if first_run:
+            _look_back(context, ledger)
+        for row in fresh:
+            ledger.count(row)
+        return ledger.samples()
+
+
+def _look_back(context: Context, ledger: _Ledger) -> None:
+    database = context.database
+    newest = int(database.rows(NEWEST)[0]["id"] or 0)
+    ledger.prepare(database.rows(NEW_ORDERS, after=max(0, newest - LOOK_BACK), limit=LOOK_BACK))
+    ids = [int(row["id"]) for row in database.rows(NEWEST_OF_STORES)]
+    for start in range(0, len(ids), _IDS_A_STATEMENT):
+        for row in database.rows(CREATED, ids=tuple(ids[start : start + _IDS_A_STATEMENT])):
+            ledger.note_time(row)
+
+
+class _Ledger:
+    """The counters of one run."""
+
+    def __init__(self, context: Context) -> None:
+        self._now = context.now
+        self._stores = context.stores
+        memory = context.memory
+        self._placed = memory.counters(PLACED)
+        self._revenue = memory.counters(REVENUE)
+        self._discount = memory.counters(DISCOUNT)
+        self._items = memory.counters(ITEMS)
+        self._coupons = memory.counters(WITH_COUPON)
+        self._customers = memory.counters(BY_CUSTOMER)
+        self._edited = memory.counters(EDITED)
+        self._last = memory.table("last")
+        self._state = memory.table("methods")
+        self._methods = Methods(self._state.get("known", ()))
+        for store_id in self._stores.ids():
+            if store_id != 0:
+                self._touch(self._stores.code(store_id), self._stores.currency(store_id))
+
+    def _touch(self, store: str, currency: str) -> None:
+        self._revenue.touch(store=store, currency=currency)
+        self._discount.touch(store=store, currency=currency)
+        self._items.touch(store=store)
+        self._coupons.touch(store=store)
+        self._edited.touch(store=store)
+        for customer in ("guest", "registered"):
+            self._customers.touch(store=store, customer=customer)
+
+    def prepare(self, orders: Iterable[Row]) -> None:
+        """Let the stores and methods of past orders have their series before the next order comes."""
+        pairs = {(self._stores.code(row["store_id"]), self._method(row["method"])) for row in orders}
+        methods = {method for _, method in pairs}
+        everywhere = {(store, method) for store in self._stores.codes() for method in methods}
+        for store, method in sorted(pairs | everywhere if len(everywhere) <= TOUCHED_PAIRS else pairs):
+            self._placed.touch(store=store, method=method)
+
+    def count(self, row: Row) -> None:
+        """Count one order."""
+        store = self._stores.code(row["store_id"])
+        currency = str(row["currency"] or self._stores.currency(row["store_id"]))
+        self._touch(store, currency)
+        self._placed.add(store=store, method=self._method(row["method"]))
+        self._revenue.add(max(row["total"] or _ZERO, _ZERO), store=store, currency=currency)
+        self._discount.add(max(-(row["discount"] or _ZERO), _ZERO), store=store, currency=currency)
+        self._items.add(max(row["items"] or _ZERO, _ZERO), store=store)
+        self._customers.add(store=store, customer="guest" if row["guest"] else "registered")
+        if row["coupon"]:
+            self._coupons.add(store=store)
+        if row["edited"]:
+            self._edited.add(store=store)
+        self.note_time(row)
+
+    def _method(self, method: str | None) -> str:
+        before = len(self._methods.known)
+        label = self._methods.label(method)
+        if len(self._methods.known) > before:
+            self._state.put("known", self._methods.known)
+        return label
+
+    def note_time(self, row: Row) -> None:
+        """Remember when the order was placed if it is its store's newest."""
+        if row["store_id"] is None or not row["created"]:
+            return
+        created = min(float(row["created"]), self._now)
+        if created > self._last.get(str(row["store_id"]), 0.0):
+            self._last.put(str(row["store_id"]), created)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield every counter of a store that exists, and the stores' last orders."""
+        for counters in (
+            self._placed,
+            self._revenue,
+            self._discount,
+            self._items,
+            self._coupons,
+            self._customers,
+            self._edited,
+        ):
+            yield from of_known_stores(counters.samples(), self._stores)
+        existing = set(self._stores.ids())
+        for store_id, created in self._last.scan().items():
+            if int(store_id) in existing:
+                yield LAST_ORDER.sample(created, store=self._stores.code(int(store_id)))

@@ -1,0 +1,137 @@
+"""Searches that find nothing, without reading what was searched for.
+
+Magento keeps one row of ``search_query`` for each term and store, with the
+number of results at the last search and an all-time number of uses. Two things
+can be known exactly and cheaply:
+
+* New terms: a term that was never searched before is a new row. It is read five
+  minutes after it appeared, because Magento writes the number of results after
+  the row. Terms are not searches: a term that is searched again is no new row.
+* Uses of the terms that most often find nothing: the rise of ``popularity`` of
+  the 20 most used terms of each store whose last search found nothing. A lower
+  bound of the searches without result; Magento 2.4.7 and later have the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from exporter.core.collector import Collector, Context, Refresh
+from exporter.core.metrics import Sample, counter
+from exporter.core.query import Query
+from exporter.core.ripening import Ripening
+from exporter.core.slots import ask, repeated
+
+NEWEST = Query(
+    "search_terms_newest",
+    "SELECT MAX(query_id) AS id FROM {search_query}",
+    reads={"search_query": ("query_id",)},
+)
+
+NEW_TERMS = Query(
+    "search_terms_new",
+    """
+    SELECT query_id AS id, store_id, num_results
+    FROM {search_query}
+    WHERE query_id > %(after)s AND query_id <= %(upto)s
+    ORDER BY query_id
+    LIMIT %(limit)s
+    """,
+    reads={"search_query": ("query_id", "store_id", "num_results")},
+)
+
+_TOP: Final = 20
+
+MOST_USED = Query(
+    "search_terms_most_used_without_result",
+    repeated(
+        f"""
+        SELECT query_id AS id, store_id, popularity
+        FROM {{search_query}}
+        WHERE store_id = %(store_#)s AND num_results = 0
+        ORDER BY popularity DESC
+        LIMIT {_TOP}
+        """
+    ),
+    reads={"search_query": ("query_id", "store_id", "num_results", "popularity")},
+)
+
+NEW = counter(
+    "magento_search_terms_new_total",
+    "Search terms never used before in the store, by whether their last search found anything (found, none).",
+    "store",
+    "result",
+)
+USES = counter(
+    "magento_search_zero_result_uses_total",
+    "Uses of the store's 20 most used search terms without result: a lower bound of searches in vain.",
+    "store",
+)
+
+RIPE_AFTER: Final = 300.0
+PAGE: Final = 2_000
+USES_INTERVAL: Final = 600.0
+
+
+class SearchTermsCollector(Collector):
+    """New search terms, and uses of terms that find nothing."""
+
+    name = "search_terms"
+    help = "Search terms that find nothing; from search_query, without the text."
+    source = "database"
+    metrics = (NEW, USES)
+    queries = (NEWEST, NEW_TERMS, MOST_USED)
+    refresh = Refresh(interval=60.0, max_staleness=300.0)
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run."""
+        _count_new_terms(context)
+        if context.database.has_index("search_query", "store_id", "num_results", "popularity"):
+            _count_uses(context)
+        known = set(context.stores.codes())
+        for metric in self.metrics:
+            samples = context.memory.counters(metric).samples()
+            yield from (sample for sample in samples if sample.labels[0] in known)
+
+
+def _count_new_terms(context: Context) -> None:
+    memory, counters = context.memory.table("followed"), context.memory.counters(NEW)
+    for store in context.stores.codes():
+        for result in ("found", "none"):
+            counters.touch(store=store, result=result)
+    newest = int(context.database.rows(NEWEST)[0]["id"] or 0)
+    state = memory.get("terms")
+    ripening = Ripening(newest) if state is None else Ripening.from_json(state)
+    ripening.note(newest, context.now)
+    upto = ripening.ripe(context.now, max(RIPE_AFTER, context.tuning.settle_seconds))
+    if upto > ripening.done:
+        rows = context.database.rows(NEW_TERMS, after=ripening.done, upto=upto, limit=PAGE)
+        for row in rows:
+            store = context.stores.code(row["store_id"])
+            counters.add(store=store, result="found" if row["num_results"] else "none")
+        ripening.finish(upto if len(rows) < PAGE else int(rows[-1]["id"]))
+    memory.put("terms", ripening.to_json())
+
+
+def _count_uses(context: Context) -> None:
+    """Add what the most used terms have gained since they were last looked at."""
+    memory, counters = context.memory.table("uses"), context.memory.counters(USES)
+    for store in context.stores.codes():
+        counters.touch(store=store)
+    before: dict[str, Any] = memory.get("popularity", {"at": 0.0, "terms": {}})
+    if context.now - before["at"] < USES_INTERVAL:
+        return
+    terms: dict[str, int] = {}
+    for term, store_id, popularity in _most_used(context):
+        gained = popularity - before["terms"].get(term, popularity)
+        if gained > 0:
+            counters.add(gained, store=context.stores.code(store_id))
+        terms[term] = popularity
+    memory.put("popularity", {"at": context.now, "terms": terms})
+
+
+def _most_used(context: Context) -> Iterator[tuple[str, int, int]]:
+    subjects = [{"store": store_id} for store_id in context.stores.ids() if store_id != 0]
+    for row in ask(context.database, MOST_USED, subjects, nobody={"store": -1}):
+        yield str(row["id"]), int(row["store_id"]), int(row["popularity"])
