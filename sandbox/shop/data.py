@@ -538,7 +538,7 @@ class Shop:
             database.execute(
                 "UPDATE {sales_order_item} SET qty_invoiced = qty_ordered WHERE order_id = %s", (order_id,)
             )
-            shipped = order["is_virtual"] or self._has_document("shipment", order_id)
+            shipped = order["is_virtual"] or self.has_document("shipment", order_id)
             state = "complete" if shipped else "processing"
             self.set_state(order_id, state, state, at=when, grid=grid)
             if grid:
@@ -564,7 +564,7 @@ class Shop:
             database.execute(
                 "UPDATE {sales_order_item} SET qty_shipped = qty_ordered WHERE order_id = %s", (order_id,)
             )
-            state = "complete" if self._has_document("invoice", order_id) else "processing"
+            state = "complete" if self.has_document("invoice", order_id) else "processing"
             self.set_state(order_id, state, state, at=when, grid=grid)
             if grid:
                 grids.copy(database, "shipment", [shipment_id])
@@ -669,7 +669,8 @@ class Shop:
             "SELECT sku, qty_ordered FROM {sales_order_item} WHERE order_id = %s", (order_id,)
         )
 
-    def _has_document(self, kind: str, order_id: int) -> bool:
+    def has_document(self, kind: str, order_id: int) -> bool:
+        """Tell whether the order has an `invoice`, `shipment` or `creditmemo`."""
         return bool(
             self.database.rows(f"SELECT 1 FROM {{sales_{kind}}} WHERE order_id = %s LIMIT 1", (order_id,))
         )
@@ -788,7 +789,7 @@ class Shop:
 
 
 def _utc(at: datetime | None) -> datetime:
-    """Return the moment as the naive UTC time that the driver writes, in whole seconds as the columns hold."""
+    """Return the moment as the naive UTC time that the driver writes, in the columns' whole seconds."""
     moment = datetime.now(UTC) if at is None else at
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)

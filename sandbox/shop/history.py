@@ -58,12 +58,19 @@ class _Span:
     hour: datetime
 
 
+def weight(hour: datetime) -> float:
+    """Return how busy an hour is, 1 being about the average."""
+    return HOUR_SHAPE[hour.hour] * DAY_SHAPE[hour.weekday()]
+
+
 def bulk_history(
     shop: Shop,
     *,
     orders: int,
     days: float,
     end: datetime | None = None,
+    shape: Callable[[datetime], float] = weight,
+    open_hours: float = 48,
     seed: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> None:
@@ -71,6 +78,7 @@ def bulk_history(
 
     Ids grow with time, as in a real shop. Every bought cart has its order with payment, item, addresses
     and grid row; the others stopped at some stage, some of them declined and so with a lost order number.
+    `shape` says how busy an hour is; orders of the last `open_hours` are not finished yet.
     Needs MariaDB's SEQUENCE engine. `progress` is told the number of carts done. About 20 rows an order.
     """
     if orders < 1 or days <= 0:
@@ -83,12 +91,12 @@ def bulk_history(
         first_quote = _next_id(shop, "quote")
         first_order = _next_id(shop, "sales_order")
         waiting = 0
-        for span in _spans(orders * QUOTES_PER_ORDER, days, until):
+        for span in _spans(orders * QUOTES_PER_ORDER, days, until, shape):
             _add_work(shop, span, first_quote, first_order, seed)
             waiting += span.last - span.first + 1
             if waiting >= CHUNK or span.last == orders * QUOTES_PER_ORDER:
                 with database.transaction():
-                    _flush(shop, until)
+                    _flush(shop, until - timedelta(hours=open_hours))
                 waiting = 0
                 if progress is not None:
                     progress(span.last)
@@ -97,15 +105,10 @@ def bulk_history(
         database.execute("SET unique_checks = 1, foreign_key_checks = 1")
 
 
-def weight(hour: datetime) -> float:
-    """Return how busy an hour is, 1 being about the average."""
-    return HOUR_SHAPE[hour.hour] * DAY_SHAPE[hour.weekday()]
-
-
-def _spans(carts: int, days: float, end: datetime) -> Iterator[_Span]:
+def _spans(carts: int, days: float, end: datetime, shape: Callable[[datetime], float]) -> Iterator[_Span]:
     count = max(1, round(days * 24))
     hours = [end - timedelta(hours=back) for back in range(count, 0, -1)]
-    sums = list(accumulate(weight(hour) for hour in hours))
+    sums = list(accumulate(shape(hour) for hour in hours))
     done = 0
     for hour, total in zip(hours, sums, strict=True):
         last = round(carts * total / sums[-1])
@@ -139,7 +142,7 @@ def _add_work(shop: Shop, span: _Span, first_quote: int, first_order: int, seed:
         f" CASE store_id {currency} END, method, IF(order_id IS NULL, depth, {ORDER_DEPTH}),"
         " product_id, total, luck, at FROM (SELECT"
         f" seq + {first_quote - 1} AS quote_id,"
-        f" IF(seq MOD {QUOTES_PER_ORDER} = 0, seq DIV {QUOTES_PER_ORDER} + {first_order - 1}, NULL) AS order_id,"
+        f" IF(seq MOD {QUOTES_PER_ORDER}, NULL, seq DIV {QUOTES_PER_ORDER} + {first_order - 1}) AS order_id,"
         f" {_choice(shares, base)} + 0 AS store_id, {_choice(methods, base + 1)} AS method,"
         f" {_choice(['0'] * 11 + ['1'] * 4 + ['2'] * 2 + ['3'] * 2 + ['4'], base + 2)} + 0 AS depth,"
         f" {_choice(product, base + 3)} + 0 AS product_id,"
@@ -150,11 +153,11 @@ def _add_work(shop: Shop, span: _Span, first_quote: int, first_order: int, seed:
     )
 
 
-def _flush(shop: Shop, end: datetime) -> None:
+def _flush(shop: Shop, settled: datetime) -> None:
     """Write the decided carts and orders to Magento's tables and forget them."""
     database = shop.database
     for store in shop.stores.values():
-        _number(shop, store, end)
+        _number(shop, store, settled)
     for statement in (*QUOTE_STATEMENTS, *ORDER_STATEMENTS):
         database.execute(statement)
     database.execute(f"{grids.statement('order')} JOIN `shop_numbered` n ON n.order_id = o.entity_id")
@@ -168,7 +171,7 @@ def _flush(shop: Shop, end: datetime) -> None:
     database.execute("DELETE FROM `shop_numbered`")
 
 
-def _number(shop: Shop, store: Store, end: datetime) -> None:
+def _number(shop: Shop, store: Store, settled: datetime) -> None:
     """Give every attempt to place an order of the store its number, and every order its state."""
     database = shop.database
     prefix = shop.number_prefix("order", store.store_id)
@@ -176,12 +179,12 @@ def _number(shop: Shop, store: Store, end: datetime) -> None:
     database.execute(
         "INSERT INTO `shop_numbered` SELECT quote_id, order_id, store_id, number,"
         " CONCAT(%s, LPAD(number, 9, '0')), CASE"
-        " WHEN at > %s - INTERVAL 2 DAY AND method IN ('checkmo', 'banktransfer') THEN 'new'"
-        " WHEN at > %s - INTERVAL 2 DAY THEN 'processing'"
+        " WHEN at > %s AND method IN ('checkmo', 'banktransfer') THEN 'new'"
+        " WHEN at > %s THEN 'processing'"
         " WHEN luck < 0.05 THEN 'canceled' WHEN luck < 0.08 THEN 'closed' ELSE 'complete' END"
         " FROM (SELECT h.*, %s + ROW_NUMBER() OVER (ORDER BY quote_id) AS number FROM `shop_history` h"
         " WHERE store_id = %s AND depth >= 4) AS attempts",
-        (prefix, end, end, last, store.store_id),
+        (prefix, settled, settled, last, store.store_id),
     )
 
 
@@ -250,7 +253,8 @@ INSERT INTO {{sales_order}} (entity_id, state, status, store_id, is_virtual, quo
     total_qty_ordered, total_item_count, customer_is_guest, customer_group_id, customer_email,
     customer_firstname, customer_lastname, remote_ip, shipping_method, shipping_description, send_email,
     email_sent, created_at, updated_at)
-SELECT n.order_id, n.state, IF(n.state = 'new', 'pending', n.state), h.store_id, 0, h.quote_id, n.increment_id,
+SELECT n.order_id, n.state, IF(n.state = 'new', 'pending', n.state), h.store_id, 0, h.quote_id,
+    n.increment_id,
     h.total, h.total, h.total, h.total, {_PAID}, IF(n.state = 'closed', h.total, NULL),
     IF(n.state = 'canceled', h.total, NULL), IF(h.currency = 'USD', 0.9, 1), h.currency, h.currency, 'EUR',
     1, 1, 1, 0, {_EMAIL},

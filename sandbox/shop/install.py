@@ -350,7 +350,7 @@ def subscribe(database: ShopDatabase, indexer: magento.Indexer) -> None:
 
 
 def _create_triggers(database: ShopDatabase, table: str) -> None:
-    """Write each changed row's id to every changelog that subscribes to the table, as Magento's triggers do."""
+    """Write each changed row's id to every subscribed changelog, as Magento's triggers do."""
     listeners = [
         (indexer.view, column)
         for indexer in magento.INDEXERS.values()

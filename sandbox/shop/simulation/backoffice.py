@@ -1,0 +1,148 @@
+"""The merchant's side: orders paid, shipped, refunded and cancelled, and the catalogue kept up."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Final
+
+import httpx
+
+from sandbox.shop.simulation.world import Component, World, http_client, utc_now
+
+SEARCHES: Final = ("jacket", "yoga", "bag", "watch", "shorts", "tank", "bottle", "hoodie")
+FRUITLESS: Final = ("flux capacitor", "left-handed hammer", "dry water")
+CONFIRMED: Final = 0.9
+"""Share of redirected payments that the provider confirms; the others stay pending until cleaned up."""
+
+CUSTOMERS_AT_LEAST: Final = 20
+
+
+class OrderDesk(Component):
+    """Handles a few orders at a time, oldest first; its delays shorten with the pace."""
+
+    name = "order-desk"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._unpaid: set[int] = set()
+
+    def step(self) -> float:
+        """Give each kind of work a turn."""
+        if not self.fault("orders-stuck-pending-payment"):
+            self._each("pending_payment", 45, self._confirm)
+        self._each("new", 300, self._bill)
+        self._each("processing", 240, self._ship)
+        if self.random.random() < 0.02:  # noqa: PLR2004
+            self._each("complete", 600, self._refund)
+        return max(0.5, self.world.pace.seconds(10))
+
+    def _each(self, state: str, after: float, work: Callable[[int], None]) -> None:
+        for order_id in self._orders(state, after):
+            if not self.world.stopping.is_set():
+                work(order_id)
+
+    def _orders(self, state: str, after: float) -> Iterator[int]:
+        """Yield the last day's orders in the state, unchanged for `after` of Magento's seconds."""
+        limit = 1 if state == "complete" else max(3, round(self.world.orders_per_minute))
+        unpaid = ", ".join(map(str, sorted(self._unpaid)[-500:])) or "0"
+        found = self.database.rows(
+            "SELECT entity_id FROM {sales_order} WHERE state = %s AND created_at > %s AND updated_at < %s"
+            f" AND entity_id NOT IN ({unpaid}) ORDER BY entity_id LIMIT {limit}",
+            (
+                state,
+                utc_now() - timedelta(days=1),
+                utc_now() - timedelta(seconds=self.world.pace.seconds(after)),
+            ),
+        )
+        yield from (row[0] for row in found)
+
+    def _confirm(self, order_id: int) -> None:
+        if self.random.random() < CONFIRMED:
+            self.shop.confirm_payment(order_id, grid=False, email=False)
+        else:
+            self._unpaid.add(order_id)
+
+    def _bill(self, order_id: int) -> None:
+        if self.random.random() < 0.05:  # noqa: PLR2004
+            self.shop.cancel(order_id, grid=False)
+        else:
+            self.shop.invoice(order_id, grid=False, email=False)
+
+    def _ship(self, order_id: int) -> None:
+        """Finish an order in `processing`: what is missing is either its shipment or its invoice."""
+        if self.shop.has_document("shipment", order_id):
+            self.shop.invoice(order_id, grid=False, email=False)
+        else:
+            self.shop.ship(order_id, grid=False, email=False)
+
+    def _refund(self, order_id: int) -> None:
+        self.shop.refund(order_id, grid=False, email=False)
+
+
+class Merchandiser(Component):
+    """Saves products, which fills changelogs and purges their pages; and starts bulk updates."""
+
+    name = "merchandiser"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._edge = http_client()
+
+    def step(self) -> float:
+        """Save a product, or many while the backlog is made to grow."""
+        busy = self.fault("backlog-growing")
+        for _ in range(40 if busy else 1):
+            product_id, _sku = self.random.choice(self.shop.products)
+            self.shop.save_product(product_id)
+        if not busy:
+            self._purge(f"((^|,)cat_p_{product_id}(,|$))")
+        return 0.5 if busy else max(1.0, self.world.pace.seconds(self.random.uniform(10, 30)))
+
+    def _purge(self, pattern: str) -> None:
+        if self.world.endpoints.varnish_purge:
+            try:
+                purge(self._edge, self.world.endpoints.varnish_purge, pattern)
+            except httpx.HTTPError:
+                return  # as in Magento: the save succeeds, the purge is lost
+
+
+class Visitors(Component):
+    """Register accounts and search. Rates are per real minute and follow the world's orders."""
+
+    name = "visitors"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._next_account = time.monotonic()
+
+    def step(self) -> float:
+        """Search, and register when it is time."""
+        if self.fault("no-traffic") or self.fault("maintenance"):
+            return 0.5
+        store = self.random.choice(list(self.shop.stores))
+        self._search(store)
+        self._register(store)
+        searches_per_minute = self.world.orders_per_minute * 4
+        return min(2.0, self.random.expovariate(searches_per_minute / 60.0))
+
+    def _search(self, store: str) -> None:
+        if self.fault("search-zero-results"):
+            self.shop.search(self.random.choice(SEARCHES), 0, store=store)
+        elif self.random.random() < 0.05:  # noqa: PLR2004
+            self.shop.search(self.random.choice(FRUITLESS), 0, store=store)
+        else:
+            self.shop.search(self.random.choice(SEARCHES), self.random.randint(3, 40), store=store)
+
+    def _register(self, store: str) -> None:
+        now = time.monotonic()
+        if self.fault("registrations-flood"):
+            for _ in range(5):
+                self.shop.register_customer(store)
+        elif now >= self._next_account:
+            self.shop.register_customer(store)
+            self._next_account = now + self.random.expovariate(self.world.orders_per_minute / 4 / 60.0)
+
+
+def purge(client: httpx.Client, url: str, pattern: str) -> None:
+    """Ban the pages that carry a tag, as Magento asks Varnish to."""
+    client.request("PURGE", url, headers={"X-Magento-Tags-Pattern": pattern}).raise_for_status()

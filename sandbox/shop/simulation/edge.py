@@ -1,0 +1,78 @@
+"""Traffic over HTTP: browsing through Varnish, and purges that get out of hand."""
+
+import time
+from typing import Final
+
+from sandbox.shop.simulation.backoffice import purge
+from sandbox.shop.simulation.world import Component, World, http_client
+
+STATIC: Final = ("/static/version1732233600/styles.css", "/static/version1732233600/app.js")
+CATEGORIES: Final = ("women", "men", "gear", "training", "sale")
+PRODUCTS: Final = 60
+FLUSH_SECONDS: Final = 2.0
+BANS_PER_STEP: Final = 50
+
+
+class Browser(Component):
+    """A crowd's worth of page views over one connection, one at a time; several run side by side."""
+
+    def __init__(self, world: World, number: int, requests_per_second: float) -> None:
+        self.name = f"browser-{number}"
+        super().__init__(world)
+        self._client = http_client()
+        self._gap = 1.0 / requests_per_second
+        self._next = time.monotonic()
+
+    def step(self) -> float:
+        """Look at one page; what comes back, even an error, is the sandbox's business, not the shopper's."""
+        if self.fault("no-traffic") or self.world.endpoints.storefront is None:
+            return 0.5
+        self._client.get(self.world.endpoints.storefront + self._page())
+        self._next = max(self._next + self._gap, time.monotonic() - 1.0)
+        return self._next - time.monotonic()
+
+    def _page(self) -> str:
+        draw = self.random.random()
+        for share, page in (
+            (0.10, "/"),
+            (0.40, f"/product-{min(PRODUCTS, 1 + int(self.random.expovariate(0.08)))}.html"),
+            (0.62, f"/{self.random.choice(CATEGORIES)}.html"),
+            (0.66, "/?utm_source=newsletter&gclid=sandbox"),
+            (0.70, f"/catalogsearch/result/?q={self.random.choice(('yoga', 'bag', 'watch'))}"),
+            (0.80, self.random.choice(STATIC)),
+            (0.93, "/customer/section/load/?sections=cart"),
+            (0.99, "/checkout/cart/"),
+        ):
+            if draw < share:
+                return page
+        return f"/no-such-page-{self.random.randrange(5)}"
+
+    def reset(self) -> None:
+        """Open a new connection next time."""
+        super().reset()
+        self._client.close()
+        self._client = http_client()
+
+
+class Purger(Component):
+    """Empties the page cache over and over, or bans in great number, while a fault says so."""
+
+    name = "purger"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._client = http_client()
+
+    def step(self) -> float:
+        """Do what the faults ask for."""
+        url = self.world.endpoints.varnish_purge
+        if url is None:
+            return 5.0
+        if self.fault("cache-flushed"):
+            purge(self._client, url, ".*")
+            return FLUSH_SECONDS
+        if self.fault("ban-storm"):
+            for _ in range(BANS_PER_STEP):
+                purge(self._client, url, f"((^|,)cat_p_{self.random.randrange(10**9)}(,|$))")
+            return 0.2
+        return 0.5

@@ -1,0 +1,76 @@
+<?php
+// The shop's front controller: as much of a storefront as a page cache can see.
+
+declare(strict_types=1);
+
+require __DIR__ . '/faults.php';
+
+const PRODUCTS = 60;
+const CATEGORIES = ['women', 'men', 'gear', 'training', 'sale'];
+
+if (fault_is_on('maintenance')) {
+    http_response_code(503);
+    header('Retry-After: 60');
+    send_uncacheable('<h1>Service Temporarily Unavailable</h1>');
+    exit;
+}
+$path = parse_url($_SERVER['REQUEST_URI'] ?? '/', PHP_URL_PATH) ?: '/';
+if (preg_match('#^/(checkout|customer)(/|$)#', $path)) {
+    send_private_page($path);
+} elseif ($path === '/') {
+    send_page('Home', ['cms_p_2', 'cat_c', 'FPC']);
+} elseif (preg_match('#^/product-(\d+)\.html$#', $path, $match) && $match[1] >= 1 && $match[1] <= PRODUCTS) {
+    send_page('Product ' . (int) $match[1], ['cat_p_' . (int) $match[1], 'cat_p', 'FPC']);
+} elseif (preg_match('#^/([a-z]+)\.html$#', $path, $match) && in_array($match[1], CATEGORIES, true)) {
+    $tags = array_map(fn (int $id): string => "cat_p_$id", range(1, 12));
+    send_page($match[1], ['cat_c_' . array_search($match[1], CATEGORIES, true), ...$tags, 'cat_p', 'FPC']);
+} elseif ($path === '/catalogsearch/result/') {
+    send_page('Search results', ['cat_p', 'FPC']);
+} else {
+    http_response_code(404);
+    send_page('404 Not Found', ['cms_p_1', 'FPC']);
+}
+
+/** A page that every anonymous shopper may share. */
+function send_page(string $title, array $tags): void
+{
+    if (fault_is_on('page-uncacheable')) {
+        send_uncacheable("<h1>$title</h1>");
+        return;
+    }
+    header('Cache-Control: max-age=86400, public, s-maxage=86400');
+    header('X-Magento-Tags: ' . implode(',', $tags));
+    header('Content-Type: text/html; charset=UTF-8');
+    work(8);
+    echo "<!doctype html><title>$title</title><h1>$title</h1>\n";
+}
+
+/** What belongs to one shopper: the cart, the account, the private sections. */
+function send_private_page(string $path): void
+{
+    header('Cache-Control: max-age=0, must-revalidate, no-cache, no-store, private');
+    header('Pragma: no-cache');
+    work(12);
+    if (str_starts_with($path, '/customer/section/load')) {
+        header('Content-Type: application/json');
+        echo json_encode(['cart' => ['summary_count' => 0, 'data_id' => time()]]);
+        return;
+    }
+    header('Content-Type: text/html; charset=UTF-8');
+    echo "<!doctype html><title>Checkout</title><h1>Checkout</h1>\n";
+}
+
+function send_uncacheable(string $body): void
+{
+    header('Cache-Control: max-age=0, must-revalidate, no-cache, no-store');
+    header('Pragma: no-cache');
+    header('Content-Type: text/html; charset=UTF-8');
+    work(8);
+    echo $body;
+}
+
+/** Take about as many milliseconds as said, as rendering would. */
+function work(int $milliseconds): void
+{
+    usleep($milliseconds * 1000);
+}
