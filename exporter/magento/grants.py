@@ -1,0 +1,124 @@
+"""The rights of the exporter's database user, to the column, derived from what the queries declare.
+
+Everything here is text in, text out: nothing is connected to. A table whose name
+is only known at run time (``<view>_cl``) is expanded with the real names that
+the caller has found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from exporter.core.collector import Collector
+from exporter.core.query import Connection, Query
+from exporter.errors import UsageError
+from exporter.magento import stores
+
+NamedTables = Mapping[str, Sequence[str]]
+"""Pattern of :attr:`Query.named` (``<view>_cl``) to the tables that it stands for, without prefix."""
+
+PASSWORD_MARK: Final = "<password>"  # noqa: S105 - no password
+"""Printed where a person has to put a password of their own."""
+
+
+class Dialect(StrEnum):
+    """The two servers write the limits of an account differently."""
+
+    MYSQL = "mysql"
+    MARIADB = "mariadb"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user to be created. ``max_connections`` 0 and ``statement_seconds`` 0 mean no limit."""
+
+    user: str
+    host: str = "%"
+    password: str = PASSWORD_MARK
+    max_connections: int = 10
+    statement_seconds: float = 5.0
+    require_tls: bool = False
+
+    def __str__(self) -> str:
+        return f"{_text(self.user)}@{_text(self.host)}"
+
+
+def queries_of(collectors: Iterable[type[Collector]]) -> list[Query]:
+    """Return every statement that these collectors may run, and those that read the stores."""
+    return [*stores.QUERIES, *(query for collector in collectors for query in collector.queries)]
+
+
+def columns_read(
+    queries: Iterable[Query], named: NamedTables
+) -> dict[Connection, dict[str, tuple[str, ...]]]:
+    """Return, per connection and table (without prefix), the columns that the queries read, sorted.
+
+    Raises :exc:`KeyError` if a pattern is not in ``named``; a pattern without tables needs no right.
+    """
+    found: dict[Connection, dict[str, set[str]]] = {}
+    for query in queries:
+        tables = found.setdefault(query.connection, {})
+        for mark, columns in query.reads.items():
+            for table in named[query.named[mark]] if mark in query.named else (mark,):
+                tables.setdefault(table, set()).update(columns)
+    return {
+        connection: {table: tuple(sorted(columns)) for table, columns in sorted(tables.items())}
+        for connection, tables in found.items()
+    }
+
+
+def create_user(account: Account, dialect: Dialect) -> str:
+    """Return the statement that creates the user with its limits, without any right.
+
+    MySQL has no limit on an account's statements; there the exporter's own session limit stands alone.
+    """
+    limits = []
+    if account.max_connections:
+        limits.append(f"MAX_USER_CONNECTIONS {account.max_connections:d}")
+    if account.statement_seconds and dialect is Dialect.MARIADB:
+        limits.append(f"MAX_STATEMENT_TIME {account.statement_seconds:g}")
+    parts = [f"CREATE USER {account} IDENTIFIED BY {_text(account.password)}"]
+    if account.require_tls:
+        parts.append("REQUIRE SSL")
+    if limits:
+        parts.append(f"WITH {' '.join(limits)}")
+    return " ".join(parts)
+
+
+def grant_statements(
+    account: Account,
+    queries: Iterable[Query],
+    databases: Mapping[Connection, str],
+    *,
+    named: NamedTables,
+    prefix: str = "",
+) -> list[str]:
+    """Return one GRANT per table. ``databases`` needs the default connection; others fall back to it."""
+    by_table: dict[tuple[str, str], set[str]] = {}
+    for connection, tables in columns_read(queries, named).items():
+        database = databases.get(connection, databases[Connection.DEFAULT])
+        for table, columns in tables.items():
+            by_table.setdefault((database, prefix + table), set()).update(columns)
+    return [
+        f"GRANT SELECT ({', '.join(map(_name, sorted(columns)))})"
+        f" ON {_name(database)}.{_name(table)} TO {account}"
+        for (database, table), columns in sorted(by_table.items())
+    ]
+
+
+def _name(identifier: str) -> str:
+    return "`" + _printable(identifier).replace("`", "``") + "`"
+
+
+def _text(value: str) -> str:
+    return "'" + _printable(value).replace("'", "''") + "'"
+
+
+def _printable(value: str) -> str:
+    """Refuse what the sql_mode NO_BACKSLASH_ESCAPES, or a terminal, would read differently."""
+    if not value.isprintable() or "\\" in value:
+        raise UsageError(f"{value!r}: a backslash or control character cannot be written safely in SQL")
+    return value
