@@ -1,0 +1,158 @@
+"""Carts: how many are in use now, and how many were given up, with their value.
+
+Both need the index (store_id, updated_at) of ``quote``, which exists from 2.4.7
+on; before, this collector yields nothing.
+
+A cart counts as abandoned at the moment at which its last change is
+``abandoned_after_seconds`` old while it is active and has items. So a cart that
+became an order, was merged into another (then it is inactive or deleted) or was
+emptied is not abandoned. One that is taken up again and left again counts again.
+``quote.updated_at`` is also moved by price rules that mark carts to be
+recalculated and, in some shops, by looking at the cart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
+from exporter.core.metrics import Sample, counter, gauge
+from exporter.core.ports import Row
+from exporter.core.query import Connection, Query
+from exporter.magento.stores import DELETED
+
+CLOCK = Query("carts_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
+
+_READS: Final = {
+    "quote": ("store_id", "updated_at", "is_active", "items_count", "base_currency_code", "base_grand_total")
+}
+
+CARTS_CHANGED = Query(
+    "carts_changed",
+    """
+    SELECT store_id, currency, COUNT(*) AS looked_at, COALESCE(SUM(in_use), 0) AS carts,
+           COALESCE(SUM(IF(in_use, GREATEST(total, 0), 0)), 0) AS value
+    FROM (
+        SELECT store_id, COALESCE(base_currency_code, '') AS currency, base_grand_total AS total,
+               is_active = 1 AND items_count > 0 AS in_use
+        FROM {quote}
+        WHERE store_id IN %(stores)s
+          AND updated_at >= FROM_UNIXTIME(%(first)s) AND updated_at < FROM_UNIXTIME(%(end)s)
+        LIMIT %(limit)s
+    ) AS changed
+    GROUP BY store_id, currency
+    """,
+    reads=_READS,
+    connection=Connection.CHECKOUT,
+)
+
+ACTIVE = gauge(
+    "magento_carts_active",
+    "Active carts with items, by the time since their last change: lt_15m less than 15 minutes,"
+    " lt_1h 15 minutes to an hour (quote.updated_at). A band with too many carts to read is absent.",
+    "store",
+    "age",
+)
+ABANDONED = counter(
+    "magento_carts_abandoned_total",
+    "Carts that were left: active, with items, and not changed for the configured time (quote.updated_at).",
+    "store",
+)
+ABANDONED_VALUE = counter(
+    "magento_carts_abandoned_value_base_total",
+    "Value of the carts that were left, in the base currency of their website (quote.base_grand_total).",
+    "store",
+    "currency",
+)
+
+BANDS: Final = (("lt_15m", 0, 900), ("lt_1h", 900, 3_600))
+"""Label value, and from which to which age in seconds."""
+
+CARTS_A_STATEMENT: Final = 20_000
+CARTS_A_RUN: Final = 60_000
+"""Carts looked at for abandonment by one run at most; after a long absence the rest follows later."""
+
+
+class CartsCollector(Collector):
+    """Carts in use and carts given up."""
+
+    name = "carts"
+    help = "Active carts by age, and abandoned carts with their value, from quote (2.4.7 and newer)."
+    source = "database"
+    metrics = (ACTIVE, ABANDONED, ABANDONED_VALUE)
+    queries = (CLOCK, CARTS_CHANGED)
+    refresh = EVERY_TEN_MINUTES
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run; nothing where the index is missing."""
+        if not context.database.has_index("quote", "store_id", "updated_at", connection=Connection.CHECKOUT):
+            return
+        now = int(context.database.rows(CLOCK)[0]["now"])
+        yield from _active(context, now)
+        yield from _abandoned(context, now)
+
+
+def _active(context: Context, now: int) -> Iterator[Sample]:
+    """Yield the carts in use by store and band; a band that cannot be read whole is left out."""
+    for band, youngest, oldest in BANDS:
+        # A cart may be changed in this very second, so the youngest band has no end.
+        rows = _changed(context, now - oldest, now - youngest if youngest else now + 1)
+        if _looked_at(rows) >= CARTS_A_STATEMENT:
+            continue
+        counts = dict.fromkeys(context.stores.codes(), 0)
+        for row in rows:
+            code = context.stores.code(row["store_id"])
+            counts[code] = counts.get(code, 0) + int(row["carts"])
+        for code, carts in counts.items():
+            yield ACTIVE.sample(carts, store=code, age=band)
+
+
+def _abandoned(context: Context, now: int) -> Iterator[Sample]:
+    """Count the carts whose last change has just become old enough."""
+    remembered = context.memory.table("looks")
+    number, value = context.memory.counters(ABANDONED), context.memory.counters(ABANDONED_VALUE)
+    end = now - int(context.tuning.abandoned_after_seconds)
+    done: int = remembered.get("done_until", end)
+    for store_id in context.stores.ids():
+        if store_id:
+            number.touch(store=context.stores.code(store_id))
+            value.touch(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
+    for until, rows in _slices(context, done, end):
+        for row in rows:
+            code = context.stores.code(row["store_id"])
+            number.add(int(row["carts"]), store=code)
+            value.add(row["value"], store=code, currency=row["currency"])
+        done = until
+    remembered.put("done_until", done)
+    shown = {*context.stores.codes(), context.stores.code(0), DELETED}
+    yield from (sample for sample in number.samples() if sample.labels[0] in shown)
+    yield from (sample for sample in value.samples() if sample.labels[0] in shown)
+
+
+def _slices(context: Context, first: int, end: int) -> Iterator[tuple[int, Sequence[Row]]]:
+    """Yield (moment, sums of the carts last changed before it), from old to new, within the run's limit.
+
+    More than CARTS_A_STATEMENT carts in one second are a mass update; those beyond are not counted.
+    """
+    budget, width = CARTS_A_RUN, end - first
+    while first < end and budget > 0:
+        until = min(first + width, end)
+        rows = _changed(context, first, until)
+        looked_at = _looked_at(rows)
+        if looked_at >= CARTS_A_STATEMENT and until - first > 1:
+            width = max(1, (until - first) // 8)
+            continue
+        yield until, rows
+        first, budget = until, budget - looked_at
+
+
+def _changed(context: Context, first: int, end: int) -> Sequence[Row]:
+    stores = tuple(context.stores.ids())
+    if not stores:
+        return []
+    return context.database.rows(CARTS_CHANGED, stores=stores, first=first, end=end, limit=CARTS_A_STATEMENT)
+
+
+def _looked_at(rows: Sequence[Row]) -> int:
+    return sum(int(row["looked_at"]) for row in rows)

@@ -1,0 +1,463 @@
+"""The checkout funnel: how many carts reach each stage, each cart once per stage.
+
+A cart changes, so counting new rows is not enough: changed carts are followed.
+
+From 2.4.7 on ``quote`` has an index (store_id, updated_at), and a cart is looked
+at three times after each change: at once; when the change is ``settle_seconds``
+old, by when a transaction that was open at the first look has committed; and
+half an hour after it, because a step may write to ``quote_address`` or
+``quote_payment`` only and leave ``quote.updated_at`` alone. A change that is
+committed later than that is counted at the cart's next change, or by its order.
+
+Before 2.4.7 there is no such index. New carts are followed by primary key, and
+the newest MAX_OPEN unfinished ones are read again in turns, OPEN_A_RUN a run: a
+stage is counted up to MAX_OPEN / OPEN_A_RUN runs late, and a cart that is older
+than the newest MAX_OPEN is counted by its order only.
+
+What counts, read from the data whatever the storefront and the order of writes:
+
+- a quote without items is no cart: headless storefronts make many;
+- ``shipping_address``: the shipping address has a country. An estimate in the
+  cart is enough, and a logged-in customer's default address comes with the cart;
+- ``placement_attempt``: an order number was stored with the cart, or it became
+  an order. An ordinary decline stores none, so this is a lower bound; the
+  collector ``placements`` counts the attempts themselves;
+- ``order``: the cart has an order; several orders of one multishipping cart are
+  one. It implies every stage that the cart can have. Orders without a cart
+  (imported ones) have passed no checkout and are not counted;
+- a cart that is inactive and has no order was merged into another, dropped, or
+  is being made by an administrator: from then on nothing is counted for it. What
+  it reached before stays counted. A guest's cart that is merged into a customer's
+  *empty* cart makes that one count as a cart too;
+- ``customer`` and ``store`` are those of the cart when the stage is counted.
+
+Counting begins with the first run. Stages that a cart had reached before are not
+counted: for carts changed in the hour before (at most HISTORY_ROWS) they are
+read then; for older ones, whatever they show when they are first seen again is
+taken as reached before, except an order, which counts with its attempt. A cart
+whose id is more than KEEP_IDS below the newest is forgotten and treated the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from exporter.core.collector import Collector, Context
+from exporter.core.follow import new_rows
+from exporter.core.metrics import Sample, counter
+from exporter.core.ports import Row
+from exporter.core.query import Connection, Query
+from exporter.magento import checkout
+from exporter.magento.checkout import CUSTOMERS, NOTHING, SHIPPING, STAGES, Stage
+from exporter.magento.stores import DELETED
+
+CLOCK = Query("checkout_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
+
+NEWEST_QUOTE = Query(
+    "checkout_newest_quote",
+    "SELECT MAX(entity_id) AS id FROM {quote}",
+    reads={"quote": ("entity_id",)},
+    connection=Connection.CHECKOUT,
+)
+
+_STATE: Final = """
+    SELECT entity_id AS id, store_id, is_active = 1 AS active, items_count > 0 AS filled,
+           is_virtual = 1 AS virtual, customer_id IS NULL AS guest, reserved_order_id <> '' AS reserved
+    FROM {quote}
+"""
+_STATE_COLUMNS: Final = (
+    "entity_id",
+    "store_id",
+    "is_active",
+    "items_count",
+    "is_virtual",
+    "customer_id",
+    "reserved_order_id",
+)
+
+CHANGED_QUOTES = Query(
+    "checkout_changed_quotes",
+    f"""{_STATE}
+    WHERE store_id IN %(stores)s
+      AND updated_at >= FROM_UNIXTIME(%(first)s) AND updated_at < FROM_UNIXTIME(%(end)s)
+    LIMIT %(limit)s
+    """,
+    reads={"quote": (*_STATE_COLUMNS, "updated_at")},
+    connection=Connection.CHECKOUT,
+)
+
+NEW_QUOTES = Query(
+    "checkout_new_quotes",
+    f"{_STATE} WHERE entity_id > %(after)s ORDER BY entity_id LIMIT %(limit)s",
+    reads={"quote": _STATE_COLUMNS},
+    connection=Connection.CHECKOUT,
+)
+
+OPEN_QUOTES = Query(
+    "checkout_open_quotes",
+    f"{_STATE} WHERE entity_id IN %(ids)s",
+    reads={"quote": _STATE_COLUMNS},
+    connection=Connection.CHECKOUT,
+)
+
+SHIPPING_STEPS = Query(
+    "checkout_shipping_steps",
+    """
+    SELECT quote_id AS id, MAX(country_id <> '') AS address, MAX(shipping_method <> '') AS method
+    FROM {quote_address}
+    WHERE quote_id IN %(ids)s AND address_type = 'shipping'
+    GROUP BY quote_id
+    """,
+    reads={"quote_address": ("quote_id", "address_type", "country_id", "shipping_method")},
+    connection=Connection.CHECKOUT,
+)
+
+PAYMENT_STEPS = Query(
+    "checkout_payment_steps",
+    "SELECT quote_id AS id FROM {quote_payment} WHERE quote_id IN %(ids)s AND method <> ''",
+    reads={"quote_payment": ("quote_id", "method")},
+    connection=Connection.CHECKOUT,
+)
+
+NEWEST_ORDER = Query(
+    "checkout_newest_order",
+    "SELECT MAX(entity_id) AS id FROM {sales_order}",
+    reads={"sales_order": ("entity_id",)},
+    connection=Connection.SALES,
+)
+
+NEW_ORDERS = Query(
+    "checkout_new_orders",
+    """
+    SELECT entity_id AS id, quote_id, store_id, is_virtual = 1 AS virtual, customer_is_guest = 1 AS guest
+    FROM {sales_order}
+    WHERE entity_id > %(after)s
+    ORDER BY entity_id
+    LIMIT %(limit)s
+    """,
+    reads={"sales_order": ("entity_id", "quote_id", "store_id", "is_virtual", "customer_is_guest")},
+    connection=Connection.SALES,
+)
+
+STAGE_REACHED = counter(
+    "magento_checkout_stage_reached_total",
+    "Carts that reached the stage, each cart once per stage (quote, quote_address, quote_payment,"
+    " sales_order). placement_attempt is a lower bound: an ordinary decline leaves no trace in the cart.",
+    "store",
+    "stage",
+    "customer",
+)
+
+LATE_LOOK: Final = 1_800
+"""Age in seconds of a change at the last look."""
+
+OVERLAP: Final = 3
+"""Seconds that the first look reaches back, so that it misses no ordinary, short transaction."""
+
+HISTORY: Final = 3_600
+HISTORY_ROWS: Final = 5_000
+"""Seconds before the first run, and carts at most, whose stages are read without being counted."""
+
+PAGE: Final = 2_000
+"""Carts read by one statement. More in one second is a mass update; the carts beyond are left out."""
+
+CARTS_A_LOOK: Final = 3_000
+"""Carts after which a look rests until the next run; it catches up later."""
+
+KEEP_IDS: Final = 250_000
+FORGET_IDS: Final = 2_000
+"""How far below the newest id carts are remembered, and how many ids are forgotten at a time."""
+
+MAX_OPEN: Final = 5_000
+OPEN_A_RUN: Final = 250
+
+MANY_STORES: Final = 300
+"""Up to so many stores every label set is shown from the start, beyond that from a store's first cart on."""
+
+_IDS_A_STATEMENT: Final = 1_000
+
+
+class CheckoutCollector(Collector):
+    """The funnel from cart to order."""
+
+    name = "checkout"
+    help = "Carts by the checkout stage they reach, from quote, quote_address, quote_payment and sales_order."
+    source = "database"
+    metrics = (STAGE_REACHED,)
+    queries = (
+        CLOCK,
+        NEWEST_QUOTE,
+        CHANGED_QUOTES,
+        NEW_QUOTES,
+        OPEN_QUOTES,
+        SHIPPING_STEPS,
+        PAYMENT_STEPS,
+        NEWEST_ORDER,
+        NEW_ORDERS,
+    )
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run; see the module's text for what is counted when."""
+        funnel = _Funnel(context)
+        if context.database.has_index("quote", "store_id", "updated_at", connection=Connection.CHECKOUT):
+            _follow_by_time(context, funnel)
+        else:
+            _follow_by_id(context, funnel)
+        funnel.note_orders(_new_orders(context))
+        funnel.forget()
+        return funnel.samples()
+
+
+def _new_orders(context: Context) -> Sequence[Row]:
+    return new_rows(
+        context.database,
+        rows=NEW_ORDERS,
+        newest=NEWEST_ORDER,
+        memory=context.memory.table("orders"),
+        now=context.now,
+        patience=context.tuning.settle_seconds,
+    )
+
+
+# --- 2.4.7 and newer: by the time of the last change -------------------------------------------
+
+
+def _follow_by_time(context: Context, funnel: _Funnel) -> None:
+    """Look at the carts whose last change is new, settled, or half an hour old."""
+    now = int(context.database.rows(CLOCK)[0]["now"])
+    remembered = context.memory.table("looks")
+    ages = (0, int(context.tuning.settle_seconds), LATE_LOOK)
+    known: list[int] | None = remembered.get("done_until")
+    if known is None:
+        _note_history(context, funnel, now)
+        known = [now - age for age in ages]
+    looks = _Looks(known, [now - age for age in ages])
+    for look in range(len(ages)):
+        first, end = looks.due(look)
+        for done, rows in _changed(context, first, end, budget=CARTS_A_LOOK):
+            funnel.note_quotes(rows)
+            looks.finish(first, done)
+    remembered.put("done_until", looks.done_until)
+
+
+class _Looks:
+    """Until which moment (database clock, Unix seconds) the changes have been looked at, by look."""
+
+    def __init__(self, done_until: Sequence[int], targets: Sequence[int]) -> None:
+        self.done_until = list(done_until)
+        self._targets = targets
+
+    def due(self, look: int) -> tuple[int, int]:
+        """Return the span ``first <= updated_at < end`` that the look has before it."""
+        if look == 0:
+            return self.done_until[0] - OVERLAP, self._targets[0] + 1
+        return self.done_until[look], self._targets[look]
+
+    def finish(self, first: int, end: int) -> None:
+        """Note that the span has been looked at now: for older looks too, as far as it is old enough."""
+        for look, target in enumerate(self._targets):
+            if first <= self.done_until[look]:
+                self.done_until[look] = max(self.done_until[look], min(end, target))
+
+
+def _changed(context: Context, first: int, end: int, *, budget: int) -> Iterator[tuple[int, Sequence[Row]]]:
+    """Yield (moment, carts changed before it), from old to new, until the budget is used up."""
+    stores = tuple(context.stores.ids())
+    width = end - first
+    while first < end and budget > 0 and stores:
+        until = min(first + width, end)
+        rows = context.database.rows(CHANGED_QUOTES, stores=stores, first=first, end=until, limit=PAGE)
+        if len(rows) == PAGE and until - first > 1:
+            width = max(1, (until - first) // 8)
+            continue
+        yield until, rows
+        first, budget = until, budget - len(rows)
+
+
+def _note_history(context: Context, funnel: _Funnel, now: int) -> None:
+    """Note what the carts of the last hour have reached, the newest first, without counting it."""
+    budget, width = HISTORY_ROWS, 60
+    for end in range(now, now - HISTORY, -width):
+        for _, rows in _changed(context, end - width, end, budget=budget):
+            funnel.note_quotes(rows, history=True)
+            budget -= len(rows)
+        if budget <= 0:
+            return
+
+
+# --- before 2.4.7: by primary key ---------------------------------------------------------------
+
+
+def _follow_by_id(context: Context, funnel: _Funnel) -> None:
+    """Read the new carts, and some of the unfinished ones again."""
+    followed = context.memory.table("quotes")
+    still_open = context.memory.table("open")
+    first_run = followed.get("tail") is None
+    fresh = new_rows(
+        context.database,
+        rows=NEW_QUOTES,
+        newest=NEWEST_QUOTE,
+        memory=followed,
+        now=context.now,
+        patience=context.tuning.settle_seconds,
+    )
+    if first_run:
+        fresh = context.database.rows(NEW_QUOTES, after=max(0, funnel.start - PAGE), limit=PAGE)
+    known = sorted(still_open.scan())
+    turn = _turn(known, followed.get("next", ""))
+    again = context.database.rows(OPEN_QUOTES, ids=tuple(map(int, turn))) if turn else []
+    funnel.note_quotes(fresh, history=first_run)
+    funnel.note_quotes(again)
+    unfinished = set(map(_key, funnel.unfinished([*fresh, *again])))
+    keep = sorted({*known, *unfinished} - (set(turn) - unfinished))[-MAX_OPEN:]
+    still_open.put_many(dict.fromkeys(sorted(set(keep).difference(known)), 1))
+    still_open.delete(sorted(set(known).difference(keep)))
+    if turn:
+        followed.put("next", turn[-1])
+
+
+def _turn(known: Sequence[str], last: str) -> list[str]:
+    """Return whose turn it is: the open carts after the last one read, then again from the oldest."""
+    after = [key for key in known if key > last]
+    return [*after, *known[: len(known) - len(after)]][:OPEN_A_RUN]
+
+
+# --- counting --------------------------------------------------------------------------------------
+
+
+def _key(quote_id: int) -> str:
+    """Return the key under which a cart is remembered; keys sort as ids do."""
+    return f"{quote_id:010d}"
+
+
+class _Funnel:
+    """Which stages of which cart have been counted."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known = context.memory.table("stages")
+        self._limits = context.memory.table("limits")
+        self._counters = context.memory.counters(STAGE_REACHED)
+        start = self._limits.get("start")
+        if start is None:
+            start = int(context.database.rows(NEWEST_QUOTE)[0]["id"] or 0)
+            self._limits.put("start", start)
+        self.start: int = start
+        self._floor: int = self._limits.get("floor", max(0, self.start - KEEP_IDS))
+        self._newest = self.start
+
+    def note_quotes(self, rows: Sequence[Row], *, history: bool = False) -> None:
+        """Count what the carts have newly reached; ``history`` notes it without counting."""
+        if not rows:
+            return
+        self._newest = max(self._newest, *(int(row["id"]) for row in rows))
+        known = self._stages(int(row["id"]) for row in rows)
+        shown = _shown(self._context, rows, known)
+        for row in rows:
+            number = int(row["id"])
+            before, now = known.get(number), shown.get(number, NOTHING)
+            uncounted = number <= self.start if history else before is None and self._is_old(number)
+            if uncounted:
+                self._remember(number, before, (before or NOTHING) | now)
+            elif now:
+                self._count(row, now & ~(before or NOTHING))
+                self._remember(number, before, (before or NOTHING) | now)
+
+    def note_orders(self, rows: Sequence[Row]) -> None:
+        """Count the orders' carts, and the stages that they must have passed."""
+        bought = [row for row in rows if row["quote_id"]]
+        known = self._stages(int(row["quote_id"]) for row in bought)
+        for row in bought:
+            number = int(row["quote_id"])
+            before = known.get(number)
+            passed = checkout.implied_by_order(virtual=bool(row["virtual"]))
+            certain = passed
+            if before is None and self._is_old(number):
+                certain = Stage.PLACEMENT_ATTEMPT | Stage.ORDER
+            self._count(row, certain & ~(before or NOTHING))
+            known[number] = passed | (before or NOTHING)
+            self._remember(number, before, known[number])
+
+    def unfinished(self, rows: Sequence[Row]) -> list[int]:
+        """Return the active carts that can still reach a stage other than an order."""
+        reached = self._stages(int(row["id"]) for row in rows)
+        return [
+            int(row["id"])
+            for row in rows
+            if row["active"]
+            and checkout.implied_by_order(virtual=bool(row["virtual"]))
+            & ~Stage.ORDER
+            & ~reached.get(int(row["id"]), NOTHING)
+        ]
+
+    def forget(self) -> None:
+        """Forget the oldest carts, a few at a time."""
+        floor = self._newest - KEEP_IDS
+        if floor - self._floor >= FORGET_IDS:
+            floor = min(floor, self._floor + 10 * FORGET_IDS)
+            self._known.delete(self._known.scan("", _key(floor)))
+            self._floor = floor
+            self._limits.put("floor", floor)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the counters of the stores that exist, and of orders whose store is gone."""
+        codes = list(self._context.stores.codes())
+        if len(codes) <= MANY_STORES:
+            for code in codes:
+                self._touch(code)
+        shown = {*codes, self._context.stores.code(0), DELETED}
+        return (sample for sample in self._counters.samples() if sample.labels[0] in shown)
+
+    def _is_old(self, number: int) -> bool:
+        """Return whether a cart that is not remembered may have been counted, or was there at the start."""
+        return number <= self.start or number < self._floor
+
+    def _stages(self, numbers: Iterable[int]) -> dict[int, Stage]:
+        found = self._known.get_many(_key(number) for number in numbers)
+        return {int(key): Stage(value) for key, value in found.items()}
+
+    def _remember(self, number: int, before: Stage | None, now: Stage) -> None:
+        if before != now:
+            self._known.put(_key(number), int(now))
+
+    def _count(self, row: Mapping[str, Any], stages: Stage) -> None:
+        if not stages:
+            return
+        store = self._context.stores.code(row["store_id"])
+        self._touch(store)
+        for stage in checkout.labels(stages):
+            self._counters.add(store=store, stage=stage, customer=checkout.customer(guest=bool(row["guest"])))
+
+    def _touch(self, store: str) -> None:
+        for stage in STAGES:
+            for customer in CUSTOMERS:
+                self._counters.touch(store=store, stage=stage, customer=customer)
+
+
+def _shown(context: Context, rows: Sequence[Row], known: Mapping[int, Stage]) -> dict[int, Stage]:
+    """Return the stages that the carts show now; steps that have been counted are not read again."""
+    shown: dict[int, Stage] = {}
+    unshipped: list[int] = []
+    unpaid: list[int] = []
+    for row in rows:
+        if not (row["active"] and row["filled"]):
+            continue
+        number = int(row["id"])
+        shown[number] = Stage.CART | (Stage.PLACEMENT_ATTEMPT if row["reserved"] else NOTHING)
+        reached = known.get(number, NOTHING)
+        if not row["virtual"] and SHIPPING not in reached:
+            unshipped.append(number)
+        if Stage.PAYMENT_METHOD not in reached:
+            unpaid.append(number)
+    for row in _details(context, SHIPPING_STEPS, unshipped):
+        shown[int(row["id"])] |= Stage.SHIPPING_ADDRESS if row["address"] else NOTHING
+        shown[int(row["id"])] |= Stage.SHIPPING_METHOD if row["method"] else NOTHING
+    for row in _details(context, PAYMENT_STEPS, unpaid):
+        shown[int(row["id"])] |= Stage.PAYMENT_METHOD
+    return shown
+
+
+def _details(context: Context, query: Query, numbers: Sequence[int]) -> Iterator[Row]:
+    for start in range(0, len(numbers), _IDS_A_STATEMENT):
+        yield from context.database.rows(query, ids=tuple(numbers[start : start + _IDS_A_STATEMENT]))
