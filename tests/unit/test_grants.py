@@ -99,8 +99,8 @@ PERSONAL = re.compile(
     r"|postcode|telephone|fax|ip|x_forwarded_for|password_hash|token|secret|hash|customer_note|query_text"
     r"|additional_information|additional_data|cc_.*|body|details|serialized_data|messages|session_id)"
 )
-NOT_PERSONAL = {("queue", "name")}
-"""The name of a queue."""
+NOT_PERSONAL = {"send_email", ("queue", "name")}
+"""Whether an e-mail is to be sent at all, and the name of a queue."""
 
 
 def test_no_collector_reads_a_personal_column() -> None:
@@ -111,6 +111,6 @@ def test_no_collector_reads_a_personal_column() -> None:
         for tables in columns_read(queries, named).values()
         for table, columns in tables.items()
         for column in columns
-        if PERSONAL.fullmatch(column)
+        if PERSONAL.fullmatch(column) and not NOT_PERSONAL & {column, (table, column)}
     }
-    assert read <= NOT_PERSONAL
+    assert not read
