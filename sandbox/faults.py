@@ -28,7 +28,7 @@ class Fault:
     symptoms: str
 
 
-# Sorted by subject, then by name. Names start with their subject.
+# Sorted by name; those of the servers first.
 FAULTS: tuple[Fault, ...] = (
     Fault(
         "database-down",
@@ -65,6 +65,168 @@ FAULTS: tuple[Fault, ...] = (
         "Varnish is dead: the storefront refuses connections",
         Actor.SERVERS,
         'magento_source_up{source="varnish"} is 0; nobody can shop',
+    ),
+    Fault(
+        "backend-sick",
+        "the origin answers Varnish's health check with 503",
+        Actor.SHOP,
+        "Varnish's probe of the backend fails; cached pages hide it, passed pages are 503",
+    ),
+    Fault(
+        "backlog-growing",
+        "the index cron does nothing while products are saved by the dozen",
+        Actor.SHOP,
+        "magento_indexer_backlog grows; views stay idle",
+    ),
+    Fault(
+        "ban-storm",
+        "hundreds of tags are banned every second",
+        Actor.SHOP,
+        "Varnish's list of bans grows; the hit ratio falls",
+    ),
+    Fault(
+        "bulk-stuck",
+        "nobody consumes async.operations.all",
+        Actor.SHOP,
+        "open bulk operations pile up; the queue has messages and no consumer",
+    ),
+    Fault(
+        "cache-flushed",
+        "the whole page cache is banned every two seconds",
+        Actor.SHOP,
+        "the page cache's hit ratio collapses; PHP-FPM is busy",
+    ),
+    Fault(
+        "carding",
+        "stolen cards are tried: sixty declined guest checkouts a minute from one address",
+        Actor.SHOP,
+        "placement attempts by guests and consumed order numbers outrun orders",
+    ),
+    Fault(
+        "changelog-reset",
+        "a view's version is ahead of its changelog, as after a truncation by hand",
+        Actor.SHOP,
+        "the view stays idle with backlog 0 and indexes nothing",
+    ),
+    Fault(
+        "checkout-stalled",
+        "nobody gets past the choice of a shipping method",
+        Actor.SHOP,
+        "stage payment_method and orders stop; stage shipping_method goes on",
+    ),
+    Fault(
+        "consumer-dead",
+        "the consumers of the MySQL transport are dead",
+        Actor.SHOP,
+        'messages with broker "db" wait and grow old',
+    ),
+    Fault(
+        "consumer-dead-amqp",
+        "the consumers of RabbitMQ are dead",
+        Actor.SHOP,
+        'messages with broker "amqp" are ready and nobody consumes',
+    ),
+    Fault(
+        "cron-bloat",
+        "a removed module's rows fill cron_schedule and nothing is cleaned",
+        Actor.SHOP,
+        "cron_schedule has hundreds of thousands of rows",
+    ),
+    Fault(
+        "cron-job-failing",
+        "one job (catalog_product_outdated_price_values_cleanup) throws at every run",
+        Actor.SHOP,
+        "its runs end in error",
+    ),
+    Fault(
+        "cron-job-stuck",
+        "one job (catalog_product_frontend_actions_flush) hangs",
+        Actor.SHOP,
+        "it stays running; its later runs are missed",
+    ),
+    Fault(
+        "cron-stopped",
+        "nobody starts cron:run",
+        Actor.SHOP,
+        "the last execution grows old; pending jobs are overdue",
+    ),
+    Fault(
+        "emails-unsent",
+        "order e-mails are not sent any more",
+        Actor.SHOP,
+        "orders wait for their e-mail",
+    ),
+    Fault(
+        "grid-missing",
+        "new orders do not reach the admin's grid",
+        Actor.SHOP,
+        "orders are missing in the grid",
+    ),
+    Fault(
+        "indexer-invalid",
+        "the reindex of catalogrule_product throws every time",
+        Actor.SHOP,
+        "the indexer is invalid over and over",
+    ),
+    Fault(
+        "indexer-stuck",
+        "a killed process left catalog_product_price and its view working",
+        Actor.SHOP,
+        "state working with an old time of change; its backlog grows",
+    ),
+    Fault(
+        "maintenance",
+        "the shop is in maintenance mode",
+        Actor.SHOP,
+        "uncached pages are 503; no carts, no orders",
+    ),
+    Fault(
+        "no-traffic",
+        "nobody visits",
+        Actor.SHOP,
+        "no requests, no carts, no orders",
+    ),
+    Fault(
+        "orders-stuck-pending-payment",
+        "payment confirmations do not arrive and sales_clean_orders fails",
+        Actor.SHOP,
+        "orders in pending_payment pile up",
+    ),
+    Fault(
+        "page-uncacheable",
+        "every page is sent as not cacheable",
+        Actor.SHOP,
+        "the page cache's hit ratio collapses",
+    ),
+    Fault(
+        "payment-declined",
+        "placements are declined: all, or those of the methods named in the switch's file",
+        Actor.SHOP,
+        "carts reach their payment method and do not become orders; order numbers are lost",
+    ),
+    Fault(
+        "payment-method-quiet",
+        "nobody uses one method (paypal_express, or those named in the switch's file)",
+        Actor.SHOP,
+        "orders of that method stop; the others go on",
+    ),
+    Fault(
+        "queue-errors",
+        "every message of the MySQL transport fails",
+        Actor.SHOP,
+        "messages with state error",
+    ),
+    Fault(
+        "registrations-flood",
+        "accounts are registered by the hundred",
+        Actor.SHOP,
+        "new customers far above the usual",
+    ),
+    Fault(
+        "search-zero-results",
+        "no search finds anything",
+        Actor.SHOP,
+        "searches without results",
     ),
 )
 
