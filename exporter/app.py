@@ -90,7 +90,7 @@ def build(settings: Settings) -> Exporter:
     executors = _executors(settings, backends.configured())
     runner = Runner(
         [collector() for collector in wanted],
-        context=_context_factory(settings, backends),
+        context=context_factory(settings, backends),
         store=store,
         executors=executors,
         limits=Limits(
@@ -215,7 +215,8 @@ def _executors(settings: Settings, configured: Iterable[str]) -> dict[str, Execu
     }
 
 
-def _context_factory(settings: Settings, backends: Backends) -> Callable[[Collector, Memory, float], Context]:
+def context_factory(settings: Settings, backends: Backends) -> Callable[[Collector, Memory, float], Context]:
+    """Return the function that gives each run of a collector what it may use."""
     tuning = Tuning(**settings.tuning.model_dump())
 
     def context(_collector: Collector, memory: Memory, now: float) -> Context:

@@ -12,15 +12,21 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from exporter import __version__, log
-from exporter.app import Exporter, build, choose, create_app, open_backends, protect
+from exporter.app import Exporter, build, choose, context_factory, create_app, open_backends, protect
 from exporter.core.render import Format
 from exporter.core.runner import State
+from exporter.doctor import Examination, Status, examine
+from exporter.doctor_report import as_json, as_table
 from exporter.errors import UsageError
-from exporter.settings import CONFIG_VARIABLE, Settings, gather, redacted, validate
+from exporter.magento.deployment import Deployment
+from exporter.magento.grants import PASSWORD_MARK, Account, Dialect
+from exporter.rights import database_rights, other_rights
+from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
 from exporter.sources.env_php import ENV_PHP, read_deployment
 from exporter.web.metrics import page
 from exporter.web.server import run_server
@@ -37,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = _settings(options, os.environ)
         log.set_up(level=settings.log_level, form=settings.log_format)
-        command: Callable[[Settings, argparse.Namespace], int] = options.command
+        command: Command = options.command
         return command(settings, options)
     except UsageError as error:
         print(f"magento-exporter: {error}", file=sys.stderr)
@@ -110,6 +116,52 @@ def sql(settings: Settings, _options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def grants(settings: Settings, options: argparse.Namespace) -> int:
+    """Print the statements that create a user with the least rights; pipe them into mysql."""
+    backends = open_backends(settings)
+    wanted, _ = choose(settings, ("database", *backends.configured()))
+    account = Account(
+        options.user,
+        options.from_host,
+        password=read_secret(Path(options.password_file)) if options.password_file else PASSWORD_MARK,
+        max_connections=(settings.database.threads if settings.database else 3) + 2,
+    )
+    rights = database_rights(
+        settings, wanted, account=account, dialect=Dialect(options.dialect), database=backends.database
+    )
+    backends.close()
+    for remark in (*rights.remarks, *other_rights(options.user)):
+        print(f"-- {remark}")
+    for statement in rights.statements:
+        print(f"{statement};")
+    return EXIT_OK
+
+
+def doctor(settings: Settings, options: argparse.Namespace) -> int:
+    """Check everything before the first scrape; exit code 1 if something would not work."""
+    exporter = build(settings.model_copy(update={"state_file": None}))
+    deployment = _deployment(settings.model_dump(), os.environ)
+    context = context_factory(settings, exporter.backends)
+    # The report speaks of the real state file, which is not touched here.
+    subject = Examination(replace(exporter, settings=settings), context, deployment)
+    findings = list(examine(subject))
+    asyncio.run(exporter.close())
+    print(as_json(findings) if options.json else as_table(findings))
+    worst = {Status.ERROR, Status.WARNING} if options.strict else {Status.ERROR}
+    return EXIT_FAILED if worst & {finding.status for finding in findings} else EXIT_OK
+
+
+Command = Callable[[Settings, argparse.Namespace], int]
+COMMANDS: Final[Mapping[str, Command]] = {
+    "serve": serve,
+    "doctor": doctor,
+    "grants": grants,
+    "check-config": check_config,
+    "collect": collect,
+    "sql": sql,
+}
+
+
 def _settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
     file = options.config or environment.get(CONFIG_VARIABLE)
     overrides = dict(_pair(text) for text in options.set)
@@ -124,11 +176,16 @@ def _settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Se
 
 def _found(values: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[str, Any]:
     """Return what the shop's env.php says, if the user named one."""
+    deployment = _deployment(values, environment)
+    return deployment.settings() if deployment else {}
+
+
+def _deployment(values: Mapping[str, Any], environment: Mapping[str, str]) -> Deployment | None:
     if values.get("env_php"):
-        return read_deployment(Path(str(values["env_php"])), environment).settings()
+        return read_deployment(Path(str(values["env_php"])), environment)
     if values.get("magento_root"):
-        return read_deployment(Path(str(values["magento_root"])) / ENV_PHP, environment).settings()
-    return {}
+        return read_deployment(Path(str(values["magento_root"])) / ENV_PHP, environment)
+    return None
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -151,15 +208,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="magento-exporter", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--version", action="version", version=f"magento-exporter {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, function in (
-        ("serve", serve),
-        ("check-config", check_config),
-        ("collect", collect),
-        ("sql", sql),
-    ):
+    for name, function in COMMANDS.items():
         text = (function.__doc__ or "").split("\n", 1)[0]
         command = commands.add_parser(name, parents=[common], help=text, description=text)
         command.set_defaults(command=function)
         if function is collect:
             command.add_argument("--format", choices=[f.name.lower() for f in Format], default="text")
+        if function is grants:
+            command.add_argument("--user", default="magento_exporter", help="name of the user")
+            command.add_argument("--from-host", default="%", help="host the exporter connects from")
+            command.add_argument("--password-file", metavar="FILE", help="file with the user's password")
+            command.add_argument(
+                "--dialect", choices=[d.value for d in Dialect], default="mysql", help="server to write for"
+            )
+        if function is doctor:
+            command.add_argument("--json", action="store_true", help="machine-readable report")
+            command.add_argument("--strict", action="store_true", help="warnings count as errors")
     return parser

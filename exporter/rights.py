@@ -1,0 +1,113 @@
+"""``magento-exporter grants``: the least rights that the enabled collectors need, as statements to run.
+
+Tables whose names depend on the shop (changelogs, order sequences) and columns
+that an older Magento lacks are looked up with the configured login, which may
+be the shop's own; without a connection the full set of the newest version is
+printed for the views of Magento Open Source and the stores that the user names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from exporter.core.collector import Collector
+from exporter.core.ports import Database
+from exporter.core.query import Connection, Query
+from exporter.errors import SourceError
+from exporter.magento import stores
+from exporter.magento.grants import Account, Dialect, create_user, grant_statements, queries_of
+from exporter.magento.indexers import VIEWS, VIEWS_WITHOUT_INDEXER, changelog
+from exporter.settings import Settings
+
+CHANGELOGS: Final = "<view_id>_cl"
+SEQUENCES: Final = "sequence_order_<store_id>"
+FIRST_STORES: Final = (0, 1)
+
+VIEW_IDS = Query("rights_views", "SELECT view_id FROM {mview_state}", {"mview_state": ("view_id",)})
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """The statements for a database administrator, and how sure they are."""
+
+    statements: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def database_rights(
+    settings: Settings,
+    collectors: Sequence[type[Collector]],
+    *,
+    account: Account,
+    dialect: Dialect,
+    database: Database | None,
+) -> Rights:
+    """Return CREATE USER and one GRANT per table, for the shop at hand if it can be looked at."""
+    queries = queries_of([collector for collector in collectors if collector.source == "database"])
+    views: Sequence[str] = (*VIEWS.values(), *VIEWS_WITHOUT_INDEXER)
+    store_ids: Sequence[int] = FIRST_STORES
+    remarks: list[str] = []
+    if database is not None:
+        try:
+            views = [str(row["view_id"]) for row in database.rows(VIEW_IDS) if row["view_id"]]
+            store_ids = [int(row["store_id"]) for row in database.rows(stores.STORES)]
+            named = _existing(database, views, store_ids)
+            queries = [present for query in queries if (present := _present(database, query)) is not None]
+        except SourceError as error:
+            remarks.append(f"the shop could not be looked at ({error}): statements for the newest Magento")
+            named = _named(views, store_ids)
+    else:
+        named = _named(views, store_ids)
+    wanted = settings.database
+    default = wanted.name if wanted else "magento"
+    databases = {Connection.DEFAULT: default}
+    if wanted and wanted.checkout:
+        databases[Connection.CHECKOUT] = wanted.checkout.name
+    if wanted and wanted.sales:
+        databases[Connection.SALES] = wanted.sales.name
+    prefix = wanted.prefix if wanted else ""
+    statements = grant_statements(account, queries, databases, named=named, prefix=prefix)
+    return Rights((create_user(account, dialect), *statements), tuple(remarks))
+
+
+def other_rights(user: str) -> Iterator[str]:
+    """Yield, as comments, what Redis and RabbitMQ need."""
+    yield "Redis and Valkey (redis-cli, at every instance): ACL SETUSER " + user + " on '><password>' +info"
+    yield f"RabbitMQ: rabbitmqctl add_user {user} '<password>'"
+    yield f"RabbitMQ: rabbitmqctl set_user_tags {user} management"
+    yield f"RabbitMQ: rabbitmqctl set_permissions -p / {user} '^$' '^$' '^$'"
+
+
+def _named(views: Sequence[str], store_ids: Sequence[int]) -> Mapping[str, Sequence[str]]:
+    return {
+        CHANGELOGS: [changelog(view) for view in views],
+        SEQUENCES: [f"sequence_order_{store_id}" for store_id in store_ids],
+    }
+
+
+def _existing(
+    database: Database, views: Sequence[str], store_ids: Sequence[int]
+) -> Mapping[str, Sequence[str]]:
+    connections = {CHANGELOGS: Connection.DEFAULT, SEQUENCES: Connection.SALES}
+    return {
+        pattern: [table for table in tables if database.has_table(table, connections[pattern])]
+        for pattern, tables in _named(views, store_ids).items()
+    }
+
+
+def _present(database: Database, query: Query) -> Query | None:
+    """Return the query reduced to the tables and columns that this shop has."""
+    reads: dict[str, tuple[str, ...]] = {}
+    for table, columns in query.reads.items():
+        if table in query.named:
+            reads[table] = columns
+            continue
+        there = tuple(c for c in columns if database.has_column(table, c, query.connection))
+        if there:
+            reads[table] = there
+    if not reads:
+        return None
+    sql = " ".join(f"{{{table}}}" for table in reads)
+    return replace(query, sql=sql, reads=reads, tables={})
