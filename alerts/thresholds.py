@@ -134,3 +134,9 @@ CRON_ERRORS_AN_HOUR: Final = Threshold(
 CRON_MISSED_AN_HOUR: Final = Threshold(
     warning=1, critical=30, reason="A deployment misses a few; thirty an hour is a blocked group."
 )
+INDEXERS_INVALID: Final = Threshold(
+    warning=1, reason="An indexer is invalid on purpose for a minute or two; the alert waits for longer."
+)
+VIEWS_BROKEN: Final = Threshold(
+    critical=1, reason="Any view that skips changes shows wrong prices or stock until someone repairs it."
+)

@@ -100,7 +100,7 @@ class Cases:
     condition becomes true ``after`` seconds into the bad phase, and false ``clear`` seconds into the
     next good one. ``step`` is the distance of samples and evaluations.
     ``mixes`` is false where one bad input alone is enough to fire; ``target`` are the labels of the
-    scrape that the alert keeps.
+    scrape that the alert keeps; ``alone`` says that it looks at all places together.
     """
 
     inputs: tuple[Input, ...]
@@ -113,3 +113,4 @@ class Cases:
     step: int = MINUTE
     mixes: bool = True
     target: tuple[str, ...] = ("job", "instance")
+    alone: bool = False

@@ -10,13 +10,11 @@ from typing import Final
 
 from alerts.lib.model import Alert, Unit
 from dashboards.lib.promql import Foreign, select
+from exporter.collectors.deployment import MAINTENANCE
 from exporter.core.metrics import Kind
 
 THRESHOLD: Final = Foreign(
     "magento_alert_threshold", Kind.GAUGE, "the user's rule file of thresholds", ("alert",)
-)
-MAINTENANCE: Final = Foreign(
-    "magento_maintenance", Kind.GAUGE, "the user's deploy script or rule file; 1 while the window is open"
 )
 
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -75,7 +73,7 @@ def expression(alert: Alert, clock: Clock = REAL) -> str:
     if alert.guard:
         lines += alert.guard.splitlines()
     if alert.maintenance:
-        lines.append(f"unless on (job) ({select(MAINTENANCE)} == 1)")
+        lines.append(f"unless on (job, instance) ({select(MAINTENANCE)} == 1)")
     return clock.render("\n".join(lines))
 
 

@@ -14,11 +14,12 @@ from typing import Any, Final
 import yaml
 
 from alerts.lib.cases import Input
-from alerts.lib.expression import MAINTENANCE, THRESHOLD
+from alerts.lib.expression import THRESHOLD
 from alerts.lib.links import Links
 from alerts.lib.model import Alert
 from alerts.lib.owners import Owners, names
 from alerts.lib.prometheus import annotations, labels
+from exporter.collectors.deployment import MAINTENANCE
 
 KINDS: Final = (
     "fires with full labels and annotations, and not before `for` has passed; other places stay silent",
@@ -54,11 +55,15 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The instants of an alert's life when its bad phase begins after ``before`` good seconds."""
+    """The instants of an alert's life when its bad phase begins after ``before`` good seconds.
+
+    At ``settled`` every window is full of the bad phase.
+    """
 
     bad: int
     true: int
     fires: int
+    settled: int
     step: int
 
     @classmethod
@@ -66,7 +71,9 @@ class Times:
         """Return the instants for the alert."""
         cases = alert.cases
         true = cases.before + cases.after
-        return cls(cases.before, true, true + _up(alert.for_, cases.step), cases.step)
+        fires = true + _up(alert.for_, cases.step)
+        settled = fires + _AFTERWARDS * cases.step + _up(cases.after, cases.step)
+        return cls(cases.before, true, fires, settled, cases.step)
 
 
 def test_file(alert: Alert, rules: str, *, owners: Owners, links: Links) -> dict[str, Any]:
@@ -95,12 +102,13 @@ def only(document: str, alert: Alert, owners: Owners) -> dict[str, Any]:
 
 def _fires(alert: Alert, owners: Owners, links: Links) -> Iterator[dict[str, Any]]:
     times = Times.of(alert)
-    length = times.fires + _AFTERWARDS * times.step
+    length = times.settled
     series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="bad")])
     for place in elsewhere(alert):
         series = {**_series(alert, place, [Phase(times.bad + length)]), **series}
-    series[_foreign(MAINTENANCE.name, job="another shop")] = f"1x{_steps(times.bad + length, times.step)}"
-    tests = [_expect(alert, times.fires - times.step, [])] if times.fires else []
+    for place in ({**TARGET, label: "another shop"} for label in TARGET):
+        series[_foreign(MAINTENANCE.name, **place)] = f"1x{_steps(times.bad + length, times.step)}"
+    tests = [_expect(alert, times.fires - times.step, [])] if alert.cases.inputs else []
     tests.append(_expect(alert, times.fires, [_alert(alert, owners, links)]))
     yield _test("fires", alert, series, alert_rule_test=tests)
 
@@ -109,7 +117,7 @@ def _edge(alert: Alert) -> Iterator[dict[str, Any]]:
     if not any(item.edge for item in alert.cases.inputs):
         return
     times = Times.of(alert)
-    length = times.fires + _AFTERWARDS * times.step
+    length = times.settled
     series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="edge")])
     yield _test("edge", alert, series, alert_rule_test=_silence(alert))
 
@@ -126,7 +134,7 @@ def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
     yield _test(
         "recovers",
         alert,
-        {_foreign(MAINTENANCE.name, job=TARGET["job"]): f"0x{_steps(resolved, step)}", **series},
+        {_foreign(MAINTENANCE.name, **TARGET): f"0x{_steps(resolved, step)}", **series},
         promql_expr_test=[
             _firing(alert, times.fires, 1),
             _firing(alert, resolved - step, 1),
@@ -142,7 +150,7 @@ def _absent(alert: Alert) -> Iterator[dict[str, Any]]:
         gone.append({index: "gone" for index in range(len(inputs))})
     times = Times.of(alert)
     for states in gone:
-        length = times.fires + _AFTERWARDS * times.step
+        length = times.settled
         phases = [Phase(times.bad, states), Phase(length, states, "bad")]
         name = "absent " + ", ".join(inputs[index].series.name for index in states)
         yield _test(name, alert, _series(alert, here(alert), phases), alert_rule_test=_silence(alert))
@@ -150,9 +158,9 @@ def _absent(alert: Alert) -> Iterator[dict[str, Any]]:
 
 def _maintenance(alert: Alert) -> Iterator[dict[str, Any]]:
     times = Times.of(alert)
-    length = times.fires + _AFTERWARDS * times.step
+    length = times.settled
     series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="bad")])
-    window = _foreign(MAINTENANCE.name, job=TARGET["job"])
+    window = _foreign(MAINTENANCE.name, **TARGET)
     series.setdefault(window, f"1x{_steps(times.bad + length, times.step)}")
     if alert.maintenance:
         yield _test("maintenance", alert, series, alert_rule_test=_silence(alert))
@@ -168,13 +176,13 @@ def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
     lax = alert.threshold * (4 if ">" in alert.op else 0.25)
     strict = alert.threshold * (0.75 if ">" in alert.op else 1.25)
     times = Times.of(alert)
-    length = times.fires + _AFTERWARDS * times.step
+    length = times.settled
     steps = _steps(times.bad + length, times.step)
     bad = _series(alert, place, [Phase(times.bad), Phase(length, otherwise="bad")])
     edge = _series(alert, place, [Phase(times.bad), Phase(length, otherwise="edge")])
     own = _foreign(THRESHOLD.name, alert=alert.name, **named)
     yield _test("tuned up", alert, {**bad, own: f"{lax!r}x{steps}"}, alert_rule_test=_silence(alert))
-    firing = [_firing(alert, times.fires, 1)]
+    firing = [_firing(alert, times.settled, 1)]
     yield _test("tuned down", alert, {**edge, own: f"{strict!r}x{steps}"}, promql_expr_test=firing)
     for label in named:
         other = _foreign(THRESHOLD.name, alert=alert.name, **{**named, label: "another"})
@@ -188,7 +196,7 @@ def _mixed(alert: Alert) -> Iterator[dict[str, Any]]:
     inputs, times = alert.cases.inputs, Times.of(alert)
     if len(inputs) < 2 or not alert.cases.mixes:  # noqa: PLR2004 - it takes two to mix
         return
-    length = times.fires + _AFTERWARDS * times.step
+    length = times.settled
     for index, item in enumerate(inputs):
         for place in elsewhere(alert):
             if item.shared and all(place[label] == TARGET[label] for label in TARGET):
@@ -208,7 +216,7 @@ def here(alert: Alert) -> dict[str, str]:
 
 def elsewhere(alert: Alert) -> Iterator[dict[str, str]]:
     """Yield places that differ from it in one label each."""
-    for label in here(alert):
+    for label in () if alert.cases.alone else here(alert):
         yield {**here(alert), label: "another"}
 
 
@@ -284,7 +292,7 @@ def _test(name: str, alert: Alert, series: Mapping[str, str], **checks: Any) -> 
 def _silence(alert: Alert) -> list[dict[str, Any]]:
     """Return checks at the moment when it would fire and for a while after."""
     times = Times.of(alert)
-    watched = sorted({times.true, times.fires, times.fires + _AFTERWARDS * times.step - times.step})
+    watched = sorted({times.true, times.fires, times.settled})
     return [_expect(alert, moment, []) for moment in watched]
 
 

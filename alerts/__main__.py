@@ -1,0 +1,95 @@
+"""`python -m alerts`: write what is generated from the catalogue, or check that it is fresh."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from alerts.catalogue import Catalogue, catalogue
+from alerts.lib.expression import Clock
+from alerts.lib.links import DEFAULT_GRAFANA, DEFAULT_RUNBOOKS, Links
+from alerts.lib.prometheus import rule_file
+from exporter.errors import SpecError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def rule_files(found: Catalogue, links: Links, clock: Clock) -> dict[str, str]:
+    """Return the Prometheus rule files by name."""
+    return {
+        f"{subject}.yml": rule_file(
+            subject, alerts, found.recordings[subject], owners=found.owners, links=links, clock=clock
+        )
+        for subject, alerts in found.alerts.items()
+        if alerts or found.recordings[subject]
+    }
+
+
+def everything(found: Catalogue, links: Links) -> dict[Path, str]:
+    """Return every generated file of the repository by its path from the root."""
+    files = {Path("alerts/generated") / name: text for name, text in rule_files(found, links, Clock()).items()}
+    return files
+
+
+def stale(files: Mapping[Path, str], root: Path) -> list[str]:
+    """Return what differs between the files and what they should be."""
+    problems = []
+    for path, text in files.items():
+        target = root / path
+        if not target.exists():
+            problems.append(f"{path} is missing")
+        elif target.read_text(encoding="utf-8") != text:
+            problems.append(f"{path} is not fresh")
+    for folder in {path.parent for path in files if path.parent.name == "generated"}:
+        known = {path.name for path in files if path.parent == folder}
+        problems += [f"{folder / p.name} is not generated" for p in (root / folder).glob("*") if p.name not in known]
+    return problems
+
+
+def write(files: Mapping[Path, str], root: Path) -> None:
+    """Write the files below ``root``."""
+    for path, text in files.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 if all is well, 1 if files are not fresh, 2 for a user's mistake."""
+    options = _parser().parse_args(arguments)
+    links = Links(options.runbook_base, options.grafana_base)
+    try:
+        found = catalogue()
+        if options.scale != 1.0:
+            if options.out is None:
+                sys.stderr.write("--scale needs --out: scaled rules are no part of the repository\n")
+                return 2
+            scaled = rule_files(found, links, Clock(options.scale))
+            write({Path(name): text for name, text in scaled.items()}, options.out)
+            return 0
+        files = everything(found, links)
+    except SpecError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if options.check:
+        problems = stale(files, ROOT)
+        sys.stderr.writelines(f"{problem}; run python -m alerts\n" for problem in problems)
+        return 1 if problems else 0
+    write(files, options.out or ROOT)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m alerts", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not fresh")
+    parser.add_argument("--out", type=Path, help="write below this directory instead of the repository")
+    parser.add_argument("--runbook-base", default=DEFAULT_RUNBOOKS, help="address under which runbooks are served")
+    parser.add_argument("--grafana-base", default=DEFAULT_GRAFANA, help="address of Grafana")
+    parser.add_argument("--scale", type=float, default=1.0, help="how many seconds of a rule pass in one")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""Cron: everything that Magento does later hangs on it (e-mails, indexes, prices, queues)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input
+from alerts.lib.lookup import critical, warning
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from dashboards.lib.promql import increase, select, total
+from exporter.collectors import cron
+
+_cron: Final = partial(
+    Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="cron", category=Category.CRON
+)
+_JOB: Final = {"job_code": "sales_send_order_emails"}
+
+ALERTS: Final = (
+    _cron(
+        name="MagentoCronStopped",
+        value=f"time() - {select(cron.LAST_EXECUTION)}",
+        threshold=critical(limits.CRON_SILENT_SECONDS),
+        unit=Unit.SECONDS,
+        scope="",
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="Magento's cron has stopped.",
+        description="No cron job has started for {{ $value | humanizeDuration }} (limit %limit%).",
+        impact="No order e-mails, no price and stock updates, no exports; catalogue changes stay invisible.",
+        first_action="Look at the crontab of the shop's user and at var/log/cron.log on the cron node.",
+        why="Some job is due every minute, so a quarter of an hour without a start is never normal; "
+        "15 minutes is also the time after which planned runs are given up (schedule_lifetime).",
+        panel=Panel("magento-cron", "last_execution"),
+        cases=Cases(
+            inputs=(Input(cron.LAST_EXECUTION, bad=Ago(930), good=Ago(30), edge=Ago(900)),),
+            says="No cron job has started for 15m 30s (limit 15m).",
+        ),
+    ),
+    _cron(
+        name="MagentoCronLagging",
+        value=select(cron.LAG),
+        threshold=warning(limits.CRON_LAG_SECONDS),
+        unit=Unit.SECONDS,
+        scope="",
+        for_=10 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="Cron runs, but late.",
+        description="The oldest due job has waited {{ $value | humanizeDuration }} (limit %limit%).",
+        impact="Jobs start late and are soon marked missed: e-mails, prices and stock follow with delay.",
+        first_action="Find the job that blocks its group: the longest running one on the cron dashboard.",
+        why="A due job starts within a minute or two; after 15 minutes (2 in group index) it is missed. "
+        "Ten minutes of lag in a row is a blocked group, not a busy moment.",
+        panel=Panel("magento-cron", "lag"),
+        cases=Cases(
+            inputs=(Input(cron.LAG, bad=At(330), good=At(40), edge=At(300)),),
+            says="The oldest due job has waited 5m 30s (limit 5m).",
+        ),
+    ),
+    _cron(
+        name="MagentoCronJobFailing",
+        value=total(increase(cron.RUNS, "1h", status="error"), "job_code"),
+        threshold=2.5,
+        guard="unless on (job, instance, job_code) " + increase(cron.RUNS, "1h", status="success") + " > 0.5",
+        scope="job_code",
+        for_=5 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        summary="A cron job fails again and again.",
+        description="{{ $labels.job_code }} failed {{ $value | printf \"%.0f\" }} times in the last hour "
+        "and did not succeed once.",
+        impact="What this job does is not done; the runbook says what that means for the usual jobs.",
+        first_action="Read the message of its last error row in cron_schedule, then var/log/exception.log.",
+        why="Three failures without a success in an hour are no accident of one run.",
+        panel=Panel("magento-cron", "failures"),
+        cases=Cases(
+            entity=_JOB,
+            inputs=(
+                Input(cron.RUNS, labels={"status": "error"}, bad=Hourly(3), good=Hourly(0), edge=Hourly(2.4)),
+                Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(60), needed=False),
+            ),
+            before=2 * HOUR,
+            after=59 * MINUTE,
+            says="sales_send_order_emails failed 3 times in the last hour and did not succeed once.",
+        ),
+    ),
+    _cron(
+        name="MagentoCronDailyJobFailed",
+        value=total(increase(cron.RUNS, "26h", status="error"), "job_code"),
+        threshold=0.5,
+        guard="unless on (job, instance, job_code) " + increase(cron.RUNS, "26h", status="success") + " > 0.5",
+        for_=15 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="A cron job has failed and has not succeeded for more than a day.",
+        description="{{ $labels.job_code }} failed {{ $value | printf \"%.0f\" }} times in 26 hours "
+        "and did not succeed in that time.",
+        impact="A daily job is a day behind: price rules, clean-ups, reports or feeds are stale.",
+        first_action="Read the message of its last error row in cron_schedule (kept for three days).",
+        why="26 hours hold one whole daily run and its next one; two hours of grace allow for a long run.",
+        panel=Panel("magento-cron", "failures"),
+        cases=Cases(
+            entity={"job_code": "catalogrule_apply_all"},
+            inputs=(
+                Input(cron.RUNS, labels={"status": "error"}, bad=Hourly(1), good=Hourly(0), edge=Hourly(0)),
+                Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False),
+            ),
+            before=DAY + 4 * HOUR,
+            after=DAY + HOUR + 30 * MINUTE,
+            clear=20 * MINUTE,
+            step=10 * MINUTE,
+            says="catalogrule_apply_all failed 26 times in 26 hours and did not succeed in that time.",
+        ),
+    ),
+    _cron(
+        name="MagentoCronJobNeverRan",
+        value=total(increase(cron.RUNS, "26h", status="missed"), "job_code"),
+        threshold=0.5,
+        guard="unless on (job, instance, job_code) "
+        + increase(cron.RUNS, "26h", status="=~success|error")
+        + " > 0.5",
+        for_=15 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="A cron job is planned but never gets its turn.",
+        description="{{ $labels.job_code }} was missed {{ $value | printf \"%.0f\" }} times in 26 hours "
+        "and was never run in that time.",
+        impact="What this job does has not been done for more than a day.",
+        first_action="Look for a long job in the same cron group at the times at which this one is due.",
+        why="A planned run that no process takes within its life time becomes missed; a day of only that "
+        "means the group never reaches it.",
+        panel=Panel("magento-cron", "missed"),
+        cases=Cases(
+            entity={"job_code": "sales_clean_quotes"},
+            inputs=(
+                Input(cron.RUNS, labels={"status": "missed"}, bad=Hourly(1), good=Hourly(0), edge=Hourly(0)),
+                Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False),
+            ),
+            before=DAY + 4 * HOUR,
+            after=DAY + HOUR + 30 * MINUTE,
+            clear=20 * MINUTE,
+            step=10 * MINUTE,
+            says="sales_clean_quotes was missed 26 times in 26 hours and was never run in that time.",
+        ),
+    ),
+    _cron(
+        name="MagentoCronJobMissed",
+        value=total(increase(cron.RUNS, "1h", status="missed"), "job_code"),
+        threshold=5,
+        scope="job_code",
+        for_=15 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        summary="A cron job misses its turns.",
+        description="{{ $labels.job_code }} missed {{ $value | printf \"%.0f\" }} planned runs in the last "
+        "hour (limit %limit%).",
+        impact="The job runs less often than planned; its work piles up.",
+        first_action="See which job runs longest: it holds the group's process or its own lock.",
+        why="A few missed runs after a deploy are normal; more than five an hour, for a quarter of an "
+        "hour, mean that the job or its group overruns its interval.",
+        panel=Panel("magento-cron", "missed"),
+        cases=Cases(
+            entity=_JOB,
+            inputs=(Input(cron.RUNS, labels={"status": "missed"}, bad=Hourly(7), good=Hourly(0), edge=Hourly(4.9)),),
+            before=2 * HOUR,
+            after=42 * MINUTE,
+            clear=17 * MINUTE,
+            says="sales_send_order_emails missed 7 planned runs in the last hour (limit 5).",
+        ),
+    ),
+    _cron(
+        name="MagentoCronJobOverrunning",
+        value=select(cron.RUNNING),
+        threshold=warning(limits.CRON_RUNNING_SECONDS),
+        unit=Unit.SECONDS,
+        scope="job_code",
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="A cron job runs far too long, or died without a word.",
+        description="{{ $labels.job_code }} has been running for {{ $value | humanizeDuration }} "
+        "(limit %limit%).",
+        impact="Other jobs of its group wait for it; its own next runs are missed.",
+        first_action="Check whether its process still lives: ps aux | grep 'cron:run' on the cron node.",
+        why="Magento's own jobs end within minutes. A row that stays `running` is a hung or a killed job.",
+        panel=Panel("magento-cron", "running"),
+        cases=Cases(
+            entity={"job_code": "catalogrule_apply_all"},
+            inputs=(Input(cron.RUNNING, bad=At(3660), good=At(120), edge=At(3600)),),
+            says="catalogrule_apply_all has been running for 1h 1m 0s (limit 1h).",
+        ),
+    ),
+    _cron(
+        name="MagentoCronTableBloated",
+        value=select(cron.TABLE_ROWS),
+        threshold=warning(limits.CRON_TABLE_ROWS),
+        scope="",
+        for_=HOUR,
+        summary="The table of cron runs has grown out of hand.",
+        description="The table cron_schedule holds about {{ $value | humanize }} rows (limit %limit%).",
+        impact="Every cron start gets slower and deadlocks become likely; in the end cron stops.",
+        first_action="Count its rows by job_code and status; see which group's clean-up does not run.",
+        why="Magento keeps an hour of successes and three days of failures: a few thousand rows. "
+        "The server's estimate may be wrong by 40 %, which does not matter at this size.",
+        panel=Panel("magento-cron", "table_rows"),
+        cases=Cases(
+            inputs=(Input(cron.TABLE_ROWS, bad=At(55_000), good=At(3_000), edge=At(50_000)),),
+            says="The table cron_schedule holds about 55k rows (limit 50000).",
+        ),
+    ),
+)

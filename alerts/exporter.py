@@ -1,0 +1,212 @@
+"""The exporter itself: what cannot be seen must be said, once, instead of forty other alerts."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input
+from alerts.lib.lookup import critical, warning
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from dashboards.lib.promql import select
+from dashboards.lib.query import SCRAPE_DURATION, UP
+from exporter.core import self_metrics as own
+
+JOBS: Final = "=~magento.*"
+"""The scrape jobs of this exporter: `job_name` begins with magento."""
+
+_exporter: Final = partial(
+    Alert,
+    severity=Severity.WARNING,
+    team=Team.PLATFORM,
+    service="exporter",
+    category=Category.EXPORTER,
+    inherits=False,
+    maintenance=False,
+)
+
+ALERTS: Final = (
+    _exporter(
+        name="MagentoExporterDown",
+        value=select(UP, job=JOBS),
+        op="==",
+        threshold=0,
+        for_=3 * MINUTE,
+        keep_firing_for=2 * MINUTE,
+        summary="The Magento exporter does not answer.",
+        description="Prometheus cannot scrape {{ $labels.instance }}: nothing is known about this shop.",
+        impact="Every other alert about this shop is blind until it answers again.",
+        first_action="Check that its service runs and that Prometheus reaches its port.",
+        why="Three minutes outlast a restart of the exporter and a lost scrape or two.",
+        panel=Panel("magento-exporter", "up"),
+        cases=Cases(
+            inputs=(Input(UP, bad=At(0), good=At(1)),),
+            says="Prometheus cannot scrape shop:9816: nothing is known about this shop.",
+        ),
+    ),
+    _exporter(
+        name="MagentoExporterMissing",
+        value=f"absent({select(UP, job=JOBS)})",
+        threshold=0,
+        for_=10 * MINUTE,
+        no_data=NoData.FIRES,
+        summary="Prometheus knows no Magento exporter at all.",
+        description="No scrape target has a job name that begins with magento.",
+        impact="No Magento shop is watched; every alert of this pack is blind.",
+        first_action="Look at Status > Targets in Prometheus and at the scrape configuration.",
+        why="A target that is no longer configured leaves no `up` behind, so absence is asked for.",
+        panel=Panel("magento-exporter", "up"),
+        cases=Cases(
+            inputs=(Input(UP, bad=Gone(), good=At(1), needed=False),),
+            says="No scrape target has a job name that begins with magento.",
+            target=(),
+            alone=True,
+            before=20 * MINUTE,
+        ),
+    ),
+    _exporter(
+        name="MagentoSourceDown",
+        value=select(own.SOURCE_UP),
+        op="==",
+        threshold=0,
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="The exporter cannot reach a backend of the shop.",
+        description="The exporter gets no answer from {{ $labels.source }}.",
+        impact="What is read from it is unknown; if the backend itself is down, the shop suffers too.",
+        first_action="Read the exporter's log for this source, then connect by hand with its credentials.",
+        why="One failed round is a hiccup; five minutes are a refused login, a firewall or a dead server.",
+        panel=Panel("magento-exporter", "sources"),
+        cases=Cases(
+            entity={"source": "database"},
+            inputs=(Input(own.SOURCE_UP, bad=At(0), good=At(1)),),
+            says="The exporter gets no answer from database.",
+        ),
+    ),
+    _exporter(
+        name="MagentoCollectorFailing",
+        value=select(own.SUCCESS),
+        op="==",
+        threshold=0,
+        for_=10 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="A collector of the exporter fails.",
+        description="The collector {{ $labels.collector }} has failed for ten minutes.",
+        impact="Its metrics are missing or old, and its alerts are blind.",
+        first_action="Read magento_collector_errors_total by reason, then the exporter's log.",
+        why="Collectors retry at the next scrape; ten minutes of failures do not heal by themselves.",
+        panel=Panel("magento-exporter", "collectors"),
+        cases=Cases(
+            entity={"collector": "cron"},
+            inputs=(Input(own.SUCCESS, bad=At(0), good=At(1)),),
+            says="The collector cron has failed for ten minutes.",
+        ),
+    ),
+    _exporter(
+        name="MagentoDataStale",
+        value=f"time() - {select(own.LAST_SUCCESS)} - {select(own.REFRESH)}",
+        threshold=critical(limits.DATA_AGE_SECONDS),
+        unit=Unit.SECONDS,
+        scope="collector",
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="What the exporter shows is old.",
+        description="The data of collector {{ $labels.collector }} is {{ $value | humanizeDuration }} older "
+        "than it should be (limit %limit%).",
+        impact="Dashboards and alerts about its subject show the past.",
+        first_action="See on the exporter dashboard whether it fails, is late, or waits for another.",
+        why="The age beyond the collector's own refresh interval; a quarter of an hour is many missed runs.",
+        panel=Panel("magento-exporter", "freshness"),
+        cases=Cases(
+            entity={"collector": "indexers"},
+            inputs=(
+                Input(own.LAST_SUCCESS, bad=Ago(1560), good=Ago(630), edge=Ago(1500)),
+                Input(own.REFRESH, bad=At(600), good=At(2000)),
+            ),
+            says="The data of collector indexers is 16m 0s older than it should be (limit 15m).",
+        ),
+    ),
+    _exporter(
+        name="MagentoScrapeSlow",
+        value=select(SCRAPE_DURATION, job=JOBS),
+        threshold=warning(limits.SCRAPE_SECONDS),
+        unit=Unit.NUMBER,
+        scope="",
+        for_=15 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="Scrapes of the Magento exporter take too long.",
+        description="A scrape takes {{ $value | humanizeDuration }} (limit %limit% s).",
+        impact="Late collectors are left out of the answer; soon the whole scrape fails.",
+        first_action="Find the slow collector on the exporter dashboard, then its slow query.",
+        why="Prometheus gives up after ten seconds by default; at five, half of the room is used.",
+        panel=Panel("magento-exporter", "scrape_duration"),
+        cases=Cases(
+            inputs=(Input(SCRAPE_DURATION, bad=At(5.5), good=At(0.2), edge=At(5)),),
+            says="A scrape takes 5.5s (limit 5 s).",
+        ),
+    ),
+    _exporter(
+        name="MagentoSeriesDropped",
+        value=select(own.DROPPED),
+        threshold=0,
+        scope=None,
+        for_=15 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        summary="A collector has more series than it may have.",
+        description="The collector {{ $labels.collector }} leaves out {{ $value | printf \"%.0f\" }} series.",
+        impact="Some stores, jobs or queues are not shown and cannot raise an alert.",
+        first_action="See which label grew: an extension that makes up job codes or queue names, or new stores.",
+        why="The limit protects Prometheus; what is beyond it is missing, and that must be known.",
+        panel=Panel("magento-exporter", "series"),
+        cases=Cases(
+            entity={"collector": "orders"},
+            inputs=(Input(own.DROPPED, bad=At(12), good=At(0), edge=At(0)),),
+            says="The collector orders leaves out 12 series.",
+        ),
+    ),
+    _exporter(
+        name="MagentoSeriesGrowth",
+        value=f"{select(own.SERIES)} / avg_over_time({select(own.SERIES)}[1d] offset 1d)",
+        threshold=2,
+        unit=Unit.FACTOR,
+        guard=f"and on (job, instance, collector) {select(own.SERIES)} > 500",
+        scope="collector",
+        for_=HOUR,
+        summary="A collector's series have doubled since yesterday.",
+        description="The collector {{ $labels.collector }} has {{ $value | printf \"%.1f\" }} times the series "
+        "that it had a day ago (limit %limit%).",
+        impact="Prometheus gets bigger and slower; at the exporter's limit series are left out.",
+        first_action="Compare the labels of today with those of yesterday for this collector's metrics.",
+        why="Stores, jobs and queues are added by people, slowly. Doubling within a day is a label that leaks.",
+        panel=Panel("magento-exporter", "series"),
+        cases=Cases(
+            entity={"collector": "orders"},
+            inputs=(Input(own.SERIES, bad=At(1300), good=At(600), edge=At(1200)),),
+            says="The collector orders has 2.2 times the series that it had a day ago (limit 2).",
+            before=2 * DAY,
+            step=10 * MINUTE,
+        ),
+    ),
+    _exporter(
+        name="MagentoWatchdog",
+        severity=Severity.NONE,
+        value="vector(1)",
+        threshold=0,
+        for_=0,
+        no_data=NoData.FIRES,
+        summary="Alerting works.",
+        description="This alert always fires. A dead-man service must raise the alarm when it stops arriving.",
+        impact="None while it fires; when it stops, no alert of any kind reaches anybody.",
+        first_action="If the dead-man service called: check Prometheus, then Alertmanager, then the network.",
+        why="Only something that always arrives can prove that alerts arrive.",
+        panel=Panel("magento-exporter", "up"),
+        cases=Cases(
+            inputs=(),
+            says="This alert always fires. A dead-man service must raise the alarm when it stops arriving.",
+            target=(),
+            alone=True,
+        ),
+    ),
+)
