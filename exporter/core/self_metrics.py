@@ -31,6 +31,11 @@ LAST_SUCCESS: Final = gauge(
     "Unix time of the collector's last good run: its series are as old as this.",
     "collector",
 )
+REFRESH: Final = gauge(
+    "magento_collector_refresh_seconds",
+    "Least time between two runs of the collector; 0 when it runs at every scrape.",
+    "collector",
+)
 SERIES: Final = gauge("magento_collector_series", "Series in the collector's last good result.", "collector")
 DROPPED: Final = gauge(
     "magento_collector_dropped_series",
@@ -52,6 +57,7 @@ SELF_METRICS: Final[tuple[Metric, ...]] = (
     ENABLED,
     DURATION,
     LAST_SUCCESS,
+    REFRESH,
     SERIES,
     DROPPED,
     RUNS,
@@ -73,6 +79,7 @@ def about_runner(runner: Runner, *, off: Iterable[str], reasons: Iterable[str]) 
 def _about_slot(slot: Slot, zeros: Mapping[str, int]) -> Iterator[Sample]:
     name = slot.name
     yield ENABLED.sample(1.0, collector=name)
+    yield REFRESH.sample(slot.collector.refresh.interval, collector=name)
     yield RUNS.sample(slot.runs, collector=name)
     for reason, number in {**zeros, **slot.errors}.items():
         yield ERRORS.sample(number, collector=name, reason=reason)
