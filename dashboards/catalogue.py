@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards import cron
+from dashboards import cron, indexers
 from dashboards.lib.page import Dashboard
 
-DASHBOARDS: Final[tuple[Dashboard, ...]] = (cron.DASHBOARD,)
+DASHBOARDS: Final[tuple[Dashboard, ...]] = (cron.DASHBOARD, indexers.DASHBOARD)

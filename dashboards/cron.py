@@ -47,12 +47,12 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no job has run yet",
         threshold=thresholds.CRON_SILENT_SECONDS,
-        link=Link("When did it stop?", UID, "silence"),
+        link=Link("When did it stop?", UID, "last_execution"),
         spark=False,
         filled=True,
     ),
     Stat(
-        key="lag",
+        key="lag_now",
         title="How late is the latest job?",
         meaning="Age of the oldest planned run whose time has come and that has not been started.",
         good="Under a minute; cron runs once a minute.",
@@ -78,7 +78,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         link=Link("Which jobs are late?", UID, "jobs"),
     ),
     Stat(
-        key="errors-hour",
+        key="errors_hour",
         title="Failed runs in the last hour",
         meaning="Runs that ended in status `error`.",
         good="None. A failing job is silent in the shop: its work is simply not done.",
@@ -91,7 +91,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         link=Link("Which jobs fail?", UID, "failures"),
     ),
     Stat(
-        key="missed-hour",
+        key="missed_hour",
         title="Missed runs in the last hour",
         meaning="Planned runs that were not started in time (`schedule_lifetime`) and were given up.",
         good="None, or a few after a deployment.",
@@ -121,26 +121,35 @@ _HEADER: Final[tuple[Panel, ...]] = (
 
 _SCHEDULE: Final[tuple[Panel, ...]] = (
     Graph(
-        key="silence",
+        key="last_execution",
         title="Does cron start jobs?",
-        meaning="Time since any job was last started, and age of the oldest run that waits past its time.",
-        good="Both are saw teeth under a minute or two.",
-        then="A straight rise of both is a stopped cron; of the lower one alone, a blocked group.",
-        asks=(
-            Ask(expr=max_by(age(here(cron.LAST_EXECUTION))), legend="since the last start"),
-            Ask(expr=max_by(here(cron.LAG).now), legend="oldest waiting run"),
-        ),
+        meaning="Time since any job was last started.",
+        good="Saw teeth under a minute or two.",
+        then="A straight rise is a stopped cron: crontab, PHP, disk, or the cron server itself.",
+        asks=(Ask(expr=max_by(age(here(cron.LAST_EXECUTION))), legend="since the last start"),),
         unit="s",
+        empty=_OFF,
         threshold=thresholds.CRON_SILENT_SECONDS,
-        width=12,
+        width=8,
         link=Link("Which jobs are late?", UID, "jobs"),
-        overrides=(
-            override("since the last start", **line(Colour.NEUTRAL)),
-            override("oldest waiting run", **line(Colour.ACCENT)),
-        ),
+        overrides=(override("since the last start", **line(Colour.NEUTRAL)),),
     ),
     Graph(
-        key="delay",
+        key="lag",
+        title="How late is the oldest waiting run?",
+        meaning="Age of the oldest planned run whose time has come and that has not been started.",
+        good="Saw teeth under a minute.",
+        then="Rising while jobs are still being started: one long job blocks its group.",
+        asks=(Ask(expr=max_by(here(cron.LAG).now), legend="oldest waiting run"),),
+        unit="s",
+        empty=_OFF,
+        threshold=thresholds.CRON_LAG_SECONDS,
+        width=8,
+        link=Link("What runs too long?", UID, "running"),
+        overrides=(override("oldest waiting run", **line(Colour.ACCENT)),),
+    ),
+    Graph(
+        key="start_delay",
         title="How late do jobs start?",
         meaning="Mean time between planned and real start, of the runs that started.",
         good="Under a minute.",
@@ -148,8 +157,7 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=top(8, _mean("delay", "$__rate_interval")), legend="{{job_code}}"),),
         unit="s",
         empty="no job started in this range",
-        table=True,
-        width=12,
+        width=8,
         link=Link("What runs too long?", UID, "running"),
     ),
 )
@@ -157,24 +165,48 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
 _BLAME: Final[tuple[Panel, ...]] = (
     Graph(
         key="failures",
-        title="Which jobs fail or miss their time?",
-        meaning="Runs that ended in `error` or `missed`, by job, per interval of the graph.",
+        title="Which jobs fail?",
+        meaning="Runs that ended in `error`, by job, per interval of the graph.",
         good="Nothing is drawn.",
         then="One job: read its exception. All at once: database or PHP was away, or cron was stopped.",
         asks=(
             Ask(
                 expr=sum_by(
-                    increase(here(cron.RUNS, status="=~error|missed", job_code=_JOBS)["$__rate_interval"]),
-                    "job_code",
-                    "status",
+                    increase(here(cron.RUNS, status="error", job_code=_JOBS)["$__rate_interval"]), "job_code"
                 )
                 > 0,
-                legend="{{job_code}} {{status}}",
+                legend="{{job_code}}",
             ),
         ),
         unit="short",
         decimals=0,
-        empty="no failed and no missed run in this range",
+        empty="no failed run in this range",
+        may_be_empty=True,
+        bars=True,
+        stacked=True,
+        table=True,
+        calcs=("sum",),
+        width=12,
+        link=Link("Every job", UID, "jobs"),
+    ),
+    Graph(
+        key="missed",
+        title="Which jobs miss their time?",
+        meaning="Planned runs that were given up because they were not started in time, by job.",
+        good="Nothing is drawn; a deployment may leave a few.",
+        then="One group: a long job blocks it. All groups: cron was stopped or starts too rarely.",
+        asks=(
+            Ask(
+                expr=sum_by(
+                    increase(here(cron.RUNS, status="missed", job_code=_JOBS)["$__rate_interval"]), "job_code"
+                )
+                > 0,
+                legend="{{job_code}}",
+            ),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no missed run in this range",
         may_be_empty=True,
         bars=True,
         stacked=True,
@@ -253,7 +285,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
 
 _COST: Final[tuple[Panel, ...]] = (
     Graph(
-        key="time-spent",
+        key="time_spent",
         title="Where does cron spend its time?",
         meaning="Seconds of work per second, by job: 1 keeps one process busy all the time.",
         good="The indexers lead; the sum stays well below the number of cron groups.",
@@ -300,7 +332,7 @@ _COST: Final[tuple[Panel, ...]] = (
         ),
     ),
     Graph(
-        key="table-rows",
+        key="table_rows",
         title="Does cron_schedule bloat?",
         meaning="The server's estimate of the rows of `cron_schedule`, within some 40 %.",
         good="Thousands. Magento deletes old rows every ten minutes or so.",
