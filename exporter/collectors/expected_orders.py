@@ -195,7 +195,7 @@ class _History:
     def _fill(self) -> _Fill:
         known = self._followed.get("fill")
         if known is None:
-            return _Fill(int(self._followed.get("tail")["settled"]), int(self.now) + _DAY, _NO_ID)
+            return _Fill(int(self._followed.get("tail")["top"]), int(self.now) + _DAY, _NO_ID)
         return _Fill(*known)
 
     @property
