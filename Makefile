@@ -1,7 +1,7 @@
 # `make` alone says what there is. Everything a target needs on this machine, it installs by itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types fmt lock clean venv servers
+.PHONY: help demo test test-slow lint types fmt docs lock clean venv servers
 
 ARGS ?=
 
@@ -25,6 +25,9 @@ types: venv ## Check types, strictly
 
 fmt: venv ## Put the code into the house style
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+docs: venv ## Write the reference pages that are derived from the code
+	@.venv/bin/python scripts/generate_docs.py
 
 lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer versions)
 	@scripts/lock.sh $(ARGS)
