@@ -35,7 +35,8 @@ SELECT COALESCE(s.code, '(deleted)') AS store, IF(q.customer_id IS NULL, 'guest'
            SELECT 1 FROM {quote_address} a WHERE a.quote_id = q.entity_id AND a.address_type = 'shipping'
            AND a.shipping_method <> ''))) AS shipping_method,
        SUM(o.quote_id IS NOT NULL OR EXISTS (
-           SELECT 1 FROM {quote_payment} p WHERE p.quote_id = q.entity_id AND p.method <> '')) AS payment_method,
+           SELECT 1 FROM {quote_payment} p
+           WHERE p.quote_id = q.entity_id AND p.method <> '')) AS payment_method,
        SUM(o.quote_id IS NOT NULL OR COALESCE(q.reserved_order_id, '') <> '') AS placement_attempt,
        SUM(o.quote_id IS NOT NULL) AS `order`
 FROM {quote} q
@@ -385,15 +386,16 @@ def test_a_long_absence_is_caught_up_in_bounded_steps(
     monkeypatch.setattr(checkout, "PAGE", 5)
     monkeypatch.setattr(checkout, "CARTS_A_LOOK", 8)
     shop, now = funnel.observed.shop, datetime.now(UTC)
-    for hours in range(1, 25):
-        cart = shop.open_cart("us", at=now - timedelta(hours=hours))
-        shop.advance_cart(cart, STEPS[hours % 4], at=now - timedelta(hours=hours))
+    for back in range(1, 101):
+        when = now - timedelta(minutes=15 * back)
+        cart = shop.open_cart("us", at=when)
+        shop.advance_cart(cart, STEPS[back % 4], at=when)
     looks = funnel.state.read("checkout/looks", ["done_until"])
     day_ago = int(time.time()) - 93_600
     assert looks
     funnel.state.commit([("checkout/looks", "done_until", f"[{day_ago},{day_ago},{day_ago}]")])
     counted: list[int] = []
-    while not counted or counted[-1] < 24:
+    while not counted or counted[-1] < 100:
         before = dict(funnel.clock.rows_returned)
         counted.append(funnel.run().get(("us", "cart", "guest"), 0))
         name = checkout.CHANGED_QUOTES.name
