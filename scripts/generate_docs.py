@@ -37,7 +37,7 @@ def _metrics_lines() -> Iterator[str]:
     yield "# Metrics\n"
     yield "Every metric, by the collector that yields it. A collector whose source is not configured is off."
     yield "Series of a collector that fails are dropped when they are older than its *kept for* time.\n"
-    yield "Counters count from the first start with a state file on (`state_file`); label sets are born at 0.\n"
+    yield "Counters count from the first start with a `state_file` on; label sets are born at 0.\n"
     for collector in all_collectors():
         yield f"## {collector.name}\n"
         yield f"{collector.help}\n"
