@@ -150,7 +150,7 @@ class MySQL:
         self._local = threading.local()
         self._opened: set[pymysql.Connection[DictCursor]] = set()
         self._opened_lock = threading.Lock()
-        self._pauses: dict[Target, tuple[float, SourceError]] = {}
+        self._pauses: dict[Target, tuple[float, type[SourceError], str]] = {}
         self._schemas: dict[tuple[Target, str], _Schema] = {}
 
     def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
@@ -224,9 +224,9 @@ class MySQL:
         self, target: Target, text: str, parameters: Mapping[str, object]
     ) -> Sequence[Mapping[str, Any]]:
         """Run a statement; a dead connection is replaced once, a failing server left alone a while."""
-        until, error = self._pauses.get(target, (0.0, None))
-        if error is not None and time.monotonic() < until:
-            raise type(error)(f"{error} a moment ago")
+        until, kind, reason = self._pauses.get(target, (0.0, SourceUnavailable, ""))
+        if time.monotonic() < until:
+            raise kind(f"{reason} a moment ago")
         return self._on_kept_connection(target, text, parameters)
 
     def _on_kept_connection(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
@@ -274,7 +274,8 @@ class MySQL:
     def _paused(self, target: Target, error: pymysql.err.Error) -> SourceError:
         """Leave the server alone for a while: it is gone, full, or does not let us in."""
         translated = _translated(error)
-        self._pauses[target] = (time.monotonic() + self.limits.pause_after_failure, translated)
+        until = time.monotonic() + self.limits.pause_after_failure
+        self._pauses[target] = (until, type(translated), str(translated))
         return translated
 
     def _kept(self) -> dict[Target, pymysql.Connection[DictCursor]]:
