@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+import pika
 import pytest
 
 from exporter.collectors.queues_database import (
@@ -322,6 +323,27 @@ def test_rabbitmq_queues_by_state_with_throughput(broker: Broker) -> None:
     assert found[PUBLISHED, "idle", "rabbitmq"] == 0
     assert found["magento_queue_oldest_message_age_seconds", "stamped", "rabbitmq"] == 5000
     assert not [key for key in found if "reply-7f3a" in key], "a reply queue has a new name each time"
+
+
+def test_rabbitmq_a_consumer_takes_and_acknowledges(broker: Broker) -> None:
+    broker.declare_queues(["consumed"], vhost=VHOST)
+    publish(broker, "consumed", 3)
+    store = VolatileStore()
+    login = pika.PlainCredentials(broker.user, broker.password)
+    address = pika.ConnectionParameters(broker.host, broker.port, virtual_host=VHOST, credentials=login)
+    connection = pika.BlockingConnection(address)
+    try:
+        channel = connection.channel()
+        channel.basic_qos(prefetch_count=2)
+        deliveries = channel.consume("consumed")
+        tag = next(deliveries)[0].delivery_tag
+        found = until(broker, store, "magento_queue_messages", 2, "consumed", "rabbitmq", "in_progress")
+        assert found["magento_queue_messages", "consumed", "rabbitmq", "new"] == 1
+        assert found["magento_queue_consumers", "consumed", "rabbitmq"] == 1
+        channel.basic_ack(tag)
+        found = until(broker, store, COMPLETED, 1, "consumed", "rabbitmq")
+    finally:
+        connection.close()
 
 
 def test_rabbitmq_age_grows_while_nobody_consumes(broker: Broker) -> None:
