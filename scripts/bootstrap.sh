@@ -45,7 +45,7 @@ command -v "$python" >/dev/null || fail "$python is not installed"
 "$python" -c 'import ensurepip' 2>/dev/null || install_venv_module
 
 mkdir -p .venv
-exec 9>.venv/.lock
+exec 9>.venv/.bootstrap-lock # not .lock: that one is uv's own
 flock 9
 is_done && exit 0 # somebody else was quicker
 

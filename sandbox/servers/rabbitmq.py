@@ -78,6 +78,7 @@ class RabbitMQ(Server):
                 "epmd",
                 [program("epmd"), "-port", str(self._epmd_port), "-address", self.host],
                 log=self.directory / "epmd.log",
+                cwd=self.directory,
             )
             self._epmd.start()
             self._epmd.wait_ready(lambda: accepts(self._epmd_port))
