@@ -1,19 +1,23 @@
 """Recording rules: what several panels and alerts share, or what a panel could not afford to ask for itself.
 
 Everything keeps ``job`` and ``instance``, so that two shops never mix. A panel
-over 30 days reads one recorded sample a step, whatever the number of stores;
-a sum over a long range is a subquery over hourly increases, which tile it exactly.
+over 30 days reads one recorded sample a step, whatever the number of stores; a
+sum over a long range is a subquery over the increases of short windows, which
+tile it. A bare duration (``900s``) stands for its seconds, so that a game day's
+clock can shrink it with the ranges.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from alerts.lib.recording import Recording
-from alerts.thresholds import FRESHNESS_SECONDS
+from alerts.thresholds import CHECKOUT_SUCCESS_SLO, FRESHNESS_SECONDS
 from dashboards.lib.promql import TARGET
+from dashboards.lib.promql import Series as Selectable
 from dashboards.lib.query import Expr, age, increase, max_by, over_time, series, sum_by
-from exporter.collectors import checkout, indexers, orders
+from exporter.collectors import checkout, indexers, orders, page_cache, placements
 
 
 def _record(name: str, expr: Expr, *, group: str, about: str) -> Recording:
@@ -22,27 +26,69 @@ def _record(name: str, expr: Expr, *, group: str, about: str) -> Recording:
     return Recording(name=name, expression=expr.text, labels=labels, group=group, help=about)
 
 
-ORDERS_HOUR: Final = _record(
-    "magento:orders_placed:increase1h",
-    sum_by(increase(series(orders.PLACED)["1h"]), *TARGET, "store"),
+STAGES: Final = _record(
+    "magento:checkout_stage_reached:increase5m",
+    sum_by(increase(series(checkout.STAGE_REACHED)["5m"]), *TARGET, "store", "stage"),
     group="selling",
-    about="Orders placed in the last hour, by store.",
+    about="Carts that reached each checkout stage in the last five minutes, by store.",
 )
-REVENUE_HOUR: Final = _record(
-    "magento:orders_revenue_base:increase1h",
-    sum_by(increase(series(orders.REVENUE)["1h"]), *TARGET, "store", "currency"),
+REVENUE: Final = _record(
+    "magento:orders_revenue_base:increase5m",
+    sum_by(increase(series(orders.REVENUE)["5m"]), *TARGET, "store", "currency"),
     group="selling",
-    about="Value of the orders of the last hour in base currency, by store.",
-)
-STAGES_HOUR: Final = _record(
-    "magento:checkout_stage_reached:increase1h",
-    sum_by(increase(series(checkout.STAGE_REACHED)["1h"]), *TARGET, "store", "stage"),
-    group="selling",
-    about="Carts that reached each checkout stage in the last hour, by store.",
+    about="Value of the orders of the last five minutes in base currency, by store.",
 )
 
+SLO_WINDOWS: Final[Mapping[str, str]] = {
+    "5m": "",
+    "30m": "",
+    "1h": "",
+    "2h": "",
+    "6h": "5m",
+    "1d": "30m",
+    "3d": "30m",
+    "30d": "30m",
+}
+"""The windows of the objectives. The longer ones add up the increases of the shorter window named."""
+
+
+def _windows(subject: str, counter: Selectable, about: str) -> dict[str, Recording]:
+    """Return the recordings of a counter's increase by store, for every window of the objectives."""
+    made: dict[str, Recording] = {}
+    for window, part in SLO_WINDOWS.items():
+        if part:
+            expr = sum_by(over_time("sum", series(made[part])[f"{window}:{part}"]), *TARGET, "store")
+        else:
+            expr = sum_by(increase(series(counter)[window]), *TARGET, "store")
+        name = f"magento:{subject}:increase{window}"
+        made[window] = _record(name, expr, group="slo", about=f"{about} in the last {window}, by store.")
+    return made
+
+
+ATTEMPTS: Final[Mapping[str, Recording]] = _windows(
+    "placement_attempts", placements.ATTEMPTS, "Attempts to place an order"
+)
+FAILED: Final[Mapping[str, Recording]] = _windows(
+    "placements_failed", placements.FAILED, "Attempts to place an order that failed"
+)
+
+
+def failed_ratio(window: str) -> Expr:
+    """Return the failed share of the attempts in one of the windows, by job, instance and store."""
+    return series(FAILED[window]).now / (series(ATTEMPTS[window]).now > 0)
+
+
+BURN: Final[Mapping[str, Recording]] = {
+    window: _record(
+        f"magento:placements_failed:burnrate{window}",
+        failed_ratio(window) / round(1 - CHECKOUT_SUCCESS_SLO, 6),
+        group="slo",
+        about=f"How many times faster than allowed the checkout's error budget was spent in the last {window}.",
+    )
+    for window in ("1h", "6h", "3d")
+}
+
 _STALE_FOR: Final = f"{int(FRESHNESS_SECONDS.warning or 0)}s"
-"""A range, and as a bare duration the number of seconds that a game day's clock can shrink."""
 
 INDEXER_STALE: Final = _record(
     "magento:indexer_stale:bool",
@@ -58,10 +104,22 @@ STOREFRONT_STALE: Final = _record(
     about="1 while any indexer keeps the storefront from showing what the catalogue says, else 0.",
 )
 
+_CACHEABLE: Final = sum_by(increase(series(page_cache.REQUESTS, result="=~hit|miss")["5m"]), *TARGET, "layer")
+
+HIT_RATIO: Final = _record(
+    "magento:page_cache_hit:ratio5m",
+    sum_by(increase(series(page_cache.REQUESTS, result="hit")["5m"]), *TARGET, "layer") / (_CACHEABLE > 0),
+    group="page_cache",
+    about="Share of cacheable page requests answered from the cache in the last five minutes, by layer.",
+)
+
 RECORDINGS: Final[tuple[Recording, ...]] = (
-    ORDERS_HOUR,
-    REVENUE_HOUR,
-    STAGES_HOUR,
+    STAGES,
+    REVENUE,
+    *ATTEMPTS.values(),
+    *FAILED.values(),
+    *BURN.values(),
     INDEXER_STALE,
     STOREFRONT_STALE,
+    HIT_RATIO,
 )

@@ -1,10 +1,15 @@
-"""Every dashboard of the pack."""
+"""Every dashboard of the pack, in the order of the ladder."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from dashboards import cron, indexers
+from dashboards import checkout, cron, indexers, overview
 from dashboards.lib.page import Dashboard
 
-DASHBOARDS: Final[tuple[Dashboard, ...]] = (cron.DASHBOARD, indexers.DASHBOARD)
+DASHBOARDS: Final[tuple[Dashboard, ...]] = (
+    overview.DASHBOARD,
+    checkout.DASHBOARD,
+    cron.DASHBOARD,
+    indexers.DASHBOARD,
+)

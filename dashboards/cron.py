@@ -12,10 +12,11 @@ from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
 from dashboards.lib.query import Expr, age, increase, max_by, rate, sum_by, top
 from dashboards.lib.style import Colour, line, override
+from dashboards.lib.uids import CRON
 from dashboards.lib.variables import values_of
 from exporter.collectors import cron
 
-UID: Final = "magento-cron"
+UID: Final = CRON
 _JOBS: Final = "=~$job_code"
 _OFF: Final = "cron collector off"
 

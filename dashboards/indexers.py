@@ -16,10 +16,11 @@ from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, T
 from dashboards.lib.promql import Series as Selectable
 from dashboards.lib.query import Expr, age, clamp_min, delta, max_by, sum_by
 from dashboards.lib.style import Colour, words
+from dashboards.lib.uids import CRON, INDEXERS
 from dashboards.lib.variables import values_of
 from exporter.collectors import indexers
 
-UID: Final = "magento-indexers"
+UID: Final = INDEXERS
 _CHOSEN: Final = "=~$indexer"
 _OFF: Final = "indexer collector off"
 
@@ -154,7 +155,7 @@ _WHICH: Final[tuple[Panel, ...]] = (
         table=True,
         width=12,
         height=9,
-        link=Link("Is cron alive?", "magento-cron", "last_execution"),
+        link=Link("Is cron alive?", CRON, "last_execution"),
     ),
     Timeline(
         key="stale_by_indexer",
@@ -168,7 +169,7 @@ _WHICH: Final[tuple[Panel, ...]] = (
         mappings=words(_YES_NO),
         width=12,
         height=9,
-        link=Link("Is cron alive?", "magento-cron", "last_execution"),
+        link=Link("Is cron alive?", CRON, "last_execution"),
     ),
     Timeline(
         key="states",

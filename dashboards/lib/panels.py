@@ -17,7 +17,7 @@ from alerts.thresholds import Threshold
 from dashboards.lib.ids import panel_id
 from dashboards.lib.links import Link, Page
 from dashboards.lib.query import Expr
-from dashboards.lib.style import PALETTE, Colour, Json, fixed, steps
+from dashboards.lib.style import PALETTE, Colour, Json, fixed, nothing, steps
 
 DATASOURCE: Final[Mapping[str, str]] = {"type": "prometheus", "uid": "${datasource}"}
 COLLECTOR_OFF: Final = "no data: see Exporter"
@@ -107,7 +107,7 @@ class Panel:
             gridPos=core.GridPos(h=self.height, w=self.width, x=x, y=y),
             dataSource=dict(DATASOURCE),
             targets=[ask.target(index) for index, ask in enumerate(self.asks)],
-            links=[link.as_panel_link() for link in self.all_links()],
+            links=[link.as_panel_link() for link in self._header_links()],
             transformations=list(self.transformations),
             maxDataPoints=None,
             timeFrom=self.since or None,
@@ -116,13 +116,16 @@ class Panel:
             extraJson=extra,
         )
 
+    def _header_links(self) -> tuple[Link | Page, ...]:
+        return self.all_links()
+
     def _defaults(self) -> Json:
         given = {"decimals": self.decimals, "min": self.least, "max": self.most}
         return {
             "color": self._colour(),
             "unit": self.unit,
             "noValue": self.empty,
-            "mappings": list(self.mappings),
+            "mappings": [*self.mappings, nothing(self.empty)],
             "thresholds": {"mode": "absolute", "steps": steps(self.threshold, base=self._base())},
             "links": [link.as_data_link() for link in self.all_links()],
             **{key: value for key, value in given.items() if value is not None},
@@ -162,6 +165,9 @@ class Stat(Panel):
     columns: str = "auto"
     width: int = 4
     height: int = 4
+
+    def _header_links(self) -> tuple[Link | Page, ...]:
+        return ()  # a click on the number follows the link, and the title keeps its room
 
     def _options(self) -> Json:
         return {

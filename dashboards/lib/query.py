@@ -33,6 +33,11 @@ ALERTS: Final = Foreign(
 SCRAPE_DURATION: Final = Foreign("scrape_duration_seconds", Kind.GAUGE, PROMETHEUS)
 SCRAPE_SAMPLES: Final = Foreign("scrape_samples_scraped", Kind.GAUGE, PROMETHEUS)
 SERIES_ADDED: Final = Foreign("scrape_series_added", Kind.GAUGE, PROMETHEUS)
+PROCESS: Final = "the process metrics of the Prometheus client library"
+PROCESS_CPU: Final = Foreign("process_cpu_seconds_total", Kind.COUNTER, PROCESS)
+PROCESS_MEMORY: Final = Foreign("process_resident_memory_bytes", Kind.GAUGE, PROCESS)
+PROCESS_FILES: Final = Foreign("process_open_fds", Kind.GAUGE, PROCESS)
+PROCESS_STARTED: Final = Foreign("process_start_time_seconds", Kind.GAUGE, PROCESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +133,8 @@ class Expr:
 
     def __getitem__(self, subquery: str) -> Window:
         """Return the range of a subquery: ``expr["30d:1h"]``."""
-        span, _, step = subquery.partition(":")
-        _window(span)
-        if step:
-            _window(step)
         text = self.text if self.binds == _ATOM else f"({self.text})"
-        return Window(f"{text}[{span}:{step}]", self.labels or frozenset(), None)
+        return Window(f"{text}[{_span(subquery)}]", self.labels or frozenset(), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class Series:
         return Expr(f"{self.text}{self.offset}", self.labels)
 
     def __getitem__(self, span: str) -> Window:
-        return Window(f"{self.text}[{_window(span)}]{self.offset}", self.labels, self.kind)
+        return Window(f"{self.text}[{_span(span)}]{self.offset}", self.labels, self.kind)
 
     def before(self, offset: str) -> Series:
         """Return the same series as it was ``offset`` ago."""
@@ -332,6 +333,11 @@ def _of_gauge(name: str, window: Window) -> Expr:
     if window.kind is not None and window.kind is not Kind.GAUGE:
         raise SpecError(f"{name}({window.text}): not a gauge")
     return Expr(f"{name}({window.text})", window.labels)
+
+
+def _span(span: str) -> str:
+    """Return a range, or the range and step of a subquery, once every part of it is known to be a duration."""
+    return ":".join(_window(part) for part in span.split(":", 1))
 
 
 def _window(span: str) -> str:

@@ -93,3 +93,12 @@ def line(colour: Colour, *, dashed: bool = False, fill: int | None = None) -> Ma
     if fill is not None:
         properties["custom__fillOpacity"] = fill
     return properties
+
+
+def word_list(values: Mapping[str, Colour]) -> list[Json]:
+    """Return a value mapping that gives words a colour."""
+    options = {
+        text: {"color": str(colour), "index": index, "text": text}
+        for index, (text, colour) in enumerate(values.items())
+    }
+    return [{"type": "value", "options": options}]

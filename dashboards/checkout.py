@@ -1,0 +1,624 @@
+"""Checkout and orders: which store, which step, which payment method; and what follows the order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds
+from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
+from dashboards.lib.annotations import FIRING, MAINTENANCE
+from dashboards.lib.business import (
+    against_expected,
+    expected,
+    failed_share,
+    orders,
+    recent,
+    revenue_of_a_day,
+    stage_in_a_day,
+)
+from dashboards.lib.here import here
+from dashboards.lib.links import ROW_STORE, Link
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table
+from dashboards.lib.promql import Series as Selectable
+from dashboards.lib.query import Expr, age, increase, max_by, min_by, rate, sum_by, top
+from dashboards.lib.style import Colour, fixed, line, override
+from dashboards.lib.uids import CHECKOUT, CRON, QUEUES, SLO
+from dashboards.lib.variables import Variable
+from exporter.collectors import (
+    carts,
+    checkout,
+    customers,
+    expected_orders,
+    order_cancellations,
+    order_documents,
+    order_emails,
+    order_grid,
+    order_states,
+    placements,
+    search_terms,
+)
+from exporter.collectors import orders as placed
+
+UID: Final = CHECKOUT
+
+STAGE_NAMES: Final = {
+    "cart": "Cart",
+    "shipping_address": "Address",
+    "shipping_method": "Shipping",
+    "payment_method": "Payment",
+    "order": "Order",
+}
+BUSIEST: Final = 12
+"""Stores that get a row of their own: enough to compare, few enough for a browser."""
+
+_INTERVAL: Final = "$__rate_interval"
+_THIS_STORE: Final = Link("Only this store", UID, "against_expected", sets=(("store", ROW_STORE),))
+
+
+def _an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:
+    """Return events per hour."""
+    return sum_by(rate(here(metric, **matchers)[_INTERVAL]), *by) * 3600
+
+
+def _an_hour_recorded(recording: Selectable, *by: str, **matchers: str) -> Expr:
+    """Return what was recorded for five minutes as a figure per hour."""
+    return sum_by(here(recording, **matchers).now, *by) * 12
+
+
+def _since_last_order(*by: str) -> Expr:
+    return min_by(age(here(placed.LAST_ORDER)), *by)
+
+
+def _of_busiest(metric: Selectable) -> Expr:
+    return sum_by(here(metric, window="2h", store="=~$busiest").now)
+
+
+def _busiest() -> Variable:
+    """Return the hidden variable over which rows are repeated: the stores with the most orders of a day."""
+    query = top(BUSIEST, orders("1d", "store"))
+    return Variable(
+        name="busiest",
+        label="Busiest stores",
+        query=f"query_result({query})",
+        regex='/store="([^"]+)"/',
+        hidden=True,
+        sort=0,
+        all_value=None,
+    )
+
+
+_HEADER: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="selling",
+        title="Orders against the usual",
+        meaning=(
+            "Orders against the usual for these hours of the week, over the shortest of 30 minutes, 2, 6 "
+            "and 24 hours in which at least ten orders are expected."
+        ),
+        good="Around 100 %.",
+        then="Sort the table of stores by it: one store, or all?",
+        asks=(Ask(expr=against_expected()),),
+        unit="percentunit",
+        decimals=0,
+        empty="no baseline yet",
+        threshold=thresholds.ORDERS_AGAINST_EXPECTED,
+        link=Link("Which store?", UID, "stores"),
+        filled=True,
+    ),
+    Stat(
+        key="orders_day",
+        title="Orders in 24 hours",
+        meaning="Orders placed in the last 24 hours, to the minute.",
+        good="Near the same day of last week.",
+        then="Compare with the expected orders below.",
+        asks=(Ask(expr=orders("1d")),),
+        unit="short",
+        decimals=0,
+        empty="no order yet",
+        base=Colour.NEUTRAL,
+        link=Link("Which store?", UID, "stores"),
+    ),
+    Stat(
+        key="revenue_day",
+        title="Revenue in 24 hours",
+        meaning="Value of the orders of the last 24 hours in base currency.",
+        good="Moves with the orders.",
+        then="If it does not, look at order value, discounts and currency below.",
+        asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}", instant=True),),
+        unit="short",
+        decimals=1,
+        empty="no order counted yet",
+        base=Colour.NEUTRAL,
+        show="value_and_name",
+        spark=False,
+        link=Link("Over time", UID, "revenue"),
+    ),
+    Stat(
+        key="conversion",
+        title="Carts that become orders",
+        meaning="Carts with an order for each 100 carts with items, both of the last 24 hours.",
+        good="What your shop usually has; a sudden change is the signal.",
+        then="See at which step they leave.",
+        asks=(Ask(expr=stage_in_a_day("order") / (stage_in_a_day("cart") > 0), instant=True),),
+        unit="percentunit",
+        decimals=1,
+        empty="no cart in 24 hours",
+        base=Colour.NEUTRAL,
+        spark=False,
+        link=Link("Where do they leave?", UID, "funnel"),
+    ),
+    Stat(
+        key="failing",
+        title="Checkouts that fail",
+        meaning="Share of the attempts to place an order in the last hour that left no order.",
+        good="Below the first line; declined cards make some percent in many shops.",
+        then="All stores or one? See *Do payments fail?*, then the payment provider's status.",
+        asks=(Ask(expr=failed_share("1h")),),
+        unit="percentunit",
+        decimals=1,
+        empty="no attempt in an hour",
+        threshold=thresholds.CHECKOUT_FAILURE_RATIO,
+        link=Link("Since when?", UID, "failures"),
+    ),
+    Stat(
+        key="last_order",
+        title="Time since the last order",
+        meaning="Time since the newest order of any chosen store.",
+        good="Short against the shop's usual gap between orders.",
+        then="Long at a busy hour: see the first panel, which knows the hour of the week.",
+        asks=(Ask(expr=_since_last_order()),),
+        unit="s",
+        decimals=0,
+        empty="no order yet",
+        base=Colour.NEUTRAL,
+        link=Link("By store", UID, "stores"),
+    ),
+)
+
+_SELLING: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="against_expected",
+        title="Are orders what they should be?",
+        meaning="Orders of the last two hours at each moment, and the usual for the same hours of the week.",
+        good="The line stays around the dashed one.",
+        then="Both fall: a quiet hour. Only orders fall: see the funnel and the payments.",
+        asks=(
+            Ask(expr=orders("2h"), legend="orders in 2 h"),
+            Ask(expr=expected("2h"), legend="expected"),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no order yet",
+        width=12,
+        link=Link("Where do they leave?", UID, "stages"),
+        overrides=(
+            override("orders in 2 h", **line(Colour.NEUTRAL, fill=15)),
+            override("expected", **line(Colour.MUTED, dashed=True)),
+        ),
+    ),
+    Graph(
+        key="methods",
+        title="Is a payment method gone quiet?",
+        meaning="Orders per hour by the payment method they were placed with.",
+        good="Each method keeps its share.",
+        then="One method stops while others go on: its provider, its credentials or its script.",
+        asks=(Ask(expr=top(10, _an_hour(placed.PLACED, "method")), legend="{{method}}"),),
+        unit="short",
+        empty="no order counted yet",
+        stacked=True,
+        fill=30,
+        table=True,
+        width=12,
+        link=Link("Do payments fail?", UID, "failures"),
+    ),
+    Table(
+        key="stores",
+        title="Which store is not selling?",
+        meaning="Every chosen store over the last 24 hours, the one furthest below its usual first.",
+        good="Around 100 % of the usual; a recent last order.",
+        then="Click a store to see this dashboard for it alone.",
+        asks=(
+            Ask(expr=recent("1d", "store") / (expected("1d", "store") > 0), instant=True, table=True),
+            Ask(expr=orders("1d", "store"), instant=True, table=True),
+            Ask(expr=expected("1d", "store"), instant=True, table=True),
+            Ask(expr=_since_last_order("store"), instant=True, table=True),
+            Ask(expr=revenue_of_a_day("store"), instant=True, table=True),
+            Ask(expr=failed_share("1d", "store"), instant=True, table=True),
+            Ask(
+                expr=stage_in_a_day("order", "store") / (stage_in_a_day("cart", "store") > 0),
+                instant=True,
+                table=True,
+            ),
+        ),
+        empty="no store known",
+        columns=(
+            Column(field="store", title="Store", link=_THIS_STORE),
+            Column(
+                field="Value #A",
+                title="Against the usual",
+                unit="percentunit",
+                width=160,
+                decimals=0,
+                threshold=thresholds.ORDERS_AGAINST_EXPECTED,
+                base=Colour.GOOD,
+            ),
+            Column(field="Value #B", title="Orders (24 h)", width=130, decimals=0),
+            Column(field="Value #C", title="Expected (24 h)", width=140, decimals=0),
+            Column(field="Value #D", title="Last order", unit="s", width=130, decimals=0),
+            Column(field="Value #E", title="Revenue (24 h)", width=150, decimals=1),
+            Column(
+                field="Value #F",
+                title="Checkouts failed (24 h)",
+                unit="percentunit",
+                width=190,
+                decimals=1,
+                threshold=thresholds.CHECKOUT_FAILURE_RATIO,
+            ),
+            Column(
+                field="Value #G", title="Carts that order (24 h)", unit="percentunit", width=190, decimals=1
+            ),
+        ),
+        sort="Value #A",
+        descending=False,
+        paged=True,
+        width=24,
+        height=9,
+        link=Link("Budgets by store", SLO, "stores"),
+    ),
+)
+
+_FUNNEL: Final[tuple[Panel, ...]] = (
+    Bars(
+        key="funnel",
+        title="Where do customers leave? (24 h)",
+        meaning="Carts that reached each stage in the last 24 hours, each cart once per stage.",
+        good="Each step loses a share that you know. Virtual carts skip address and shipping.",
+        then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",
+        asks=tuple(
+            Ask(expr=stage_in_a_day(stage), legend=name, instant=True) for stage, name in STAGE_NAMES.items()
+        ),
+        unit="short",
+        decimals=0,
+        empty="no cart in 24 hours",
+        base=Colour.NEUTRAL,
+        width=8,
+        link=Link("Over time", UID, "stages"),
+        overrides=(override("Order", color=fixed(Colour.GOOD)),),
+    ),
+    Graph(
+        key="stages",
+        title="Did a step of the checkout stop?",
+        meaning="Carts that reached each stage, per hour.",
+        good="The lines move together, one below the other.",
+        then="Lines above a step go on and those below it fall: that step is broken.",
+        asks=tuple(
+            Ask(expr=_an_hour_recorded(STAGES, stage=stage), legend=name)
+            for stage, name in STAGE_NAMES.items()
+        ),
+        unit="short",
+        empty="recording rules not loaded",
+        width=8,
+        link=Link("Which store?", UID, "stores"),
+        overrides=(override("Order", **line(Colour.GOOD)),),
+    ),
+    Graph(
+        key="guests",
+        title="Do guests and customers both get through?",
+        meaning="Share of the carts that reached an order, by kind of customer.",
+        good="Two lines at their usual heights.",
+        then="Only one falls: look at login, address book or guest checkout.",
+        asks=(
+            Ask(
+                expr=_an_hour(checkout.STAGE_REACHED, "customer", stage="order")
+                / (_an_hour(checkout.STAGE_REACHED, "customer", stage="cart") > 0),
+                legend="{{customer}}",
+            ),
+        ),
+        unit="percentunit",
+        empty="no cart in this range",
+        width=8,
+        link=Link("Which step?", UID, "stages"),
+    ),
+)
+
+_PAYMENTS: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="failures",
+        title="Do payments fail?",
+        meaning="Attempts to place an order and those that left none, over the last hour at each moment.",
+        good="The red area stays thin and in step with the attempts.",
+        then="Red close to the attempts: nobody can pay. Many attempts, few orders: perhaps card testing.",
+        asks=(
+            Ask(expr=sum_by(here(ATTEMPTS["1h"]).now), legend="attempts in 1 h"),
+            Ask(expr=sum_by(here(FAILED["1h"]).now), legend="failed"),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no attempt yet",
+        width=8,
+        link=Link("Budget", SLO, "checkout_left"),
+        overrides=(
+            override("attempts in 1 h", **line(Colour.NEUTRAL, fill=0)),
+            override("failed", **line(Colour.CRITICAL, fill=30)),
+        ),
+    ),
+    Graph(
+        key="failed_share",
+        title="In which store do they fail?",
+        meaning="Failed share of the attempts of the last hour, the ten worst stores.",
+        good="Below the first line.",
+        then="One store: its payment methods and their credentials. All: the provider, or the database.",
+        asks=(Ask(expr=top(10, failed_share("1h", "store")), legend="{{store}}"),),
+        unit="percentunit",
+        empty="no attempt in an hour",
+        threshold=thresholds.CHECKOUT_FAILURE_RATIO,
+        width=8,
+        link=Link("Budgets by store", SLO, "stores"),
+    ),
+    Graph(
+        key="waiting",
+        title="Who is on a payment page?",
+        meaning="Order numbers taken by active carts that have no order yet: hosted payment pages, or declines.",
+        good="In step with the orders.",
+        then="Rising while orders fall: customers do not come back from the payment page.",
+        asks=(Ask(expr=top(10, sum_by(here(placements.WAITING).now, "store")), legend="{{store}}"),),
+        unit="short",
+        empty="placements collector off",
+        stacked=True,
+        fill=30,
+        width=8,
+        link=Link("Do payments fail?", UID, "failures"),
+    ),
+)
+
+_AFTER: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="open",
+        title="Do orders get stuck?",
+        meaning="Unfinished orders by state (`sales_order.state`).",
+        good="`processing` follows the warehouse's day; the others stay low.",
+        then="`pending_payment` growing: confirmations do not arrive. `payment_review`: somebody must decide.",
+        asks=(Ask(expr=sum_by(here(order_states.OPEN).now, "state"), legend="{{state}}"),),
+        unit="short",
+        empty="order states collector off",
+        width=8,
+        link=Link("How old are they?", UID, "open_age"),
+    ),
+    Graph(
+        key="open_age",
+        title="How old is the oldest unfinished order?",
+        meaning="Age of the oldest order in each unfinished state.",
+        good="`pending_payment` below eight hours, after which Magento cancels it.",
+        then="Older: the cron job `sales_clean_orders` fails or does not run.",
+        asks=(
+            Ask(
+                expr=max_by(
+                    here(order_states.OLDEST_AGE, state="=~new|pending_payment|payment_review").now, "state"
+                ),
+                legend="{{state}}",
+            ),
+        ),
+        unit="s",
+        empty="no such order",
+        may_be_empty=True,
+        threshold=thresholds.OPEN_ORDER_SECONDS,
+        width=8,
+        link=Link("Does the job run?", CRON, "jobs"),
+    ),
+    Graph(
+        key="emails",
+        title="Do customers get their e-mails?",
+        meaning="Age of the oldest order, invoice, shipment or credit memo whose e-mail is owed and not sent.",
+        good="Zero.",
+        then="Rising: the cron job `sales_send_order_emails` or the mail server.",
+        asks=(Ask(expr=max_by(here(order_emails.OLDEST).now, "document"), legend="{{document}}"),),
+        unit="s",
+        empty="e-mail collector off",
+        threshold=thresholds.EMAIL_UNSENT_SECONDS,
+        width=8,
+        link=Link("Does the job run?", CRON, "jobs"),
+    ),
+    Graph(
+        key="documents",
+        title="Does the shop keep up with its orders?",
+        meaning="Orders, invoices, shipments, refunds and cancellations per hour.",
+        good="Invoices and shipments follow the orders.",
+        then="Orders without invoices: capture fails. Refunds or cancellations above the usual: ask support.",
+        asks=(
+            Ask(expr=_an_hour(placed.PLACED), legend="orders"),
+            Ask(expr=_an_hour(order_documents.INVOICED), legend="invoices"),
+            Ask(expr=_an_hour(order_documents.SHIPPED), legend="shipments"),
+            Ask(expr=_an_hour(order_documents.REFUNDED), legend="refunds"),
+            Ask(expr=_an_hour(order_cancellations.CANCELLATIONS), legend="cancellations"),
+        ),
+        unit="short",
+        empty="nothing counted yet",
+        table=True,
+        width=12,
+        link=Link("Do orders get stuck?", UID, "open"),
+    ),
+    Graph(
+        key="grid",
+        title="Does the admin see every order?",
+        meaning="Orders of the last day that are not in the grid of orders, and the mails not yet sent.",
+        good="Zero.",
+        then="With asynchronous grids the cron job `sales_grid_order_async_insert` must run.",
+        asks=(
+            Ask(expr=max_by(here(order_grid.MISSING).now), legend="orders missing in the grid"),
+            Ask(expr=sum_by(here(order_emails.UNSENT).now), legend="e-mails not sent"),
+        ),
+        unit="short",
+        decimals=0,
+        empty="collector off",
+        width=12,
+        link=Link("Does the job run?", CRON, "jobs"),
+    ),
+)
+
+_MONEY: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="revenue",
+        title="Which stores earn?",
+        meaning="Order value per hour in base currency, the ten largest stores.",
+        good="Each store at its usual height.",
+        then="Currencies are not converted: choose stores of one currency to compare.",
+        asks=(
+            Ask(
+                expr=top(10, _an_hour_recorded(REVENUE, "store", "currency")), legend="{{store}} {{currency}}"
+            ),
+        ),
+        unit="short",
+        empty="recording rules not loaded",
+        stacked=True,
+        fill=30,
+        table=True,
+        width=12,
+        link=Link("By store", UID, "stores"),
+    ),
+    Graph(
+        key="order_value",
+        title="Is an order worth the usual?",
+        meaning="Mean value of the orders of the last hour at each moment, in base currency.",
+        good="A band you know.",
+        then="A sudden fall is a price or discount error; a rise may be fraud. Currencies are not converted.",
+        asks=(
+            Ask(
+                expr=sum_by(increase(here(placed.REVENUE)["1h"]))
+                / (sum_by(increase(here(placed.PLACED)["1h"])) > 0),
+                legend="mean order value",
+            ),
+        ),
+        unit="short",
+        empty="no order in this range",
+        width=6,
+        link=Link("Which stores earn?", UID, "revenue"),
+    ),
+    Graph(
+        key="coupons",
+        title="Are discounts given away?",
+        meaning="Share of the orders that used a coupon, and discount for each unit of revenue.",
+        good="Changes only with campaigns.",
+        then="A leap without a campaign is a leaked or too generous coupon.",
+        asks=(
+            Ask(
+                expr=_an_hour(placed.WITH_COUPON) / (_an_hour(placed.PLACED) > 0), legend="orders with coupon"
+            ),
+            Ask(
+                expr=_an_hour(placed.DISCOUNT) / (_an_hour(placed.REVENUE) > 0), legend="discount of revenue"
+            ),
+        ),
+        unit="percentunit",
+        empty="no order in this range",
+        width=6,
+        link=Link("Which stores earn?", UID, "revenue"),
+    ),
+)
+
+_INTEREST: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="carts",
+        title="Do people fill carts?",
+        meaning="Active carts with items by the time since their last change.",
+        good="Follows the visitors of the day.",
+        then="Falls to nothing while pages are requested: adding to the cart is broken.",
+        asks=(Ask(expr=sum_by(here(carts.ACTIVE).now, "age"), legend="changed {{age}}"),),
+        unit="short",
+        empty="cart collector off",
+        stacked=True,
+        fill=30,
+        width=8,
+        link=Link("The funnel", UID, "stages"),
+    ),
+    Graph(
+        key="abandoned",
+        title="Are more carts left behind?",
+        meaning="Carts left, per hour (active, with items, unchanged for the configured time).",
+        good="A steady share of the carts.",
+        then="A rise with orders falling: look for the broken step.",
+        asks=(Ask(expr=_an_hour(carts.ABANDONED), legend="carts left"),),
+        unit="short",
+        empty="cart collector off",
+        width=8,
+        legend=False,
+        link=Link("The funnel", UID, "stages"),
+    ),
+    Graph(
+        key="search",
+        title="Do searches find anything?",
+        meaning="New search terms per hour, by whether they found anything, and new accounts.",
+        good="Few terms without result.",
+        then="All searches in vain: the search engine or its index is gone.",
+        asks=(
+            Ask(expr=_an_hour(search_terms.NEW, "result"), legend="terms: {{result}}"),
+            Ask(expr=_an_hour(customers.REGISTERED), legend="new accounts"),
+        ),
+        unit="short",
+        empty="nothing counted yet",
+        width=8,
+        link=Link("Are messages consumed?", QUEUES, "oldest"),
+    ),
+)
+
+_EACH: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="each_orders",
+        title="$busiest: orders against the usual",
+        meaning="Orders of the last two hours of this store, and the usual for the same hours of the week.",
+        good="The line stays around the dashed one.",
+        then="Click for this store alone.",
+        asks=(
+            Ask(expr=_of_busiest(expected_orders.RECENT), legend="orders in 2 h"),
+            Ask(expr=_of_busiest(expected_orders.EXPECTED), legend="expected"),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no order in two hours",
+        width=12,
+        height=7,
+        link=Link("Only this store", UID, "against_expected", sets=(("store", "${busiest}"),)),
+        overrides=(
+            override("orders in 2 h", **line(Colour.NEUTRAL, fill=15)),
+            override("expected", **line(Colour.MUTED, dashed=True)),
+        ),
+    ),
+    Graph(
+        key="each_failed",
+        title="$busiest: failed checkouts",
+        meaning="Attempts to place an order in this store and those that left none, over the last hour.",
+        good="The red area stays thin.",
+        then="Click for this store alone.",
+        asks=(
+            Ask(expr=sum_by(here(ATTEMPTS["1h"], store="=~$busiest").now), legend="attempts in 1 h"),
+            Ask(expr=sum_by(here(FAILED["1h"], store="=~$busiest").now), legend="failed"),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no attempt in an hour",
+        width=12,
+        height=7,
+        link=Link("Only this store", UID, "failures", sets=(("store", "${busiest}"),)),
+        overrides=(
+            override("attempts in 1 h", **line(Colour.NEUTRAL, fill=0)),
+            override("failed", **line(Colour.CRITICAL, fill=30)),
+        ),
+    ),
+)
+
+DASHBOARD: Final = Dashboard(
+    uid=UID,
+    title="Magento / Checkout & orders",
+    description="Which store, which step, which payment method; and what follows the order.",
+    variables=(_busiest(),),
+    annotations=(FIRING, MAINTENANCE),
+    rows=(
+        Row(panels=_HEADER),
+        Row(title="Are we selling?", panels=_SELLING),
+        Row(title="Where do customers leave?", panels=_FUNNEL),
+        Row(title="Can customers pay?", panels=_PAYMENTS),
+        Row(title="What happens after the order?", panels=_AFTER),
+        Row(title="Is the money right?", panels=_MONEY),
+        Row(title="Is there interest?", panels=_INTEREST),
+        Row(title="Store $busiest", panels=_EACH, collapsed=True, repeat="busiest", key="each_store"),
+    ),
+)

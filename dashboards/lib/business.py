@@ -1,0 +1,58 @@
+"""Queries about selling that several dashboards ask."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
+from dashboards.lib.here import here
+from dashboards.lib.query import Expr, over_time, sum_by, union
+from exporter.collectors import expected_orders
+
+WINDOWS: Final = ("30m", "2h", "6h", "1d")
+ENOUGH: Final = 10
+"""Orders that must be expected in a window before it says how the shop is doing; else a longer one is taken."""
+
+DAY: Final = "1d:5m"
+
+
+def against_expected(*by: str) -> Expr:
+    """Return orders divided by expected ones, over the shortest window in which enough are expected."""
+    judged = [_judged(window, ENOUGH, by) for window in WINDOWS[:-1]]
+    return union(*judged, _judged(WINDOWS[-1], 0, by))
+
+
+def _judged(window: str, least: float, by: tuple[str, ...]) -> Expr:
+    return recent(window, *by) / (expected(window, *by) > least)
+
+
+def recent(window: str, *by: str) -> Expr:
+    """Return the orders of the window, of the stores that have an expectation."""
+    known = here(expected_orders.EXPECTED, window=window).now
+    both = here(expected_orders.RECENT, window=window).now.only_if(known)
+    return sum_by(both, *by)
+
+
+def orders(window: str, *by: str) -> Expr:
+    """Return the orders of the window."""
+    return sum_by(here(expected_orders.RECENT, window=window).now, *by)
+
+
+def expected(window: str, *by: str) -> Expr:
+    """Return the orders expected in the window."""
+    return sum_by(here(expected_orders.EXPECTED, window=window).now, *by)
+
+
+def stage_in_a_day(stage: str, *by: str) -> Expr:
+    """Return the carts that reached the stage in the last 24 hours."""
+    return sum_by(over_time("sum", here(STAGES, stage=stage)[DAY]), *by)
+
+
+def revenue_of_a_day(*by: str) -> Expr:
+    """Return the order value of the last 24 hours."""
+    return sum_by(over_time("sum", here(REVENUE)[DAY]), *by)
+
+
+def failed_share(window: str, *by: str) -> Expr:
+    """Return the failed share of the attempts to place an order."""
+    return sum_by(here(FAILED[window]).now, *by) / (sum_by(here(ATTEMPTS[window]).now, *by) > 0)

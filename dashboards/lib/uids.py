@@ -1,0 +1,14 @@
+"""The addresses of the dashboards, for links between them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OVERVIEW: Final = "magento-overview"
+CHECKOUT: Final = "magento-checkout"
+CRON: Final = "magento-cron"
+INDEXERS: Final = "magento-indexers"
+QUEUES: Final = "magento-queues"
+PAGE_CACHE: Final = "magento-page-cache"
+SLO: Final = "magento-slo"
+EXPORTER: Final = "magento-exporter"

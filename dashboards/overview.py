@@ -1,0 +1,378 @@
+"""Overview: are we selling, and if not, where to look. One screen, cheap at any number of stores.
+
+Every query here reads gauges and recording rules; none reads a counter over a range.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds
+from alerts.recording import ATTEMPTS, BURN, FAILED, HIT_RATIO, STOREFRONT_STALE
+from dashboards.lib.annotations import FIRING
+from dashboards.lib.business import (
+    against_expected,
+    expected,
+    failed_share,
+    orders,
+    revenue_of_a_day,
+    stage_in_a_day,
+)
+from dashboards.lib.here import here
+from dashboards.lib.links import ROW_STORE, Link
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table, Timeline
+from dashboards.lib.query import ALERTS, Expr, age, count_by, max_by, min_by, series, sum_by, vector
+from dashboards.lib.style import Colour, fixed, line, override, word_list, words
+from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
+from exporter.collectors import cron, indexers
+from exporter.core import self_metrics
+from exporter.magento import queues
+
+UID: Final = OVERVIEW
+
+STAGE_NAMES: Final = {
+    "cart": "Cart",
+    "shipping_address": "Address",
+    "shipping_method": "Shipping",
+    "payment_method": "Payment",
+    "order": "Order",
+}
+
+
+def _firing(severity: str) -> Expr:
+    selected = series(ALERTS, alertname="=~Magento.+", alertstate="firing", severity=severity, job="=~$job")
+    return count_by(selected.now).or_else(vector(0))
+
+
+_SELLING: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="selling",
+        title="Are we selling?",
+        meaning=(
+            "Orders against the usual for these hours of the week, over the shortest of 30 minutes, 2, 6 "
+            "and 24 hours in which at least ten orders are expected."
+        ),
+        good="Around 100 %; half to double is everyday chance for a small shop.",
+        then="Compare the funnel: nobody came, or nobody can pay? Then the store in *Checkout & orders*.",
+        asks=(Ask(expr=against_expected()),),
+        unit="percentunit",
+        decimals=0,
+        empty="no baseline yet",
+        threshold=thresholds.ORDERS_AGAINST_EXPECTED,
+        link=Link("Which store?", CHECKOUT, "stores"),
+        filled=True,
+        width=5,
+    ),
+    Stat(
+        key="orders",
+        title="Orders in 24 hours",
+        meaning="Orders placed in the last 24 hours, to the minute.",
+        good="Near the same day of last week: see *Are orders what they should be?*",
+        then="Which store and which payment method: *Checkout & orders*.",
+        asks=(Ask(expr=orders("1d")),),
+        unit="short",
+        decimals=0,
+        empty="no order yet",
+        base=Colour.NEUTRAL,
+        link=Link("Orders by store", CHECKOUT, "stores"),
+        width=4,
+    ),
+    Stat(
+        key="revenue",
+        title="Revenue in 24 hours",
+        meaning="Value of the orders placed in the last 24 hours in base currency, one figure a currency.",
+        good="Moves with the orders.",
+        then="Orders normal and revenue not: look at prices and discounts in *Checkout & orders*.",
+        asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}", instant=True),),
+        unit="short",
+        decimals=1,
+        empty="no order counted yet",
+        base=Colour.NEUTRAL,
+        show="value_and_name",
+        spark=False,
+        link=Link("Revenue by store", CHECKOUT, "revenue"),
+        width=4,
+    ),
+    Stat(
+        key="failing",
+        title="Checkouts that fail",
+        meaning="Share of the attempts to place an order in the last hour that left no order.",
+        good="Below the first line; declined cards make some percent in many shops.",
+        then="All stores or one, and since when: *Do payments fail?* Then the payment provider.",
+        asks=(Ask(expr=failed_share("1h")),),
+        unit="percentunit",
+        decimals=1,
+        empty="no attempt in an hour",
+        threshold=thresholds.CHECKOUT_FAILURE_RATIO,
+        link=Link("Since when, and where?", CHECKOUT, "failures"),
+        width=4,
+    ),
+    Stat(
+        key="alerts",
+        title="Alerts firing",
+        meaning="Alerts of this pack that fire now. Critical: customers cannot buy.",
+        good="Zero and zero.",
+        then="Start with the critical ones in the list below; each links to its runbook.",
+        asks=(
+            Ask(expr=_firing("critical"), legend="critical"),
+            Ask(expr=_firing("warning"), legend="warning"),
+        ),
+        unit="none",
+        decimals=0,
+        empty="no rules loaded",
+        show="value_and_name",
+        spark=False,
+        threshold=thresholds.ANY_ALERT,
+        overrides=(
+            override(
+                "warning",
+                thresholds={
+                    "mode": "absolute",
+                    "steps": [{"color": "green", "value": None}, {"color": "orange", "value": 1}],
+                },
+            ),
+        ),
+        link=Link("Which?", UID, "alert_list"),
+        width=4,
+    ),
+    Stat(
+        key="freshness",
+        title="Age of these numbers",
+        meaning="Time since the last good run of the collector that is furthest behind.",
+        good="Seconds; some collectors run every ten minutes on purpose.",
+        then="If it grows, this screen shows history: *Exporter* says which source is down.",
+        asks=(Ask(expr=max_by(age(here(self_metrics.LAST_SUCCESS)))),),
+        unit="s",
+        decimals=0,
+        empty="exporter is not scraped",
+        threshold=thresholds.DATA_AGE_SECONDS,
+        spark=False,
+        link=Link("Which collector?", EXPORTER, "collectors"),
+        width=3,
+    ),
+)
+
+_HEALTH: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="hit_ratio",
+        title="Pages from cache",
+        meaning="Share of the cacheable page requests that the full-page cache answered, last five minutes.",
+        good="Above 80 %, usually above 90 %.",
+        then="A sudden fall is a flush or a deployment; a slow one is a page that lost its caching.",
+        asks=(Ask(expr=min_by(here(HIT_RATIO).now)),),
+        unit="percentunit",
+        decimals=0,
+        empty="no page requested, or cache not read",
+        threshold=thresholds.CACHE_HIT_RATIO,
+        link=Link("Since when?", PAGE_CACHE, "hit_ratio"),
+        height=4,
+    ),
+    Stat(
+        key="cron_lag",
+        title="Cron is late by",
+        meaning="Age of the oldest planned cron run that has not been started.",
+        good="Under a minute.",
+        then="Rising steadily: cron is stopped or blocked. Indexes, mails and queues wait for it.",
+        asks=(Ask(expr=max_by(here(cron.LAG).now)),),
+        unit="s",
+        decimals=0,
+        empty="cron collector off",
+        threshold=thresholds.CRON_LAG_SECONDS,
+        link=Link("Is cron alive?", CRON, "last_execution"),
+        height=4,
+    ),
+    Stat(
+        key="queue_age",
+        title="Oldest queue message",
+        meaning="How long the oldest message of any queue has waited for a consumer.",
+        good="Under a minute or two; consumers are started every minute.",
+        then="See which queue, and whether it has a consumer.",
+        asks=(Ask(expr=max_by(here(queues.OLDEST_AGE).now)),),
+        unit="s",
+        decimals=0,
+        empty="no queue found",
+        threshold=thresholds.QUEUE_OLDEST_SECONDS,
+        link=Link("Which queue?", QUEUES, "oldest"),
+        height=4,
+    ),
+    Stat(
+        key="backlog",
+        title="Changes not yet indexed",
+        meaning="Entities waiting for the indexer with the longest backlog.",
+        good="Gone within minutes of a change or an import.",
+        then="If it only grows, prices and stock in the storefront are old: *Indexers*.",
+        asks=(Ask(expr=max_by(here(indexers.BACKLOG).now)),),
+        unit="short",
+        decimals=0,
+        empty="no indexer in mode schedule",
+        threshold=thresholds.INDEXER_BACKLOG_ROWS,
+        link=Link("Which indexer?", INDEXERS, "backlog"),
+        height=4,
+    ),
+    Stat(
+        key="storefront",
+        title="Storefront shows",
+        meaning="Whether changes have waited a quarter of an hour for an indexer that did not run.",
+        good="Today's catalogue.",
+        then="See which indexer is stale and whether cron runs it.",
+        asks=(Ask(expr=max_by(here(STOREFRONT_STALE).now)),),
+        unit="none",
+        empty="recording rules not loaded",
+        mappings=words({0.0: ("today's catalogue", Colour.GOOD), 1.0: ("an old catalogue", Colour.CRITICAL)}),
+        spark=False,
+        link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
+        height=4,
+    ),
+    Stat(
+        key="burn",
+        title="Checkout budget burns at",
+        meaning="Worst store: how many times faster than allowed failed checkouts use up the month's budget.",
+        good="Below 1x. At 14.4x the month's budget is gone in two days.",
+        then="See the time left and the store: *SLO*.",
+        asks=(Ask(expr=max_by(here(BURN["6h"]).now)),),
+        unit="suffix:x",
+        decimals=1,
+        empty="no attempt yet",
+        threshold=thresholds.BURN_RATE,
+        link=Link("How long does the budget last?", SLO, "checkout_left"),
+        height=4,
+    ),
+)
+
+_COURSE: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="against_expected",
+        title="Are orders what they should be?",
+        meaning="Orders of the last two hours at each moment, and the usual for the same hours of the week.",
+        good="The line stays around the dashed one.",
+        then="Below half of it for an hour: see the funnel beside it, then the stores.",
+        asks=(
+            Ask(expr=orders("2h"), legend="orders in 2 h"),
+            Ask(expr=expected("2h"), legend="expected"),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no order yet",
+        width=10,
+        height=8,
+        link=Link("Which store?", CHECKOUT, "stores"),
+        overrides=(
+            override("orders in 2 h", **line(Colour.NEUTRAL, fill=15)),
+            override("expected", **line(Colour.MUTED, dashed=True)),
+        ),
+    ),
+    Bars(
+        key="funnel",
+        title="Where do customers leave? (24 h)",
+        meaning="Carts that reached each stage of the checkout in the last 24 hours, each cart once per stage.",
+        good="Each step loses a share that you know; virtual carts skip address and shipping.",
+        then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",
+        asks=tuple(
+            Ask(expr=stage_in_a_day(stage), legend=name, instant=True) for stage, name in STAGE_NAMES.items()
+        ),
+        unit="short",
+        decimals=0,
+        empty="no cart in 24 hours",
+        base=Colour.NEUTRAL,
+        width=7,
+        height=8,
+        link=Link("The funnel over time", CHECKOUT, "stages"),
+        overrides=(override("Order", color=fixed(Colour.GOOD)),),
+    ),
+    Graph(
+        key="failed",
+        title="Do payments fail?",
+        meaning="Attempts to place an order and those that left none, over the last hour at each moment.",
+        good="The red area stays thin and in step with the attempts.",
+        then="Red close to the attempts: nobody can pay. See store and payment method.",
+        asks=(
+            Ask(expr=sum_by(here(ATTEMPTS["1h"]).now), legend="attempts in 1 h"),
+            Ask(expr=sum_by(here(FAILED["1h"]).now), legend="failed"),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no attempt yet",
+        width=7,
+        height=8,
+        link=Link("Where?", CHECKOUT, "failures"),
+        overrides=(
+            override("attempts in 1 h", **line(Colour.NEUTRAL, fill=0)),
+            override("failed", **line(Colour.CRITICAL, fill=30)),
+        ),
+    ),
+    Table(
+        key="alert_list",
+        title="What is firing?",
+        meaning="Alerts of this pack that fire now.",
+        good="An empty list.",
+        then="Take the critical ones first. The alert's notification links to its runbook.",
+        asks=(
+            Ask(
+                expr=max_by(
+                    series(
+                        ALERTS,
+                        alertname="=~Magento.+",
+                        alertstate="firing",
+                        severity="=~critical|warning",
+                        job="=~$job",
+                    ).now,
+                    "severity",
+                    "alertname",
+                    "store",
+                ),
+                instant=True,
+                table=True,
+            ),
+        ),
+        empty="nothing is firing",
+        may_be_empty=True,
+        columns=(
+            Column(
+                field="severity",
+                title="Severity",
+                width=90,
+                mappings=word_list({"critical": Colour.CRITICAL, "warning": Colour.WARNING}),
+            ),
+            Column(field="alertname", title="Alert"),
+            Column(
+                field="store",
+                title="Store",
+                width=120,
+                link=Link("This store", CHECKOUT, "stores", sets=(("store", ROW_STORE),)),
+            ),
+        ),
+        sort="severity",
+        descending=False,
+        width=10,
+        height=5,
+        link=Link("Objectives and budgets", SLO, "checkout_left"),
+    ),
+    Timeline(
+        key="collectors",
+        title="Is what you see fresh?",
+        meaning="Whether each source that the exporter reads answered.",
+        good="All answered. A source that the shop does not have is not listed.",
+        then="While a source is down its numbers stand still or go; what is shown of other sources is true.",
+        asks=(
+            Ask(
+                expr=min_by(here(self_metrics.SOURCE_UP).now, "source"),
+                legend="{{source}}",
+            ),
+        ),
+        unit="none",
+        empty="exporter is not scraped",
+        mappings=words({0.0: ("down", Colour.CRITICAL), 1.0: ("answers", Colour.GOOD)}),
+        width=14,
+        height=5,
+        link=Link("Which collector?", EXPORTER, "collectors"),
+    ),
+)
+
+DASHBOARD: Final = Dashboard(
+    uid=UID,
+    title="Magento / Overview",
+    description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
+    annotations=(FIRING,),
+    rows=(Row(panels=_SELLING), Row(panels=_HEALTH), Row(panels=_COURSE)),
+)
