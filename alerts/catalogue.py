@@ -49,21 +49,26 @@ class Catalogue:
 def catalogue() -> Catalogue:
     """Return the whole catalogue; raise :exc:`SpecError` if a name is used twice."""
     alerts = {subject: _alerts(subject) for subject in SUBJECTS}
+    rules = (*RECORDINGS, *(rule for subject in SUBJECTS for rule in _recordings(subject)))
     found = [alert.name for group in alerts.values() for alert in group]
-    found += [recording.name for recording in RECORDINGS]
+    found += [recording.name for recording in rules]
     for name in found:
         if found.count(name) > 1:
             raise SpecError(f"{name} is declared twice")
     recordings = {
-        subject: in_order(recording for recording in RECORDINGS if recording.group == subject)
+        subject: in_order(recording for recording in rules if recording.group == subject)
         for subject in SUBJECTS
     }
-    lost = {recording.group for recording in RECORDINGS} - set(SUBJECTS)
+    lost = {recording.group for recording in rules} - set(SUBJECTS)
     if lost:
         raise SpecError(f"recording rules in unknown groups: {', '.join(sorted(lost))}")
-    return Catalogue(alerts, recordings, Owners(all_collectors(), RECORDINGS))
+    return Catalogue(alerts, recordings, Owners(all_collectors(), rules))
 
 
 def _alerts(subject: str) -> tuple[Alert, ...]:
-    module = importlib.import_module(f"alerts.{subject}")
-    return tuple(module.ALERTS)
+    return tuple(importlib.import_module(f"alerts.{subject}").ALERTS)
+
+
+def _recordings(subject: str) -> tuple[Recording, ...]:
+    """Return the recording rules that only this subject's alerts use."""
+    return tuple(getattr(importlib.import_module(f"alerts.{subject}"), "RECORDINGS", ()))

@@ -62,7 +62,7 @@ ALERTS: Final = (
             says="No scrape target has a job name that begins with magento.",
             target=(),
             alone=True,
-            before=20 * MINUTE,
+            after=5 * MINUTE,
         ),
     ),
     _exporter(

@@ -1,3 +1,186 @@
-"""To come."""
+"""Indexers: whether the storefront shows what the catalogue says."""
 
-ALERTS = ()
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Input, Line
+from alerts.lib.lookup import warning
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from dashboards.lib.promql import select
+from exporter.collectors import indexers
+from exporter.magento.indexers import SCHEDULE
+
+_index: Final = partial(
+    Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="indexers", category=Category.INDEX
+)
+_PRICE: Final = {"indexer": "catalog_product_price"}
+_SAME: Final = "on (job, instance, indexer)"
+
+
+def _changed(state: str) -> str:
+    return f"and {_SAME} {select(indexers.STATE, state=state)} == 1"
+
+
+ALERTS: Final = (
+    _index(
+        name="MagentoIndexerInvalid",
+        value=f"time() - {select(indexers.UPDATED)}",
+        threshold=warning(limits.INDEXER_INVALID_SECONDS),
+        unit=Unit.SECONDS,
+        guard=_changed("invalid"),
+        scope="indexer",
+        for_=10 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="An indexer stays invalid.",
+        description="{{ $labels.indexer }} has been invalid for {{ $value | humanizeDuration }} (limit %limit%).",
+        impact="The storefront shows old prices, stock, categories or search results of this index.",
+        first_action="See whether indexer_reindex_all_invalid runs, and what var/log/exception.log says.",
+        why="Cron reindexes what is invalid every minute. An hour of invalid is a failing or missing run.",
+        panel=Panel("magento-indexers", "state"),
+        cases=Cases(
+            entity=_PRICE,
+            inputs=(
+                Input(indexers.UPDATED, bad=Ago(3660), good=Ago(60), edge=Ago(3600)),
+                Input(indexers.STATE, labels={"state": "invalid"}, bad=At(1), good=At(0)),
+            ),
+            says="catalog_product_price has been invalid for 1h 1m 0s (limit 1h).",
+        ),
+    ),
+    _index(
+        name="MagentoIndexerStuck",
+        value=f"time() - {select(indexers.UPDATED)}",
+        threshold=warning(limits.INDEXER_WORKING_SECONDS),
+        unit=Unit.SECONDS,
+        guard=_changed("working"),
+        scope="indexer",
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="A full reindex does not end.",
+        description="{{ $labels.indexer }} has been working for {{ $value | humanizeDuration }} (limit %limit%).",
+        impact="Nothing else can reindex it; its part of the storefront stays old.",
+        first_action="Check whether a reindex process is alive before anything is reset.",
+        why="A killed reindex leaves the state `working` behind, and every later run skips it.",
+        panel=Panel("magento-indexers", "state"),
+        cases=Cases(
+            entity=_PRICE,
+            inputs=(
+                Input(indexers.UPDATED, bad=Ago(7260), good=Ago(60), edge=Ago(7200)),
+                Input(indexers.STATE, labels={"state": "working"}, bad=At(1), good=At(0)),
+            ),
+            says="catalog_product_price has been working for 2h 1m 0s (limit 2h).",
+        ),
+    ),
+    _index(
+        name="MagentoIndexerViewStuck",
+        value=f"time() - {select(indexers.VIEW_UPDATED)}",
+        threshold=warning(limits.VIEW_WORKING_SECONDS),
+        unit=Unit.SECONDS,
+        guard=f'and {_SAME} {select(indexers.VIEW_STATE, state="=~working|suspended")} == 1',
+        scope="indexer",
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="An indexer's scheduled updates are stuck.",
+        description="The view of {{ $labels.indexer }} has not been idle for {{ $value | humanizeDuration }} "
+        "(limit %limit%).",
+        impact="Changes of the catalogue pile up in its changelog and never reach the storefront.",
+        first_action="Check whether a process works on it; if none does, set the view back to idle.",
+        why="Cron skips a view that is not idle, so one killed process stops it for ever without an error.",
+        panel=Panel("magento-indexers", "view_state"),
+        cases=Cases(
+            entity=_PRICE,
+            inputs=(
+                Input(indexers.VIEW_UPDATED, bad=Ago(3660), good=Ago(60), edge=Ago(3600)),
+                Input(indexers.VIEW_STATE, labels={"state": "working"}, bad=At(1), good=At(0)),
+            ),
+            says="The view of catalog_product_price has not been idle for 1h 1m 0s (limit 1h).",
+        ),
+    ),
+    _index(
+        name="MagentoIndexerBacklogGrowing",
+        value=select(indexers.BACKLOG),
+        threshold=warning(limits.INDEXER_BACKLOG_ROWS),
+        guard=f"and {_SAME} deriv({select(indexers.BACKLOG)}[10m]) > 0",
+        scope="indexer",
+        for_=15 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        summary="An indexer falls behind.",
+        description="{{ $value | printf \"%.0f\" }} changes wait for {{ $labels.indexer }} (limit %limit%), "
+        "and they become more.",
+        impact="Prices, stock or search results lag behind the catalogue, further every minute.",
+        first_action="Find what writes so much (an import?) and whether the view is processed at all.",
+        why="A large backlog that shrinks is a working day; one that grows is a writer faster than the indexer.",
+        panel=Panel("magento-indexers", "backlog"),
+        cases=Cases(
+            entity=_PRICE,
+            inputs=(Input(indexers.BACKLOG, bad=Line(10_100, 8), good=At(50), edge=Line(9_900, 8)),),
+            before=HOUR,
+            silent={"large, but shrinking": {0: Line(60_000, -8_000)}},
+            says="10110 changes wait for catalog_product_price (limit 10000), and they become more.",
+        ),
+    ),
+    _index(
+        name="MagentoIndexerVersionAhead",
+        value=select(indexers.VERSION_AHEAD),
+        threshold=0,
+        for_=10 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="An indexer silently skips changes.",
+        description="{{ $labels.indexer }} is {{ $value | printf \"%.0f\" }} versions ahead of its changelog: "
+        "as many changes will be skipped.",
+        impact="Changes are never indexed although everything looks idle with nothing waiting.",
+        first_action="Reindex it fully, then set the view's version back to the changelog's newest.",
+        why="The changelog was emptied or made anew, and its numbers begin again below the view's.",
+        panel=Panel("magento-indexers", "version_ahead"),
+        cases=Cases(
+            entity=_PRICE,
+            inputs=(Input(indexers.VERSION_AHEAD, bad=At(4000), good=At(0), edge=At(0)),),
+            says="catalog_product_price is 4000 versions ahead of its changelog: as many changes will be skipped.",
+        ),
+    ),
+    _index(
+        name="MagentoIndexerChangelogMissing",
+        value=select(indexers.CHANGELOG_MISSING),
+        op="==",
+        threshold=1,
+        for_=10 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="An indexer on schedule has no changelog.",
+        description="The changelog of {{ $labels.indexer }} is missing, or the exporter may not read it.",
+        impact="If it is missing, no change reaches this index until the next full reindex.",
+        first_action="Look for the table <view>_cl; if it is there, give the exporter's user its grant.",
+        why="Mode schedule needs the table; a restored dump or a dropped table leaves the mode behind.",
+        panel=Panel("magento-indexers", "changelog_missing"),
+        cases=Cases(
+            entity=_PRICE,
+            inputs=(Input(indexers.CHANGELOG_MISSING, bad=At(1), good=At(0)),),
+            says="The changelog of catalog_product_price is missing, or the exporter may not read it.",
+        ),
+    ),
+    _index(
+        name="MagentoIndexerModeChanged",
+        value=f"max_over_time({select(indexers.MODE, mode=SCHEDULE)}[1d]) - {select(indexers.MODE, mode=SCHEDULE)}",
+        threshold=0,
+        for_=10 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="An indexer was taken off its schedule.",
+        description="{{ $labels.indexer }} updates on save; within the last day it was on schedule.",
+        impact="Every save in the admin waits for the index, and locks orders out under load.",
+        first_action="Ask who changed it; set it back with bin/magento indexer:set-mode schedule.",
+        why="A change of mode is rare and always made by somebody; it often stays behind after a repair.",
+        panel=Panel("magento-indexers", "mode"),
+        cases=Cases(
+            entity=_PRICE,
+            inputs=(
+                Input(indexers.MODE, labels={"mode": SCHEDULE}, bad=At(0), good=At(1), edge=At(1)),
+            ),
+            labels={"mode": SCHEDULE},
+            before=HOUR,
+            says="catalog_product_price updates on save; within the last day it was on schedule.",
+        ),
+    ),
+)

@@ -1,3 +1,111 @@
-"""To come."""
+"""What customers feel after the order: it stands still, its e-mail does not come, nobody sees it."""
 
-ALERTS = ()
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import MINUTE, At, Cases, Input
+from alerts.lib.lookup import warning
+from alerts.lib.model import Alert, Category, Panel, Severity, Team, Unit
+from dashboards.lib.promql import select
+from exporter.collectors import order_emails, order_grid, order_states
+
+_orders: Final = partial(
+    Alert, severity=Severity.WARNING, team=Team.COMMERCE, service="orders", category=Category.BUSINESS
+)
+_PENDING: Final = "pending_payment"
+_REVIEW: Final = "=~payment_review|holded"
+
+ALERTS: Final = (
+    _orders(
+        name="MagentoOrdersPendingPaymentStuck",
+        value=select(order_states.OLDEST_AGE, state=_PENDING),
+        threshold=warning(limits.OPEN_ORDER_SECONDS),
+        unit=Unit.SECONDS,
+        scope="store",
+        for_=30 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="Orders wait for their payment for ever.",
+        description="The oldest order of {{ $labels.store }} that waits for payment is "
+        "{{ $value | humanizeDuration }} old (limit %limit%).",
+        impact="Stock stays reserved, paid orders may not be shipped, and customers ask where they are.",
+        first_action="See whether the cron job sales_clean_orders fails, and whether payment webhooks arrive.",
+        why="Magento cancels them after eight hours by default; one that cannot be cancelled stops the whole job.",
+        panel=Panel("magento-checkout", "open_orders_age"),
+        cases=Cases(
+            entity={"store": "de"},
+            labels={"state": _PENDING},
+            inputs=(
+                Input(
+                    order_states.OLDEST_AGE,
+                    labels={"state": _PENDING},
+                    bad=At(90_000),
+                    good=At(7_200),
+                    edge=At(86_400),
+                ),
+            ),
+            says="The oldest order of de that waits for payment is 1d 1h 0m 0s old (limit 1d).",
+        ),
+    ),
+    _orders(
+        name="MagentoOrdersStuckInReview",
+        value=select(order_states.OLDEST_AGE, state=_REVIEW),
+        threshold=warning(limits.REVIEW_SECONDS),
+        unit=Unit.SECONDS,
+        scope="store",
+        for_=30 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="Orders are held and nobody looks at them.",
+        description="The oldest order of {{ $labels.store }} in state {{ $labels.state }} is "
+        "{{ $value | humanizeDuration }} old (limit %limit%).",
+        impact="Paid or suspicious orders are neither shipped nor refunded; authorisations run out.",
+        first_action="Open the oldest orders in this state in the admin and decide, or ask the gateway.",
+        why="Reviews are decided by people or the gateway within a day. Two days are a forgotten list.",
+        panel=Panel("magento-checkout", "open_orders_age"),
+        cases=Cases(
+            entity={"store": "de", "state": "payment_review"},
+            inputs=(Input(order_states.OLDEST_AGE, bad=At(180_000), good=At(7_200), edge=At(172_800)),),
+            says="The oldest order of de in state payment_review is 2d 2h 0m 0s old (limit 2d).",
+        ),
+    ),
+    _orders(
+        name="MagentoOrderEmailsUnsent",
+        value=select(order_emails.OLDEST),
+        threshold=warning(limits.EMAIL_UNSENT_SECONDS),
+        unit=Unit.SECONDS,
+        scope="document",
+        for_=15 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        summary="Customers do not get their e-mails.",
+        description="An e-mail for a document of type {{ $labels.document }} has been owed for "
+        "{{ $value | humanizeDuration }} (limit %limit%).",
+        impact="Customers doubt their order, order twice, or call.",
+        first_action="Look for mail errors in var/log/exception.log, then at the job that sends them.",
+        why="Sent at once or by a job that runs every minute; half an hour late is not late but broken.",
+        panel=Panel("magento-checkout", "emails"),
+        cases=Cases(
+            entity={"document": "order"},
+            inputs=(Input(order_emails.OLDEST, bad=At(1860), good=At(0), edge=At(1800)),),
+            says="An e-mail for a document of type order has been owed for 31m 0s (limit 30m).",
+        ),
+    ),
+    _orders(
+        name="MagentoOrdersMissingFromGrid",
+        value=select(order_grid.MISSING),
+        threshold=0,
+        for_=15 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="Orders are missing from the admin's list.",
+        description="{{ $value | printf \"%.0f\" }} orders of the last day are not in the order grid.",
+        impact="Nobody sees, packs or ships these orders; exports that read the grid lose them.",
+        first_action="See whether the grid is filled by cron (dev/grid/async_indexing) and that job runs.",
+        why="An order is in the grid with its own transaction, or a minute later by cron.",
+        panel=Panel("magento-checkout", "grid"),
+        cases=Cases(
+            inputs=(Input(order_grid.MISSING, bad=At(3), good=At(0), edge=At(0)),),
+            says="3 orders of the last day are not in the order grid.",
+        ),
+    ),
+)

@@ -1,3 +1,165 @@
-"""To come."""
+"""Queues and bulk requests: work that Magento has promised to do later."""
 
-ALERTS = ()
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input
+from alerts.lib.lookup import critical, warning
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from dashboards.lib.promql import increase, select, total
+from exporter.collectors import bulk, queues_database, queues_rabbitmq
+from exporter.magento import queues
+
+_queue: Final = partial(
+    Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="queues", category=Category.QUEUE
+)
+_EXPORT: Final = {"queue": "export", "broker": "mysql"}
+_ASYNC: Final = {"queue": "async.operations.all", "broker": "rabbitmq"}
+_FAILED: Final = "=~failed|failed_retriable|rejected"
+
+ALERTS: Final = (
+    _queue(
+        name="MagentoQueueStalled",
+        value=select(queues.OLDEST_AGE),
+        threshold=critical(limits.QUEUE_OLDEST_SECONDS),
+        unit=Unit.SECONDS,
+        scope="queue",
+        for_=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="Messages wait in a queue and nobody takes them.",
+        description="The oldest message in {{ $labels.queue }} ({{ $labels.broker }}) has waited "
+        "{{ $value | humanizeDuration }} (limit %limit%).",
+        impact="What was promised is not done: exports, mass updates, stock, coupon limits, asynchronous requests.",
+        first_action="Look whether the queue's consumer runs; start it once by hand and read its errors.",
+        why="Consumers are started every minute. Depth alone is no fault; an hour of waiting is.",
+        panel=Panel("magento-queues", "oldest_age"),
+        cases=Cases(
+            entity=_EXPORT,
+            inputs=(Input(queues.OLDEST_AGE, bad=At(3720), good=At(20), edge=At(3600)),),
+            says="The oldest message in export (mysql) has waited 1h 2m 0s (limit 1h).",
+        ),
+    ),
+    _queue(
+        name="MagentoConsumerDead",
+        value=select(queues.MESSAGES, state=queues.NEW),
+        threshold=0,
+        guard=f"and on (job, instance, queue, broker) {select(queues.CONSUMERS)} == 0",
+        for_=10 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="Messages wait in a queue that has no consumer.",
+        description="{{ $value | printf \"%.0f\" }} messages wait in {{ $labels.queue }} and no consumer is connected.",
+        impact="Nothing of this queue is done until a consumer starts.",
+        first_action="See whether the cron job consumers_runner runs, or the supervisor that starts consumers.",
+        why="No consumer on an empty queue is normal; with messages, one is started within a minute or two.",
+        panel=Panel("magento-queues", "consumers"),
+        cases=Cases(
+            entity=_ASYNC,
+            labels={"state": queues.NEW},
+            inputs=(
+                Input(queues.MESSAGES, labels={"state": queues.NEW}, bad=At(40), good=At(0), edge=At(0)),
+                Input(queues.CONSUMERS, bad=At(0), good=At(1)),
+            ),
+            says="40 messages wait in async.operations.all and no consumer is connected.",
+        ),
+    ),
+    _queue(
+        name="MagentoQueueMessagesFailing",
+        value=increase(queues_database.FAILED, "1h"),
+        threshold=warning(limits.QUEUE_FAILED),
+        scope="queue",
+        for_=5 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="Messages of a queue fail for good.",
+        description="{{ $value | printf \"%.0f\" }} messages of {{ $labels.queue }} ended in error in the last hour "
+        "(limit %limit%).",
+        impact="Magento does not retry them: the work of each is lost until somebody repeats it.",
+        first_action="Read var/log/exception.log at the times of the failures: one cause, or bad messages?",
+        why="A consumer's exception puts the message into error at once. Some are wrong input; many are a fault.",
+        panel=Panel("magento-queues", "failed"),
+        cases=Cases(
+            entity=_EXPORT,
+            inputs=(Input(queues_database.FAILED, bad=Hourly(14), good=Hourly(0), edge=Hourly(9.9)),),
+            before=2 * HOUR,
+            after=42 * MINUTE,
+            clear=17 * MINUTE,
+            says="11 messages of export ended in error in the last hour (limit 10).",
+        ),
+    ),
+    _queue(
+        name="MagentoQueueRedelivering",
+        value=increase(queues_rabbitmq.REDELIVERED, "30m"),
+        threshold=warning(limits.QUEUE_REDELIVERED),
+        scope="queue",
+        for_=5 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="A queue delivers its messages again and again.",
+        description="{{ $value | printf \"%.0f\" }} messages of {{ $labels.queue }} were delivered once more in the "
+        "last 30 minutes (limit %limit%).",
+        impact="A consumer dies on a message, or restarts all the time: the queue moves slowly or not at all.",
+        first_action="Read the consumer's end in the system's log: out of memory, or an exception?",
+        why="Some redeliveries follow every deploy. Twenty in half an hour are a loop.",
+        panel=Panel("magento-queues", "redelivered"),
+        cases=Cases(
+            entity=_ASYNC,
+            inputs=(Input(queues_rabbitmq.REDELIVERED, bad=Hourly(60), good=Hourly(0), edge=Hourly(39)),),
+            before=HOUR,
+            after=20 * MINUTE,
+            clear=9 * MINUTE,
+            says="26 messages of async.operations.all were delivered once more in the last 30 minutes (limit 20).",
+        ),
+    ),
+    _queue(
+        name="MagentoBulkFailing",
+        value=total(f"delta({select(bulk.OPERATIONS, status=_FAILED)}[1h])"),
+        threshold=warning(limits.BULK_FAILED),
+        scope="",
+        for_=5 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="Bulk operations fail.",
+        description="{{ $value | printf \"%.0f\" }} more operations of bulk requests have failed than an hour ago "
+        "(limit %limit%).",
+        impact="Mass updates or an integration's asynchronous requests are not applied.",
+        first_action="Open System > Action Logs > Bulk Actions and read the message of a failed operation.",
+        why="The table keeps failures for weeks, so only their growth is news.",
+        panel=Panel("magento-queues", "bulk"),
+        cases=Cases(
+            inputs=(
+                Input(
+                    bulk.OPERATIONS, labels={"status": "failed"}, bad=Hourly(30), good=Hourly(0), edge=Hourly(19)
+                ),
+            ),
+            before=2 * HOUR,
+            after=40 * MINUTE,
+            clear=19 * MINUTE,
+            says="23 more operations of bulk requests have failed than an hour ago (limit 20).",
+        ),
+    ),
+    _queue(
+        name="MagentoBulkNotStarted",
+        value=select(bulk.WAITING_AGE),
+        threshold=warning(limits.BULK_WAITING_SECONDS),
+        unit=Unit.SECONDS,
+        scope="",
+        for_=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="A bulk request is not started.",
+        description="A bulk request has waited {{ $value | humanizeDuration }} for its first operation (limit %limit%).",
+        impact="The admin shows it as not started; an integration waits for an answer that does not come.",
+        first_action="Look for the consumer: async.operations.all, or product_action_attribute.update.",
+        why="An operation without a start has no consumer; Magento's own clean-up never touches those.",
+        panel=Panel("magento-queues", "bulk_waiting"),
+        cases=Cases(
+            inputs=(Input(bulk.WAITING_AGE, bad=At(3720), good=At(0), edge=At(3600)),),
+            says="A bulk request has waited 1h 2m 0s for its first operation (limit 1h).",
+        ),
+    ),
+)

@@ -60,6 +60,18 @@ class Hourly(Level):
 
 
 @dataclass(frozen=True, slots=True)
+class Line(Level):
+    """A gauge on a straight line: a number at the start of the test, and so much more each hour."""
+
+    start: float
+    hourly: float
+
+    def value(self, now: float, before: float | None, step: float) -> float:
+        """Return the point on the line."""
+        return self.start + self.hourly * now / HOUR
+
+
+@dataclass(frozen=True, slots=True)
 class Gone(Level):
     """A series that is not there."""
 
@@ -99,6 +111,8 @@ class Cases:
     that tell one place from another, beside job and instance. After ``before`` seconds of good, the
     condition becomes true ``after`` seconds into the bad phase, and false ``clear`` seconds into the
     next good one. ``step`` is the distance of samples and evaluations.
+    ``silent`` are further situations, by a name in words, in which it must not fire: what the inputs
+    (by their index) do instead of being bad.
     ``mixes`` is false where one bad input alone is enough to fire; ``target`` are the labels of the
     scrape that the alert keeps; ``alone`` says that it looks at all places together.
     """
@@ -111,6 +125,7 @@ class Cases:
     after: int = 0
     clear: int = 0
     step: int = MINUTE
+    silent: Mapping[str, Mapping[int, Level]] = field(default_factory=dict)
     mixes: bool = True
     target: tuple[str, ...] = ("job", "instance")
     alone: bool = False

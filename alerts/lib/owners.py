@@ -32,22 +32,27 @@ class Owners:
 
     collectors: tuple[type[Collector], ...]
     recordings: tuple[Recording, ...] = ()
-    _by_metric: dict[str, type[Collector]] = field(init=False, repr=False, default_factory=dict)
+    _by_metric: dict[str, list[type[Collector]]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for collector in self.collectors:
             for metric in collector.metrics:
                 for suffix in ("", "_sum", "_count"):
-                    self._by_metric[metric.name + suffix] = collector
+                    self._by_metric.setdefault(metric.name + suffix, []).append(collector)
 
     def of(self, alert: Alert) -> Mapping[str, str]:
-        """Return the labels ``collector`` and ``source`` of the metric that the alert looks at first."""
+        """Return the labels ``collector`` and ``source`` of the metric that the alert looks at first.
+
+        A metric that several collectors yield (the queues of two brokers) names none.
+        """
         if not alert.inherits:
             return {}
         for name in self.metrics(alert.value):
-            collector = self._by_metric.get(name)
-            if collector is not None:
-                return {"collector": collector.name, "source": collector.source}
+            collectors = self._by_metric.get(name, [])
+            if len(collectors) > 1:
+                return {}
+            if collectors:
+                return {"collector": collectors[0].name, "source": collectors[0].source}
         raise SpecError(f"alert {alert.name}: no collector yields any metric of its value")
 
     def metrics(self, expression: str) -> Iterable[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import yaml
@@ -29,6 +29,7 @@ KINDS: Final = (
     "is suppressed by maintenance, or is not, as declared",
     "takes the place's own threshold",
     "does not mix the inputs of two places",
+    "is silent in the further situations that the alert names",
 )
 
 TARGET: Final = {"job": "magento", "instance": "shop:9816"}
@@ -79,7 +80,7 @@ class Times:
 def test_file(alert: Alert, rules: str, *, owners: Owners, links: Links) -> dict[str, Any]:
     """Return the test document of one alert; ``rules`` is the path of its rule file."""
     tests = [*_fires(alert, owners, links), *_edge(alert), *_recovers(alert), *_absent(alert)]
-    tests += [*_maintenance(alert), *_tuned(alert), *_mixed(alert)]
+    tests += [*_maintenance(alert), *_tuned(alert), *_mixed(alert), *_silent(alert)]
     return {
         "rule_files": [rules],
         "evaluation_interval": f"{alert.cases.step}s",
@@ -207,6 +208,17 @@ def _mixed(alert: Alert) -> Iterator[dict[str, Any]]:
             different = next(label for label in place if place[label] != here(alert)[label])
             name = f"mixed {item.series.name} by {different}"
             yield _test(name, alert, series, alert_rule_test=_silence(alert))
+
+
+def _silent(alert: Alert) -> Iterator[dict[str, Any]]:
+    times = Times.of(alert)
+    for name, instead in alert.cases.silent.items():
+        inputs = tuple(
+            replace(item, bad=instead.get(index, item.bad)) for index, item in enumerate(alert.cases.inputs)
+        )
+        other = replace(alert, cases=replace(alert.cases, inputs=inputs))
+        phases = [Phase(times.bad), Phase(times.settled, otherwise="bad")]
+        yield _test(name, alert, _series(other, here(alert), phases), alert_rule_test=_silence(alert))
 
 
 def here(alert: Alert) -> dict[str, str]:
