@@ -60,8 +60,12 @@ OLDEST_RUNNING = Query(
     "bulk_oldest_running",
     """
     SELECT UNIX_TIMESTAMP(MIN(started_at)) AS since
-    FROM {magento_operation}
-    WHERE status = 4 AND started_at IS NOT NULL
+    FROM (
+        SELECT started_at FROM {magento_operation}
+        WHERE status = 4 AND started_at IS NOT NULL
+        ORDER BY started_at
+        LIMIT 1
+    ) AS first
     """,
     reads=_READS,
 )
