@@ -7,6 +7,7 @@ the caller has found.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,6 +50,21 @@ class Account:
 def queries_of(collectors: Iterable[type[Collector]]) -> list[Query]:
     """Return every statement that these collectors may run, and those that read the stores."""
     return [*stores.QUERIES, *(query for collector in collectors for query in collector.queries)]
+
+
+def named_tables(queries: Iterable[Query], existing: Iterable[str]) -> NamedTables:
+    """Return, for each pattern of the queries, the tables (without prefix) among ``existing`` that fit it.
+
+    What stands in angle brackets in a pattern stands for any text.
+    """
+    known = sorted(existing)
+    patterns = {pattern for query in queries for pattern in query.named.values()}
+    return {pattern: [table for table in known if _fits(table, pattern)] for pattern in sorted(patterns)}
+
+
+def _fits(table: str, pattern: str) -> bool:
+    parts = re.split(r"<[^>]*>", pattern)
+    return re.fullmatch(".+".join(map(re.escape, parts)), table) is not None
 
 
 def columns_read(

@@ -1,107 +1,293 @@
-"""A shop in a database of its own, and collectors that read it with no more rights than they declare."""
+"""Shops in a real MariaDB whose clock stands still, and collectors run on them as least-privileged users."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
-from uuid import uuid4
 
-from pymysql.connections import Connection as DriverConnection
-from pymysql.cursors import Cursor
+import pytest
 
-from exporter.core.collector import Collector, Tuning
-from exporter.core.ports import StateStore, Stores
+from exporter.core.collector import Collector, Context
+from exporter.core.memory import Memory, VolatileStore
+from exporter.core.ports import StateStore
 from exporter.core.query import Connection, Query
-from exporter.magento import stores
+from exporter.core.render import Format, join
+from exporter.core.runner import Limits, Runner, Slot
+from exporter.magento.grants import Account, columns_read, grant_statements, named_tables, queries_of
 from exporter.magento.stores import StoreDirectory
-from exporter.sources.database import MySQL, Target
+from exporter.sources.database import DatabaseLimits, MySQL, Target
 from sandbox.servers.mariadb import MariaDB
-from sandbox.shop import schema
-from sandbox.shop.data import Shop
-from sandbox.shop.database import ShopDatabase, Split
-from sandbox.shop.install import install
-from tests.support.core import run, values
+from sandbox.shop import Shop, bulk_history, install
+from tests.support.core import Nothing
 
-PASSWORD = "reader-of-one-collector"
+NOW = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
+"""A Thursday afternoon, four days after New York left daylight saving time."""
 
+LIMITS = DatabaseLimits(statement=10, read=15, pause_after_failure=0, remember_schema=0)
 
-@dataclass(slots=True)
-class ObservedShop:
-    """A shop, who may read it, and the truth."""
-
-    server: MariaDB
-    shop: Shop
-    name: str
-    prefix: str
-    split: Split | None
-    undo: ExitStack
-    readers: dict[str, MySQL] = field(default_factory=dict)
-
-    def reader(self, name: str, queries: Iterable[Query]) -> MySQL:
-        """Return a database source whose user has exactly the rights of these queries."""
-        if name not in self.readers:
-            user = f"r_{uuid4().hex[:12]}"
-            self.server.execute(f"CREATE USER '{user}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
-            self.undo.callback(self.server.execute, f"DROP USER '{user}'@'127.0.0.1'")
-            for table, columns in _reads(queries).items():
-                quoted = ", ".join(f"`{column}`" for column in sorted(columns))
-                where = self.shop.database.table(table)
-                where = where if "." in where else f"`{self.name}`.{where}"
-                self.server.execute(f"GRANT SELECT ({quoted}) ON {where} TO '{user}'@'127.0.0.1'")
-            self.readers[name] = source = MySQL(self._targets(user), prefix=self.prefix)
-            self.undo.callback(source.close)
-        return self.readers[name]
-
-    def _targets(self, user: str) -> dict[Connection, Target]:
-        databases = {Connection.DEFAULT: self.name}
-        if self.split is not None:
-            databases |= {Connection.CHECKOUT: self.split.checkout, Connection.SALES: self.split.sales}
-        return {
-            connection: Target(user, lambda: PASSWORD, database, host=self.server.host, port=self.server.port)
-            for connection, database in databases.items()
-        }
-
-    def collect(
-        self, collector: Collector, state: StateStore, now: float, *, tuning: Tuning | None = None
-    ) -> dict[tuple[str, ...], float]:
-        """Run a collector as its own least-privileged user; return (name, label values...) to value."""
-        source = self.reader(collector.name, collector.queries)
-        found = run(collector, state, now, database=source, stores=self.directory(), tuning=tuning)
-        return values(found)
-
-    def directory(self) -> Stores:
-        """Return the stores, always read anew, as a user who may read nothing else."""
-        return StoreDirectory(self.reader("stores", stores.QUERIES), lifetime=0.0)
-
-    @contextmanager
-    def connection(self) -> Iterator[ShopDatabase]:
-        """Open another connection to the shop's database."""
-        with self.server.connect(self.name) as connection:
-            yield ShopDatabase(connection, prefix=self.prefix, split=self.split)
-
-
-def _reads(queries: Iterable[Query]) -> Mapping[str, set[str]]:
-    reads: dict[str, set[str]] = {}
-    for query in queries:
-        for table, columns in query.reads.items():
-            reads.setdefault(table, set()).update(columns)
-    return reads
+_numbers = count(1)
+_LINE = re.compile(r"([a-z0-9_]+(?:\{.*\})?) (\S+)")
 
 
 @contextmanager
-def observed_shop(
-    server: MariaDB, *, version: str = "2.4.8", prefix: str = "", split: bool = False, **arguments: Any
-) -> Iterator[ObservedShop]:
-    """Install a shop in a database of its own and drop it afterwards."""
-    assert version in schema.VERSIONS
-    name = f"shop_{uuid4().hex[:12]}"
-    parts = Split(f"{name}_checkout", f"{name}_sales") if split else None
-    with ExitStack() as undo:
-        for database in (name, *((parts.checkout, parts.sales) if parts else ())):
-            server.execute(f"CREATE DATABASE `{database}`")
-            undo.callback(server.execute, f"DROP DATABASE `{database}`")
-        connection: DriverConnection[Cursor] = undo.enter_context(server.connect(name))
-        shop = install(connection, version=version, prefix=prefix, split=parts, **arguments)
-        yield ObservedShop(server, shop, name, prefix, parts, undo)
+def frozen_server(directory: Any) -> Iterator[MariaDB]:
+    """Start a MariaDB that tells every user but root the time that :func:`set_time` has set."""
+    with MariaDB(directory) as server:
+        set_time(server, NOW)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shop_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """Shared: make a place of your own in it, and set the time before you open a source."""
+    with frozen_server(tmp_path_factory.mktemp("shops")) as server:
+        yield server
+
+
+def set_time(server: MariaDB, now: datetime) -> None:
+    """Set what NOW() is in every session that is opened from now on."""
+    server.execute(f"SET GLOBAL init_connect = 'SET timestamp = {now.timestamp():.0f}'")
+
+
+@dataclass(slots=True)
+class Place:
+    """One shop's database and who may read it."""
+
+    server: MariaDB
+    database: str
+    prefix: str
+    shop: Shop
+    now: datetime = NOW
+    source: MySQL | None = None
+    users: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def tables(self) -> list[str]:
+        """Return the names of the shop's tables, without prefix."""
+        listing = self.server.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s", (self.database,)
+        )
+        names = [row[0] for row in listing]
+        return [name.removeprefix(self.prefix) for name in names if name.startswith(self.prefix)]
+
+    def columns(self, table: str) -> dict[str, bool]:
+        """Return the table's columns, and whether each may be NULL."""
+        listing = self.server.execute(
+            "SELECT column_name, is_nullable = 'YES' FROM information_schema.columns"
+            " WHERE table_schema = %s AND table_name = %s",
+            (self.database, self.prefix + table),
+        )
+        return {name: bool(nullable) for name, nullable in listing}
+
+    def reads(self, *collectors: type[Collector]) -> dict[str, tuple[str, ...]]:
+        """Return the tables and columns that are read, as far as this version of the shop has them."""
+        queries = queries_of(collectors)
+        found: dict[str, tuple[str, ...]] = {}
+        for tables in columns_read(queries, named_tables(queries, self.tables())).values():
+            for table, columns in tables.items():
+                there = self.columns(table)
+                found[table] = tuple(column for column in columns if column in there)
+        return {table: columns for table, columns in found.items() if columns}
+
+    def user(self, *collectors: type[Collector]) -> str:
+        """Return a user who may read exactly what these collectors declare, and no more."""
+        key = tuple(sorted(collector.name for collector in collectors))
+        if key not in self.users:
+            name = f"reader_{next(_numbers)}"
+            self.server.execute(f"CREATE USER {name}@'%' IDENTIFIED BY 'reader'")
+            reads = self.reads(*collectors)
+            declared = Query(
+                "everything", " ".join(f"{{{table}}}" for table in reads), reads, named={}, tables={}
+            )
+            one = {Connection.DEFAULT: self.database}
+            for statement in grant_statements(Account(name), [declared], one, named={}, prefix=self.prefix):
+                self.server.execute(statement)
+            self.users[key] = name
+        return self.users[key]
+
+    def open(self, *collectors: type[Collector], **options: Any) -> MySQL:
+        """Return the database as a user of these collectors sees it."""
+        target = Target(
+            user=self.user(*collectors),
+            password=lambda: "reader",
+            name=self.database,
+            host=self.server.host,
+            port=self.server.port,
+        )
+        return MySQL({Connection.DEFAULT: target}, **{"prefix": self.prefix, "limits": LIMITS, **options})
+
+
+def make_place(
+    server: MariaDB, stack: ExitStack, *, prefix: str = "", version: str = "2.4.8", **options: Any
+) -> Place:
+    """Install an empty shop; its connection is closed with ``stack``."""
+    database = f"shop_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {database}")
+    connection = stack.enter_context(server.connect(database))
+    shop = install(connection, prefix=prefix, version=version, **options)
+    return Place(server, database, prefix, shop)
+
+
+def live_until(place: Place, now: datetime) -> None:
+    """Give the shop forty days of history before ``now``, and everything that may be waiting."""
+    shop = place.shop
+    bulk_history(shop, orders=300, days=40, end=now)
+    for minutes in (500, 90, 12):
+        shop.open_cart("default", at=now - timedelta(minutes=minutes))
+        headless = shop.open_cart("us", headless=True, at=now - timedelta(minutes=minutes + 1))
+        if minutes == 90:  # noqa: PLR2004
+            shop.add_items(headless, 3, at=now - timedelta(minutes=minutes))
+    declined = shop.open_cart("us", at=now - timedelta(minutes=7))
+    shop.advance_cart(declined, "placement_attempt", method="paypal_express", at=now - timedelta(minutes=6))
+    for minutes, method in ((300, "checkmo"), (200, "mollie_methods_ideal"), (100, "braintree")):
+        shop.place_order("de", method, at=now - timedelta(minutes=minutes))
+    shop.place_order("us", "checkmo", grid=False, email=False, at=now - timedelta(minutes=50))
+    shop.register_customer("de", at=now - timedelta(minutes=80))
+    for text, results in (("chair", 12), ("sofa", 0), ("lamp", 4)):
+        shop.search(text, results, at=now - timedelta(hours=3))
+    first, second, third, *_ = shop.publish("export", 5, at=now - timedelta(minutes=30))
+    shop.set_message_status(first, 3, at=now - timedelta(minutes=20))
+    shop.set_message_status(second, 6, at=now - timedelta(minutes=10))
+    shop.set_message_status(third, 4, at=now - timedelta(minutes=9))
+    shop.save_product(3)
+    _cron_rows(place, now - timedelta(minutes=90), 60)
+    _cron_open_rows(place, now)
+    settle(place)
+
+
+def live_on(place: Place, now: datetime) -> None:
+    """Let everything happen once more in the minute before ``now``."""
+    shop, at = place.shop, now - timedelta(seconds=40)
+    cart = shop.open_cart("de", at=at)
+    shop.advance_cart(cart, "payment_method", method="checkmo", at=at)
+    shop.buy(cart, at=at)
+    shop.advance_cart(shop.open_cart("us", at=at), "shipping_method", at=at)
+    shop.advance_cart(shop.open_cart("us", at=at), "placement_attempt", method="braintree", at=at)
+    paid = shop.place_order("us", "braintree", at=at)
+    shop.ship(paid, at=at)
+    shop.refund(paid, at=at)
+    shop.cancel(shop.place_order("default", "checkmo", at=at), at=at)
+    shop.place_order("default", "banktransfer", virtual=True, grid=False, email=False, at=at)
+    shop.register_customer("us", at=at)
+    shop.search("table", 0, store="us", at=at)
+    shop.search("sofa", 0, at=at)
+    first, second, *_ = shop.publish("product_alert.queue", 3, at=at)
+    shop.set_message_status(first, 4, at=at)
+    shop.set_message_status(second, 6, at=at)
+    shop.save_product(4)
+    _cron_rows(place, at, 1)
+    settle(place)
+
+
+def settle(place: Place) -> None:
+    """Make the server's estimates exact: they are taken anew now, not at a random later moment."""
+    names = ", ".join(f"`{place.prefix}{table}`" for table in place.tables())
+    place.server.execute(f"ANALYZE TABLE {names}", database=place.database)
+
+
+def _cron_rows(place: Place, start: datetime, minutes: int) -> None:
+    """Insert runs of three jobs, one a minute each: one succeeds, one fails at times, one is missed at times."""
+    rows: list[tuple[object, ...]] = []
+    for minute in range(minutes):
+        planned = (start + timedelta(minutes=minute)).replace(second=0, tzinfo=None)
+        begun, ended = planned + timedelta(seconds=3), planned + timedelta(seconds=5)
+        rows.append(("indexer_update_all_views", "success", planned, begun, ended))
+        rows.append(("sales_send_order_emails", "success" if minute % 7 else "error", planned, begun, ended))
+        if minute % 5 == 0:
+            rows.append(("catalog_product_alert", "missed", planned, None, None))
+    _insert_cron(place, rows)
+
+
+def _cron_open_rows(place: Place, now: datetime) -> None:
+    at = now.replace(tzinfo=None)
+    _insert_cron(
+        place,
+        [
+            ("indexer_update_all_views", "pending", at + timedelta(minutes=1), None, None),
+            ("sales_clean_quotes", "pending", at - timedelta(minutes=4), None, None),
+            ("consumers_runner", "running", at - timedelta(minutes=11), at - timedelta(minutes=10), None),
+        ],
+    )
+
+
+def _insert_cron(place: Place, rows: Sequence[Sequence[object]]) -> None:
+    columns = ("job_code", "status", "scheduled_at", "executed_at", "finished_at")
+    place.shop.database.insert_many("cron_schedule", columns, rows)
+
+
+class Watch:
+    """One collector on the real runner, with a memory of its own and a clock that is set."""
+
+    def __init__(
+        self,
+        collector: type[Collector],
+        source: MySQL | None,
+        *,
+        store: StateStore | None = None,
+        sources: Mapping[str, Any] | None = None,
+        on_context: Callable[[Context], None] = lambda _: None,
+    ) -> None:
+        self.collector = collector()
+        self.source = source
+        self.store = store or VolatileStore()
+        self.now = NOW
+        self._sources = {name: Nothing() for name in ("broker", "varnish", "redis")} | dict(sources or {})
+        self._on_context = on_context
+
+    def use(self, source: MySQL) -> None:
+        """Go on with another connection, as after a restart of the database."""
+        self.source = source
+
+    def scrape(self, now: datetime) -> Slot:
+        """Run the collector once, in a new process as it were: only its memory is kept."""
+        self.now = now
+        return asyncio.run(self._scrape())
+
+    async def _scrape(self) -> Slot:
+        with ThreadPoolExecutor(1) as thread:
+            runner = Runner(
+                [self.collector],
+                context=self._context,
+                store=self.store,
+                executors={self.collector.source: thread},
+                limits=Limits(collector_seconds=60),
+                clock=lambda: self.now.timestamp(),
+            )
+            (slot,) = await runner.scrape(deadline=60)
+            await runner.drain(60)
+            return slot
+
+    def _context(self, _: Collector, memory: Memory, now: float) -> Context:
+        database: Any = self.source or Nothing()
+        stores: Any = StoreDirectory(self.source) if self.source else Nothing()
+        made = Context(database=database, stores=stores, memory=memory, now=now, **self._sources)
+        self._on_context(made)
+        return made
+
+
+def text_of(slot: Slot) -> str:
+    """Return what a scrape would show of the collector."""
+    return join([slot.page], Format.TEXT).decode()
+
+
+def series_of(slot: Slot) -> dict[str, float]:
+    """Return series to value."""
+    lines = [line for line in text_of(slot).splitlines() if not line.startswith("#")]
+    found = [_LINE.fullmatch(line) for line in lines]
+    return {match[1]: float(match[2]) for match in found if match}
+
+
+def told(slot: Slot) -> str:
+    """Return state and reason for a test's message."""
+    return f"{slot.name}: {slot.state} {slot.reason}".strip()
+
+
+def database_collectors(collectors: Iterable[type[Collector]]) -> list[type[Collector]]:
+    """Return those that read the shop's database."""
+    return [collector for collector in collectors if collector.source == "database"]

@@ -11,6 +11,7 @@ from exporter.magento.grants import (
     columns_read,
     create_user,
     grant_statements,
+    named_tables,
     queries_of,
 )
 
@@ -59,6 +60,11 @@ def test_a_pattern_is_expanded_with_the_real_tables() -> None:
     assert grant_statements(EXPORTER, [CHANGES], ONE, named={"<view>_cl": []}) == []
     with pytest.raises(KeyError):
         grant_statements(EXPORTER, [CHANGES], ONE, named={})
+
+
+def test_patterns_find_their_tables() -> None:
+    existing = ["price_cl", "_cl", "price_clx", "stock_cl", "cron_schedule"]
+    assert named_tables([CHANGES, JOBS], existing) == {"<view>_cl": ["price_cl", "stock_cl"]}
 
 
 def test_names_are_quoted() -> None:

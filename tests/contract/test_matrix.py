@@ -1,0 +1,269 @@
+"""Every database collector in every kind of shop: right samples, or success 0 with a bounded reason.
+
+A collector is run by the real runner, on a real MariaDB with Magento's true tables, as a user who holds
+exactly the rights that its queries declare. A new collector is covered by being in the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import datetime, timedelta
+
+import pytest
+
+from exporter.collectors import all_collectors
+from exporter.core.collector import Collector
+from exporter.core.runner import Slot, State
+from exporter.errors import REASONS, ExporterError, SpecError
+from exporter.sources.database import DatabaseLimits
+from sandbox.servers.mariadb import MariaDB
+from sandbox.shop import schema
+from tests.support.shop import (
+    LIMITS,
+    NOW,
+    Place,
+    Watch,
+    database_collectors,
+    live_on,
+    live_until,
+    make_place,
+    series_of,
+    set_time,
+    told,
+)
+
+COLLECTORS = database_collectors(all_collectors())
+LATER = NOW + timedelta(minutes=1)
+LAST = NOW + timedelta(minutes=2)
+OUR_FAULT = {ExporterError.reason, SpecError.reason}
+
+every_collector = pytest.mark.parametrize(
+    "collector", COLLECTORS, ids=[collector.name for collector in COLLECTORS]
+)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def run(place: Place, watch: Watch, now: datetime, *collectors: type[Collector]) -> Slot:
+    """Scrape at a moment, with a new connection on which the server agrees about the time."""
+    set_time(place.server, now)
+    with closing(place.open(*collectors)) as source:
+        watch.use(source)
+        return watch.scrape(now)
+
+
+class Story:
+    """A shop's forty days and one more minute, seen by every collector before, after, and a minute later."""
+
+    def __init__(self, place: Place, change: Callable[[Place], None] = lambda _: None) -> None:
+        self.slots: dict[str, list[Slot]] = {}
+        live_until(place, NOW)
+        watches = {collector: Watch(collector, None) for collector in COLLECTORS}
+        self._scrape(place, watches, NOW)
+        live_on(place, LATER)
+        change(place)
+        self._scrape(place, watches, LATER)
+        self._scrape(place, watches, LAST)
+
+    def _scrape(self, place: Place, watches: dict[type[Collector], Watch], now: datetime) -> None:
+        for collector, watch in watches.items():
+            self.slots.setdefault(collector.name, []).append(run(place, watch, now, collector))
+
+
+@pytest.fixture(scope="module")
+def reference_place(shop_server: MariaDB, stack: ExitStack) -> Place:
+    return make_place(shop_server, stack)
+
+
+@pytest.fixture(scope="module")
+def reference(reference_place: Place) -> Story:
+    return Story(reference_place)
+
+
+def assert_fine(slots: list[Slot]) -> None:
+    assert [told(slot) for slot in slots if slot.state is not State.OK] == []
+
+
+def assert_bounded(slot: Slot) -> None:
+    """Right, or failed for a reason that is the shop's and not ours."""
+    if slot.state is not State.OK:
+        assert slot.reason in REASONS
+        assert slot.reason not in OUR_FAULT, told(slot)
+
+
+@every_collector
+def test_a_healthy_shop(reference: Story, collector: type[Collector]) -> None:
+    slots = reference.slots[collector.name]
+    assert_fine(slots)
+    assert all(slot.page.dropped == 0 for slot in slots)
+    assert slots[-1].page.series > 0
+
+
+@every_collector
+def test_counters_never_fall_and_something_moves(reference: Story, collector: type[Collector]) -> None:
+    pages = [series_of(slot) for slot in reference.slots[collector.name]]
+    for before, after in zip(pages, pages[1:], strict=False):
+        for series, value in before.items():
+            if series.split("{")[0].endswith("_total"):
+                assert after.get(series, 0.0) >= value, series
+    assert pages[0] != pages[-1] or not pages[0]
+
+
+@pytest.fixture(scope="module")
+def prefixed(shop_server: MariaDB, stack: ExitStack) -> Story:
+    return Story(make_place(shop_server, stack, prefix="m2_"))
+
+
+@every_collector
+def test_a_table_prefix_changes_nothing(
+    reference: Story, prefixed: Story, collector: type[Collector]
+) -> None:
+    for one, other in zip(reference.slots[collector.name], prefixed.slots[collector.name], strict=True):
+        assert told(other) == told(one)
+        assert series_of(other) == series_of(one)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(shop_server: MariaDB, stack: ExitStack) -> Iterator[Story]:
+    shop_server.execute("SET GLOBAL time_zone = '+05:30'")
+    try:
+        yield Story(make_place(shop_server, stack))
+    finally:
+        shop_server.execute("SET GLOBAL time_zone = 'SYSTEM'")
+
+
+@every_collector
+def test_a_server_in_another_time_zone_changes_nothing(
+    reference: Story, elsewhere: Story, collector: type[Collector]
+) -> None:
+    for one, other in zip(reference.slots[collector.name], elsewhere.slots[collector.name], strict=True):
+        assert told(other) == told(one)
+        assert series_of(other) == series_of(one)
+
+
+@pytest.fixture(scope="module", params=schema.VERSIONS[1:])
+def older(request: pytest.FixtureRequest, shop_server: MariaDB, stack: ExitStack) -> Story:
+    return Story(make_place(shop_server, stack, version=request.param))
+
+
+@every_collector
+def test_an_older_version(reference: Story, older: Story, collector: type[Collector]) -> None:
+    """Every collector works on every version; what an index of 2.4.7 makes cheap may be absent before."""
+    now, then = reference.slots[collector.name], older.slots[collector.name]
+    assert_fine(then)
+    for one, other in zip(now, then, strict=True):
+        newer, old = series_of(one), series_of(other)
+        assert {name: value for name, value in old.items() if newer.get(name, value) != value} == {}
+
+
+def empty(place: Place) -> None:
+    """Leave only what no shop can be without: its stores and its settings."""
+    kept = {"store", "store_group", "store_website", "core_config_data"}
+    with place.server.connect(place.database) as connection, connection.cursor() as cursor:
+        cursor.execute("SET foreign_key_checks = 0")
+        for table in place.reads(*COLLECTORS).keys() - kept:
+            cursor.execute(f"TRUNCATE TABLE `{place.prefix}{table}`")
+
+
+@pytest.fixture(scope="module")
+def empty_place(shop_server: MariaDB, stack: ExitStack) -> Place:
+    place = make_place(shop_server, stack)
+    empty(place)
+    return place
+
+
+@every_collector
+def test_empty_tables(empty_place: Place, collector: type[Collector]) -> None:
+    watch = Watch(collector, None)
+    assert_fine([run(empty_place, watch, now, collector) for now in (NOW, LATER)])
+
+
+@pytest.fixture(scope="module")
+def emptied(shop_server: MariaDB, stack: ExitStack) -> Story:
+    return Story(make_place(shop_server, stack), change=empty)
+
+
+@every_collector
+def test_tables_that_are_emptied_between_two_scrapes(emptied: Story, collector: type[Collector]) -> None:
+    assert_fine(emptied.slots[collector.name])
+
+
+def nothing(place: Place) -> None:
+    """Set every column that may be NULL to NULL, in all rows of all tables that are read."""
+    with place.server.connect(place.database) as connection, connection.cursor() as cursor:
+        cursor.execute("SET foreign_key_checks = 0, sql_mode = ''")
+        for table, columns in place.reads(*COLLECTORS).items():
+            nullable = place.columns(table)
+            changes = [f"`{column}` = NULL" for column in columns if nullable[column]]
+            if changes and table != "core_config_data":
+                cursor.execute(f"UPDATE `{place.prefix}{table}` SET {', '.join(changes)}")
+
+
+@pytest.fixture(scope="module")
+def nulls(shop_server: MariaDB, stack: ExitStack) -> Story:
+    return Story(make_place(shop_server, stack), change=nothing)
+
+
+@every_collector
+def test_null_wherever_the_schema_allows_it(nulls: Story, collector: type[Collector]) -> None:
+    assert_fine(nulls.slots[collector.name])
+
+
+@every_collector
+def test_a_missing_table(reference: Story, reference_place: Place, collector: type[Collector]) -> None:
+    place, watch = reference_place, Watch(collector, None)
+    assert_fine(reference.slots[collector.name])
+    for table in place.reads(collector):
+        place.server.execute(f"RENAME TABLE `{table}` TO `{table}_away`", database=place.database)
+        try:
+            slot = run(place, watch, LAST, collector)
+        finally:
+            place.server.execute(f"RENAME TABLE `{table}_away` TO `{table}`", database=place.database)
+        assert_bounded(slot)
+        assert slot.state is State.OK or slot.reason in {"missing_table", "denied"}, f"{table}: {told(slot)}"
+
+
+@every_collector
+def test_a_missing_right(reference: Story, reference_place: Place, collector: type[Collector]) -> None:
+    """Each column that a collector declares is one that it needs, or one whose absence it can live with."""
+    place, watch = reference_place, Watch(collector, None)
+    assert_fine(reference.slots[collector.name])
+    user = place.user(collector)
+    for table, columns in place.reads(collector).items():
+        where = f"`{place.database}`.`{table}`"
+        place.server.execute(f"REVOKE SELECT (`{columns[0]}`) ON {where} FROM {user}@'%'")
+        try:
+            slot = run(place, watch, LAST, collector)
+        finally:
+            place.server.execute(f"GRANT SELECT (`{columns[0]}`) ON {where} TO {user}@'%'")
+        assert_bounded(slot)
+        assert slot.state is State.OK or slot.reason in {"denied", "missing_table"}, f"{table}: {told(slot)}"
+
+
+@every_collector
+def test_a_locked_table_is_a_time_out(
+    reference: Story, reference_place: Place, collector: type[Collector]
+) -> None:
+    """A long ALTER TABLE of the shop's upgrade: the collector gives up within its limits."""
+    place, watch = reference_place, Watch(collector, None)
+    assert_fine(reference.slots[collector.name])
+    set_time(place.server, LAST)
+    table = next(table for query in collector.queries for table in query.reads if table not in query.named)
+    quick = DatabaseLimits(lock_wait=1, statement=1, read=5, pause_after_failure=0)
+    with (
+        place.server.connect(place.database) as other,
+        other.cursor() as cursor,
+        closing(place.open(collector, limits=quick)) as source,
+    ):
+        cursor.execute(f"LOCK TABLES `{table}` WRITE")
+        watch.use(source)
+        slot = watch.scrape(LAST)
+        assert (slot.state, slot.reason) == (State.FAILING, "timeout")
+        cursor.execute("UNLOCK TABLES")
+        assert watch.scrape(LAST).state is State.OK
+    assert LIMITS.pause_after_failure == 0
