@@ -89,7 +89,7 @@ TRUNCATED = gauge(
 FIRST_LIMIT: Final = 100
 """Orders of a store and state counted in any case."""
 
-ROWS_A_RUN: Final = 4_000
+ROWS_A_RUN: Final = 3_000
 """Orders counted at most in one run by the stores and states that have more than FIRST_LIMIT."""
 
 _NOBODY: Final = {"store": -1, "state": ""}
@@ -114,7 +114,7 @@ class OrderStatesCollector(Collector):
     source = "database"
     metrics = (OPEN, OLDEST_AGE, TRUNCATED)
     queries = (GROUPS, COUNTS, OLDEST)
-    refresh = Refresh(interval=120.0, max_staleness=600.0)
+    refresh = Refresh(interval=240.0, max_staleness=900.0)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
