@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 
-from sandbox.shop.simulation.world import Component, World, http_client, utc_now
+from sandbox.shop.simulation.world import Component, World, utc_now
 
 SEARCHES: Final = ("jacket", "yoga", "bag", "watch", "shorts", "tank", "bottle", "hoodie")
 FRUITLESS: Final = ("flux capacitor", "left-handed hammer", "dry water")
@@ -84,10 +84,6 @@ class Merchandiser(Component):
 
     name = "merchandiser"
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self._edge = http_client()
-
     def step(self) -> float:
         """Save a product, or many while the backlog is made to grow."""
         busy = self.fault("backlog-growing")
@@ -101,7 +97,7 @@ class Merchandiser(Component):
     def _purge(self, pattern: str) -> None:
         if self.world.endpoints.varnish_purge:
             try:
-                purge(self._edge, self.world.endpoints.varnish_purge, pattern)
+                purge(self.http, self.world.endpoints.varnish_purge, pattern)
             except httpx.HTTPError:
                 return  # as in Magento: the save succeeds, the purge is lost
 

@@ -4,7 +4,7 @@ import time
 from typing import Final
 
 from sandbox.shop.simulation.backoffice import purge
-from sandbox.shop.simulation.world import Component, World, http_client
+from sandbox.shop.simulation.world import Component, World
 
 STATIC: Final = ("/static/version1732233600/styles.css", "/static/version1732233600/app.js")
 CATEGORIES: Final = ("women", "men", "gear", "training", "sale")
@@ -19,7 +19,6 @@ class Browser(Component):
     def __init__(self, world: World, number: int, requests_per_second: float) -> None:
         self.name = f"browser-{number}"
         super().__init__(world)
-        self._client = http_client()
         self._gap = 1.0 / requests_per_second
         self._next = time.monotonic()
 
@@ -27,7 +26,7 @@ class Browser(Component):
         """Look at one page; what comes back, even an error, is the sandbox's business, not the shopper's."""
         if self.fault("no-traffic") or self.world.endpoints.storefront is None:
             return 0.5
-        self._client.get(self.world.endpoints.storefront + self._page())
+        self.http.get(self.world.endpoints.storefront + self._page())
         self._next = max(self._next + self._gap, time.monotonic() - 1.0)
         return self._next - time.monotonic()
 
@@ -47,21 +46,11 @@ class Browser(Component):
                 return page
         return f"/no-such-page-{self.random.randrange(5)}"
 
-    def reset(self) -> None:
-        """Open a new connection next time."""
-        super().reset()
-        self._client.close()
-        self._client = http_client()
-
 
 class Purger(Component):
     """Empties the page cache over and over, or bans in great number, while a fault says so."""
 
     name = "purger"
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self._client = http_client()
 
     def step(self) -> float:
         """Do what the faults ask for."""
@@ -69,10 +58,10 @@ class Purger(Component):
         if url is None:
             return 5.0
         if self.fault("cache-flushed"):
-            purge(self._client, url, ".*")
+            purge(self.http, url, ".*")
             return FLUSH_SECONDS
         if self.fault("ban-storm"):
             for _ in range(BANS_PER_STEP):
-                purge(self._client, url, f"((^|,)cat_p_{self.random.randrange(10**9)}(,|$))")
+                purge(self.http, url, f"((^|,)cat_p_{self.random.randrange(10**9)}(,|$))")
             return 0.2
         return 0.5

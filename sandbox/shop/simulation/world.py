@@ -140,6 +140,7 @@ class Component(ABC):
         self.world = world
         self.random = world.random(self.name)
         self._shop: Shop | None = None
+        self._http: httpx.Client | None = None
 
     @property
     def shop(self) -> Shop:
@@ -153,6 +154,13 @@ class Component(ABC):
         """The connection below `shop`."""
         return self.shop.database
 
+    @property
+    def http(self) -> httpx.Client:
+        """A client that talks to loopback whatever the environment says about proxies."""
+        if self._http is None:
+            self._http = httpx.Client(timeout=5, trust_env=False)
+        return self._http
+
     def fault(self, name: str) -> bool:
         """Tell whether a fault is on."""
         return self.world.faults.on(name)
@@ -163,6 +171,9 @@ class Component(ABC):
 
     def reset(self) -> None:
         """Drop connections after an error or at the end; the next step opens new ones."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
         if self._shop is not None:
             connection, self._shop = self._shop.database.connection, None
             with suppress(pymysql.MySQLError):  # it may be closed already
@@ -200,8 +211,3 @@ def run_all(world: World, components: Sequence[Component]) -> None:
 def utc_now() -> datetime:
     """Return now as the naive UTC time that the tables hold."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def http_client() -> httpx.Client:
-    """Return a client that talks to loopback whatever the environment says about proxies."""
-    return httpx.Client(timeout=5, trust_env=False, follow_redirects=False)
