@@ -245,8 +245,8 @@ def _indexes(subject: Examination) -> Iterator[Finding]:
     if database is None or not subject.reachable:
         return
     for connection, table, columns, version in INDEXES:
-        if not database.has_table(table, connection=connection):
-            continue
+        if not all(database.has_column(table, column, connection=connection) for column in columns):
+            continue  # not there, or not to be seen by this user
         if not database.has_index(table, *columns, connection=connection):
             yield Finding(
                 Status.WARNING, "index", f"{database.prefix}{table} has no index ({', '.join(columns)})",

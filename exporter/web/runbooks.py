@@ -22,7 +22,7 @@ from exporter.web.site import Site
 
 router: Final = APIRouter()
 
-_PACKAGED: Final = Path(__file__).parent / "runbooks"
+_PACKAGED: Final = Path(__file__).parent / "pages"
 _IN_REPOSITORY: Final = Path(__file__).parents[2] / "runbooks"
 _NAME: Final = re.compile(r"[A-Za-z0-9]{1,100}")
 _FRONT_MATTER: Final = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
