@@ -19,7 +19,7 @@ from exporter.errors import SourceUnavailable
 from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop.magento import StoreSpec
-from tests.support.shop import ObservedShop, observed_shop
+from tests.support.observed import ObservedShop, observed_shop
 
 NAME = "magento_checkout_stage_reached_total"
 STEPS = ("cart", "shipping_address", "shipping_method", "payment_method", "placement_attempt")

@@ -9,7 +9,7 @@ from exporter.collectors.order_cancellations import PAGE, PAGES_A_RUN, OrderCanc
 from exporter.collectors.order_documents import OrderDocumentsCollector
 from exporter.core.memory import VolatileStore
 from sandbox.servers.mariadb import MariaDB
-from tests.support.shop import ObservedShop, observed_shop
+from tests.support.observed import ObservedShop, observed_shop
 
 Found = dict[tuple[str, ...], float]
 DAY = 86_400

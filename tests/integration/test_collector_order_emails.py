@@ -11,7 +11,7 @@ from exporter.collectors.order_grid import OrderGridCollector
 from exporter.core import watch
 from exporter.core.memory import VolatileStore
 from sandbox.servers.mariadb import MariaDB
-from tests.support.shop import ObservedShop, observed_shop
+from tests.support.observed import ObservedShop, observed_shop
 
 Found = dict[tuple[str, ...], float]
 MINUTE = 60

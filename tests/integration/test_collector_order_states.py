@@ -11,7 +11,7 @@ from exporter.core.memory import VolatileStore
 from exporter.magento.orders import OPEN_STATES
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop.magento import StoreSpec
-from tests.support.shop import ObservedShop, observed_shop
+from tests.support.observed import ObservedShop, observed_shop
 
 Found = dict[tuple[str, ...], float]
 

@@ -10,7 +10,7 @@ from exporter.collectors.orders import OrdersCollector
 from exporter.core.memory import VolatileStore
 from exporter.magento.orders import METHODS_A_SHOP
 from sandbox.servers.mariadb import MariaDB
-from tests.support.shop import ObservedShop, observed_shop
+from tests.support.observed import ObservedShop, observed_shop
 
 Found = dict[tuple[str, ...], float]
 

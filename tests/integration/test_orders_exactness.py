@@ -18,7 +18,7 @@ from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop.database import ShopDatabase
 from tests.support.core import context
-from tests.support.shop import ObservedShop, observed_shop
+from tests.support.observed import ObservedShop, observed_shop
 
 CONNECTIONS = 12
 TRANSACTIONS = 25
