@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_a_healthy_shop(reference: Story, collector: type[Collector]) -> None:
 @every_collector
 def test_counters_never_fall_and_something_moves(reference: Story, collector: type[Collector]) -> None:
     pages = [series_of(slot) for slot in reference.slots[collector.name]]
-    for before, after in zip(pages, pages[1:], strict=False):
+    for before, after in pairwise(pages):
         for series, value in before.items():
             if series.split("{")[0].endswith("_total"):
                 assert after.get(series, 0.0) >= value, series

@@ -141,7 +141,7 @@ def live_until(place: Place, now: datetime) -> None:
     for minutes in (500, 90, 12):
         shop.open_cart("default", at=now - timedelta(minutes=minutes))
         headless = shop.open_cart("us", headless=True, at=now - timedelta(minutes=minutes + 1))
-        if minutes == 90:  # noqa: PLR2004
+        if minutes == 90:
             shop.add_items(headless, 3, at=now - timedelta(minutes=minutes))
     declined = shop.open_cart("us", at=now - timedelta(minutes=7))
     shop.advance_cart(declined, "placement_attempt", method="paypal_express", at=now - timedelta(minutes=6))
@@ -156,6 +156,8 @@ def live_until(place: Place, now: datetime) -> None:
     shop.set_message_status(second, 6, at=now - timedelta(minutes=10))
     shop.set_message_status(third, 4, at=now - timedelta(minutes=9))
     shop.save_product(3)
+    shop.start_bulk(4, at=now - timedelta(minutes=25))
+    _operations(place, {1: 4, 2: 3}, now - timedelta(minutes=20))
     _cron_rows(place, now - timedelta(minutes=90), 60)
     _cron_open_rows(place, now)
     settle(place)
@@ -181,6 +183,8 @@ def live_on(place: Place, now: datetime) -> None:
     shop.set_message_status(first, 4, at=at)
     shop.set_message_status(second, 6, at=at)
     shop.save_product(4)
+    shop.start_bulk(2, at=at)
+    _operations(place, {3: 1, 4: 2}, at)
     _cron_rows(place, at, 1)
     settle(place)
 
@@ -191,8 +195,18 @@ def settle(place: Place) -> None:
     place.server.execute(f"ANALYZE TABLE {names}", database=place.database)
 
 
+def _operations(place: Place, states: Mapping[int, int], at: datetime) -> None:
+    """Set the status of operations, by number; a version that notes when they began is told so."""
+    database = place.shop.database
+    for number, status in states.items():
+        changes: dict[str, object] = {"status": status}
+        if database.has_column("magento_operation", "started_at"):
+            changes["started_at"] = at.replace(tzinfo=None)
+        database.update("magento_operation", {"id": number}, **changes)
+
+
 def _cron_rows(place: Place, start: datetime, minutes: int) -> None:
-    """Insert runs of three jobs, one a minute each: one succeeds, one fails at times, one is missed at times."""
+    """Insert the runs of three jobs: one always succeeds, one fails at times, one is missed."""
     rows: list[tuple[object, ...]] = []
     for minute in range(minutes):
         planned = (start + timedelta(minutes=minute)).replace(second=0, tzinfo=None)
@@ -257,7 +271,7 @@ class Watch:
                 store=self.store,
                 executors={self.collector.source: thread},
                 limits=Limits(collector_seconds=60),
-                clock=lambda: self.now.timestamp(),
+                clock=self.now.timestamp,
             )
             (slot,) = await runner.scrape(deadline=60)
             await runner.drain(60)

@@ -1,0 +1,384 @@
+"""The house's rules, held by reading the code: arrows, drivers, SQL, names, marks."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import exporter
+from exporter.collectors import all_collectors
+from exporter.core.collector import Collector
+from exporter.core.metrics import Metric
+from exporter.core.query import Query
+from exporter.core.self_metrics import SELF_METRICS
+from exporter.magento import stores
+from tests.support.tables import SMALL_TABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "exporter"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+COLLECTORS = all_collectors()
+
+ARROWS = {
+    "core": {"core", "errors"},
+    "magento": {"magento", "core", "errors"},
+    "collectors": {"collectors", "magento", "core", "errors"},
+    "sources": {"sources", "magento", "core", "errors"},
+    "web": {"web", "core", "errors"},
+    "errors": set(),
+    "log": {"log", "errors"},
+    "settings": {"settings", "errors", "core"},
+}
+"""Part of the exporter -> the parts it may import. What is not named here (app, cli, ...) wires the rest."""
+
+DRIVERS = {
+    *(
+        "pymysql",
+        "redis",
+        "httpx",
+        "requests",
+        "urllib3",
+        "aiohttp",
+        "http",
+        "sqlite3",
+        "socket",
+        "subprocess",
+    ),
+    *("multiprocessing", "socketserver", "ftplib", "smtplib", "pika", "kombu"),
+}
+SERVER_PARTS = {"web/server.py"}
+"""The one module that opens the listening socket."""
+
+NOT_AT_RUN_TIME = {
+    *("grafanalib", "dashboards", "alerts", "sandbox", "tests", "scripts", "tools", "hypothesis", "pytest"),
+}
+
+each_module = pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(ROOT)) for path in MODULES])
+each_collector = pytest.mark.parametrize("collector", COLLECTORS, ids=[c.name for c in COLLECTORS])
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def part(path: Path) -> str:
+    """Return the package or module of the exporter to which a file belongs."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full name of everything that a module imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides where it leads"
+            yield node.module or ""
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+# --- arrows --------------------------------------------------------------------------------------
+
+
+@each_module
+def test_arrows_run_one_way(path: Path) -> None:
+    allowed = ARROWS.get(part(path))
+    if allowed is None:
+        return
+    parts = {name.split(".")[1] for name in imports(path) if name.startswith("exporter.")}
+    parts -= {"__version__"}
+    assert parts <= allowed, f"{part(path)} must not know {sorted(parts - allowed)}"
+
+
+@each_module
+def test_only_sources_talk_to_the_world(path: Path) -> None:
+    if part(path) == "sources" or str(path.relative_to(PACKAGE)) in SERVER_PARTS:
+        return
+    drivers = {name.split(".")[0] for name in imports(path)} & DRIVERS
+    assert not drivers
+
+
+@each_module
+def test_the_exporter_does_not_know_who_uses_it(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & NOT_AT_RUN_TIME
+
+
+def test_collectors_do_not_import_each_other_in_a_circle() -> None:
+    known = {
+        path.stem: {name.split(".")[2] for name in imports(path) if name.startswith("exporter.collectors.")}
+        for path in (PACKAGE / "collectors").glob("*.py")
+    }
+    done: set[str] = set()
+    while ready := {name for name, needed in known.items() if name not in done and needed <= done | {name}}:
+        done |= ready
+    assert done == known.keys()
+
+
+# --- modules -------------------------------------------------------------------------------------
+
+
+@each_module
+def test_every_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(tree(path))
+
+
+@each_module
+def test_a_module_only_declares(path: Path) -> None:
+    """At import nothing is done but to define: no loop, no block, no call for its effect."""
+    plain = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef)
+    for node in tree(path).body:
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        allowed = (*plain, ast.AsyncFunctionDef)
+        main = path.name == "__main__.py"
+        assert isinstance(node, allowed) or text or main, f"line {node.lineno}: {ast.unparse(node)[:60]}"
+
+
+def test_importing_everything_touches_nothing() -> None:
+    """No connection, no process, no thread, no file written and none read but Python's own."""
+    program = """
+import importlib, pkgutil, sys, threading
+seen = []
+def watch(event, args):
+    writes = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
+    if writes or event.startswith(("socket.connect", "socket.bind", "subprocess.", "os.system", "sqlite3.")):
+        seen.append((event, str(args)))
+import asyncio, fastapi, httpx, pydantic_settings, pymysql, redis, uvicorn, yaml
+sys.dont_write_bytecode = True
+sys.addaudithook(watch)
+import exporter
+for found in pkgutil.walk_packages(exporter.__path__, "exporter."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+print(seen, threading.active_count())
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert said.stdout.strip() == "[] 1"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name == "__init__.py"], ids=lambda p: p.parent.name)
+def test_packages_are_thin(path: Path) -> None:
+    body = [node for node in tree(path).body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    assert sum(isinstance(node, ast.ClassDef) for node in body) == 0
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+# --- SQL -----------------------------------------------------------------------------------------
+
+_SQL = re.compile(
+    r"\b(SELECT\s.+\sFROM|INSERT INTO|UPDATE\s+\S+\s+SET|DELETE FROM|SHOW\s+\w+|GRANT SELECT)\b", re.DOTALL
+)
+
+
+EXAMINERS = {"doctor", "rights"}
+"""They look at the server and at what the user may do there, on demand and never in a scrape."""
+
+
+def strings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a module with their lines, without docstrings."""
+    module = tree(path)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    comments = {
+        id(node.value)
+        for parent in ast.walk(module)
+        if isinstance(parent, documented)
+        for node in parent.body
+        if isinstance(node, ast.Expr)
+    }
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in comments:
+            yield node.lineno, node.value
+
+
+@each_module
+def test_sql_stands_only_where_it_belongs(path: Path) -> None:
+    if part(path) in {"collectors", "magento", "sources", *EXAMINERS}:
+        return
+    assert [line for line, text in strings(path) if _SQL.search(text)] == []
+
+
+@each_module
+def test_no_statement_reads_columns_that_it_does_not_name(path: Path) -> None:
+    assert [line for line, text in strings(path) if re.search(r"SELECT\s+(\w+\.)?\*", text)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if part(path) in {"collectors", "magento"}], ids=lambda p: p.stem
+)
+def test_sql_is_put_together_from_names_only(path: Path) -> None:
+    """What stands in braces in a statement's f-string is a name or a row of names, nothing computed."""
+    if path.name == "grants.py":  # quotes what it is given, and is tested for it
+        return
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        text = "".join(str(piece.value) for piece in node.values if isinstance(piece, ast.Constant))
+        if re.search(r"\b(SELECT|FROM|WHERE)\s", text):
+            for piece in node.values:
+                if isinstance(piece, ast.FormattedValue):
+                    name = ast.unparse(piece.value)
+                    assert re.fullmatch(r"\w+|', '\.join\(\w+\)", name), (
+                        f"line {node.lineno}: {ast.unparse(piece)}"
+                    )
+
+
+def module_queries(collector: type[Collector]) -> list[Query]:
+    """Return the queries that a collector's module declares by name."""
+    module = importlib.import_module(collector.__module__)
+    return [item for item in vars(module).values() if isinstance(item, Query)]
+
+
+@each_collector
+def test_every_query_of_a_module_is_in_its_collectors_list(collector: type[Collector]) -> None:
+    listed = {query.name for query in collector.queries}
+    assert {query.name for query in module_queries(collector)} <= listed
+    assert bool(listed) == (collector.source == "database")
+
+
+def all_queries() -> list[Query]:
+    return [*stores.QUERIES, *(query for collector in COLLECTORS for query in collector.queries)]
+
+
+def test_the_name_of_a_query_says_which_it_is() -> None:
+    texts: dict[str, set[str]] = {}
+    for query in all_queries():
+        texts.setdefault(query.name, set()).add(query.text())
+    assert {name for name, found in texts.items() if len(found) > 1} == set()
+    assert all(re.fullmatch(r"[a-z0-9_]+", name) for name in texts)
+
+
+_BOUND = re.compile(
+    r"\bLIMIT\b"
+    r"|\bIN %\("
+    r"|(\w+) > %\(\w+\)s AND \1 <= %\("  # a range of a key
+    r"|\b(MAX|MIN)\(.*GROUP BY"  # jumps from group to group along an index
+    r"|^\s*SELECT\s+(%\(\w+\)s AS \w+, )?(UNIX_TIMESTAMP\()?(MAX|MIN)\(",  # the end of an index
+    re.DOTALL,
+)
+"""What can keep a statement short; that it does, with the indexes there are, is tested with EXPLAIN."""
+
+
+@pytest.mark.parametrize("query", all_queries(), ids=lambda query: query.name)
+def test_every_statement_is_bounded(query: Query) -> None:
+    """By a LIMIT, a list of keys, or one end of an index; only small tables are read as a whole."""
+    small = all(table in SMALL_TABLES for table in query.reads)
+    assert small or _BOUND.search(query.sql), query.text()
+
+
+@pytest.mark.parametrize("query", all_queries(), ids=lambda query: query.name)
+def test_every_column_that_is_declared_is_named_in_the_statement(query: Query) -> None:
+    named = set(re.findall(r"[a-z_0-9]+", query.sql))
+    for table, columns in query.reads.items():
+        assert set(columns) <= named, table
+        assert len(set(columns)) == len(columns)
+
+
+# --- collectors and metrics ----------------------------------------------------------------------
+
+
+def test_every_collector_module_has_exactly_one_collector() -> None:
+    modules = {
+        f"exporter.collectors.{found.name}"
+        for found in pkgutil.iter_modules(importlib.import_module("exporter.collectors").__path__)
+    }
+    holders = Counter(collector.__module__ for collector in COLLECTORS)
+    assert holders == dict.fromkeys(modules, 1)
+
+
+@each_collector
+def test_a_collector_is_named_after_its_module(collector: type[Collector]) -> None:
+    assert collector.__module__ == f"exporter.collectors.{collector.name}"
+    assert collector.help.strip()
+    assert collector.help.endswith(".")
+
+
+@each_collector
+def test_every_metric_of_a_module_is_in_its_collectors_list(collector: type[Collector]) -> None:
+    module = importlib.import_module(collector.__module__)
+    source = ast.parse(inspect.getsource(module))
+    declared = {
+        call.args[0].value
+        for call in ast.walk(source)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in {"gauge", "counter", "summary"}
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert declared <= {metric.name for metric in collector.metrics}
+    assert len(set(collector.metrics)) == len(collector.metrics)
+
+
+def test_a_metric_is_declared_in_one_place() -> None:
+    """Two collectors may feed one metric (the queues of two brokers), but it is one declaration."""
+    by_name: dict[str, set[int]] = {}
+    every: list[Metric] = [*SELF_METRICS, *(metric for c in COLLECTORS for metric in c.metrics)]
+    for metric in every:
+        by_name.setdefault(metric.name, set()).add(id(metric))
+    assert {name for name, found in by_name.items() if len(found) > 1} == set()
+
+
+def test_no_family_is_hidden_by_the_suffixes_of_another() -> None:
+    names = {metric.name for c in COLLECTORS for metric in c.metrics} | {m.name for m in SELF_METRICS}
+    for name in names:
+        assert not {f"{name}_sum", f"{name}_count", f"{name}_bucket", f"{name}_total"} & names
+
+
+# --- the repository ------------------------------------------------------------------------------
+
+
+def tracked() -> list[Path]:
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file()]
+
+
+def matches(pattern: re.Pattern[str], files: list[Path]) -> list[str]:
+    """Return file, line and text of every match in the files that are text."""
+    found = []
+    for path in files:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), start=1):
+            if match := pattern.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {match[0]}")
+    return found
+
+
+def test_nothing_is_left_unfinished() -> None:
+    marks = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
+    files = [
+        path for path in tracked() if path.suffix in {".py", ".md", ".sql", ".yml", ".yaml", ".sh", ".toml"}
+    ]
+    assert matches(marks, files) == []
+
+
+def test_no_path_of_one_machine_and_no_package_index_is_named() -> None:
+    words = [
+        r"(?<![\w./-])/(wo" + r"rk|ro" + r"ot)/",
+        r"/tm" + r"p/brief",
+        r"pypi\." + r"org",
+        r"python" + r"hosted\.",
+        r"registry\.npm" + r"js",
+        r"deb\.deb" + r"ian\.org",
+        r"crates\." + r"io\b",
+        r"proxy\.gol" + r"ang",
+    ]
+    assert matches(re.compile("|".join(words)), tracked()) == []
+
+
+def test_the_package_is_typed() -> None:
+    assert (Path(exporter.__file__).parent / "py.typed").exists()
