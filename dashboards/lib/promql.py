@@ -66,9 +66,11 @@ def rate(series: Series, window: str = "$__rate_interval", /, suffix: str = "", 
     return _of_counter("rate", series, window, suffix, matchers)
 
 
-def increase(series: Series, window: str, /, suffix: str = "", **matchers: str) -> str:
-    """Return the increase of a counter over ``window``."""
-    return _of_counter("increase", series, window, suffix, matchers)
+def increase(
+    series: Series, window: str, /, suffix: str = "", *, before: str = "", **matchers: str
+) -> str:
+    """Return the increase of a counter over ``window``, as it was ``before`` if that is given."""
+    return _of_counter("increase", series, window, suffix, matchers, before)
 
 
 def total(expression: str, *labels: str, operator: str = "sum") -> str:
@@ -76,10 +78,13 @@ def total(expression: str, *labels: str, operator: str = "sum") -> str:
     return f"{operator} by ({', '.join((*TARGET, *labels))}) ({expression})"
 
 
-def _of_counter(function: str, series: Series, window: str, suffix: str, matchers: dict[str, str]) -> str:
+def _of_counter(
+    function: str, series: Series, window: str, suffix: str, matchers: dict[str, str], before: str = ""
+) -> str:
     if series.kind is Kind.GAUGE:
         raise SpecError(f"{series.name}: {function}() of a gauge")
-    return f"{function}({select(series, suffix, **matchers)}[{window}])"
+    offset = f" offset {before}" if before else ""
+    return f"{function}({select(series, suffix, **matchers)}[{window}]{offset})"
 
 
 def _matcher(label: str, value: str) -> str:
