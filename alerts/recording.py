@@ -83,7 +83,7 @@ BURN: Final[Mapping[str, Recording]] = {
         f"magento:placements_failed:burnrate{window}",
         failed_ratio(window) / round(1 - CHECKOUT_SUCCESS_SLO, 6),
         group="slo",
-        about=f"How many times faster than allowed the checkout's error budget was spent in the last {window}.",
+        about=f"How many times faster than allowed the checkout's budget was spent in the last {window}.",
     )
     for window in ("1h", "6h", "3d")
 }

@@ -211,3 +211,8 @@ PURGES: Final = Threshold(
 BANS: Final = Threshold(
     warning=10_000, reason="Each lookup may test every ban that is newer than the object; Varnish's CPU goes there."
 )
+QUEUES_DESERTED: Final = Threshold(
+    warning=1, reason="Messages wait and nobody is there to take them; the alert waits longer than a restart."
+)
+ANY_DOWN: Final = Threshold(critical=1, reason="What it feeds is missing from every page until it answers.")
+ANY_DROPPED: Final = Threshold(warning=1, reason="Series are missing from the collector's answer.")

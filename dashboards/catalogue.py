@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards import checkout, cron, indexers, overview
+from dashboards import checkout, cron, exporter, indexers, overview, page_cache, queues, slo
 from dashboards.lib.page import Dashboard
 
 DASHBOARDS: Final[tuple[Dashboard, ...]] = (
@@ -12,4 +12,8 @@ DASHBOARDS: Final[tuple[Dashboard, ...]] = (
     checkout.DASHBOARD,
     cron.DASHBOARD,
     indexers.DASHBOARD,
+    queues.DASHBOARD,
+    page_cache.DASHBOARD,
+    slo.DASHBOARD,
+    exporter.DASHBOARD,
 )

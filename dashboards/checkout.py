@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
-from dashboards.lib.annotations import FIRING, MAINTENANCE
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.business import (
     against_expected,
     expected,
@@ -61,6 +61,11 @@ def _an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:
     return sum_by(rate(here(metric, **matchers)[_INTERVAL]), *by) * 3600
 
 
+def _of_an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:
+    """Return the events of the last hour at each moment."""
+    return sum_by(increase(here(metric, **matchers)["1h"]), *by)
+
+
 def _an_hour_recorded(recording: Selectable, *by: str, **matchers: str) -> Expr:
     """Return what was recorded for five minutes as a figure per hour."""
     return sum_by(here(recording, **matchers).now, *by) * 12
@@ -113,7 +118,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         good="Near the same day of last week.",
         then="Compare with the expected orders below.",
         asks=(Ask(expr=orders("1d")),),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no order yet",
         base=Colour.NEUTRAL,
@@ -159,7 +164,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=1,
         empty="no attempt in an hour",
         threshold=thresholds.CHECKOUT_FAILURE_RATIO,
-        link=Link("Since when?", UID, "failures"),
+        link=Link("Since when?", UID, "failed_placements"),
     ),
     Stat(
         key="last_order",
@@ -187,7 +192,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
             Ask(expr=orders("2h"), legend="orders in 2 h"),
             Ask(expr=expected("2h"), legend="expected"),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no order yet",
         width=12,
@@ -210,7 +215,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         fill=30,
         table=True,
         width=12,
-        link=Link("Do payments fail?", UID, "failures"),
+        link=Link("Do payments fail?", UID, "failed_placements"),
     ),
     Table(
         key="stores",
@@ -243,8 +248,8 @@ _SELLING: Final[tuple[Panel, ...]] = (
                 threshold=thresholds.ORDERS_AGAINST_EXPECTED,
                 base=Colour.GOOD,
             ),
-            Column(field="Value #B", title="Orders (24 h)", width=130, decimals=0),
-            Column(field="Value #C", title="Expected (24 h)", width=140, decimals=0),
+            Column(field="Value #B", title="Orders (24 h)", unit="locale", width=130, decimals=0),
+            Column(field="Value #C", title="Expected (24 h)", unit="locale", width=140, decimals=0),
             Column(field="Value #D", title="Last order", unit="s", width=130, decimals=0),
             Column(field="Value #E", title="Revenue (24 h)", width=150, decimals=1),
             Column(
@@ -278,7 +283,7 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
         asks=tuple(
             Ask(expr=stage_in_a_day(stage), legend=name, instant=True) for stage, name in STAGE_NAMES.items()
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no cart in 24 hours",
         base=Colour.NEUTRAL,
@@ -305,13 +310,13 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
     Graph(
         key="guests",
         title="Do guests and customers both get through?",
-        meaning="Share of the carts that reached an order, by kind of customer.",
+        meaning="Orders for each cart of the last hour at each moment, by kind of customer.",
         good="Two lines at their usual heights.",
         then="Only one falls: look at login, address book or guest checkout.",
         asks=(
             Ask(
-                expr=_an_hour(checkout.STAGE_REACHED, "customer", stage="order")
-                / (_an_hour(checkout.STAGE_REACHED, "customer", stage="cart") > 0),
+                expr=_of_an_hour(checkout.STAGE_REACHED, "customer", stage="order")
+                / (_of_an_hour(checkout.STAGE_REACHED, "customer", stage="cart") > 0),
                 legend="{{customer}}",
             ),
         ),
@@ -324,7 +329,7 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
 
 _PAYMENTS: Final[tuple[Panel, ...]] = (
     Graph(
-        key="failures",
+        key="failed_placements",
         title="Do payments fail?",
         meaning="Attempts to place an order and those that left none, over the last hour at each moment.",
         good="The red area stays thin and in step with the attempts.",
@@ -333,7 +338,7 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
             Ask(expr=sum_by(here(ATTEMPTS["1h"]).now), legend="attempts in 1 h"),
             Ask(expr=sum_by(here(FAILED["1h"]).now), legend="failed"),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no attempt yet",
         width=8,
@@ -352,14 +357,16 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=top(10, failed_share("1h", "store")), legend="{{store}}"),),
         unit="percentunit",
         empty="no attempt in an hour",
+        by_name=True,
         threshold=thresholds.CHECKOUT_FAILURE_RATIO,
         width=8,
         link=Link("Budgets by store", SLO, "stores"),
     ),
     Graph(
         key="waiting",
+        by_name=True,
         title="Who is on a payment page?",
-        meaning="Order numbers taken by active carts that have no order yet: hosted payment pages, or declines.",
+        meaning="Order numbers that active carts hold without an order: hosted payment pages, or declines.",
         good="In step with the orders.",
         then="Rising while orders fall: customers do not come back from the payment page.",
         asks=(Ask(expr=top(10, sum_by(here(placements.WAITING).now, "store")), legend="{{store}}"),),
@@ -368,7 +375,7 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
         stacked=True,
         fill=30,
         width=8,
-        link=Link("Do payments fail?", UID, "failures"),
+        link=Link("Do payments fail?", UID, "failed_placements"),
     ),
 )
 
@@ -378,15 +385,15 @@ _AFTER: Final[tuple[Panel, ...]] = (
         title="Do orders get stuck?",
         meaning="Unfinished orders by state (`sales_order.state`).",
         good="`processing` follows the warehouse's day; the others stay low.",
-        then="`pending_payment` growing: confirmations do not arrive. `payment_review`: somebody must decide.",
+        then="`pending_payment` grows: no confirmation arrives. `payment_review`: somebody must decide.",
         asks=(Ask(expr=sum_by(here(order_states.OPEN).now, "state"), legend="{{state}}"),),
         unit="short",
         empty="order states collector off",
         width=8,
-        link=Link("How old are they?", UID, "open_age"),
+        link=Link("How old are they?", UID, "open_orders_age"),
     ),
     Graph(
-        key="open_age",
+        key="open_orders_age",
         title="How old is the oldest unfinished order?",
         meaning="Age of the oldest order in each unfinished state.",
         good="`pending_payment` below eight hours, after which Magento cancels it.",
@@ -409,7 +416,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
     Graph(
         key="emails",
         title="Do customers get their e-mails?",
-        meaning="Age of the oldest order, invoice, shipment or credit memo whose e-mail is owed and not sent.",
+        meaning="Age of the oldest order, invoice, shipment or credit memo whose e-mail is owed.",
         good="Zero.",
         then="Rising: the cron job `sales_send_order_emails` or the mail server.",
         asks=(Ask(expr=max_by(here(order_emails.OLDEST).now, "document"), legend="{{document}}"),),
@@ -459,6 +466,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
 _MONEY: Final[tuple[Panel, ...]] = (
     Graph(
         key="revenue",
+        by_name=True,
         title="Which stores earn?",
         meaning="Order value per hour in base currency, the ten largest stores.",
         good="Each store at its usual height.",
@@ -484,8 +492,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
         then="A sudden fall is a price or discount error; a rise may be fraud. Currencies are not converted.",
         asks=(
             Ask(
-                expr=sum_by(increase(here(placed.REVENUE)["1h"]))
-                / (sum_by(increase(here(placed.PLACED)["1h"])) > 0),
+                expr=_of_an_hour(placed.REVENUE) / (_of_an_hour(placed.PLACED) > 0),
                 legend="mean order value",
             ),
         ),
@@ -502,10 +509,12 @@ _MONEY: Final[tuple[Panel, ...]] = (
         then="A leap without a campaign is a leaked or too generous coupon.",
         asks=(
             Ask(
-                expr=_an_hour(placed.WITH_COUPON) / (_an_hour(placed.PLACED) > 0), legend="orders with coupon"
+                expr=_of_an_hour(placed.WITH_COUPON) / (_of_an_hour(placed.PLACED) > 0),
+                legend="orders with coupon",
             ),
             Ask(
-                expr=_an_hour(placed.DISCOUNT) / (_an_hour(placed.REVENUE) > 0), legend="discount of revenue"
+                expr=_of_an_hour(placed.DISCOUNT) / (_of_an_hour(placed.REVENUE) > 0),
+                legend="discount of revenue",
             ),
         ),
         unit="percentunit",
@@ -556,7 +565,7 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         unit="short",
         empty="nothing counted yet",
         width=8,
-        link=Link("Are messages consumed?", QUEUES, "oldest"),
+        link=Link("Are messages consumed?", QUEUES, "oldest_age"),
     ),
 )
 
@@ -571,7 +580,7 @@ _EACH: Final[tuple[Panel, ...]] = (
             Ask(expr=_of_busiest(expected_orders.RECENT), legend="orders in 2 h"),
             Ask(expr=_of_busiest(expected_orders.EXPECTED), legend="expected"),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no order in two hours",
         width=12,
@@ -592,12 +601,12 @@ _EACH: Final[tuple[Panel, ...]] = (
             Ask(expr=sum_by(here(ATTEMPTS["1h"], store="=~$busiest").now), legend="attempts in 1 h"),
             Ask(expr=sum_by(here(FAILED["1h"], store="=~$busiest").now), legend="failed"),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no attempt in an hour",
         width=12,
         height=7,
-        link=Link("Only this store", UID, "failures", sets=(("store", "${busiest}"),)),
+        link=Link("Only this store", UID, "failed_placements", sets=(("store", "${busiest}"),)),
         overrides=(
             override("attempts in 1 h", **line(Colour.NEUTRAL, fill=0)),
             override("failed", **line(Colour.CRITICAL, fill=30)),
@@ -610,7 +619,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Checkout & orders",
     description="Which store, which step, which payment method; and what follows the order.",
     variables=(_busiest(),),
-    annotations=(FIRING, MAINTENANCE),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Are we selling?", panels=_SELLING),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from dashboards.lib.annotations import FIRING
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -185,9 +185,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         may_be_empty=True,
         bars=True,
         stacked=True,
-        table=True,
-        calcs=("sum",),
-        width=12,
+        width=8,
         link=Link("Every job", UID, "jobs"),
     ),
     Graph(
@@ -211,9 +209,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         may_be_empty=True,
         bars=True,
         stacked=True,
-        table=True,
-        calcs=("sum",),
-        width=12,
+        width=8,
         link=Link("Every job", UID, "jobs"),
     ),
     Graph(
@@ -227,8 +223,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         empty="no job was seen running",
         may_be_empty=True,
         threshold=thresholds.CRON_RUNNING_SECONDS,
-        table=True,
-        width=12,
+        width=8,
         link=Link("Every job", UID, "jobs"),
     ),
     Table(
@@ -354,7 +349,7 @@ DASHBOARD: Final = Dashboard(
     description="Is cron alive, is it late, and which job is to blame. Cron serves the whole shop.",
     by_store=False,
     variables=(values_of("job_code", "Cron job", cron.OVERDUE, "job_code"),),
-    annotations=(FIRING,),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Is the schedule kept?", panels=_SCHEDULE),

@@ -8,7 +8,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import INDEXER_STALE, STOREFRONT_STALE
-from dashboards.lib.annotations import FIRING
+from dashboards.lib.annotations import DEPLOYED, FIRING, REINDEXED
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -56,7 +56,7 @@ def _backlog() -> Expr:
 _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="stale",
-        title="Does the storefront show today's catalogue?",
+        title="The storefront is",
         meaning="Whether changes wait for an indexer that has not run for a quarter of an hour.",
         good="Fresh: what merchants change is shown within minutes.",
         then="See which indexer is stale below, and whether cron runs (group `index`).",
@@ -74,13 +74,13 @@ _HEADER: Final[tuple[Panel, ...]] = (
         title="Invalid indexers",
         meaning="Indexers in status `invalid`: they are rebuilt in full at their next cron run.",
         good="None for long. An attribute or a price rule that was changed makes one invalid on purpose.",
-        then="If it stays, its full reindex does not run or fails: see the cron job `indexer_reindex_all_invalid`.",
+        then="If it stays, its reindex fails: see the cron job `indexer_reindex_all_invalid`.",
         asks=(Ask(expr=sum_by(here(indexers.STATE, state="invalid", indexer=_CHOSEN).now)),),
         unit="short",
         decimals=0,
         empty=_OFF,
         threshold=thresholds.INDEXERS_INVALID,
-        link=Link("Which one?", UID, "states"),
+        link=Link("Which one?", UID, "state"),
     ),
     Stat(
         key="working",
@@ -93,7 +93,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty=_OFF,
         base=Colour.NEUTRAL,
-        link=Link("Which one?", UID, "states"),
+        link=Link("Which one?", UID, "state"),
     ),
     Stat(
         key="backlog_now",
@@ -109,10 +109,10 @@ _HEADER: Final[tuple[Panel, ...]] = (
         link=Link("Which one, and does it fall?", UID, "backlog"),
     ),
     Stat(
-        key="on_save",
+        key="mode",
         title="Indexers that run on save",
         meaning="Indexers in mode `save`: they work inside the request that saves a product.",
-        good="None in production (except `customer_grid` before 2.4.8, which knows no schedule).",
+        good="None of the catalogue's in production; the grids of customers and design matter less.",
         then="`bin/magento indexer:set-mode schedule`; on save, admins wait and imports lock tables.",
         asks=(Ask(expr=sum_by(here(indexers.MODE, mode="save", indexer=_CHOSEN).now)),),
         unit="short",
@@ -124,7 +124,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="broken",
         title="Views that lose changes",
-        meaning="Views whose changelog is missing, or whose version is ahead of it: changes are skipped silently.",
+        meaning="Views whose changelog is missing, or that are ahead of it: changes are skipped silently.",
         good="None.",
         then="Reset the view: set its mode to realtime and back to schedule, then reindex it in full.",
         asks=(
@@ -137,7 +137,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no indexer in mode schedule",
         threshold=thresholds.VIEWS_BROKEN,
-        link=Link("Which one?", UID, "table"),
+        link=Link("Which one?", UID, "version_ahead"),
     ),
 )
 
@@ -172,11 +172,11 @@ _WHICH: Final[tuple[Panel, ...]] = (
         link=Link("Is cron alive?", CRON, "last_execution"),
     ),
     Timeline(
-        key="states",
+        key="state",
         title="Who was rebuilt, and when?",
         meaning="Status of every indexer (`indexer_state.status`).",
         good="Valid, with short stretches of work.",
-        then="Invalid for long: the full reindex does not come. Working for long: find the process, or it was killed.",
+        then="Invalid for long: the reindex does not come. Working for long: its process may be dead.",
         asks=(Ask(expr=_code(indexers.STATE, STATES), legend="{{indexer}}"),),
         unit="none",
         empty=_OFF,
@@ -186,7 +186,7 @@ _WHICH: Final[tuple[Panel, ...]] = (
         link=Link("Details", UID, "table"),
     ),
     Timeline(
-        key="view_states",
+        key="view_state",
         title="Do the views take up changes?",
         meaning="Status of every view (`mview_state.status`): the part that follows changelogs.",
         good="Idle, with short stretches of work each minute in which something changed.",
@@ -264,6 +264,43 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         link=Link("Is the backlog worked off?", UID, "backlog"),
     ),
     Graph(
+        key="version_ahead",
+        title="Will changes be skipped?",
+        meaning="By how many versions each view is ahead of its changelog.",
+        good="Zero. A changelog that was emptied by hand, or restored from a dump, starts below its view.",
+        then="Changes are not indexed until the changelog has caught up: reset the view, then reindex.",
+        asks=(
+            Ask(
+                expr=max_by(here(indexers.VERSION_AHEAD, indexer=_CHOSEN).now, "indexer"),
+                legend="{{indexer}}",
+            ),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no indexer in mode schedule",
+        threshold=thresholds.VIEWS_BROKEN,
+        width=8,
+        link=Link("Details", UID, "table"),
+    ),
+    Timeline(
+        key="changelog_missing",
+        title="Is a changelog missing?",
+        meaning="Whether the changelog table of a view in mode schedule is there and can be read.",
+        good="There, for every view.",
+        then="Set the view's mode to realtime and back to schedule: that creates table and triggers.",
+        asks=(
+            Ask(
+                expr=max_by(here(indexers.CHANGELOG_MISSING, indexer=_CHOSEN).now, "indexer"),
+                legend="{{indexer}}",
+            ),
+        ),
+        unit="none",
+        empty="no indexer in mode schedule",
+        mappings=words({0.0: ("there", Colour.GOOD), 1.0: ("missing", Colour.CRITICAL)}),
+        width=8,
+        link=Link("Details", UID, "table"),
+    ),
+    Graph(
         key="changes",
         title="How much is changed?",
         meaning="Growth of each changelog per interval: changes that the triggers recorded.",
@@ -285,10 +322,8 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         empty="no indexer in mode schedule",
         bars=True,
         stacked=True,
-        table=True,
-        calcs=("sum",),
-        width=24,
-        height=7,
+        width=8,
+        height=8,
         link=Link("Is the backlog worked off?", UID, "backlog"),
     ),
 )
@@ -299,7 +334,7 @@ DASHBOARD: Final = Dashboard(
     description="Does the storefront show what the catalogue says, and which indexer holds it up.",
     by_store=False,
     variables=(values_of("indexer", "Indexer", indexers.UPDATED, "indexer"),),
-    annotations=(FIRING,),
+    annotations=(FIRING, REINDEXED, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Which indexer holds it up?", panels=_WHICH),

@@ -9,7 +9,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, BURN, FAILED, HIT_RATIO, STOREFRONT_STALE
-from dashboards.lib.annotations import FIRING
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.business import (
     against_expected,
     expected,
@@ -22,10 +22,21 @@ from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table, Timeline
-from dashboards.lib.query import ALERTS, Expr, age, count_by, max_by, min_by, series, sum_by, vector
+from dashboards.lib.query import (
+    ALERTS,
+    Expr,
+    age,
+    clamp_min,
+    count_by,
+    max_by,
+    min_by,
+    series,
+    sum_by,
+    vector,
+)
 from dashboards.lib.style import Colour, fixed, line, override, word_list, words
 from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
-from exporter.collectors import cron, indexers
+from exporter.collectors import cron, deployment, indexers
 from exporter.core import self_metrics
 from exporter.magento import queues
 
@@ -43,6 +54,11 @@ STAGE_NAMES: Final = {
 def _firing(severity: str) -> Expr:
     selected = series(ALERTS, alertname="=~Magento.+", alertstate="firing", severity=severity, job="=~$job")
     return count_by(selected.now).or_else(vector(0))
+
+
+def _overdue() -> Expr:
+    late = age(here(self_metrics.LAST_SUCCESS)) - here(self_metrics.REFRESH).now
+    return clamp_min(max_by(late), 0)
 
 
 _SELLING: Final[tuple[Panel, ...]] = (
@@ -71,7 +87,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         good="Near the same day of last week: see *Are orders what they should be?*",
         then="Which store and which payment method: *Checkout & orders*.",
         asks=(Ask(expr=orders("1d")),),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no order yet",
         base=Colour.NEUTRAL,
@@ -105,7 +121,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         decimals=1,
         empty="no attempt in an hour",
         threshold=thresholds.CHECKOUT_FAILURE_RATIO,
-        link=Link("Since when, and where?", CHECKOUT, "failures"),
+        link=Link("Since when, and where?", CHECKOUT, "failed_placements"),
         width=4,
     ),
     Stat(
@@ -138,11 +154,11 @@ _SELLING: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="freshness",
-        title="Age of these numbers",
-        meaning="Time since the last good run of the collector that is furthest behind.",
-        good="Seconds; some collectors run every ten minutes on purpose.",
+        title="Data is behind by",
+        meaning="By how long the collector furthest behind has missed the time of its next good run.",
+        good="Seconds.",
         then="If it grows, this screen shows history: *Exporter* says which source is down.",
-        asks=(Ask(expr=max_by(age(here(self_metrics.LAST_SUCCESS)))),),
+        asks=(Ask(expr=_overdue()),),
         unit="s",
         decimals=0,
         empty="exporter is not scraped",
@@ -166,6 +182,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         empty="no page requested, or cache not read",
         threshold=thresholds.CACHE_HIT_RATIO,
         link=Link("Since when?", PAGE_CACHE, "hit_ratio"),
+        width=4,
         height=4,
     ),
     Stat(
@@ -180,6 +197,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         empty="cron collector off",
         threshold=thresholds.CRON_LAG_SECONDS,
         link=Link("Is cron alive?", CRON, "last_execution"),
+        width=3,
         height=4,
     ),
     Stat(
@@ -193,21 +211,23 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no queue found",
         threshold=thresholds.QUEUE_OLDEST_SECONDS,
-        link=Link("Which queue?", QUEUES, "oldest"),
+        link=Link("Which queue?", QUEUES, "oldest_age"),
+        width=4,
         height=4,
     ),
     Stat(
         key="backlog",
-        title="Changes not yet indexed",
+        title="Not yet indexed",
         meaning="Entities waiting for the indexer with the longest backlog.",
         good="Gone within minutes of a change or an import.",
         then="If it only grows, prices and stock in the storefront are old: *Indexers*.",
         asks=(Ask(expr=max_by(here(indexers.BACKLOG).now)),),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no indexer in mode schedule",
         threshold=thresholds.INDEXER_BACKLOG_ROWS,
         link=Link("Which indexer?", INDEXERS, "backlog"),
+        width=3,
         height=4,
     ),
     Stat(
@@ -222,11 +242,12 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         mappings=words({0.0: ("today's catalogue", Colour.GOOD), 1.0: ("an old catalogue", Colour.CRITICAL)}),
         spark=False,
         link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
+        width=4,
         height=4,
     ),
     Stat(
         key="burn",
-        title="Checkout budget burns at",
+        title="Budget burns at",
         meaning="Worst store: how many times faster than allowed failed checkouts use up the month's budget.",
         good="Below 1x. At 14.4x the month's budget is gone in two days.",
         then="See the time left and the store: *SLO*.",
@@ -236,6 +257,23 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         empty="no attempt yet",
         threshold=thresholds.BURN_RATE,
         link=Link("How long does the budget last?", SLO, "checkout_left"),
+        width=3,
+        height=4,
+    ),
+    Stat(
+        key="maintenance",
+        title="The shop is",
+        meaning="Whether `var/.maintenance.flag` exists: then every visitor gets 503.",
+        good="Open.",
+        then="`bin/magento maintenance:disable`, unless a deployment is under way.",
+        asks=(Ask(expr=max_by(here(deployment.MAINTENANCE).now)),),
+        unit="none",
+        empty="not watched",
+        may_be_empty=True,
+        mappings=words({0.0: ("open", Colour.GOOD), 1.0: ("closed", Colour.CRITICAL)}),
+        spark=False,
+        link=Link("Are we selling?", CHECKOUT, "against_expected"),
+        width=3,
         height=4,
     ),
 )
@@ -251,7 +289,7 @@ _COURSE: Final[tuple[Panel, ...]] = (
             Ask(expr=orders("2h"), legend="orders in 2 h"),
             Ask(expr=expected("2h"), legend="expected"),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no order yet",
         width=10,
@@ -265,13 +303,13 @@ _COURSE: Final[tuple[Panel, ...]] = (
     Bars(
         key="funnel",
         title="Where do customers leave? (24 h)",
-        meaning="Carts that reached each stage of the checkout in the last 24 hours, each cart once per stage.",
+        meaning="Carts that reached each stage in the last 24 hours, each cart once per stage.",
         good="Each step loses a share that you know; virtual carts skip address and shipping.",
         then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",
         asks=tuple(
             Ask(expr=stage_in_a_day(stage), legend=name, instant=True) for stage, name in STAGE_NAMES.items()
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no cart in 24 hours",
         base=Colour.NEUTRAL,
@@ -290,12 +328,12 @@ _COURSE: Final[tuple[Panel, ...]] = (
             Ask(expr=sum_by(here(ATTEMPTS["1h"]).now), legend="attempts in 1 h"),
             Ask(expr=sum_by(here(FAILED["1h"]).now), legend="failed"),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no attempt yet",
         width=7,
         height=8,
-        link=Link("Where?", CHECKOUT, "failures"),
+        link=Link("Where?", CHECKOUT, "failed_placements"),
         overrides=(
             override("attempts in 1 h", **line(Colour.NEUTRAL, fill=0)),
             override("failed", **line(Colour.CRITICAL, fill=30)),
@@ -373,6 +411,6 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Overview",
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
-    annotations=(FIRING,),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED),
     rows=(Row(panels=_SELLING), Row(panels=_HEALTH), Row(panels=_COURSE)),
 )

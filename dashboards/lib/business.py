@@ -11,7 +11,7 @@ from exporter.collectors import expected_orders
 
 WINDOWS: Final = ("30m", "2h", "6h", "1d")
 ENOUGH: Final = 10
-"""Orders that must be expected in a window before it says how the shop is doing; else a longer one is taken."""
+"""Orders to be expected in a window before it is judged; with fewer a longer window is taken."""
 
 DAY: Final = "1d:5m"
 

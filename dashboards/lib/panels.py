@@ -17,7 +17,7 @@ from alerts.thresholds import Threshold
 from dashboards.lib.ids import panel_id
 from dashboards.lib.links import Link, Page
 from dashboards.lib.query import Expr
-from dashboards.lib.style import PALETTE, Colour, Json, fixed, nothing, steps
+from dashboards.lib.style import PALETTE, PALETTE_BY_NAME, Colour, Json, fixed, nothing, steps
 
 DATASOURCE: Final[Mapping[str, str]] = {"type": "prometheus", "uid": "${datasource}"}
 COLLECTOR_OFF: Final = "no data: see Exporter"
@@ -184,6 +184,8 @@ class Stat(Panel):
 
 
 _LEGEND_CALCS: Final = ("lastNotNull", "max")
+_QUIET_AXIS: Final = {"short": 5, "locale": 5, "s": 60, "percentunit": 0.05}
+"""How far an axis reaches at least, by unit, so that zeros lie flat on a scale that means something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,13 +204,14 @@ class Graph(Panel):
     least: float | None = 0.0
     stepped: bool = False
     legend: bool = True
-    legend_right: bool = False
+    by_name: bool = False
 
     def _colour(self) -> Json:
-        return {"mode": PALETTE}
+        return {"mode": PALETTE_BY_NAME if self.by_name else PALETTE}
 
     def _custom(self) -> Json:
-        soft = {} if self.soft_most is None else {"axisSoftMax": self.soft_most}
+        soft_most = _QUIET_AXIS.get(self.unit) if self.soft_most is None else self.soft_most
+        soft = {} if soft_most is None else {"axisSoftMax": soft_most}
         return {
             "drawStyle": "bars" if self.bars else "line",
             "lineInterpolation": "stepAfter" if self.stepped else "linear",
@@ -234,12 +237,11 @@ class Graph(Panel):
         }
 
     def _options(self) -> Json:
-        wide = self.table or self.legend_right
         return {
             "legend": {
                 "calcs": list(self.calcs or (_LEGEND_CALCS if self.table else ())),
                 "displayMode": "table" if self.table else "list",
-                "placement": "right" if wide else "bottom",
+                "placement": "right" if self.table else "bottom",
                 "showLegend": self.legend,
                 **({"sortBy": "Max", "sortDesc": True} if self.table else {}),
             },
@@ -253,8 +255,6 @@ class Timeline(Panel):
 
     type: ClassVar[str] = "state-timeline"
     lane: float = 0.85
-    values: bool = False
-    legend: bool = False
 
     def _custom(self) -> Json:
         return {
@@ -270,9 +270,9 @@ class Timeline(Panel):
             "alignValue": "center",
             "mergeValues": True,
             "rowHeight": self.lane,
-            "showValue": "always" if self.values else "never",
+            "showValue": "auto",
             "perPage": 20,
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": self.legend, "calcs": []},
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
             "tooltip": {"mode": "single", "sort": "none", "hideZeros": False},
         }
 

@@ -66,9 +66,7 @@ def rate(series: Series, window: str = "$__rate_interval", /, suffix: str = "", 
     return _of_counter("rate", series, window, suffix, matchers)
 
 
-def increase(
-    series: Series, window: str, /, suffix: str = "", *, before: str = "", **matchers: str
-) -> str:
+def increase(series: Series, window: str, /, suffix: str = "", *, before: str = "", **matchers: str) -> str:
     """Return the increase of a counter over ``window``, as it was ``before`` if that is given."""
     return _of_counter("increase", series, window, suffix, matchers, before)
 

@@ -191,8 +191,8 @@ def now() -> Expr:
 
 
 def age(timestamp: Series) -> Expr:
-    """Return the seconds since a ``..._timestamp_seconds``."""
-    if not timestamp.text.partition("{")[0].endswith("_timestamp_seconds"):
+    """Return the seconds since a ``..._timestamp_seconds`` (or the client library's start time)."""
+    if not timestamp.text.partition("{")[0].endswith(("_timestamp_seconds", "_start_time_seconds")):
         raise SpecError(f"{timestamp.text}: is no timestamp")
     return now() - timestamp.now
 
@@ -336,7 +336,7 @@ def _of_gauge(name: str, window: Window) -> Expr:
 
 
 def _span(span: str) -> str:
-    """Return a range, or the range and step of a subquery, once every part of it is known to be a duration."""
+    """Return a range, or range and step of a subquery; every part must be a duration."""
     return ":".join(_window(part) for part in span.split(":", 1))
 
 

@@ -25,7 +25,8 @@ class Colour(StrEnum):
     ACCENT = "purple"
 
 
-PALETTE: Final = "palette-classic-by-name"
+PALETTE: Final = "palette-classic"
+PALETTE_BY_NAME: Final = "palette-classic-by-name"
 """A series keeps its colour on every panel and dashboard, because the colour follows its name."""
 
 

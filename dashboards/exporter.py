@@ -1,0 +1,409 @@
+"""The exporter itself: can its numbers be trusted, and what does it cost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds
+from dashboards.lib.annotations import DEPLOYED, FIRING
+from dashboards.lib.here import here
+from dashboards.lib.links import Link
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Timeline
+from dashboards.lib.query import (
+    PROCESS_CPU,
+    PROCESS_FILES,
+    PROCESS_MEMORY,
+    PROCESS_STARTED,
+    SCRAPE_DURATION,
+    SCRAPE_SAMPLES,
+    UP,
+    Expr,
+    age,
+    clamp_min,
+    increase,
+    max_by,
+    min_by,
+    over_time,
+    rate,
+    sum_by,
+    top,
+)
+from dashboards.lib.style import Colour, line, override, words
+from dashboards.lib.uids import EXPORTER, OVERVIEW
+from dashboards.lib.variables import values_of
+from exporter.core import self_metrics as own
+from exporter.web.metrics import BUILD_INFO
+
+UID: Final = EXPORTER
+_CHOSEN: Final = "=~$collector"
+_UP: Final = {0.0: ("down", Colour.CRITICAL), 1.0: ("up", Colour.GOOD)}
+_SUCCESS: Final = {0.0: ("fails", Colour.CRITICAL), 1.0: ("works", Colour.GOOD)}
+_ENABLED: Final = {0.0: ("off", Colour.MUTED), 1.0: ("on", Colour.GOOD)}
+
+
+def _ours(expr: Expr) -> Expr:
+    """Keep the targets that were this exporter within the last day, so that a dead one is still shown."""
+    return expr.only_if(over_time("last", here(own.ENABLED)["1d"]), on=("job", "instance"))
+
+
+def _behind(*by: str) -> Expr:
+    """Return by how long collectors have missed the time of their next good run."""
+    late = age(here(own.LAST_SUCCESS, collector=_CHOSEN)) - here(own.REFRESH, collector=_CHOSEN).now
+    return clamp_min(max_by(late, *by), 0)
+
+
+_HEADER: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="up_now",
+        title="The exporter is",
+        meaning="Whether Prometheus can scrape every chosen exporter.",
+        good="Up.",
+        then="Everything else on these dashboards is history: `systemctl status`, network, port, login.",
+        asks=(Ask(expr=min_by(_ours(here(UP).now))),),
+        unit="none",
+        empty="not scraped for a day",
+        mappings=words(_UP),
+        spark=False,
+        filled=True,
+        link=Link("Since when?", UID, "up"),
+    ),
+    Stat(
+        key="sources_down",
+        title="Sources down",
+        meaning="Backends (database, RabbitMQ, Varnish, ...) that did not answer at their last use.",
+        good="None.",
+        then="See which; the numbers of the others are true.",
+        asks=(Ask(expr=sum_by(here(own.SOURCE_UP).now.truth("==", 0))),),
+        unit="short",
+        decimals=0,
+        empty="exporter is not scraped",
+        threshold=thresholds.ANY_DOWN,
+        link=Link("Which?", UID, "sources"),
+    ),
+    Stat(
+        key="failing_now",
+        title="Collectors failing",
+        meaning="Collectors whose last run failed or is late.",
+        good="None.",
+        then="See which and why in the table; `magento-exporter doctor` names the fix.",
+        asks=(Ask(expr=sum_by(here(own.SUCCESS).now.truth("==", 0))),),
+        unit="short",
+        decimals=0,
+        empty="exporter is not scraped",
+        threshold=thresholds.ANY_DOWN,
+        link=Link("Which?", UID, "collectors"),
+    ),
+    Stat(
+        key="behind_now",
+        title="Data is behind by",
+        meaning="By how long the collector furthest behind has missed the time of its next good run.",
+        good="Seconds.",
+        then="Its series are history, and go after its maximal staleness.",
+        asks=(Ask(expr=_behind()),),
+        unit="s",
+        decimals=0,
+        empty="no good run yet",
+        threshold=thresholds.DATA_AGE_SECONDS,
+        link=Link("Which?", UID, "freshness"),
+    ),
+    Stat(
+        key="scrape_now",
+        title="A scrape takes",
+        meaning="How long Prometheus waits for the exporter's answer.",
+        good="Well below the scrape timeout.",
+        then="See which collector takes the time.",
+        asks=(Ask(expr=max_by(_ours(here(SCRAPE_DURATION).now))),),
+        unit="s",
+        empty="not scraped",
+        threshold=thresholds.SCRAPE_SECONDS,
+        link=Link("Which collector?", UID, "durations"),
+    ),
+    Stat(
+        key="series_now",
+        title="Series",
+        meaning="Series in one scrape.",
+        good="Level; it grows with stores, jobs and queues, never with orders.",
+        then="A leap: see which collector.",
+        asks=(Ask(expr=sum_by(_ours(here(SCRAPE_SAMPLES).now))),),
+        unit="locale",
+        decimals=0,
+        empty="not scraped",
+        base=Colour.NEUTRAL,
+        link=Link("Which collector?", UID, "series"),
+    ),
+)
+
+_TRUST: Final[tuple[Panel, ...]] = (
+    Timeline(
+        key="up",
+        title="Can Prometheus reach it?",
+        meaning="Whether each exporter answered its scrape.",
+        good="Up throughout.",
+        then="Down: the process, the network or the login. Gaps on all dashboards are from here.",
+        asks=(Ask(expr=_ours(here(UP).now), legend="{{instance}}"),),
+        unit="none",
+        empty="not scraped for a day",
+        mappings=words(_UP),
+        width=12,
+        height=5,
+        link=Link("Are we selling?", OVERVIEW, "selling"),
+    ),
+    Timeline(
+        key="sources",
+        title="Do the sources answer?",
+        meaning="Whether each backend answered at its last use. What is not configured is not listed.",
+        good="Up throughout.",
+        then="Down: its collectors fail, their series go after a while; everything heals by itself.",
+        asks=(Ask(expr=min_by(here(own.SOURCE_UP).now, "source"), legend="{{source}}"),),
+        unit="none",
+        empty="exporter is not scraped",
+        mappings=words(_UP),
+        width=12,
+        height=5,
+        link=Link("Which collectors suffer?", UID, "collectors"),
+    ),
+    Timeline(
+        key="success",
+        title="Which collector fails, and since when?",
+        meaning="Whether each collector's last run succeeded.",
+        good="Works throughout.",
+        then="One alone: a right or a table is missing. Several of one source: the source is down.",
+        asks=(
+            Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN).now, "collector"), legend="{{collector}}"),
+        ),
+        unit="none",
+        empty="exporter is not scraped",
+        mappings=words(_SUCCESS),
+        width=12,
+        height=12,
+        link=Link("Why?", UID, "errors"),
+    ),
+    Graph(
+        key="freshness",
+        title="Which numbers are old?",
+        meaning="By how long each collector has missed the time of its next good run.",
+        good="Zero, or teeth of seconds.",
+        then="A straight rise: it fails or hangs; see its errors.",
+        asks=(Ask(expr=top(10, _behind("collector")), legend="{{collector}}"),),
+        unit="s",
+        empty="no good run yet",
+        threshold=thresholds.DATA_AGE_SECONDS,
+        width=12,
+        height=6,
+        link=Link("Why?", UID, "errors"),
+    ),
+    Graph(
+        key="errors",
+        title="Why do collectors fail?",
+        meaning="Failed or late runs by reason, per interval of the graph.",
+        good="Nothing is drawn.",
+        then="Rights: `magento-exporter grants`. Timeouts: a slow backend or a missing index. See the log.",
+        asks=(
+            Ask(
+                expr=sum_by(
+                    increase(here(own.ERRORS, collector=_CHOSEN)["$__rate_interval"]), "collector", "reason"
+                )
+                > 0,
+                legend="{{collector}}: {{reason}}",
+            ),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no failed run in this range",
+        may_be_empty=True,
+        bars=True,
+        stacked=True,
+        width=12,
+        height=6,
+        link=Link("Since when?", UID, "success"),
+    ),
+    Table(
+        key="collectors",
+        title="How is each collector doing?",
+        meaning="Every collector: whether it works, how old its data is and what it costs.",
+        good="Works, a few milliseconds, nothing dropped.",
+        then="Off is a choice, or its source is not configured.",
+        asks=(
+            Ask(expr=max_by(here(own.ENABLED, collector=_CHOSEN).now, "collector"), instant=True, table=True),
+            Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN).now, "collector"), instant=True, table=True),
+            Ask(
+                expr=max_by(age(here(own.LAST_SUCCESS, collector=_CHOSEN)), "collector"),
+                instant=True,
+                table=True,
+            ),
+            Ask(
+                expr=max_by(here(own.DURATION, collector=_CHOSEN).now, "collector"), instant=True, table=True
+            ),
+            Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN).now, "collector"), instant=True, table=True),
+            Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN).now, "collector"), instant=True, table=True),
+            Ask(
+                expr=sum_by(increase(here(own.ERRORS, collector=_CHOSEN)["1d"]), "collector"),
+                instant=True,
+                table=True,
+            ),
+        ),
+        empty="exporter is not scraped",
+        columns=(
+            Column(
+                field="collector",
+                title="Collector",
+                link=Link("Only this collector", UID, sets=(("collector", "${__value.raw}"),)),
+            ),
+            Column(field="Value #A", title="Enabled", width=110, mappings=words(_ENABLED)),
+            Column(field="Value #B", title="Last run", width=110, mappings=words(_SUCCESS)),
+            Column(field="Value #C", title="Last good run", unit="s", width=140, decimals=0),
+            Column(
+                field="Value #D",
+                title="Took",
+                unit="s",
+                width=120,
+                threshold=thresholds.COLLECTOR_SECONDS,
+            ),
+            Column(field="Value #E", title="Series", unit="locale", width=110, decimals=0),
+            Column(
+                field="Value #F",
+                title="Series dropped",
+                unit="locale",
+                width=140,
+                decimals=0,
+                threshold=thresholds.ANY_DROPPED,
+            ),
+            Column(field="Value #G", title="Failed runs (24 h)", width=160, decimals=0),
+        ),
+        sort="Value #D",
+        width=24,
+        height=11,
+        link=Link("Since when does one fail?", UID, "success"),
+    ),
+)
+
+_COST: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="scrape_duration",
+        title="Is a scrape fast enough?",
+        meaning="How long Prometheus waits for the answer.",
+        good="Well below the lines.",
+        then="Above them scrapes are lost: see which collector takes the time.",
+        asks=(Ask(expr=_ours(here(SCRAPE_DURATION).now), legend="{{instance}}"),),
+        unit="s",
+        empty="not scraped",
+        threshold=thresholds.SCRAPE_SECONDS,
+        soft_most=1.0,
+        width=8,
+        link=Link("Which collector?", UID, "durations"),
+    ),
+    Graph(
+        key="durations",
+        title="Which collector takes the time?",
+        meaning="How long each collector's last run took, the ten slowest.",
+        good="Milliseconds; it does not grow with the shop.",
+        then="Growing with the shop's history is a fault of ours: report it with `docs/cost.md` at hand.",
+        asks=(
+            Ask(
+                expr=top(10, max_by(here(own.DURATION, collector=_CHOSEN).now, "collector")),
+                legend="{{collector}}",
+            ),
+        ),
+        unit="s",
+        empty="exporter is not scraped",
+        soft_most=1.0,
+        width=8,
+        link=Link("Every collector", UID, "collectors"),
+    ),
+    Graph(
+        key="series",
+        title="Does the number of series grow?",
+        meaning="Series by collector, and those left out because a collector was over its limit.",
+        good="Level, none left out.",
+        then="Left out: too many stores, jobs or queues for the limit; ask why there are so many.",
+        asks=(
+            Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN).now, "collector"), legend="{{collector}}"),
+            Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN).now), legend="left out"),
+        ),
+        unit="short",
+        empty="exporter is not scraped",
+        stacked=True,
+        fill=30,
+        width=8,
+        link=Link("Every collector", UID, "collectors"),
+        overrides=(override("left out", **line(Colour.CRITICAL)),),
+    ),
+    Graph(
+        key="cpu",
+        title="What does it take from the machine?",
+        meaning="CPU seconds per second of the exporter's process.",
+        good="A few hundredths.",
+        then="Near 1: it is the bottleneck; scrape less often, or switch off a collector.",
+        asks=(Ask(expr=_ours(rate(here(PROCESS_CPU)["$__rate_interval"])), legend="{{instance}}"),),
+        unit="percentunit",
+        empty="not scraped",
+        width=8,
+        link=Link("Which collector?", UID, "durations"),
+    ),
+    Graph(
+        key="memory",
+        title="Does it leak?",
+        meaning="Resident memory of the exporter's process.",
+        good="Level after the first minutes.",
+        then="A steady rise over days: report it, restart it.",
+        asks=(Ask(expr=_ours(here(PROCESS_MEMORY).now), legend="{{instance}}"),),
+        unit="bytes",
+        empty="not scraped",
+        width=8,
+        link=Link("Does the number of series grow?", UID, "series"),
+    ),
+    Graph(
+        key="files",
+        title="Do connections pile up?",
+        meaning="Open files and sockets of the exporter's process.",
+        good="Level.",
+        then="Rising: connections are not closed; report it with the log.",
+        asks=(Ask(expr=_ours(here(PROCESS_FILES).now), legend="{{instance}}"),),
+        unit="short",
+        empty="not scraped",
+        width=4,
+        link=Link("Do the sources answer?", UID, "sources"),
+    ),
+    Table(
+        key="versions",
+        title="Which version runs?",
+        meaning="Version and Python of every chosen exporter, and how long it has been running.",
+        good="One version, everywhere.",
+        then="A short time running: it was restarted; see the log for why.",
+        asks=(
+            Ask(
+                expr=max_by(
+                    here(BUILD_INFO).now.join(
+                        "*", age(here(PROCESS_STARTED)), on=("job", "instance"), group_left=()
+                    ),
+                    "version",
+                    "instance",
+                ),
+                instant=True,
+                table=True,
+            ),
+        ),
+        empty="not scraped",
+        columns=(
+            Column(field="version", title="Version"),
+            Column(field="Value", title="Running for", unit="s", width=110, decimals=0),
+        ),
+        width=4,
+        link=Link("Can it be reached?", UID, "up"),
+    ),
+)
+
+DASHBOARD: Final = Dashboard(
+    uid=UID,
+    title="Magento / Exporter",
+    description="Can the numbers be trusted, and what do they cost.",
+    by_store=False,
+    variables=(values_of("collector", "Collector", own.ENABLED, "collector"),),
+    annotations=(FIRING, DEPLOYED),
+    rows=(
+        Row(panels=_HEADER),
+        Row(title="Can the numbers be trusted?", panels=_TRUST),
+        Row(title="What do they cost?", panels=_COST),
+    ),
+)

@@ -1,0 +1,389 @@
+"""Queues and bulk operations: does anybody take the messages, and do they succeed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.here import here
+from dashboards.lib.links import Link
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
+from dashboards.lib.promql import Series as Selectable
+from dashboards.lib.query import Expr, count_by, increase, max_by, rate, sum_by, top
+from dashboards.lib.style import Colour, line, override
+from dashboards.lib.uids import CRON, EXPORTER, QUEUES
+from dashboards.lib.variables import values_of
+from exporter.collectors import bulk, queues_database, queues_rabbitmq
+from exporter.magento import queues
+
+UID: Final = QUEUES
+_CHOSEN: Final = "=~$queue"
+_WAITING: Final = f"=~{queues.NEW}|{queues.RETRY}"
+
+
+def _waiting(*by: str) -> Expr:
+    return sum_by(here(queues.MESSAGES, queue=_CHOSEN, state=_WAITING).now, *by)
+
+
+def _oldest(*by: str) -> Expr:
+    return max_by(here(queues.OLDEST_AGE, queue=_CHOSEN).now, *by)
+
+
+def _a_minute(metric: Selectable, *by: str) -> Expr:
+    return sum_by(rate(here(metric, queue=_CHOSEN)["$__rate_interval"]), *by) * 60
+
+
+def _of(window: str, metric: Selectable, *by: str) -> Expr:
+    return sum_by(increase(here(metric, queue=_CHOSEN)[window]), *by)
+
+
+def _deserted() -> Expr:
+    """Return how many queues of RabbitMQ have messages and no consumer; nothing without RabbitMQ."""
+    idle = sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue").equals(0)
+    deserted = count_by(idle.only_if(_waiting("queue") > 0))
+    return deserted.or_else(count_by(here(queues.CONSUMERS).now) * 0)
+
+
+_HEADER: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="oldest_now",
+        title="Oldest message waits",
+        meaning="How long the oldest message of any queue has waited for a consumer.",
+        good="Under a minute or two: cron starts consumers every minute.",
+        then="See which queue it is in, and whether cron's job `consumers_runner` works.",
+        asks=(Ask(expr=max_by(_oldest("queue"))),),
+        unit="s",
+        decimals=0,
+        empty="no queue found",
+        threshold=thresholds.QUEUE_OLDEST_SECONDS,
+        link=Link("Which queue?", UID, "oldest_age"),
+        filled=True,
+    ),
+    Stat(
+        key="waiting_now",
+        title="Messages waiting",
+        meaning="Messages in all queues that nobody has taken yet, those to be retried included.",
+        good="Rises with imports and bulk edits, and falls again.",
+        then="Depth alone is no fault. See whether it falls.",
+        asks=(Ask(expr=_waiting()),),
+        unit="locale",
+        decimals=0,
+        empty="no queue found",
+        threshold=thresholds.QUEUE_MESSAGES,
+        link=Link("Does it fall?", UID, "depth"),
+    ),
+    Stat(
+        key="deserted",
+        title="Queues without consumer",
+        meaning="RabbitMQ queues in which messages wait and to which no consumer is connected.",
+        good="None. A consumer that ended because its queue was empty is normal; with messages it is not.",
+        then="Start the consumer by hand once and read what it says.",
+        asks=(Ask(expr=_deserted()),),
+        unit="short",
+        decimals=0,
+        empty="no RabbitMQ",
+        threshold=thresholds.QUEUES_DESERTED,
+        link=Link("Which?", UID, "consumers"),
+    ),
+    Stat(
+        key="failed_hour",
+        title="Messages failed in an hour",
+        meaning="Messages of the database transport that reached status `error` and will not be tried again.",
+        good="None.",
+        then="The reason is in `var/log/exception.log` at the time of the failure.",
+        asks=(Ask(expr=_of("1h", queues_database.FAILED)),),
+        unit="locale",
+        decimals=0,
+        empty="no database queue",
+        threshold=thresholds.QUEUE_FAILED,
+        link=Link("In which queue?", UID, "failed"),
+    ),
+    Stat(
+        key="bulk_now",
+        title="Bulk operations open",
+        meaning="Operations of bulk and asynchronous requests that are not done.",
+        good="Rises with a bulk edit or an API import, and falls again.",
+        then="Open for long: its consumer does not run, or died in the middle.",
+        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS, status="open").now)),),
+        unit="locale",
+        decimals=0,
+        empty="bulk collector off",
+        base=Colour.NEUTRAL,
+        link=Link("How long do they wait?", UID, "bulk_waiting"),
+    ),
+    Stat(
+        key="bulk_failed_now",
+        title="Bulk operations failed",
+        meaning="Operations in a failed status that are still in the table, old ones included.",
+        good="Few: wrong input fails, too.",
+        then="Many at once: retry the failed ones from the admin's bulk actions log.",
+        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS, status="=~.*failed.*|rejected").now)),),
+        unit="locale",
+        decimals=0,
+        empty="bulk collector off",
+        base=Colour.NEUTRAL,
+        link=Link("Since when?", UID, "bulk"),
+    ),
+)
+
+_TAKEN: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="oldest_age",
+        title="Which queue is not being consumed?",
+        meaning="How long the oldest message of each queue has waited (RabbitMQ: at least so long).",
+        good="Short teeth.",
+        then="A straight rise is a queue without a working consumer.",
+        asks=(Ask(expr=top(10, _oldest("queue", "broker")), legend="{{queue}} ({{broker}})"),),
+        unit="s",
+        empty="no queue found",
+        threshold=thresholds.QUEUE_OLDEST_SECONDS,
+        table=True,
+        width=12,
+        height=9,
+        link=Link("Is consumers_runner alive?", CRON, "jobs"),
+    ),
+    Graph(
+        key="depth",
+        title="Is the backlog worked off?",
+        meaning="Messages that wait, by queue.",
+        good="Comes and goes.",
+        then="Only rising: more is published than consumed, or nothing is consumed at all.",
+        asks=(Ask(expr=top(10, _waiting("queue", "broker")), legend="{{queue}} ({{broker}})"),),
+        unit="short",
+        empty="no queue found",
+        threshold=thresholds.QUEUE_MESSAGES,
+        table=True,
+        width=12,
+        height=9,
+        link=Link("Which queue is not consumed?", UID, "oldest_age"),
+    ),
+    Graph(
+        key="throughput",
+        title="Is as much done as is published?",
+        meaning="Messages published and done per minute, over all chosen queues.",
+        good="The two lines lie on each other.",
+        then="Done stays below published: add a consumer, or find the slow message.",
+        asks=(
+            Ask(expr=_a_minute(queues.PUBLISHED), legend="published"),
+            Ask(expr=_a_minute(queues.COMPLETED), legend="done"),
+        ),
+        unit="opm",
+        empty="nothing published yet",
+        width=8,
+        link=Link("By queue", UID, "table"),
+        overrides=(
+            override("published", **line(Colour.NEUTRAL)),
+            override("done", **line(Colour.GOOD)),
+        ),
+    ),
+    Graph(
+        key="consumers",
+        title="Are consumers connected?",
+        meaning="Consumers of each RabbitMQ queue.",
+        good="None while a queue is empty, one or more while messages wait.",
+        then="None while messages wait: consumers crash, or `cron_consumers_runner` leaves the queue out.",
+        asks=(
+            Ask(expr=top(10, sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue")), legend="{{queue}}"),
+        ),
+        unit="short",
+        decimals=0,
+        empty="no RabbitMQ",
+        stepped=True,
+        width=8,
+        link=Link("Is consumers_runner alive?", CRON, "jobs"),
+    ),
+    Graph(
+        key="in_progress",
+        title="Does a consumer hang?",
+        meaning="How long the oldest message in progress has been with its consumer (database transport).",
+        good="Seconds to minutes.",
+        then="Hours: the consumer died with it. It comes back after a day, or by hand.",
+        asks=(
+            Ask(
+                expr=top(10, max_by(here(queues_database.IN_PROGRESS_AGE, queue=_CHOSEN).now, "queue")),
+                legend="{{queue}}",
+            ),
+        ),
+        unit="s",
+        empty="no database queue",
+        width=8,
+        link=Link("By queue", UID, "table"),
+    ),
+)
+
+_FAILURES: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="failed",
+        title="Which messages fail?",
+        meaning="Messages of the database transport that reached status `error`, over the last hour.",
+        good="None.",
+        then="They are not tried again: read `var/log/exception.log`, repair, publish again.",
+        asks=(Ask(expr=top(10, _of("1h", queues_database.FAILED, "queue")), legend="{{queue}}"),),
+        unit="short",
+        empty="no database queue",
+        threshold=thresholds.QUEUE_FAILED,
+        width=8,
+        link=Link("By queue", UID, "table"),
+    ),
+    Graph(
+        key="redelivered",
+        title="Does a consumer crash again and again?",
+        meaning="Messages that RabbitMQ delivered once more, over the last half hour.",
+        good="None, or a few after a deployment.",
+        then="One poisonous message can end every consumer that takes it: look at the head of the queue.",
+        asks=(Ask(expr=top(10, _of("30m", queues_rabbitmq.REDELIVERED, "queue")), legend="{{queue}}"),),
+        unit="short",
+        empty="no RabbitMQ, or nothing delivered yet",
+        threshold=thresholds.QUEUE_REDELIVERED,
+        width=8,
+        link=Link("By queue", UID, "table"),
+    ),
+    Graph(
+        key="table_rows",
+        title="Do the message tables bloat?",
+        meaning="The server's estimate of the rows of `queue_message_status`, within some 40 %.",
+        good="Steady: Magento deletes done messages after a week.",
+        then="Growing without end: the cron job `mysqlmq_clean_messages` does not run.",
+        asks=(Ask(expr=max_by(here(queues_database.TABLE_ROWS).now), legend="rows"),),
+        unit="short",
+        empty="no database queue",
+        width=8,
+        legend=False,
+        link=Link("Does cron run?", CRON, "jobs"),
+    ),
+    Table(
+        key="table",
+        title="How is each queue doing?",
+        meaning="Every queue with messages waiting, their age, and the last 24 hours.",
+        good="Nothing waits for long; as much is done as is published.",
+        then="Click a queue to see it alone.",
+        asks=(
+            Ask(expr=_oldest("queue", "broker"), instant=True, table=True),
+            Ask(expr=_waiting("queue", "broker"), instant=True, table=True),
+            Ask(
+                expr=sum_by(
+                    here(queues.MESSAGES, queue=_CHOSEN, state=queues.IN_PROGRESS).now, "queue", "broker"
+                ),
+                instant=True,
+                table=True,
+            ),
+            Ask(
+                expr=sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue", "broker"),
+                instant=True,
+                table=True,
+            ),
+            Ask(expr=_of("1d", queues.PUBLISHED, "queue", "broker"), instant=True, table=True),
+            Ask(expr=_of("1d", queues.COMPLETED, "queue", "broker"), instant=True, table=True),
+            Ask(expr=_of("1d", queues_database.FAILED, "queue", "broker"), instant=True, table=True),
+        ),
+        empty="no queue found",
+        columns=(
+            Column(
+                field="queue",
+                title="Queue",
+                link=Link("Only this queue", UID, sets=(("queue", "${__value.raw}"),)),
+            ),
+            Column(field="broker", title="Broker", width=110),
+            Column(
+                field="Value #A",
+                title="Oldest waits",
+                unit="s",
+                width=130,
+                decimals=0,
+                threshold=thresholds.QUEUE_OLDEST_SECONDS,
+            ),
+            Column(
+                field="Value #B",
+                title="Waiting",
+                unit="locale",
+                width=110,
+                decimals=0,
+                threshold=thresholds.QUEUE_MESSAGES,
+            ),
+            Column(field="Value #C", title="In progress", unit="locale", width=120, decimals=0),
+            Column(field="Value #D", title="Consumers", width=120, decimals=0),
+            Column(field="Value #E", title="Published (24 h)", unit="locale", width=150, decimals=0),
+            Column(field="Value #F", title="Done (24 h)", unit="locale", width=120, decimals=0),
+            Column(
+                field="Value #G",
+                title="Failed (24 h)",
+                unit="locale",
+                width=130,
+                decimals=0,
+                threshold=thresholds.QUEUE_FAILED,
+            ),
+        ),
+        sort="Value #A",
+        paged=True,
+        width=24,
+        height=10,
+        link=Link("Which queue is not consumed?", UID, "oldest_age"),
+    ),
+)
+
+_BULK: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="bulk",
+        title="Do bulk operations fail?",
+        meaning="Operations of bulk and asynchronous requests, by status.",
+        good="`open` comes and goes; the failed ones stay level.",
+        then="A step up of a failed status: retry from the admin, or read the operation's message.",
+        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS).now, "status"), legend="{{status}}"),),
+        unit="short",
+        empty="bulk collector off",
+        width=8,
+        link=Link("How long do they wait?", UID, "bulk_waiting"),
+        overrides=(
+            override("open", **line(Colour.NEUTRAL)),
+            override("failed", **line(Colour.CRITICAL)),
+            override("failed_retriable", **line(Colour.WARNING)),
+            override("rejected", **line(Colour.ACCENT)),
+        ),
+    ),
+    Graph(
+        key="bulk_waiting",
+        title="How long do bulk operations wait?",
+        meaning="Time since the oldest bulk with an operation not yet started was submitted.",
+        good="Minutes.",
+        then="Rising: nobody consumes `async.operations.all`.",
+        asks=(
+            Ask(expr=max_by(here(bulk.WAITING_AGE).now), legend="oldest waits"),
+            Ask(expr=max_by(here(bulk.RUNNING_AGE).now), legend="oldest runs"),
+        ),
+        unit="s",
+        empty="bulk collector off",
+        threshold=thresholds.BULK_WAITING_SECONDS,
+        width=8,
+        link=Link("Which queue is not consumed?", UID, "oldest_age"),
+    ),
+    Graph(
+        key="bulk_depth",
+        title="How much bulk work is left?",
+        meaning="Open operations that no consumer has started.",
+        good="Falls after each bulk edit or import.",
+        then="Does not fall: see the consumers.",
+        asks=(Ask(expr=sum_by(here(bulk.WAITING).now), legend="not started"),),
+        unit="short",
+        empty="bulk collector off",
+        width=8,
+        legend=False,
+        link=Link("Are counts exact?", EXPORTER, "collectors"),
+    ),
+)
+
+DASHBOARD: Final = Dashboard(
+    uid=UID,
+    title="Magento / Queues & bulk",
+    description="Does anybody take the messages, and do they succeed. Database queues and RabbitMQ alike.",
+    by_store=False,
+    variables=(values_of("queue", "Queue", queues.MESSAGES, "queue"),),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    rows=(
+        Row(panels=_HEADER),
+        Row(title="Are messages taken?", panels=_TAKEN),
+        Row(title="Do they succeed?", panels=_FAILURES),
+        Row(title="Bulk and asynchronous requests", panels=_BULK),
+    ),
+)

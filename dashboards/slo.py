@@ -1,0 +1,315 @@
+"""Objectives: how much may still go wrong this month, and how fast it is being used up."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds
+from alerts.recording import ATTEMPTS, BURN, FAILED, STOREFRONT_STALE
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.business import failed_share
+from dashboards.lib.here import here
+from dashboards.lib.links import ROW_STORE, Link
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
+from dashboards.lib.query import Expr, clamp_max, clamp_min, max_by, over_time, sum_by, top
+from dashboards.lib.style import Colour, line, override
+from dashboards.lib.uids import CHECKOUT, INDEXERS, SLO
+
+UID: Final = SLO
+PERIOD: Final = "30d"
+PERIOD_SECONDS: Final = 30 * thresholds.DAY
+CHECKOUT_BUDGET: Final = round(1 - thresholds.CHECKOUT_SUCCESS_SLO, 6)
+FRESHNESS_BUDGET: Final = round(1 - thresholds.FRESHNESS_SLO, 6)
+_NO_ATTEMPT: Final = "no attempt yet"
+_NO_RULES: Final = "recording rules not loaded"
+
+
+def _checkout_left(*by: str) -> Expr:
+    return 1 - failed_share(PERIOD, *by) / CHECKOUT_BUDGET
+
+
+def _checkout_burn(window: str, *by: str) -> Expr:
+    return failed_share(window, *by) / CHECKOUT_BUDGET
+
+
+def _stale_share(window: str) -> Expr:
+    step = "5m" if window == PERIOD else "1m"
+    return max_by(over_time("avg", here(STOREFRONT_STALE)[f"{window}:{step}"]))
+
+
+def _freshness_left() -> Expr:
+    return 1 - _stale_share(PERIOD) / FRESHNESS_BUDGET
+
+
+def _time_left(left: Expr, burn: Expr) -> Expr:
+    """Return how long the budget lasts if it goes on burning like this; at most its period."""
+    return clamp_max(clamp_min(left, 0) * PERIOD_SECONDS / (burn > 0), PERIOD_SECONDS)
+
+
+_CHECKOUT: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="checkout_success",
+        title="Attempts that succeed (30 d)",
+        meaning=(
+            "Share of the attempts to place an order in the last 30 days that left an order. The objective "
+            f"is {thresholds.CHECKOUT_SUCCESS_SLO:.1%}. Attempts, not customers: each retry counts."
+        ),
+        good=f"Above {thresholds.CHECKOUT_SUCCESS_SLO:.1%}.",
+        then="See when the budget was spent, and in which store.",
+        asks=(Ask(expr=1 - failed_share(PERIOD)),),
+        unit="percentunit",
+        decimals=2,
+        empty=_NO_ATTEMPT,
+        base=Colour.NEUTRAL,
+        spark=False,
+        link=Link("When was it spent?", UID, "checkout_budget"),
+        width=5,
+    ),
+    Stat(
+        key="checkout_left",
+        title="Budget left",
+        meaning="Part of the month's allowed failures that is left.",
+        good="More than a quarter.",
+        then="Nothing left: changes to the checkout wait until it recovers.",
+        asks=(Ask(expr=_checkout_left(), instant=True),),
+        unit="percentunit",
+        decimals=0,
+        empty=_NO_ATTEMPT,
+        threshold=thresholds.BUDGET_LEFT,
+        spark=False,
+        filled=True,
+        link=Link("When was it spent?", UID, "checkout_budget"),
+        width=5,
+    ),
+    Stat(
+        key="checkout_burn_now",
+        title="Burns now at",
+        meaning="How many times faster than allowed the budget is being spent, over the last hour.",
+        good="Below 1x.",
+        then="14.4x spends a month's budget in two days: see which store.",
+        asks=(Ask(expr=_checkout_burn("1h")),),
+        unit="suffix:x",
+        decimals=1,
+        empty="no attempt in an hour",
+        threshold=thresholds.BURN_RATE,
+        link=Link("Since when?", UID, "checkout_burn"),
+        width=4,
+    ),
+    Stat(
+        key="checkout_lasts",
+        title="Budget lasts",
+        meaning="Time until the budget is gone if it is spent as in the last six hours; 30 days at most.",
+        good="The whole month.",
+        then="Hours or days: treat it as an incident.",
+        asks=(Ask(expr=_time_left(_checkout_left(), _checkout_burn("6h")), instant=True),),
+        unit="s",
+        decimals=1,
+        empty="no failure in six hours",
+        may_be_empty=True,
+        base=Colour.NEUTRAL,
+        spark=False,
+        link=Link("Since when?", UID, "checkout_burn"),
+        width=5,
+    ),
+    Stat(
+        key="checkout_attempts",
+        title="Attempts in 30 days",
+        meaning="Attempts to place an order that the figures above stand on.",
+        good="Thousands. With few, one failure weighs much: the alerts allow for that.",
+        then="Few attempts: judge by the orders against the usual instead.",
+        asks=(Ask(expr=sum_by(here(ATTEMPTS[PERIOD]).now), instant=True),),
+        unit="locale",
+        decimals=0,
+        empty=_NO_ATTEMPT,
+        base=Colour.NEUTRAL,
+        spark=False,
+        link=Link("Where do customers leave?", CHECKOUT, "funnel"),
+        width=5,
+    ),
+)
+
+_CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="checkout_burn",
+        title="Since when does the checkout burn its budget?",
+        meaning="Burn rate of all chosen stores over one hour and six hours.",
+        good="Below the first line.",
+        then="Both above 14.4: customers cannot pay now. Only the short one: it has just begun.",
+        asks=(
+            Ask(expr=_checkout_burn("1h"), legend="1 hour"),
+            Ask(expr=_checkout_burn("6h"), legend="6 hours"),
+        ),
+        unit="suffix:x",
+        empty=_NO_ATTEMPT,
+        threshold=thresholds.BURN_RATE,
+        soft_most=2.0,
+        width=12,
+        link=Link("Do payments fail?", CHECKOUT, "failed_placements"),
+        overrides=(
+            override("1 hour", **line(Colour.NEUTRAL, fill=0)),
+            override("6 hours", **line(Colour.ACCENT)),
+        ),
+    ),
+    Graph(
+        key="checkout_budget",
+        title="When was the budget spent?",
+        meaning="Part of the 30 days' budget that was left at each moment.",
+        good="A level line; it rises again as old failures leave the 30 days.",
+        then="A step down is an incident: what was deployed or changed then?",
+        asks=(Ask(expr=_checkout_left(), legend="budget left"),),
+        unit="percentunit",
+        empty=_NO_ATTEMPT,
+        threshold=thresholds.BUDGET_LEFT,
+        least=None,
+        soft_most=1.0,
+        width=12,
+        legend=False,
+        link=Link("Which store?", UID, "stores"),
+        overrides=(override("budget left", **line(Colour.NEUTRAL)),),
+    ),
+    Table(
+        key="stores",
+        title="Which store spends it?",
+        meaning="Every chosen store, the fastest burning first.",
+        good="Every store below 1x with budget left.",
+        then="Click a store to see its checkout.",
+        asks=(
+            Ask(expr=top(50, max_by(here(BURN["6h"]).now, "store")), instant=True, table=True),
+            Ask(expr=max_by(here(BURN["1h"]).now, "store"), instant=True, table=True),
+            Ask(expr=_checkout_left("store"), instant=True, table=True),
+            Ask(expr=sum_by(here(FAILED[PERIOD]).now, "store"), instant=True, table=True),
+            Ask(expr=sum_by(here(ATTEMPTS[PERIOD]).now, "store"), instant=True, table=True),
+        ),
+        empty=_NO_ATTEMPT,
+        columns=(
+            Column(
+                field="store",
+                title="Store",
+                link=Link("Its checkout", CHECKOUT, "failed_placements", sets=(("store", ROW_STORE),)),
+            ),
+            Column(
+                field="Value #A",
+                title="Burn (6 h)",
+                unit="suffix:x",
+                decimals=1,
+                width=140,
+                threshold=thresholds.BURN_RATE,
+            ),
+            Column(
+                field="Value #B",
+                title="Burn (1 h)",
+                unit="suffix:x",
+                decimals=1,
+                width=140,
+                threshold=thresholds.BURN_RATE,
+            ),
+            Column(
+                field="Value #C",
+                title="Budget left",
+                unit="percentunit",
+                decimals=0,
+                width=140,
+                threshold=thresholds.BUDGET_LEFT,
+                base=Colour.GOOD,
+            ),
+            Column(field="Value #D", title="Failed (30 d)", unit="locale", decimals=0, width=150),
+            Column(field="Value #E", title="Attempts (30 d)", unit="locale", decimals=0, width=150),
+        ),
+        sort="Value #A",
+        paged=True,
+        width=24,
+        height=7,
+        link=Link("Stores by orders", CHECKOUT, "stores"),
+    ),
+)
+
+_FRESHNESS: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="fresh_share",
+        title="Storefront is fresh (30 d)",
+        meaning=(
+            "Share of the last 30 days in which the storefront showed what the catalogue said: no change "
+            "waited a quarter of an hour for an indexer that did not run. The objective is "
+            f"{thresholds.FRESHNESS_SLO:.0%}."
+        ),
+        good=f"Above {thresholds.FRESHNESS_SLO:.0%}.",
+        then="See when it was stale, and because of which indexer.",
+        asks=(Ask(expr=1 - _stale_share(PERIOD), instant=True),),
+        unit="percentunit",
+        decimals=2,
+        empty=_NO_RULES,
+        base=Colour.NEUTRAL,
+        spark=False,
+        link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
+        width=5,
+        height=4,
+    ),
+    Stat(
+        key="freshness_left",
+        title="Budget left",
+        meaning="Part of the month's allowed stale time that is left.",
+        good="More than a quarter.",
+        then="Nothing left: find out why indexers stand still before the next campaign.",
+        asks=(Ask(expr=_freshness_left(), instant=True),),
+        unit="percentunit",
+        decimals=0,
+        empty=_NO_RULES,
+        threshold=thresholds.BUDGET_LEFT,
+        spark=False,
+        filled=True,
+        link=Link("Since when?", UID, "freshness_burn"),
+        width=5,
+    ),
+    Stat(
+        key="freshness_lasts",
+        title="Budget lasts",
+        meaning="Time until the budget is gone if it is spent as in the last six hours; 30 days at most.",
+        good="The whole month.",
+        then="Hours: an indexer stands still now.",
+        asks=(Ask(expr=_time_left(_freshness_left(), _stale_share("6h") / FRESHNESS_BUDGET), instant=True),),
+        unit="s",
+        decimals=1,
+        empty="nothing stale in six hours",
+        may_be_empty=True,
+        base=Colour.NEUTRAL,
+        spark=False,
+        link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
+        width=4,
+    ),
+    Graph(
+        key="freshness_burn",
+        title="Since when is the storefront stale?",
+        meaning="Burn rate of the freshness budget over one hour and six hours.",
+        good="Zero.",
+        then="Above the line: an indexer does not run. See which.",
+        asks=(
+            Ask(expr=_stale_share("1h") / FRESHNESS_BUDGET, legend="1 hour"),
+            Ask(expr=_stale_share("6h") / FRESHNESS_BUDGET, legend="6 hours"),
+        ),
+        unit="suffix:x",
+        empty=_NO_RULES,
+        threshold=thresholds.BURN_RATE,
+        soft_most=2.0,
+        width=10,
+        height=8,
+        link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
+        overrides=(
+            override("1 hour", **line(Colour.NEUTRAL, fill=0)),
+            override("6 hours", **line(Colour.ACCENT)),
+        ),
+    ),
+)
+
+DASHBOARD: Final = Dashboard(
+    uid=UID,
+    title="Magento / SLO",
+    description="How much may still go wrong this month, and how fast it is being used up.",
+    time_from="now-7d",
+    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    rows=(
+        Row(title="Customers who try to order succeed", panels=_CHECKOUT, key="checkout"),
+        Row(panels=_CHECKOUT_COURSE),
+        Row(title="The storefront shows what the catalogue says", panels=_FRESHNESS, key="fresh"),
+    ),
+)
