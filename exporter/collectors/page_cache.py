@@ -65,7 +65,7 @@ FETCH_FAILURES = counter(
 )
 LOST_HEADERS = counter(
     "magento_page_cache_lost_headers_total",
-    "HTTP headers that were too many or too long (MAIN.losthdr).",
+    "Headers of Varnish's own for which a page's headers left no room (MAIN.losthdr).",
     "varnish",
 )
 NUKED = counter(
