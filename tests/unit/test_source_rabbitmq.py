@@ -1,0 +1,87 @@
+"""What the management API may answer, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from exporter.errors import AccessDenied, SourceError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+from exporter.sources.rabbitmq import PAGE, PAGES, RabbitMQ, RabbitMQTarget
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def source(handler: Handler, *, vhost: str = "/", password: Callable[[], str] = lambda: "secret") -> RabbitMQ:
+    broker = RabbitMQ(RabbitMQTarget("http://broker:15672/", "reader", password, vhost))
+    broker._client = httpx.Client(base_url="http://broker:15672", transport=httpx.MockTransport(handler))
+    return broker
+
+
+def answers(status: int, body: object) -> Handler:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return lambda _request: httpx.Response(status, content=content)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (401, {"error": "not_authorised"}, AccessDenied),
+        (403, {}, AccessDenied),
+        (404, {"error": "Object Not Found"}, UnexpectedAnswer),
+        (500, {}, SourceUnavailable),
+        (503, b"", SourceUnavailable),
+        (302, b"", UnexpectedAnswer),
+        (200, b"<html>", UnexpectedAnswer),
+        (200, [], UnexpectedAnswer),
+        (200, {"error": "x"}, UnexpectedAnswer),
+    ],
+)
+def test_what_is_no_list_of_queues(status: int, body: object, expected: type[SourceError]) -> None:
+    with pytest.raises(expected) as caught:
+        source(answers(status, body)).queues()
+    assert "secret" not in str(caught.value)
+
+
+def test_time_limit_and_connection() -> None:
+    def slow(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("too slow", request=request)
+
+    def closed(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with pytest.raises(SourceTimeout):
+        source(slow).queues()
+    with pytest.raises(SourceUnavailable):
+        source(closed).queues()
+
+
+def test_every_page_is_read_up_to_a_bound() -> None:
+    asked: list[dict[str, str]] = []
+
+    def page(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        body: dict[str, Any] = {"items": [{"name": f"q{len(asked)}"}, "odd"], "page_count": 99}
+        return httpx.Response(200, json=body)
+
+    assert [queue["name"] for queue in source(page).queues()] == [f"q{n}" for n in range(1, PAGES + 1)]
+    assert [query["page"] for query in asked] == [str(n) for n in range(1, PAGES + 1)]
+    assert {query["page_size"] for query in asked} == {str(PAGE)}
+
+
+def test_the_virtual_host_is_one_part_of_the_path_and_the_password_is_asked_for_each_time() -> None:
+    seen: list[tuple[bytes, str]] = []
+    passwords = iter(("old", "new"))
+
+    def note(request: httpx.Request) -> httpx.Response:
+        seen.append((request.url.raw_path.split(b"?")[0], request.headers["authorization"]))
+        return httpx.Response(200, json={"items": [], "page_count": 1})
+
+    broker = source(note, vhost="shop/live", password=lambda: next(passwords))
+    broker.queues()
+    broker.queues()
+    assert [path for path, _ in seen] == [b"/api/queues/shop%2Flive"] * 2
+    assert len({login for _, login in seen}) == 2
