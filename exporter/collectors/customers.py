@@ -13,6 +13,7 @@ from exporter.core.collector import Collector, Context, Refresh
 from exporter.core.follow import new_rows
 from exporter.core.metrics import Sample, counter
 from exporter.core.query import Query
+from exporter.magento.orders import of_known_stores
 
 NEWEST = Query(
     "customers_newest",
@@ -75,4 +76,4 @@ class CustomersCollector(Collector):
                 )
         for row in fresh:
             registered.add(website=stores.website(row["website_id"]), store=stores.code(row["store_id"]))
-        return registered.samples()
+        return of_known_stores(registered.samples(), stores)

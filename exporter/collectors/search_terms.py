@@ -22,6 +22,7 @@ from exporter.core.metrics import Sample, counter
 from exporter.core.query import Query
 from exporter.core.ripening import Ripening
 from exporter.core.slots import ask, repeated
+from exporter.magento.orders import of_known_stores
 
 NEWEST = Query(
     "search_terms_newest",
@@ -89,10 +90,8 @@ class SearchTermsCollector(Collector):
         _count_new_terms(context)
         if context.database.has_index("search_query", "store_id", "num_results", "popularity"):
             _count_uses(context)
-        known = set(context.stores.codes())
         for metric in self.metrics:
-            samples = context.memory.counters(metric).samples()
-            yield from (sample for sample in samples if sample.labels[0] in known)
+            yield from of_known_stores(context.memory.counters(metric).samples(), context.stores)
 
 
 def _count_new_terms(context: Context) -> None:

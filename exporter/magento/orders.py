@@ -48,6 +48,6 @@ class Methods:
 
 
 def of_known_stores(samples: Iterable[Sample], stores: Stores) -> Iterable[Sample]:
-    """Leave out the samples whose first label is the code of a store that is gone."""
+    """Leave out the samples whose label ``store`` is the code of a store that is gone."""
     known = {DELETED, stores.code(0), *stores.codes()}
-    return (sample for sample in samples if sample.labels[0] in known)
+    return (sample for sample in samples if sample.labels[sample.metric.labels.index("store")] in known)

@@ -1,0 +1,68 @@
+"""Every row is read once, when it is old enough, whatever commits when."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.core.ripening import Ripening
+
+AGE = 100.0
+
+
+def test_an_id_is_ripe_once_it_was_seen_long_enough_ago() -> None:
+    ripening = Ripening(10)
+    ripening.note(15, 1000.0)
+    assert ripening.ripe(1099.0, AGE) == 10
+    assert ripening.ripe(1100.0, AGE) == 15
+    ripening.note(20, 1050.0)
+    assert ripening.ripe(1149.0, AGE) == 15
+    assert ripening.ripe(1150.0, AGE) == 20
+
+
+def test_what_was_read_is_not_read_again() -> None:
+    ripening = Ripening(0, [(0.0, 5), (10.0, 9)])
+    ripening.finish(5)
+    assert ripening.done == 5
+    assert ripening.marks == [(10.0, 9)]
+    ripening.finish(3)
+    assert ripening.done == 5
+
+
+def test_a_table_that_shrinks_changes_nothing() -> None:
+    ripening = Ripening(10, [(0.0, 20)])
+    ripening.note(7, 50.0)
+    assert ripening.ripe(1000.0, AGE) == 20
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 500), st.floats(0, AGE - 1), st.booleans()), min_size=1, max_size=30),
+    st.lists(st.floats(1, 60), min_size=5, max_size=40),
+    st.integers(1, 5),
+)
+def test_every_committed_row_is_read_exactly_once(
+    transactions: list[tuple[float, float, bool]], pauses: list[float], page: int
+) -> None:
+    """Rows get ids in the order of their start, become visible at their end, or never."""
+    ordered = sorted(transactions)
+    visible_at = {
+        number: start + length for number, (start, length, commits) in enumerate(ordered, 1) if commits
+    }
+    ripening, now, read = Ripening(0), 0.0, []
+
+    def run() -> None:
+        nonlocal ripening
+        visible = sorted(number for number, moment in visible_at.items() if moment <= now)
+        ripening.note(max(visible, default=0), now)
+        upto = ripening.ripe(now, AGE)
+        rows = [number for number in visible if ripening.done < number <= upto][:page]
+        read.extend(rows)
+        if upto > ripening.done:
+            ripening.finish(upto if len(rows) < page else rows[-1])
+        ripening = Ripening.from_json(ripening.to_json())
+
+    for pause in pauses:
+        now += pause
+        run()
+    for _ in range(len(ordered) + 2):
+        now += 1000.0
+        run()
+    assert read == sorted(visible_at)
