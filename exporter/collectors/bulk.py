@@ -22,7 +22,7 @@ BY_STATUS = Query(
     "bulk_operations",
     """
     SELECT COUNT(*) AS operations
-    FROM (SELECT 1 FROM {magento_operation} WHERE status = %(status)s LIMIT %(limit)s) AS some
+    FROM (SELECT 1 FROM {magento_operation} WHERE status = %(status)s LIMIT %(limit)s) AS counted
     """,
     reads={"magento_operation": ("status",)},
 )
@@ -33,7 +33,7 @@ WAITING_OPERATIONS = Query(
     SELECT COUNT(*) AS operations
     FROM (
         SELECT 1 FROM {magento_operation} WHERE status = 4 AND started_at IS NULL LIMIT %(limit)s
-    ) AS some
+    ) AS counted
     """,
     reads=_READS,
 )
@@ -47,8 +47,8 @@ OLDEST_WAITING = Query(
         WHERE status = 4 AND started_at IS NULL
         ORDER BY id
         LIMIT 100
-    ) AS first
-    JOIN {magento_bulk} AS bulk ON bulk.uuid = first.bulk_uuid
+    ) AS oldest
+    JOIN {magento_bulk} AS bulk ON bulk.uuid = oldest.bulk_uuid
     """,
     reads={
         "magento_operation": ("id", "bulk_uuid", "status", "started_at"),
@@ -65,7 +65,7 @@ OLDEST_RUNNING = Query(
         WHERE status = 4 AND started_at IS NOT NULL
         ORDER BY started_at
         LIMIT 1
-    ) AS first
+    ) AS oldest
     """,
     reads=_READS,
 )

@@ -53,7 +53,7 @@ OPEN_MESSAGES = Query(
         WHERE status = %(status)s
         ORDER BY updated_at
         LIMIT %(limit)s
-    ) AS some
+    ) AS counted
     GROUP BY queue_id
     """,
     reads={"queue_message_status": ("queue_id", "updated_at", "status")},

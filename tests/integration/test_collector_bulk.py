@@ -119,3 +119,7 @@ def test_statements_read_the_status_index(shop: LimitedShop) -> None:
         assert [row["key"] for row in plan] == ["MAGENTO_OPERATION_STATUS_STARTED_AT"]
         assert plan[0]["type"] in {"ref", "range"}
         assert "filesort" not in str(plan[0]["Extra"])
+    assert shop.rows_read(BY_STATUS, status=1, limit=100) < 400
+    assert shop.rows_read(WAITING_OPERATIONS, limit=100) < 400
+    assert shop.rows_read(OLDEST_WAITING) < 500
+    assert shop.rows_read(OLDEST_RUNNING) < 20

@@ -236,6 +236,9 @@ def test_statements_read_by_index(shop: LimitedShop) -> None:
         assert (plan["type"], plan["key"]) == ("range", key)
         assert int(plan["rows"]) < 3000
         assert "filesort" not in str(plan["Extra"])
+    assert shop.rows_read(OPEN_MESSAGES, status=4, limit=100) < 400
+    assert shop.rows_read(CHANGED_MESSAGES, status=4, since=1, after=0, limit=100) < 400
+    assert shop.rows_read(CHANGED_MESSAGES, status=4, since=int(NOON) - 100, after=0, limit=PAGE) < 400
     for query, parameters in ((NEWEST_MESSAGE, {}), (NEWEST_CHANGE, {"status": 4})):
         assert [row["Extra"] for row in shop.explain(query, **parameters)] == ["Select tables optimized away"]
 

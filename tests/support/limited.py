@@ -106,6 +106,15 @@ class LimitedShop:
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def rows_read(self, query: Query, **parameters: object) -> int:
+        """Run the query and return how many rows and index entries the storage engine was asked for."""
+        with self.server.connect(self.name) as connection, connection.cursor() as cursor:
+            cursor.execute("FLUSH STATUS")
+            cursor.execute(query.text(self.prefix), parameters)
+            cursor.fetchall()
+            cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+            return sum(int(value) for _, value in cursor.fetchall())
+
 
 @contextmanager
 def limited_shop(
