@@ -184,6 +184,14 @@ async def test_runbooks_are_pages_without_raw_html(client: httpx.AsyncClient) ->
     assert "<script>" not in page
 
 
+async def test_a_runbook_sets_the_labels_of_the_link_and_only_plain_ones(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/runbooks/MagentoCronStopped?job_code=a_b&store=d%27%3Bid&X=1&q=%24(id)")).text
+    assert "JOB_CODE=&#x27;a_b&#x27;" in page or "JOB_CODE='a_b'" in page
+    assert "STORE" not in page
+    assert "id)" not in page
+    assert 'id="a"' in page
+
+
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [

@@ -1,0 +1,1 @@
+"""Runbooks: their form, their commands, their queries."""
