@@ -21,7 +21,7 @@ from dashboards.lib.links import ROW_STORE, Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table
 from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.query import Expr, age, increase, max_by, min_by, rate, sum_by, top
+from dashboards.lib.query import Expr, age, increase, max_by, min_by, over_time, sum_by, top
 from dashboards.lib.style import Colour, fixed, line, override
 from dashboards.lib.uids import CHECKOUT, CRON, QUEUES, SLO
 from dashboards.lib.variables import Variable
@@ -49,26 +49,27 @@ STAGE_NAMES: Final = {
     "payment_method": "Payment",
     "order": "Order",
 }
+STAGE_COLOURS: Final = {
+    "Cart": Colour.NEUTRAL,
+    "Address": Colour.SECOND,
+    "Shipping": Colour.ACCENT,
+    "Payment": Colour.THIRD,
+    "Order": Colour.GOOD,
+}
 BUSIEST: Final = 12
 """Stores that get a row of their own: enough to compare, few enough for a browser."""
 
-_INTERVAL: Final = "$__rate_interval"
 _THIS_STORE: Final = Link("Only this store", UID, "against_expected", sets=(("store", ROW_STORE),))
 
 
 def _an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:
-    """Return events per hour."""
-    return sum_by(rate(here(metric, **matchers)[_INTERVAL]), *by) * 3600
-
-
-def _of_an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:
     """Return the events of the last hour at each moment."""
     return sum_by(increase(here(metric, **matchers)["1h"]), *by)
 
 
-def _an_hour_recorded(recording: Selectable, *by: str, **matchers: str) -> Expr:
-    """Return what was recorded for five minutes as a figure per hour."""
-    return sum_by(here(recording, **matchers).now, *by) * 12
+def _recorded(recording: Selectable, window: str, *by: str, **matchers: str) -> Expr:
+    """Return the sum over a window of what was recorded for five minutes each."""
+    return sum_by(over_time("sum", here(recording, **matchers)[f"{window}:5m"]), *by)
 
 
 def _since_last_order(*by: str) -> Expr:
@@ -205,7 +206,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
     Graph(
         key="methods",
         title="Is a payment method gone quiet?",
-        meaning="Orders per hour by the payment method they were placed with.",
+        meaning="Orders of the last hour at each moment, by the payment method they were placed with.",
         good="Each method keeps its share.",
         then="One method stops while others go on: its provider, its credentials or its script.",
         asks=(Ask(expr=top(10, _an_hour(placed.PLACED, "method")), legend="{{method}}"),),
@@ -294,18 +295,18 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
     Graph(
         key="stages",
         title="Did a step of the checkout stop?",
-        meaning="Carts that reached each stage, per hour.",
+        meaning="Carts that reached each stage in the last quarter of an hour, at each moment.",
         good="The lines move together, one below the other.",
         then="Lines above a step go on and those below it fall: that step is broken.",
         asks=tuple(
-            Ask(expr=_an_hour_recorded(STAGES, stage=stage), legend=name)
+            Ask(expr=_recorded(STAGES, "15m", stage=stage), legend=name)
             for stage, name in STAGE_NAMES.items()
         ),
         unit="short",
         empty="recording rules not loaded",
         width=8,
         link=Link("Which store?", UID, "stores"),
-        overrides=(override("Order", **line(Colour.GOOD)),),
+        overrides=tuple(override(name, **line(colour)) for name, colour in STAGE_COLOURS.items()),
     ),
     Graph(
         key="guests",
@@ -315,8 +316,8 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
         then="Only one falls: look at login, address book or guest checkout.",
         asks=(
             Ask(
-                expr=_of_an_hour(checkout.STAGE_REACHED, "customer", stage="order")
-                / (_of_an_hour(checkout.STAGE_REACHED, "customer", stage="cart") > 0),
+                expr=_an_hour(checkout.STAGE_REACHED, "customer", stage="order")
+                / (_an_hour(checkout.STAGE_REACHED, "customer", stage="cart") > 0),
                 legend="{{customer}}",
             ),
         ),
@@ -429,7 +430,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
     Graph(
         key="documents",
         title="Does the shop keep up with its orders?",
-        meaning="Orders, invoices, shipments, refunds and cancellations per hour.",
+        meaning="Orders, invoices, shipments, refunds and cancellations of the last hour, at each moment.",
         good="Invoices and shipments follow the orders.",
         then="Orders without invoices: capture fails. Refunds or cancellations above the usual: ask support.",
         asks=(
@@ -468,13 +469,11 @@ _MONEY: Final[tuple[Panel, ...]] = (
         key="revenue",
         by_name=True,
         title="Which stores earn?",
-        meaning="Order value per hour in base currency, the ten largest stores.",
+        meaning="Order value of the last hour at each moment in base currency, the ten largest stores.",
         good="Each store at its usual height.",
         then="Currencies are not converted: choose stores of one currency to compare.",
         asks=(
-            Ask(
-                expr=top(10, _an_hour_recorded(REVENUE, "store", "currency")), legend="{{store}} {{currency}}"
-            ),
+            Ask(expr=top(10, _recorded(REVENUE, "1h", "store", "currency")), legend="{{store}} {{currency}}"),
         ),
         unit="short",
         empty="recording rules not loaded",
@@ -492,7 +491,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
         then="A sudden fall is a price or discount error; a rise may be fraud. Currencies are not converted.",
         asks=(
             Ask(
-                expr=_of_an_hour(placed.REVENUE) / (_of_an_hour(placed.PLACED) > 0),
+                expr=_an_hour(placed.REVENUE) / (_an_hour(placed.PLACED) > 0),
                 legend="mean order value",
             ),
         ),
@@ -509,11 +508,11 @@ _MONEY: Final[tuple[Panel, ...]] = (
         then="A leap without a campaign is a leaked or too generous coupon.",
         asks=(
             Ask(
-                expr=_of_an_hour(placed.WITH_COUPON) / (_of_an_hour(placed.PLACED) > 0),
+                expr=_an_hour(placed.WITH_COUPON) / (_an_hour(placed.PLACED) > 0),
                 legend="orders with coupon",
             ),
             Ask(
-                expr=_of_an_hour(placed.DISCOUNT) / (_of_an_hour(placed.REVENUE) > 0),
+                expr=_an_hour(placed.DISCOUNT) / (_an_hour(placed.REVENUE) > 0),
                 legend="discount of revenue",
             ),
         ),
@@ -542,7 +541,7 @@ _INTEREST: Final[tuple[Panel, ...]] = (
     Graph(
         key="abandoned",
         title="Are more carts left behind?",
-        meaning="Carts left, per hour (active, with items, unchanged for the configured time).",
+        meaning="Carts left in the last hour at each moment: with items, unchanged for the configured time.",
         good="A steady share of the carts.",
         then="A rise with orders falling: look for the broken step.",
         asks=(Ask(expr=_an_hour(carts.ABANDONED), legend="carts left"),),
@@ -555,7 +554,7 @@ _INTEREST: Final[tuple[Panel, ...]] = (
     Graph(
         key="search",
         title="Do searches find anything?",
-        meaning="New search terms per hour, by whether they found anything, and new accounts.",
+        meaning="New search terms of the last hour, by whether they found anything, and new accounts.",
         good="Few terms without result.",
         then="All searches in vain: the search engine or its index is gone.",
         asks=(

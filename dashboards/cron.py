@@ -155,7 +155,7 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
         meaning="Mean time between planned and real start, of the runs that started.",
         good="Under a minute.",
         then="Jobs of one group run one after another: look for the long job before the late ones.",
-        asks=(Ask(expr=top(8, _mean("delay", "$__rate_interval")), legend="{{job_code}}"),),
+        asks=(Ask(expr=top(8, _mean("delay", "10m")), legend="{{job_code}}"),),
         unit="s",
         empty="no job started in this range",
         width=8,
@@ -290,9 +290,7 @@ _COST: Final[tuple[Panel, ...]] = (
             Ask(
                 expr=top(
                     10,
-                    sum_by(
-                        rate(here(cron.DURATION, part="sum", job_code=_JOBS)["$__rate_interval"]), "job_code"
-                    ),
+                    sum_by(rate(here(cron.DURATION, part="sum", job_code=_JOBS)["10m"]), "job_code"),
                 ),
                 legend="{{job_code}}",
             ),
@@ -308,12 +306,12 @@ _COST: Final[tuple[Panel, ...]] = (
     Graph(
         key="outcomes",
         title="How do runs end?",
-        meaning="Runs per minute by outcome, over all jobs.",
+        meaning="Runs per minute by outcome, over all jobs, in the last ten minutes at each moment.",
         good="A steady rate of `success`.",
         then="If `success` falls without `error`, cron plans or starts less: *Does cron start jobs?*",
         asks=(
             Ask(
-                expr=sum_by(rate(here(cron.RUNS, job_code=_JOBS)["$__rate_interval"]), "status") * 60,
+                expr=sum_by(rate(here(cron.RUNS, job_code=_JOBS)["10m"]), "status") * 60,
                 legend="{{status}}",
             ),
         ),

@@ -9,7 +9,7 @@ from dashboards.lib.annotations import DEPLOYED, FIRING
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Timeline
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stack, Stat, Table, Timeline
 from dashboards.lib.query import (
     PROCESS_CPU,
     PROCESS_FILES,
@@ -134,7 +134,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
 )
 
-_TRUST: Final[tuple[Panel, ...]] = (
+_TRUST: Final[tuple[Panel | Stack, ...]] = (
     Timeline(
         key="up",
         title="Can Prometheus reach it?",
@@ -179,44 +179,50 @@ _TRUST: Final[tuple[Panel, ...]] = (
         height=12,
         link=Link("Why?", UID, "errors"),
     ),
-    Graph(
-        key="freshness",
-        title="Which numbers are old?",
-        meaning="By how long each collector has missed the time of its next good run.",
-        good="Zero, or teeth of seconds.",
-        then="A straight rise: it fails or hangs; see its errors.",
-        asks=(Ask(expr=top(10, _behind("collector")), legend="{{collector}}"),),
-        unit="s",
-        empty="no good run yet",
-        threshold=thresholds.DATA_AGE_SECONDS,
-        width=12,
-        height=6,
-        link=Link("Why?", UID, "errors"),
-    ),
-    Graph(
-        key="errors",
-        title="Why do collectors fail?",
-        meaning="Failed or late runs by reason, per interval of the graph.",
-        good="Nothing is drawn.",
-        then="Rights: `magento-exporter grants`. Timeouts: a slow backend or a missing index. See the log.",
-        asks=(
-            Ask(
-                expr=sum_by(
-                    increase(here(own.ERRORS, collector=_CHOSEN)["$__rate_interval"]), "collector", "reason"
-                )
-                > 0,
-                legend="{{collector}}: {{reason}}",
+    Stack(
+        panels=(
+            Graph(
+                key="freshness",
+                title="Which numbers are old?",
+                meaning="By how long each collector has missed the time of its next good run.",
+                good="Zero, or teeth of seconds.",
+                then="A straight rise: it fails or hangs; see its errors.",
+                asks=(Ask(expr=top(10, _behind("collector")), legend="{{collector}}"),),
+                unit="s",
+                empty="no good run yet",
+                threshold=thresholds.DATA_AGE_SECONDS,
+                width=12,
+                height=6,
+                link=Link("Why?", UID, "errors"),
             ),
-        ),
-        unit="short",
-        decimals=0,
-        empty="no failed run in this range",
-        may_be_empty=True,
-        bars=True,
-        stacked=True,
-        width=12,
-        height=6,
-        link=Link("Since when?", UID, "success"),
+            Graph(
+                key="errors",
+                title="Why do collectors fail?",
+                meaning="Failed or late runs by reason, per interval of the graph.",
+                good="Nothing is drawn.",
+                then="Rights: `magento-exporter grants`. Timeouts: a slow backend. See the log.",
+                asks=(
+                    Ask(
+                        expr=sum_by(
+                            increase(here(own.ERRORS, collector=_CHOSEN)["$__rate_interval"]),
+                            "collector",
+                            "reason",
+                        )
+                        > 0,
+                        legend="{{collector}}: {{reason}}",
+                    ),
+                ),
+                unit="short",
+                decimals=0,
+                empty="no failed run in this range",
+                may_be_empty=True,
+                bars=True,
+                stacked=True,
+                width=12,
+                height=6,
+                link=Link("Since when?", UID, "success"),
+            ),
+        )
     ),
     Table(
         key="collectors",
@@ -290,7 +296,7 @@ _COST: Final[tuple[Panel, ...]] = (
         empty="not scraped",
         threshold=thresholds.SCRAPE_SECONDS,
         soft_most=1.0,
-        width=8,
+        width=6,
         link=Link("Which collector?", UID, "durations"),
     ),
     Graph(
@@ -308,7 +314,8 @@ _COST: Final[tuple[Panel, ...]] = (
         unit="s",
         empty="exporter is not scraped",
         soft_most=1.0,
-        width=8,
+        width=9,
+        table=True,
         link=Link("Every collector", UID, "collectors"),
     ),
     Graph(
@@ -325,7 +332,8 @@ _COST: Final[tuple[Panel, ...]] = (
         empty="exporter is not scraped",
         stacked=True,
         fill=30,
-        width=8,
+        width=9,
+        table=True,
         link=Link("Every collector", UID, "collectors"),
         overrides=(override("left out", **line(Colour.CRITICAL)),),
     ),

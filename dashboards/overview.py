@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
+from alerts.lib.links import DEFAULT_RUNBOOKS
 from alerts.recording import ATTEMPTS, BURN, FAILED, HIT_RATIO, STOREFRONT_STALE
+from dashboards.lib.alerting import firing, number_firing
 from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.business import (
     against_expected,
@@ -19,23 +21,20 @@ from dashboards.lib.business import (
     stage_in_a_day,
 )
 from dashboards.lib.here import here
-from dashboards.lib.links import ROW_STORE, Link
+from dashboards.lib.links import ROW_STORE, Link, Page
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table, Timeline
 from dashboards.lib.query import (
-    ALERTS,
     Expr,
     age,
     clamp_min,
-    count_by,
     max_by,
     min_by,
-    series,
     sum_by,
-    vector,
 )
 from dashboards.lib.style import Colour, fixed, line, override, word_list, words
 from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
+from dashboards.lib.variables import Constant
 from exporter.collectors import cron, deployment, indexers
 from exporter.core import self_metrics
 from exporter.magento import queues
@@ -49,11 +48,6 @@ STAGE_NAMES: Final = {
     "payment_method": "Payment",
     "order": "Order",
 }
-
-
-def _firing(severity: str) -> Expr:
-    selected = series(ALERTS, alertname="=~Magento.+", alertstate="firing", severity=severity, job="=~$job")
-    return count_by(selected.now).or_else(vector(0))
 
 
 def _overdue() -> Expr:
@@ -131,8 +125,8 @@ _SELLING: Final[tuple[Panel, ...]] = (
         good="Zero and zero.",
         then="Start with the critical ones in the list below; each links to its runbook.",
         asks=(
-            Ask(expr=_firing("critical"), legend="critical"),
-            Ask(expr=_firing("warning"), legend="warning"),
+            Ask(expr=number_firing("critical"), legend="critical"),
+            Ask(expr=number_firing("warning"), legend="warning"),
         ),
         unit="none",
         decimals=0,
@@ -344,17 +338,11 @@ _COURSE: Final[tuple[Panel, ...]] = (
         title="What is firing?",
         meaning="Alerts of this pack that fire now.",
         good="An empty list.",
-        then="Take the critical ones first. The alert's notification links to its runbook.",
+        then="Take the critical ones first; a click on the name opens the runbook.",
         asks=(
             Ask(
                 expr=max_by(
-                    series(
-                        ALERTS,
-                        alertname="=~Magento.+",
-                        alertstate="firing",
-                        severity="=~critical|warning",
-                        job="=~$job",
-                    ).now,
+                    firing("=~critical|warning").now,
                     "severity",
                     "alertname",
                     "store",
@@ -372,7 +360,11 @@ _COURSE: Final[tuple[Panel, ...]] = (
                 width=90,
                 mappings=word_list({"critical": Colour.CRITICAL, "warning": Colour.WARNING}),
             ),
-            Column(field="alertname", title="Alert"),
+            Column(
+                field="alertname",
+                title="Alert (its runbook)",
+                link=Page("Runbook", "${runbooks}${__value.raw}"),
+            ),
             Column(
                 field="store",
                 title="Store",
@@ -411,6 +403,7 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Overview",
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
+    variables=(Constant(name="runbooks", label="Runbooks", query=DEFAULT_RUNBOOKS),),
     annotations=(FIRING, MAINTENANCE, DEPLOYED),
     rows=(Row(panels=_SELLING), Row(panels=_HEALTH), Row(panels=_COURSE)),
 )

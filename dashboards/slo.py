@@ -11,7 +11,7 @@ from dashboards.lib.business import failed_share
 from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stack, Stat, Table
 from dashboards.lib.query import Expr, clamp_max, clamp_min, max_by, over_time, sum_by, top
 from dashboards.lib.style import Colour, line, override
 from dashboards.lib.uids import CHECKOUT, INDEXERS, SLO
@@ -224,42 +224,46 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
     ),
 )
 
-_FRESHNESS: Final[tuple[Panel, ...]] = (
-    Stat(
-        key="fresh_share",
-        title="Storefront is fresh (30 d)",
-        meaning=(
-            "Share of the last 30 days in which the storefront showed what the catalogue said: no change "
-            "waited a quarter of an hour for an indexer that did not run. The objective is "
-            f"{thresholds.FRESHNESS_SLO:.0%}."
-        ),
-        good=f"Above {thresholds.FRESHNESS_SLO:.0%}.",
-        then="See when it was stale, and because of which indexer.",
-        asks=(Ask(expr=1 - _stale_share(PERIOD), instant=True),),
-        unit="percentunit",
-        decimals=2,
-        empty=_NO_RULES,
-        base=Colour.NEUTRAL,
-        spark=False,
-        link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
-        width=5,
-        height=4,
-    ),
-    Stat(
-        key="freshness_left",
-        title="Budget left",
-        meaning="Part of the month's allowed stale time that is left.",
-        good="More than a quarter.",
-        then="Nothing left: find out why indexers stand still before the next campaign.",
-        asks=(Ask(expr=_freshness_left(), instant=True),),
-        unit="percentunit",
-        decimals=0,
-        empty=_NO_RULES,
-        threshold=thresholds.BUDGET_LEFT,
-        spark=False,
-        filled=True,
-        link=Link("Since when?", UID, "freshness_burn"),
-        width=5,
+_FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
+    Stack(
+        panels=(
+            Stat(
+                key="fresh_share",
+                title="Storefront is fresh (30 d)",
+                meaning=(
+                    "Share of the last 30 days in which the storefront showed what the catalogue said: no "
+                    "change waited a quarter of an hour for an indexer that did not run. The objective is "
+                    f"{thresholds.FRESHNESS_SLO:.0%}."
+                ),
+                good=f"Above {thresholds.FRESHNESS_SLO:.0%}.",
+                then="See when it was stale, and because of which indexer.",
+                asks=(Ask(expr=1 - _stale_share(PERIOD), instant=True),),
+                unit="percentunit",
+                decimals=2,
+                empty=_NO_RULES,
+                base=Colour.NEUTRAL,
+                spark=False,
+                link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
+                width=5,
+                height=4,
+            ),
+            Stat(
+                key="freshness_left",
+                title="Budget left",
+                meaning="Part of the month's allowed stale time that is left.",
+                good="More than a quarter.",
+                then="Nothing left: find out why indexers stand still before the next campaign.",
+                asks=(Ask(expr=_freshness_left(), instant=True),),
+                unit="percentunit",
+                decimals=0,
+                empty=_NO_RULES,
+                threshold=thresholds.BUDGET_LEFT,
+                spark=False,
+                filled=True,
+                link=Link("Since when?", UID, "freshness_burn"),
+                width=5,
+            ),
+        )
     ),
     Stat(
         key="freshness_lasts",
@@ -275,7 +279,8 @@ _FRESHNESS: Final[tuple[Panel, ...]] = (
         base=Colour.NEUTRAL,
         spark=False,
         link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
-        width=4,
+        width=5,
+        height=8,
     ),
     Graph(
         key="freshness_burn",
@@ -291,7 +296,7 @@ _FRESHNESS: Final[tuple[Panel, ...]] = (
         empty=_NO_RULES,
         threshold=thresholds.BURN_RATE,
         soft_most=2.0,
-        width=10,
+        width=14,
         height=8,
         link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
         overrides=(

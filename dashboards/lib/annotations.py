@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from dashboards.lib.alerting import firing
 from dashboards.lib.here import here
 from dashboards.lib.page import Annotation
-from dashboards.lib.query import ALERTS, changes, delta, increase, series
+from dashboards.lib.query import changes
 from dashboards.lib.style import Colour
 from exporter.collectors import deployment, indexers, page_cache
 
 FIRING = Annotation(
     name="Firing alerts",
-    expr=series(
-        ALERTS, alertname="=~Magento.+", alertstate="firing", severity="=~critical|warning", job="=~$job"
-    ).now,
+    expr=firing("=~critical|warning").now,
     title="{{alertname}}",
     text="{{severity}} {{store}}",
     tags="alertname,severity,store",
@@ -37,11 +36,9 @@ DEPLOYED = Annotation(
 
 FLUSHED = Annotation(
     name="Cache flushes",
-    expr=(increase(here(page_cache.BANS_ADDED)["2m"]) > 0).only_if(
-        delta(here(page_cache.OBJECTS)["5m"]) < 0, on=("job", "instance", "varnish")
-    ),
-    title="Pages dropped from the cache",
-    text="Bans were added and the cache shrank",
+    expr=here(page_cache.OBJECTS).now < here(page_cache.OBJECTS).before("5m").now * 0.5,
+    title="The page cache was emptied",
+    text="It holds less than half of what it held five minutes before",
     colour=Colour.WARNING,
 )
 

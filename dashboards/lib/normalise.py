@@ -67,6 +67,9 @@ def _target(target: Json) -> Json:
 def _variable(variable: Json) -> Json:
     kept = _without(variable, _DEAD_IN_VARIABLE)
     kept["current"] = {}
+    if variable["type"] == "constant":
+        chosen = {"selected": True, "text": variable["query"], "value": variable["query"]}
+        kept = {**_without(kept, ("refresh",)), "current": chosen, "options": [chosen]}
     if variable["type"] != "query":
         return _without(kept, _OF_QUERIES_ONLY)
     expression = variable["query"]

@@ -11,7 +11,7 @@ from grafanalib import core
 
 from dashboards.lib.ids import panel_id
 from dashboards.lib.normalise import normalised
-from dashboards.lib.panels import DATASOURCE, Panel, Row
+from dashboards.lib.panels import DATASOURCE, Panel, Row, Stack
 from dashboards.lib.query import Expr
 from dashboards.lib.style import Colour, Json
 from dashboards.lib.variables import Variable, common
@@ -68,7 +68,7 @@ class Dashboard:
 
     def panels(self) -> Iterator[Panel]:
         """Yield every panel, those in collapsed rows included."""
-        return itertools.chain.from_iterable(row.panels for row in self.rows)
+        return itertools.chain.from_iterable(row.every() for row in self.rows)
 
     def panel(self, key: str) -> Panel:
         """Return the panel with this key."""
@@ -146,12 +146,16 @@ def _heading(uid: str, row: Row, y: int, inside: list[Any]) -> Any:
     )
 
 
-def _flow(uid: str, panels: Sequence[Panel], top: int) -> tuple[list[Any], int]:
+def _flow(uid: str, panels: Sequence[Panel | Stack], top: int) -> tuple[list[Any], int]:
     """Place panels from left to right; a new line starts below the tallest panel of the last one."""
-    placed, x, y, tallest = [], 0, top, 0
-    for panel in panels:
-        if x + panel.width > COLUMNS:
-            x, y, tallest = 0, y + tallest, 0
-        placed.append(panel.render(uid, x, y))
-        x, tallest = x + panel.width, max(tallest, panel.height)
-    return placed, y + tallest
+    placed: list[Any] = []
+    x, y, bottom = 0, top, top
+    for item in panels:
+        if x + item.width > COLUMNS:
+            x, y = 0, bottom
+        below = y
+        for panel in item.panels if isinstance(item, Stack) else (item,):
+            placed.append(panel.render(uid, x, below))
+            below += panel.height
+        x, bottom = x + item.width, max(bottom, below)
+    return placed, bottom

@@ -7,7 +7,7 @@ what is dead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -184,7 +184,15 @@ class Stat(Panel):
 
 
 _LEGEND_CALCS: Final = ("lastNotNull", "max")
-_QUIET_AXIS: Final = {"short": 5, "locale": 5, "s": 60, "percentunit": 0.05}
+_QUIET_AXIS: Final = {
+    "short": 5,
+    "locale": 5,
+    "opm": 5,
+    "reqps": 1,
+    "s": 60,
+    "percentunit": 0.05,
+    "suffix:x": 2,
+}
 """How far an axis reaches at least, by unit, so that zeros lie flat on a scale that means something."""
 
 
@@ -297,6 +305,7 @@ class Bars(Panel):
             "minVizHeight": 16,
             "maxVizHeight": 28,
             "minVizWidth": 8,
+            "text": {"titleSize": 15, "valueSize": 20},
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
             "reduceOptions": {"calcs": [self.reduce], "fields": "", "values": False},
         }
@@ -320,7 +329,7 @@ class Column:
 
     def override(self) -> Json:
         """Return the field override that makes the column look like this."""
-        properties: list[tuple[str, Any]] = [("displayName", self.title)] if self.title else []
+        properties: list[tuple[str, Any]] = [("displayName", self.title), ("noValue", "\u2013")]
         plain = (("unit", self.unit), ("custom.width", self.width), ("max", self.most))
         properties += [(key, value) for key, value in plain if value]
         if self.decimals is not None:
@@ -388,7 +397,7 @@ class Table(Panel):
         return {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False, "inspect": False}
 
     def _defaults(self) -> Json:
-        return {**super(Table, self)._defaults(), "links": []}
+        return {**super(Table, self)._defaults(), "links": [], "mappings": list(self.mappings)}
 
     def _options(self) -> Json:
         by = next((c.title or c.field for c in self.columns if c.field == self.sort), self.sort)
@@ -401,11 +410,28 @@ class Table(Panel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Panels of one width, one below the other, in the place of one panel."""
+
+    panels: tuple[Panel, ...]
+
+    @property
+    def width(self) -> int:
+        """The width of the stack, in columns of the grid."""
+        return max(panel.width for panel in self.panels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """Panels under one question. A row without a title has no heading. ``repeat`` is a variable's name."""
 
     title: str = ""
-    panels: tuple[Panel, ...]
+    panels: tuple[Panel | Stack, ...]
     collapsed: bool = False
     repeat: str = ""
     key: str = ""
+
+    def every(self) -> Iterator[Panel]:
+        """Yield every panel, those in stacks included."""
+        for item in self.panels:
+            yield from item.panels if isinstance(item, Stack) else (item,)

@@ -21,7 +21,8 @@ class Colour(StrEnum):
     QUIET = "text"
     MUTED = "#8e8e99"
     NONE = "transparent"
-    SECOND = "super-light-blue"
+    SECOND = "light-blue"
+    THIRD = "yellow"
     ACCENT = "purple"
 
 

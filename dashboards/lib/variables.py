@@ -64,6 +64,17 @@ class DataSource(Variable):
         return core.Template(name=self.name, label=self.label, type="datasource", query=self.query, refresh=1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant(Variable):
+    """A hidden value that whoever installs the dashboards can change in one place."""
+
+    def render(self) -> Any:
+        """Return grafanalib's template."""
+        return core.Template(
+            name=self.name, label=self.label, type="constant", query=self.query, refresh=0, hide=_HIDDEN
+        )
+
+
 def values_of(
     name: str, label: str, metric: Selectable, of: str, /, *, by_store: bool = False, hidden: bool = False
 ) -> Variable:
