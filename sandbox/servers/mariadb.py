@@ -26,7 +26,7 @@ FILE_SIZES = ("--innodb-log-file-size=16M", "--innodb-data-file-path=ibdata1:4M:
 """Belong to the data directory: the template and every server on a copy of it must agree."""
 
 SMALL_AND_QUICK = (
-    "--innodb-buffer-pool-size=64M",
+    "--innodb-buffer-pool-size=192M",
     "--innodb-temp-data-file-path=ibtmp1:4M:autoextend",
     "--innodb-flush-log-at-trx-commit=2",
     "--innodb-buffer-pool-load-at-startup=0",
@@ -119,6 +119,7 @@ class MariaDB(Server):
                 database=database,
                 autocommit=True,
                 connect_timeout=5,
+                ssl_disabled=True,  # else PyMySQL loads every certificate of the machine at each connect
             )
         ) as connection:
             yield connection
