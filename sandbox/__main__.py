@@ -33,8 +33,6 @@ def show(options: argparse.Namespace) -> None:
     """Run a living shop and its observers until Ctrl-C."""
     for name in options.fault:
         faults.find(name)
-    chosen = {"--speed": options.speed, "--rate": options.rate, "--seed": options.seed}
-    words = [word for key, value in chosen.items() if value is not None for word in (key, str(value))]
     demo.run(
         demo.Options(
             directory=options.directory,
@@ -44,9 +42,16 @@ def show(options: argparse.Namespace) -> None:
             scrape_seconds=options.scrape_seconds,
             version=options.version,
             prefix=options.prefix,
-            shop_arguments=tuple(words),
+            shop_arguments=given(options, "speed", "rate", "seed"),
+            history=given(options, "rate", "history_days"),
         )
     )
+
+
+def given(options: argparse.Namespace, *names: str) -> tuple[str, ...]:
+    """Return the options that were given, as words of a command line."""
+    chosen = {f"--{name.replace('_', '-')}": getattr(options, name) for name in names}
+    return tuple(word for key, value in chosen.items() if value is not None for word in (key, str(value)))
 
 
 def fault(options: argparse.Namespace) -> None:
@@ -101,8 +106,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--scrape-seconds", type=positive, default=5, metavar="N", help="between two scrapes")
     run.add_argument("--version", default="2.4.8", help="of the shop's tables")
     run.add_argument("--prefix", default="", help="of the shop's tables")
-    run.add_argument("--speed", type=positive, help="how fast the simulated shop's time goes")
-    run.add_argument("--rate", type=positive, help="how many shoppers come")
+    run.add_argument("--speed", type=positive, help="the shop's minutes in a real minute (1 to 60)")
+    run.add_argument("--rate", type=positive, help="orders in a real minute, about")
+    run.add_argument("--history-days", type=float, metavar="N", help="how long a past the shop begins with")
     run.add_argument("--seed", type=int, help="makes the simulation repeatable")
 
     switch = commands.add_parser("fault", parents=[place], help=fault.__doc__)

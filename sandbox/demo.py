@@ -19,6 +19,7 @@ from sandbox.paths import PROJECT, STATE
 from sandbox.process import Process
 from sandbox.server_faults import ServerFaults
 from sandbox.servers.magento_exporter import MagentoExporter
+from sandbox.servers.redis import DATABASES
 from sandbox.stack import DATABASE, Stack, exclusive
 
 WWW = PROJECT / "sandbox" / "shop" / "www"
@@ -41,6 +42,8 @@ class Options:
     prefix: str = ""
     shop_arguments: tuple[str, ...] = ()
     """Handed to `python -m sandbox.shop run` as they are."""
+    history: tuple[str, ...] = ()
+    """Handed to `python -m sandbox.shop install` as they are."""
 
 
 def run(options: Options) -> None:
@@ -89,7 +92,7 @@ class Demo:
             undo.callback(self.stack.stop)
             say("starting the servers ...")
             self.stack.launch()
-            install_shop(self.stack, self.options.version)
+            install_shop(self.stack, self.options)
             self.stack.wait_ready()
             self._start_shop_and_exporter(undo)
             say(f"up after {time.monotonic() - began:.1f} s\n\n{self._addresses()}\n")
@@ -101,7 +104,7 @@ class Demo:
     def _start_shop_and_exporter(self, undo: ExitStack) -> None:
         undo.callback(self.shop.stop)
         self.shop.start()
-        admit_observer(self.stack)
+        admit_observer(self.stack, self.state / "servers" / "observer-password")
         undo.callback(self.exporter.stop)
         self.exporter.start()
         self.stack.prometheus.set_targets({self.exporter.job: [self.exporter.address]})
@@ -165,18 +168,29 @@ def exporter_settings(stack: Stack) -> dict[str, Any]:
             "user": OBSERVER,
             "password": OBSERVER_PASSWORD,
         },
+        "redis": {
+            role: {"host": stack.redis.host, "port": stack.redis.port, "database": number}
+            for role, number in DATABASES.items()
+        },
         "varnish": {"instances": [str(stack.varnish.name_directory)]},
         "state_file": str(stack.state / "servers" / "magento-exporter" / "state.json"),
     }
 
 
-def admit_observer(stack: Stack) -> None:
-    """Make the users that the exporter logs in with; they can read and nothing else."""
-    stack.mariadb.execute(
-        f"CREATE USER IF NOT EXISTS '{OBSERVER}'@'%%' IDENTIFIED BY %s", [OBSERVER_PASSWORD]
-    )
-    stack.mariadb.execute(f"GRANT SELECT ON {DATABASE}.* TO '{OBSERVER}'@'%'")
-    stack.rabbitmq.declare_user(OBSERVER, OBSERVER_PASSWORD, tags="monitoring", vhost=stack.rabbitmq.vhost)
+def admit_observer(stack: Stack, password_file: Path) -> None:
+    """Make the users that the exporter logs in with, with the rights that it says it needs."""
+    password_file.parent.mkdir(parents=True, exist_ok=True)
+    password_file.touch(mode=0o600)
+    password_file.write_text(OBSERVER_PASSWORD)
+    shop = {"socket": str(stack.mariadb.socket), "user": "root", "name": DATABASE, "prefix": stack.prefix}
+    settings = [word for key, value in shop.items() for word in ("--set", f"database.{key}={value}")]
+    account = ["--user", OBSERVER, "--from-host", stack.mariadb.host, "--password-file", str(password_file)]
+    command = [sys.executable, "-m", "exporter", "grants", "--dialect", "mariadb", *account, *settings]
+    statements = output_of(command, "the exporter's rights are not known").split(";\n")
+    with stack.mariadb.connect() as connection, connection.cursor() as cursor:
+        for statement in filter(str.strip, statements):
+            cursor.execute(statement)
+    stack.rabbitmq.declare_user(OBSERVER, OBSERVER_PASSWORD, tags="management", vhost=stack.rabbitmq.vhost)
 
 
 def install_packages() -> None:
@@ -187,22 +201,24 @@ def install_packages() -> None:
         packages.install()
 
 
-def install_shop(stack: Stack, version: str) -> None:
+def install_shop(stack: Stack, options: Options) -> None:
     """Create the shop's tables and seed them."""
-    say(f"installing the shop ({version}) ...")
-    arguments = ["--database-socket", str(stack.mariadb.socket), "--database-name", DATABASE]
-    prefix = ["--prefix", stack.prefix] if stack.prefix else []
+    say(f"installing the shop ({options.version}) ...")
+    where = ["--database-socket", str(stack.mariadb.socket), "--database-name", DATABASE]
+    what = ["--prefix", stack.prefix, "--version", options.version, *options.history]
+    output_of(
+        [sys.executable, "-m", "sandbox.shop", "install", *where, *what], "the shop could not be installed"
+    )
+
+
+def output_of(command: Sequence[str], complaint: str) -> str:
+    """Run one of the project's own commands to its end and return what it printed; raise if it failed."""
     outcome = subprocess.run(
-        [sys.executable, "-m", "sandbox.shop", "install", *arguments, *prefix, "--version", version],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=INSTALL_SECONDS,
+        command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
     )
     if outcome.returncode:
-        raise SandboxError(f"the shop could not be installed:\n{outcome.stdout}")
+        raise SandboxError(f"{complaint}:\n{outcome.stdout}{outcome.stderr}")
+    return outcome.stdout
 
 
 def shop_process(options: Options, state: Path) -> Process:

@@ -150,10 +150,10 @@ class RabbitMQ(Server):
         self._permit(vhost, self.user, ".*", ".*", ".*")
 
     def declare_user(self, user: str, password: str, *, tags: str = "", vhost: str | None = None) -> None:
-        """Make a user with `tags` (e.g. monitoring); in `vhost` it may read everything and write nothing."""
+        """Make a user with `tags` (e.g. management) who may look into `vhost`, but not consume or publish."""
         self.api("PUT", f"users/{_quoted(user)}", {"password": password, "tags": tags})
         if vhost is not None:
-            self._permit(vhost, user, "^$", "^$", ".*")
+            self._permit(vhost, user, "^$", "^$", "^$")
 
     def declare_queues(self, queues: Iterable[str], *, vhost: str | None = None) -> None:
         """Make durable queues."""
