@@ -105,3 +105,38 @@ def observed_shop(
         connection: DriverConnection[Cursor] = undo.enter_context(server.connect(name))
         shop = install(connection, version=version, prefix=prefix, split=parts, **arguments)
         yield ObservedShop(server, shop, name, prefix, parts, undo)
+
+
+def add_stores(observed: ObservedShop, number: int, *, numbered: Iterable[int]) -> list[str]:
+    """Add store views to the first website; create the order sequence of those whose position is given."""
+    database = observed.shop.database
+    first = int(database.value("SELECT MAX(store_id) + 1 FROM {store}"))
+    codes = [f"s{position}" for position in range(number)]
+    database.insert_many(
+        "store",
+        ("store_id", "code", "website_id", "group_id", "name", "is_active"),
+        [(first + position, code, 1, 1, code, 1) for position, code in enumerate(codes)],
+    )
+    for store_id in (first + position for position in numbered):
+        database.execute(
+            f"CREATE TABLE {{sequence_order_{store_id}}}"
+            " (sequence_value int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY)"
+        )
+        meta = database.insert(
+            "sales_sequence_meta",
+            entity_type="order",
+            store_id=store_id,
+            sequence_table=f"{observed.prefix}sequence_order_{store_id}",
+        )
+        database.insert(
+            "sales_sequence_profile",
+            meta_id=meta,
+            prefix=str(store_id),
+            start_value=1,
+            step=1,
+            max_value=4_294_967_295,
+            warning_value=4_294_966_295,
+            is_active=1,
+        )
+    vars(observed.shop).pop("stores", None)
+    return codes

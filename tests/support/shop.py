@@ -16,7 +16,7 @@ import pytest
 
 from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory, VolatileStore
-from exporter.core.ports import StateStore
+from exporter.core.ports import Database, StateStore
 from exporter.core.query import Connection, Query
 from exporter.core.render import Format, join
 from exporter.core.runner import Limits, Runner, Slot
@@ -65,25 +65,28 @@ class Place:
     prefix: str
     shop: Shop
     now: datetime = NOW
-    source: MySQL | None = None
+    schema: dict[str, dict[str, bool]] = field(default_factory=dict)
     users: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def tables(self) -> list[str]:
-        """Return the names of the shop's tables, without prefix."""
-        listing = self.server.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s", (self.database,)
-        )
-        names = [row[0] for row in listing]
-        return [name.removeprefix(self.prefix) for name in names if name.startswith(self.prefix)]
+        """Return the names of the shop's tables, without prefix, as they were at the first question."""
+        return list(self.known())
 
     def columns(self, table: str) -> dict[str, bool]:
         """Return the table's columns, and whether each may be NULL."""
-        listing = self.server.execute(
-            "SELECT column_name, is_nullable = 'YES' FROM information_schema.columns"
-            " WHERE table_schema = %s AND table_name = %s",
-            (self.database, self.prefix + table),
-        )
-        return {name: bool(nullable) for name, nullable in listing}
+        return self.known().get(table, {})
+
+    def known(self) -> dict[str, dict[str, bool]]:
+        """Return table to column to whether it may be NULL; read once."""
+        if not self.schema:
+            listing = self.server.execute(
+                "SELECT table_name, column_name, is_nullable = 'YES' FROM information_schema.columns"
+                " WHERE table_schema = %s ORDER BY table_name, ordinal_position",
+                (self.database,),
+            )
+            for table, column, nullable in listing:
+                self.schema.setdefault(table.removeprefix(self.prefix), {})[column] = bool(nullable)
+        return self.schema
 
     def reads(self, *collectors: type[Collector]) -> dict[str, tuple[str, ...]]:
         """Return the tables and columns that are read, as far as this version of the shop has them."""
@@ -241,7 +244,7 @@ class Watch:
     def __init__(
         self,
         collector: type[Collector],
-        source: MySQL | None,
+        source: Database | None,
         *,
         store: StateStore | None = None,
         sources: Mapping[str, Any] | None = None,
@@ -254,7 +257,7 @@ class Watch:
         self._sources = {name: Nothing() for name in ("broker", "varnish", "redis")} | dict(sources or {})
         self._on_context = on_context
 
-    def use(self, source: MySQL) -> None:
+    def use(self, source: Database) -> None:
         """Go on with another connection, as after a restart of the database."""
         self.source = source
 
@@ -305,3 +308,18 @@ def told(slot: Slot) -> str:
 def database_collectors(collectors: Iterable[type[Collector]]) -> list[type[Collector]]:
     """Return those that read the shop's database."""
     return [collector for collector in collectors if collector.source == "database"]
+
+
+class Recorder:
+    """The database, and a record of every statement with its parameters."""
+
+    def __init__(self, source: MySQL) -> None:
+        self._source = source
+        self.asked: list[tuple[Query, Mapping[str, object]]] = []
+
+    def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
+        self.asked.append((query, parameters))
+        return self._source.rows(query, **parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
