@@ -74,7 +74,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "backlog-growing",
-        "the index cron does nothing while products are saved by the dozen",
+        "the index cron does nothing while an import touches two thousand products a second",
         Actor.SHOP,
         "magento_indexer_backlog grows; views stay idle",
     ),
@@ -190,7 +190,7 @@ FAULTS: tuple[Fault, ...] = (
         "orders-stuck-pending-payment",
         "payment confirmations do not arrive and sales_clean_orders fails",
         Actor.SHOP,
-        "orders in pending_payment pile up",
+        "orders in pending_payment pile up, the oldest more than a day old",
     ),
     Fault(
         "page-uncacheable",

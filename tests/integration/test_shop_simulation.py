@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -311,7 +312,7 @@ THOROUGH = (
         f" WHERE indexer_id = '{INVALID_INDEXER}')",
         f"(SELECT status = 'valid' FROM {{indexer_state}} WHERE indexer_id = '{INVALID_INDEXER}')",
     ),
-    symptom_of("backlog-growing", f"{BACKLOG} > 300", f"{BACKLOG} < 50"),
+    symptom_of("backlog-growing", f"{BACKLOG} > 5000", f"{BACKLOG} < 50"),
     symptom_of(
         "queue-errors",
         "(SELECT COUNT(*) FROM {queue_message_status} WHERE status = 6 AND updated_at > %(since)s) > 1",
@@ -376,6 +377,24 @@ def test_a_fault_shows_and_goes(living: Living, symptom: Symptom) -> None:
         living.switch(symptom.fault, on=False)
     off = living.now()
     living.eventually(lambda: symptom.gone(living, off), f"{symptom.fault} is gone")
+
+
+@pytest.mark.slow
+def test_stuck_payments_look_a_day_old_and_are_cancelled_after(living: Living) -> None:
+    order = living.shop.place_order(at=living.now() - timedelta(hours=30))
+    living.shop.invoice(order)
+    living.shop.ship(order)
+    living.shop.set_state(order, "complete", "complete", at=living.now() - timedelta(hours=29))
+
+    def state() -> Any:
+        return living.value("SELECT state FROM {sales_order} WHERE entity_id = %s", order)
+
+    living.switch("orders-stuck-pending-payment", on=True)
+    try:
+        living.eventually(lambda: state() == "pending_payment", "an old order waits for its payment")
+    finally:
+        living.switch("orders-stuck-pending-payment", on=False)
+    living.eventually(lambda: state() == "canceled", "it is cancelled")
 
 
 # --- the edge and RabbitMQ --------------------------------------------------------------------------

@@ -75,4 +75,5 @@ def without_foreign_keys_to(statement: str, foreign: frozenset[str]) -> str:
         for line in statement.splitlines()
         if not (line.lstrip().startswith("FOREIGN KEY") and set(_TABLE.findall(line)) & foreign)
     ]
-    return "\n".join([kept[0], ",\n".join(kept[1:-1]), kept[-1]]) if len(kept) > 2 else statement  # noqa: PLR2004
+    head, *body, tail = kept if len(kept) > 1 else (statement, "")
+    return "\n".join([head, ",\n".join(body), tail]) if body else statement

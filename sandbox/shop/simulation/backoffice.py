@@ -7,6 +7,7 @@ from typing import Final
 
 import httpx
 
+from sandbox.shop import magento
 from sandbox.shop.simulation.world import Component, World, utc_now
 
 SEARCHES: Final = ("jacket", "yoga", "bag", "watch", "shorts", "tank", "bottle", "hoodie")
@@ -14,7 +15,13 @@ FRUITLESS: Final = ("flux capacitor", "left-handed hammer", "dry water")
 CONFIRMED: Final = 0.9
 """Share of redirected payments that the provider confirms; the others stay pending until cleaned up."""
 
-CUSTOMERS_AT_LEAST: Final = 20
+OVERDUE: Final = (timedelta(hours=26), timedelta(hours=40))
+OVERDUE_ORDERS: Final = 12
+
+IMPORT_ROWS: Final = 1000
+"""Products that an import touches in one go while the backlog is made to grow."""
+
+IMPORT_LIMIT: Final = 300_000
 
 
 class OrderDesk(Component):
@@ -25,14 +32,18 @@ class OrderDesk(Component):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._unpaid: set[int] = set()
+        self._overdue: list[int] = []
 
     def step(self) -> float:
         """Give each kind of work a turn."""
-        if not self.fault("orders-stuck-pending-payment"):
+        if self.fault("orders-stuck-pending-payment"):
+            self._forget_payments()
+        else:
+            self._cancel_overdue()
             self._each("pending_payment", 45, self._confirm)
         self._each("new", 300, self._bill)
         self._each("processing", 240, self._ship)
-        if self.random.random() < 0.02:  # noqa: PLR2004
+        if self.chance(0.02):
             self._each("complete", 600, self._refund)
         return max(0.5, self.world.pace.seconds(10))
 
@@ -57,13 +68,32 @@ class OrderDesk(Component):
         yield from (row[0] for row in found)
 
     def _confirm(self, order_id: int) -> None:
-        if self.random.random() < CONFIRMED:
+        if self.chance(CONFIRMED):
             self.shop.confirm_payment(order_id, grid=False, email=False)
         else:
             self._unpaid.add(order_id)
 
+    def _forget_payments(self) -> None:
+        """Let some of yesterday's orders still wait for their payment, as if nobody had looked."""
+        if self._overdue:
+            return
+        now = utc_now()
+        found = self.database.rows(
+            "SELECT entity_id, created_at FROM {sales_order} WHERE state = 'complete'"
+            " AND created_at BETWEEN %s AND %s ORDER BY entity_id DESC LIMIT %s",
+            (now - OVERDUE[1], now - OVERDUE[0], OVERDUE_ORDERS),
+        )
+        for order_id, created_at in found:
+            self.shop.set_state(order_id, "pending_payment", "pending_payment", at=created_at)
+            self._overdue.append(order_id)
+
+    def _cancel_overdue(self) -> None:
+        while self._overdue:
+            self.shop.cancel(self._overdue[-1])
+            self._overdue.pop()
+
     def _bill(self, order_id: int) -> None:
-        if self.random.random() < 0.05:  # noqa: PLR2004
+        if self.chance(0.05):
             self.shop.cancel(order_id, grid=False)
         else:
             self.shop.invoice(order_id, grid=False, email=False)
@@ -80,19 +110,36 @@ class OrderDesk(Component):
 
 
 class Merchandiser(Component):
-    """Saves products, which fills changelogs and purges their pages; and starts bulk updates."""
+    """Saves products, which fills changelogs and purges their pages."""
 
     name = "merchandiser"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._imported = 0
+
     def step(self) -> float:
-        """Save a product, or many while the backlog is made to grow."""
-        busy = self.fault("backlog-growing")
-        for _ in range(40 if busy else 1):
-            product_id, _sku = self.random.choice(self.shop.products)
-            self.shop.save_product(product_id)
-        if not busy:
-            self._purge(f"((^|,)cat_p_{product_id}(,|$))")
-        return 0.5 if busy else max(1.0, self.world.pace.seconds(self.random.uniform(10, 30)))
+        """Save a product, or import many while the backlog is made to grow."""
+        if self.fault("backlog-growing"):
+            self._import()
+            return 0.5
+        self._imported = 0
+        product_id, _sku = self.random.choice(self.shop.products)
+        self.shop.save_product(product_id)
+        self._purge(f"((^|,)cat_p_{product_id}(,|$))")
+        return max(1.0, self.world.pace.seconds(self.random.uniform(10, 30)))
+
+    def _import(self) -> None:
+        """Write what an import of a catalogue far larger than this shop's writes to the changelogs."""
+        if self._imported < IMPORT_LIMIT:
+            first = self._imported + 1
+            self._imported += IMPORT_ROWS
+            for indexer in magento.INDEXERS.values():
+                if ("catalog_product_entity_decimal", "entity_id") in indexer.subscriptions:
+                    self.database.execute(
+                        f"INSERT INTO {{{indexer.view}_cl}} (entity_id)"
+                        f" SELECT seq FROM `seq_{first}_to_{self._imported}`"
+                    )
 
     def _purge(self, pattern: str) -> None:
         if self.world.endpoints.varnish_purge:
@@ -124,7 +171,7 @@ class Visitors(Component):
     def _search(self, store: str) -> None:
         if self.fault("search-zero-results"):
             self.shop.search(self.random.choice(SEARCHES), 0, store=store)
-        elif self.random.random() < 0.05:  # noqa: PLR2004
+        elif self.chance(0.05):
             self.shop.search(self.random.choice(FRUITLESS), 0, store=store)
         else:
             self.shop.search(self.random.choice(SEARCHES), self.random.randint(3, 40), store=store)

@@ -168,15 +168,18 @@ class CronGroup(Component):
         rows = self.database.value(
             "SELECT COUNT(*) FROM {cron_schedule} WHERE job_code = %s", (BLOATING_JOB,)
         )
-        if self.fault("cron-bloat") and rows < BLOAT_ROWS:
-            self.database.execute(
+        while self.fault("cron-bloat") and rows < BLOAT_ROWS and not self.world.stopping.is_set():
+            rows += self.database.execute(
                 "INSERT INTO {cron_schedule} (job_code, status, messages, created_at, scheduled_at)"
                 " SELECT %s, 'missed', 'sandbox', UTC_TIMESTAMP() - INTERVAL seq SECOND,"
                 f" UTC_TIMESTAMP() - INTERVAL seq SECOND FROM `seq_1_to_{BLOAT_STEP}`",
                 (BLOATING_JOB,),
             )
-        elif rows and not self.fault("cron-bloat"):
-            self.database.execute("DELETE FROM {cron_schedule} WHERE job_code = %s", (BLOATING_JOB,))
+        while rows > 0 and not self.fault("cron-bloat") and not self.world.stopping.is_set():
+            self.database.execute(
+                f"DELETE FROM {{cron_schedule}} WHERE job_code = %s LIMIT {BLOAT_STEP}", (BLOATING_JOB,)
+            )
+            rows -= BLOAT_STEP
 
 
 class JobError(Exception):

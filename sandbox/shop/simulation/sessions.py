@@ -56,7 +56,7 @@ class RedisUser(Component):
 
     def _use_session(self) -> None:
         sessions = self._client("session")
-        bot = self.random.random() < 0.5  # noqa: PLR2004
+        bot = self.chance(0.5)
         key = f"sess_{self.random.getrandbits(104):026x}"
         sessions.hset(key, mapping={"data": "private", "writes": "1", "lock": "0"})
         sessions.expire(key, BOT_SECONDS if bot else SHOPPER_SECONDS)

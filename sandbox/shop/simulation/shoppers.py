@@ -7,7 +7,7 @@ from typing import Final
 
 from sandbox.shop import magento
 from sandbox.shop.people import CARDING_ADDRESS
-from sandbox.shop.simulation.world import Component
+from sandbox.shop.simulation.world import Component, World
 
 CARTS_PER_ORDER: Final = 3
 MOST_CARTS: Final = 300
@@ -16,7 +16,7 @@ MOST_CARTS: Final = 300
 DECLINED: Final = 0.04
 """Share of placements that a gateway declines on a healthy day."""
 
-GIVE_UP: Final = {"cart": 0.45, "shipping_address": 0.20, "shipping_method": 0.12, "payment_method": 0.10}
+GIVE_UP: Final = {"cart": 0.40, "shipping_address": 0.20, "shipping_method": 0.12, "payment_method": 0.10}
 """Share of shoppers who leave after a stage; about a third are left to place an order."""
 
 THINK_SECONDS: Final = (5.0, 25.0)
@@ -32,7 +32,6 @@ class Shopper:
     method: str
     stage: int
     due: float
-    headless: bool
 
 
 class Shoppers(Component):
@@ -40,11 +39,12 @@ class Shoppers(Component):
 
     name = "shoppers"
 
-    def __init__(self, *arguments: object, **keywords: object) -> None:
-        super().__init__(*arguments, **keywords)  # type: ignore[arg-type]
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
         self._under_way: deque[Shopper] = deque()
         self._customers: list[int] = []
         self._next_cart = time.monotonic()
+        self._resumed = False
 
     def step(self) -> float:
         """Open the carts that are due, then let every shopper whose time has come act."""
@@ -52,12 +52,29 @@ class Shoppers(Component):
         if self.fault("no-traffic") or self.fault("maintenance"):
             self._next_cart = now
             return 0.2
+        if not self._resumed:
+            self._resume(now)
         self._arrive(now)
         for _ in range(len(self._under_way)):
             shopper = self._under_way.popleft()
             if shopper.due > now or self._act(shopper, now):
                 self._under_way.append(shopper)
         return 0.1
+
+    def _resume(self, now: float) -> None:
+        """Take up the newest carts of the past, about as many as are under way at any moment."""
+        found = self.database.rows(
+            "SELECT q.entity_id, p.method,"
+            " (a.country_id IS NOT NULL) + (a.shipping_method IS NOT NULL) + (p.method IS NOT NULL)"
+            " FROM {quote} q JOIN {quote_address} a ON a.quote_id = q.entity_id"
+            " AND a.address_type = 'shipping' LEFT JOIN {quote_payment} p ON p.quote_id = q.entity_id"
+            " WHERE q.is_active = 1 AND q.items_count > 0 ORDER BY q.entity_id DESC LIMIT %s",
+            (round(self.world.orders_per_minute * CARTS_PER_ORDER * sum(THINK_SECONDS) / 60),),
+        )
+        for quote_id, method, stage in found:
+            due = now + self.world.pace.seconds(self.random.uniform(0, THINK_SECONDS[1]))
+            self._under_way.append(Shopper(quote_id, method or self._method(), stage, due))
+        self._resumed = True
 
     def _arrive(self, now: float) -> None:
         gap = 60.0 / (self.world.orders_per_minute * CARTS_PER_ORDER)
@@ -70,21 +87,21 @@ class Shoppers(Component):
     def _open(self, now: float) -> Shopper:
         stores = list(self.shop.stores)
         store = self.random.choices(stores, weights=range(len(stores), 0, -1))[0]
-        headless = self.random.random() < 0.2  # noqa: PLR2004
+        headless = self.chance(0.2)
         quote_id = self.shop.open_cart(
             store,
             customer_id=None if headless else self._customer(),
             items=self.random.randint(1, 3),
             headless=headless,
-            virtual=not headless and self.random.random() < 0.05,  # noqa: PLR2004
-            multishipping=self.random.random() < 0.01,  # noqa: PLR2004
+            virtual=not headless and self.chance(0.05),
+            multishipping=self.chance(0.01),
         )
         stage = -1 if headless else 0
-        return Shopper(quote_id, self._method(), stage, self._think(now), headless)
+        return Shopper(quote_id, self._method(), stage, self._think(now))
 
     def _customer(self) -> int | None:
         """Return an account for one shopper in four."""
-        if self.random.random() > 0.25:  # noqa: PLR2004
+        if not self.chance(0.25):
             return None
         if not self._customers:
             self._customers = [
@@ -107,7 +124,7 @@ class Shoppers(Component):
     def _act(self, shopper: Shopper, now: float) -> bool:
         """Take the next step of the checkout; returns whether the shopper stays."""
         if shopper.stage < 0:
-            if self.random.random() < 0.5:  # noqa: PLR2004 - an app opens many carts that stay empty
+            if self.chance(0.5):  # an app opens many carts that stay empty
                 return False
             self.shop.add_items(shopper.quote_id, self.random.randint(1, 2))
         elif magento.STAGES[shopper.stage] == "payment_method":
@@ -124,7 +141,7 @@ class Shoppers(Component):
     def _stops_here(self, stage: str) -> bool:
         if stage == "shipping_method" and self.fault("checkout-stalled"):
             return True
-        return self.random.random() < GIVE_UP[stage]
+        return self.chance(GIVE_UP[stage])
 
     def _still_there(self, shopper: Shopper) -> str:
         """Return the shopper's method, or another where it is not offered any more."""
@@ -134,12 +151,12 @@ class Shoppers(Component):
 
     def _place(self, shopper: Shopper, now: float) -> bool:
         """Place the order, or get declined; two in three try again after a decline."""
-        if self.random.random() < GIVE_UP["payment_method"]:
+        if self.chance(GIVE_UP["payment_method"]):
             return False
         if self._declined(shopper.method):
             self.shop.decline(shopper.quote_id)
             shopper.due = self._think(now)
-            return self.random.random() < 0.66  # noqa: PLR2004
+            return self.chance(0.66)
         self.shop.buy(shopper.quote_id, grid=False, email=False)
         return False
 
@@ -147,7 +164,7 @@ class Shoppers(Component):
         if self.fault("payment-declined"):
             methods = self.world.faults.words("payment-declined")
             return not methods or method in methods
-        return self.random.random() < DECLINED
+        return self.chance(DECLINED)
 
 
 class CardTesters(Component):

@@ -165,6 +165,10 @@ class Component(ABC):
         """Tell whether a fault is on."""
         return self.world.faults.on(name)
 
+    def chance(self, share: float) -> bool:
+        """Draw once: true in this share of draws."""
+        return self.random.random() < share
+
     @abstractmethod
     def step(self) -> float:
         """Do what is due and return the real seconds until there may be more."""
