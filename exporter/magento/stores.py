@@ -177,9 +177,9 @@ def _store(row: Row, settings: Mapping[tuple[str, int, str], str]) -> Store:
     )
     return Store(
         store_id=store_id,
-        code=str(row["code"] or ""),
+        code=str(row["code"] or f"(store {store_id})"),
         website_id=website_id,
-        website=str(row["website"] or ""),
+        website=str(row["website"] or f"(website {website_id})"),
         currency=currency,
         timezone=_zone(setting(_TIMEZONE, DEFAULT_TIMEZONE)),
     )
