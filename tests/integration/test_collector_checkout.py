@@ -18,8 +18,7 @@ from exporter.core.query import Query
 from exporter.errors import SourceUnavailable
 from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
-from sandbox.shop.magento import StoreSpec
-from tests.support.observed import ObservedShop, observed_shop
+from tests.support.observed import ObservedShop, add_stores, observed_shop
 
 NAME = "magento_checkout_stage_reached_total"
 STEPS = ("cart", "shipping_address", "shipping_method", "payment_method", "placement_attempt")
@@ -516,13 +515,13 @@ def test_an_upgrade_to_the_index_by_time_counts_on(mariadb: MariaDB) -> None:
 
 
 def test_five_hundred_stores(mariadb: MariaDB) -> None:
-    stores = [StoreSpec(f"s{number}", f"w{number % 5}", "EUR", "Europe/Berlin") for number in range(500)]
-    with observed_shop(mariadb, stores=stores) as observed:
+    with observed_shop(mariadb) as observed:
+        codes = add_stores(observed, 497, numbered=range(0, 497, 50))
         funnel = Funnel(observed, begin=False)
         found = observed.collect(CheckoutCollector(), funnel.state, time.time())
         assert found == {}, "so many series are not shown before they are needed"
-        for number in range(0, 500, 50):
-            observed.shop.place_order(f"s{number}")
+        for code in codes[::50]:
+            observed.shop.place_order(code)
         funnel.run()
         assert funnel.run() == funnel.settled() == funnel.truth()
         assert len(observed.collect(CheckoutCollector(), funnel.state, time.time() + 2_000)) == 10 * 12

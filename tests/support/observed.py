@@ -42,17 +42,22 @@ class ObservedShop:
     def reader(self, name: str, queries: Iterable[Query]) -> MySQL:
         """Return a database source whose user has exactly the rights of these queries."""
         if name not in self.readers:
-            user = f"r_{uuid4().hex[:12]}"
-            self.server.execute(f"CREATE USER '{user}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
-            self.undo.callback(self.server.execute, f"DROP USER '{user}'@'127.0.0.1'")
-            for table, columns in _reads(queries).items():
-                quoted = ", ".join(f"`{column}`" for column in sorted(columns))
-                where = self.shop.database.table(table)
-                where = where if "." in where else f"`{self.name}`.{where}"
-                self.server.execute(f"GRANT SELECT ({quoted}) ON {where} TO '{user}'@'127.0.0.1'")
+            user = self.login(queries)
             self.readers[name] = source = MySQL(self._targets(user), prefix=self.prefix)
             self.undo.callback(source.close)
         return self.readers[name]
+
+    def login(self, queries: Iterable[Query]) -> str:
+        """Make a user who has exactly the rights of these queries, with :data:`PASSWORD`."""
+        user = f"r_{uuid4().hex[:12]}"
+        self.server.execute(f"CREATE USER '{user}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
+        self.undo.callback(self.server.execute, f"DROP USER '{user}'@'127.0.0.1'")
+        for table, columns in _reads(queries).items():
+            quoted = ", ".join(f"`{column}`" for column in sorted(columns))
+            where = self.shop.database.table(table)
+            where = where if "." in where else f"`{self.name}`.{where}"
+            self.server.execute(f"GRANT SELECT ({quoted}) ON {where} TO '{user}'@'127.0.0.1'")
+        return user
 
     def _targets(self, user: str) -> dict[Connection, Target]:
         databases = {Connection.DEFAULT: self.name}
