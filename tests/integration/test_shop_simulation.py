@@ -261,14 +261,6 @@ QUICK = (
         "cron-job-failing", f"{last_run(FAILING_JOB)} = 'error'", f"{last_run(FAILING_JOB)} = 'success'"
     ),
     symptom_of(
-        "indexer-stuck",
-        f"(SELECT status = 'working' AND updated < UTC_TIMESTAMP() - INTERVAL 3 SECOND FROM {{mview_state}}"
-        f" WHERE view_id = '{VIEW_OF_STUCK}') AND (SELECT status = 'working' FROM {{indexer_state}}"
-        f" WHERE indexer_id = '{STUCK_INDEXER}') AND {BACKLOG} > 0",
-        f"(SELECT status = 'idle' FROM {{mview_state}} WHERE view_id = '{VIEW_OF_STUCK}')"
-        f" AND (SELECT status = 'valid' FROM {{indexer_state}} WHERE indexer_id = '{STUCK_INDEXER}')",
-    ),
-    symptom_of(
         "changelog-reset",
         f"(SELECT version_id FROM {{mview_state}} WHERE view_id = '{RESET_VIEW}')"
         f" > (SELECT MAX(version_id) FROM {{{RESET_VIEW}_cl}})",
@@ -281,6 +273,17 @@ QUICK = (
         f"{NEW_ORDERS} = 0 AND {NEW_PAYMENTS} > 5",
         f"{NEW_ORDERS} > 0",
     ),
+)
+
+THOROUGH = (
+    symptom_of(
+        "indexer-stuck",
+        f"(SELECT status = 'working' AND updated < UTC_TIMESTAMP() - INTERVAL 3 SECOND FROM {{mview_state}}"
+        f" WHERE view_id = '{VIEW_OF_STUCK}') AND (SELECT status = 'working' FROM {{indexer_state}}"
+        f" WHERE indexer_id = '{STUCK_INDEXER}') AND {BACKLOG} > 0",
+        f"(SELECT status = 'idle' FROM {{mview_state}} WHERE view_id = '{VIEW_OF_STUCK}')"
+        f" AND (SELECT status = 'valid' FROM {{indexer_state}} WHERE indexer_id = '{STUCK_INDEXER}')",
+    ),
     symptom_of(
         "carding",
         "(SELECT COUNT(*) FROM {quote} WHERE is_active = 1 AND created_at > %(since)s"
@@ -288,9 +291,6 @@ QUICK = (
         f"(SELECT MAX(created_at) < UTC_TIMESTAMP() - INTERVAL 3 SECOND FROM {{quote}}"
         f" WHERE remote_ip = '{CARDING_ADDRESS}')",
     ),
-)
-
-THOROUGH = (
     symptom_of(
         "cron-job-stuck",
         f"(SELECT COUNT(*) FROM {{cron_schedule}} WHERE job_code = '{STUCK_JOB}' AND status = 'running'"
