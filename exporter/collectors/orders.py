@@ -125,7 +125,7 @@ LAST_ORDER = gauge(
     "store",
 )
 
-LOOK_BACK: Final = 5_000
+LOOK_BACK: Final = 2_000
 """Orders read once at the very first run, to know which stores and payment methods are in use."""
 
 TOUCHED_PAIRS: Final = 2_000
