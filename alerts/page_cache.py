@@ -1,3 +1,180 @@
-"""To come."""
+"""Page cache and sessions: what keeps the load away from PHP, and customers logged in."""
 
-ALERTS = ()
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import MINUTE, At, Cases, Hourly, Input
+from alerts.lib.lookup import critical, warning
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from alerts.recording import HIT_RATIO
+from dashboards.lib.promql import increase, select, total
+from exporter.collectors import page_cache, redis
+
+_cache: Final = partial(
+    Alert,
+    severity=Severity.WARNING,
+    team=Team.PLATFORM,
+    service="page-cache",
+    category=Category.CACHE,
+    no_data=NoData.OPTIONAL,
+)
+_VARNISH: Final = {"varnish": "varnish-1"}
+_SESSION: Final = {"role": redis.SESSION}
+
+ALERTS: Final = (
+    _cache(
+        name="MagentoPageCacheHitRatioCollapsed",
+        value=select(HIT_RATIO),
+        op="<",
+        threshold=critical(limits.CACHE_HIT_RATIO),
+        unit=Unit.RATIO,
+        guard="and on (job, instance, layer) "
+        + total(increase(page_cache.REQUESTS, "5m", result="=~hit|miss"), "layer")
+        + f" > {limits.PAGE_REQUESTS}",
+        scope="layer",
+        for_=15 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="The page cache hardly helps any more.",
+        description="Only {{ $value | humanizePercentage }} of cacheable pages come from the {{ $labels.layer }} "
+        "cache (limit %limit%).",
+        impact="PHP and the database carry the storefront: slow pages, and an outage at the next peak.",
+        first_action="Look for a purge loop first, then for a new block or cookie that stops caching.",
+        why="A healthy shop is above 80 %. A flush recovers within minutes; a quarter of an hour does not pass.",
+        panel=Panel("magento-page-cache", "hit_ratio"),
+        cases=Cases(
+            entity={"layer": page_cache.LAYER},
+            inputs=(
+                Input(
+                    page_cache.REQUESTS,
+                    labels={"result": "hit", "varnish": "varnish-1"},
+                    bad=Hourly(4_800),
+                    good=Hourly(54_000),
+                    edge=Hourly(6_000),
+                ),
+                Input(
+                    page_cache.REQUESTS,
+                    labels={"result": "miss", "varnish": "varnish-1"},
+                    bad=Hourly(6_000),
+                    good=Hourly(600),
+                ),
+            ),
+            silent={"too few requests to tell": {0: Hourly(480), 1: Hourly(600)}},
+            after=4 * MINUTE,
+            mixes=False,
+            says="Only 44.44% of cacheable pages come from the varnish cache (limit 50 %).",
+        ),
+    ),
+    _cache(
+        name="MagentoPageCacheFlushStorm",
+        value=increase(page_cache.BANS_ADDED, "10m"),
+        threshold=warning(limits.PURGES),
+        scope="varnish",
+        for_=10 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="The page cache is purged in a storm.",
+        description="{{ $value | printf \"%.0f\" }} purges reached {{ $labels.varnish }} in ten minutes (limit %limit%).",
+        impact="Pages are thrown out as fast as they are made; PHP carries the storefront.",
+        first_action="See which import, feed or cron job saves products now, and pause it.",
+        why="Every save purges its pages. A thousand in ten minutes, twice over, is a mass update in a loop.",
+        panel=Panel("magento-page-cache", "purges"),
+        cases=Cases(
+            entity=_VARNISH,
+            inputs=(Input(page_cache.BANS_ADDED, bad=Hourly(7_200), good=Hourly(60), edge=Hourly(5_900)),),
+            before=30 * MINUTE,
+            after=8 * MINUTE,
+            clear=MINUTE,
+            says="1200 purges reached varnish-1 in ten minutes (limit 1000).",
+        ),
+    ),
+    _cache(
+        name="MagentoPageCacheBansPiledUp",
+        value=select(page_cache.BANS),
+        threshold=warning(limits.BANS),
+        scope="varnish",
+        for_=15 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="Varnish drags a long list of bans.",
+        description="{{ $labels.varnish }} keeps {{ $value | printf \"%.0f\" }} bans (limit %limit%).",
+        impact="Each lookup tests many bans: Varnish's processor time and the latency of every page grow.",
+        first_action="See whether purges still pour in; if not, whether the ban lurker works them off.",
+        why="The lurker works bans off in the background. Ten thousand mean that it cannot keep up.",
+        panel=Panel("magento-page-cache", "bans"),
+        cases=Cases(
+            entity=_VARNISH,
+            inputs=(Input(page_cache.BANS, bad=At(12_000), good=At(40), edge=At(10_000)),),
+            says="varnish-1 keeps 12000 bans (limit 10000).",
+        ),
+    ),
+    _cache(
+        name="MagentoBackendsSick",
+        severity=Severity.CRITICAL,
+        value=total(select(page_cache.BACKEND_HEALTHY), "varnish", operator="max"),
+        op="==",
+        threshold=0,
+        for_=2 * MINUTE,
+        keep_firing_for=3 * MINUTE,
+        summary="Varnish finds no healthy backend.",
+        description="Every backend of {{ $labels.varnish }} fails its health probe.",
+        impact="Cart and checkout answer 503; cached pages may still look fine.",
+        first_action="Ask a web node directly for /health_check.php; look at PHP-FPM, then at database and Redis.",
+        why="Magento's probe asks every five seconds; two minutes are two dozen failures in a row.",
+        panel=Panel("magento-page-cache", "backends"),
+        cases=Cases(
+            entity=_VARNISH,
+            inputs=(
+                Input(page_cache.BACKEND_HEALTHY, labels={"backend": "web1"}, bad=At(0), good=At(1), needed=False),
+                Input(page_cache.BACKEND_HEALTHY, labels={"backend": "web2"}, bad=At(0), good=At(1), needed=False),
+            ),
+            silent={"one of two is healthy": {1: At(1)}},
+            says="Every backend of varnish-1 fails its health probe.",
+        ),
+    ),
+    _cache(
+        name="MagentoSessionsEvicted",
+        service="sessions",
+        value=increase(redis.EVICTED, "15m", role=redis.SESSION),
+        threshold=0.5,
+        for_=5 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        maintenance=False,
+        summary="Sessions are thrown out because Redis is full.",
+        description="Redis threw out {{ $value | printf \"%.0f\" }} keys of its session server in 15 minutes.",
+        impact="Customers are logged out and lose their carts in the middle of buying.",
+        first_action="Compare used memory with the limit; see whether caches share the server with the sessions.",
+        why="A session store must never throw out live sessions: the right number is zero.",
+        panel=Panel("magento-page-cache", "redis_evictions"),
+        cases=Cases(
+            labels=_SESSION,
+            inputs=(Input(redis.EVICTED, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(0)),),
+            before=30 * MINUTE,
+            clear=14 * MINUTE,
+            says="Redis threw out 6 keys of its session server in 15 minutes.",
+        ),
+    ),
+    _cache(
+        name="MagentoSessionWritesRefused",
+        severity=Severity.CRITICAL,
+        service="sessions",
+        value=increase(redis.REFUSED_WRITES, "5m", role=redis.SESSION),
+        threshold=0.5,
+        for_=2 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        maintenance=False,
+        summary="Redis refuses to store sessions because it is full.",
+        description="Redis refused {{ $value | printf \"%.0f\" }} writes of its session server in five minutes.",
+        impact="Nobody can log in, fill a cart or pay.",
+        first_action="Raise maxmemory at once if the machine has room; then find what filled it.",
+        why="With the policy noeviction a full server answers OOM to every write, hence to every new session.",
+        panel=Panel("magento-page-cache", "redis_refused"),
+        cases=Cases(
+            labels=_SESSION,
+            inputs=(Input(redis.REFUSED_WRITES, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(0)),),
+            before=30 * MINUTE,
+            clear=4 * MINUTE,
+            says="Redis refused 3 writes of its session server in five minutes.",
+        ),
+    ),
+)

@@ -1,3 +1,473 @@
-"""To come."""
+"""Is the shop selling? Compared with its own past weeks, and only when chance does not explain the difference.
 
-ALERTS = ()
+The surprise of seeing only ``k`` orders where ``E`` were to be expected is bounded by
+``E - k + k ln(k / E)`` nats, the exponent of Chernoff's bound for a Poisson count. A
+rule asks for surprise *and* effect: significance alone pages a busy shop for small
+drifts, effect alone a small shop for luck. At night ``E`` is small, so is the surprise.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Line
+from alerts.lib.lookup import critical, warning
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from alerts.lib.recording import Recording
+from dashboards.lib.promql import Series, increase, select, total
+from exporter.collectors import checkout, deployment, expected_orders, orders, placements
+
+_STORE: Final = "on (job, instance, store)"
+_DE: Final = {"store": "de"}
+
+
+def _surprise(seen: str, usual: str) -> str:
+    """Return the surprise in nats of the shortfall of ``seen`` against ``usual``; both have the same labels."""
+    some = f"clamp_min({seen}, 1e-9)"
+    return f"({usual} - {seen} + {some} * ln({some} / ({usual} > 0)))"
+
+
+def _rule(name: str, expression: str, labels: tuple[str, ...], about: str) -> Recording:
+    return Recording(name=name, expression=expression, labels=labels, group="selling", help=about)
+
+
+_RECENT: Final = select(expected_orders.RECENT)
+_EXPECTED: Final = select(expected_orders.EXPECTED)
+
+ORDERS_SURPRISE: Final = _rule(
+    "magento:orders_surprise:nats",
+    f"{_surprise(_RECENT, _EXPECTED)} and {_RECENT} < {_EXPECTED}",
+    ("store", "window"),
+    "How surprising it is that so few orders came in the window, in nats; absent when there are enough.",
+)
+
+
+def _per_method(window: str, before: str = "") -> str:
+    return total(increase(orders.PLACED, window, before=before), "store", "method")
+
+
+METHOD_RECENT_6H: Final = _rule(
+    "magento:payment_method_orders:increase6h",
+    _per_method("6h"),
+    ("store", "method"),
+    "Orders of the last six hours by payment method.",
+)
+METHOD_RECENT_1D: Final = _rule(
+    "magento:payment_method_orders:increase1d",
+    _per_method("1d"),
+    ("store", "method"),
+    "Orders of the last day by payment method.",
+)
+METHOD_USUAL_6H: Final = _rule(
+    "magento:payment_method_orders:usual6h",
+    f"({_per_method('6h', '1d')} < {_per_method('6h', '1w')})"
+    f" or {_per_method('6h', '1w')}",
+    ("store", "method"),
+    "The fewer of the orders in the same six hours of yesterday and of a week ago, by payment method.",
+)
+METHOD_USUAL_1D: Final = _rule(
+    "magento:payment_method_orders:usual1d",
+    f"{_per_method('1w', '1d')} / 7",
+    ("store", "method"),
+    "The mean day of the week before the last day, by payment method.",
+)
+
+
+def _quiet(recent: Recording, usual: Recording, window: str) -> str:
+    """Return the surprise at a method's silence where only a fifth of the usual is left."""
+    seen, expected = select(recent), select(usual)
+    effect = critical(limits.ORDERS_AGAINST_EXPECTED)
+    found = f"({_surprise(seen, expected)} and {seen} < {effect} * {expected})"
+    return f'label_replace({found}, "window", "{window}", "", "")'
+
+
+_STAGE_BEFORE: Final = {
+    "shipping_address": "cart",
+    "shipping_method": "shipping_address",
+    "payment_method": "shipping_method",
+    "order": "payment_method",
+}
+"""The checkout stage that comes before each; placement attempts are a lower bound and left out."""
+
+
+def _entered(stages: Recording) -> str:
+    """Return, for each stage, the carts that reached the one before it."""
+    parts = [
+        f'label_replace({select(stages, stage=before)}, "stage", "{stage}", "", "")'
+        for stage, before in _STAGE_BEFORE.items()
+    ]
+    return "\nor ".join(parts)
+
+
+STAGES_HOUR: Final = _rule(
+    "magento:checkout_stage_reached:increase1h",
+    total(increase(checkout.STAGE_REACHED, "1h"), "store", "stage"),
+    ("store", "stage"),
+    "Carts that reached each checkout stage in the last hour.",
+)
+STAGES_WEEK: Final = _rule(
+    "magento:checkout_stage_reached:increase1w",
+    total(increase(checkout.STAGE_REACHED, "1w", before="1h"), "store", "stage"),
+    ("store", "stage"),
+    "Carts that reached each checkout stage in the week before the last hour.",
+)
+STAGE_EXPECTED: Final = _rule(
+    "magento:checkout_stage_expected:increase1h",
+    f"({_entered(STAGES_HOUR)})\n"
+    f"* {select(STAGES_WEEK)}\n"
+    f"/ (({_entered(STAGES_WEEK)}) > 0)",
+    ("store", "stage"),
+    "Carts that should have reached the stage in the last hour: those that reached the one before, "
+    "times the share of a usual week.",
+)
+
+
+def _mean_value(window: str, name: str) -> Recording:
+    value = total(increase(orders.REVENUE, window), "store")
+    count = total(increase(orders.PLACED, window), "store")
+    return _rule(name, f"{value} / ({count} > 0)", ("store",), f"Mean value of an order in the last {window}.")
+
+
+VALUE_6H: Final = _mean_value("6h", "magento:order_value_base:mean6h")
+VALUE_1W: Final = _mean_value("1w", "magento:order_value_base:mean1w")
+
+RECORDINGS: Final = (
+    ORDERS_SURPRISE,
+    METHOD_RECENT_6H,
+    METHOD_RECENT_1D,
+    METHOD_USUAL_6H,
+    METHOD_USUAL_1D,
+    STAGES_HOUR,
+    STAGES_WEEK,
+    STAGE_EXPECTED,
+    VALUE_6H,
+    VALUE_1W,
+)
+
+_TRAFFIC: Final = (
+    f"{_STORE} ({total(select(STAGES_HOUR, stage='cart'), 'store', operator='max')} > {_STORE} "
+    f"{warning(limits.TRAFFIC_CARTS_PER_EXPECTED_ORDER)} * "
+    f"{total(select(expected_orders.EXPECTED, window='2h'), 'store', operator='max')})"
+)
+"""Stores in which carts are filled as if orders were to follow."""
+
+
+def _shortfall(share: float) -> str:
+    """Return the largest surprise of a store over the windows in which less than ``share`` came."""
+    effect = f"{select(ORDERS_SURPRISE)} and {_RECENT} < {share} * {_EXPECTED}"
+    return total(effect, "store", operator="max")
+
+
+_selling: Final = partial(
+    Alert, severity=Severity.WARNING, team=Team.COMMERCE, service="selling", category=Category.BUSINESS
+)
+
+
+def _orders(series: Series, window: str, *, bad: float, good: float, edge: float | None) -> Input:
+    return Input(
+        series,
+        labels={"window": window},
+        bad=At(bad),
+        good=At(good),
+        edge=None if edge is None else At(edge),
+    )
+
+
+def _carts(*, bad: float, good: float, needed: bool = True) -> Input:
+    return Input(
+        checkout.STAGE_REACHED,
+        labels={"stage": "cart", "customer": "guest"},
+        bad=Hourly(bad),
+        good=Hourly(good),
+        needed=needed,
+    )
+
+
+ALERTS: Final = (
+    _selling(
+        name="MagentoOrderDroughtWithTraffic",
+        severity=Severity.CRITICAL,
+        value=_shortfall(critical(limits.ORDERS_AGAINST_EXPECTED)),
+        threshold=critical(limits.DROUGHT_SURPRISE_NATS),
+        unit=Unit.NATS,
+        guard="and " + _TRAFFIC,
+        scope="store",
+        for_=10 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        summary="Customers fill carts, but orders do not come.",
+        description="{{ $labels.store }} has less than a fifth of its usual orders "
+        "(surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%). Carts are filled as usual.",
+        impact="Customers want to buy and cannot. Every minute is lost revenue.",
+        first_action="Place a test order with each payment method; look at the checkout funnel for the step that fails.",
+        why="Less than a fifth of the usual, and once in 40,000 windows by chance; docs/alerts.md "
+        "has the simulated number of false pages by size of shop.",
+        panel=Panel("magento-overview", "selling"),
+        cases=Cases(
+            entity=_DE,
+            inputs=(
+                _orders(expected_orders.RECENT, "2h", bad=2, good=20, edge=3),
+                _orders(expected_orders.EXPECTED, "2h", bad=18, good=18, edge=18),
+                _carts(bad=12, good=7),
+            ),
+            silent={
+                "a fifth of the usual is left": {0: At(12), 1: At(60)},
+                "too small a shop to tell": {0: At(0), 1: At(10)},
+            },
+            before=2 * HOUR,
+            after=24 * MINUTE,
+            says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Carts are filled as usual.",
+        ),
+    ),
+    _selling(
+        name="MagentoOrderDroughtNoTraffic",
+        severity=Severity.CRITICAL,
+        value=_shortfall(critical(limits.ORDERS_AGAINST_EXPECTED)),
+        threshold=critical(limits.DROUGHT_SURPRISE_NATS),
+        unit=Unit.NATS,
+        guard="unless " + _TRAFFIC,
+        scope="store",
+        for_=10 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        summary="Nobody buys, and nobody even fills a cart.",
+        description="{{ $labels.store }} has less than a fifth of its usual orders "
+        "(surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%). Hardly any carts are filled.",
+        impact="Customers do not reach the shop at all, or leave at the first page.",
+        first_action="Open the shop from outside, by its public name; then check DNS, certificate, CDN and web servers.",
+        why="As for the drought with traffic; without carts the cause lies before the checkout.",
+        panel=Panel("magento-overview", "selling"),
+        cases=Cases(
+            entity=_DE,
+            inputs=(
+                _orders(expected_orders.RECENT, "2h", bad=2, good=20, edge=3),
+                _orders(expected_orders.EXPECTED, "2h", bad=18, good=18, edge=18),
+                _carts(bad=7, good=12, needed=False),
+            ),
+            silent={"too small a shop to tell": {0: At(0), 1: At(10)}},
+            before=2 * HOUR,
+            after=35 * MINUTE,
+            says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Hardly any carts are filled.",
+        ),
+    ),
+    _selling(
+        name="MagentoOrdersLow",
+        value=_shortfall(warning(limits.ORDERS_AGAINST_EXPECTED)),
+        threshold=limits.SALES_LOW_NATS,
+        unit=Unit.NATS,
+        scope="store",
+        for_=15 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="Fewer orders than usual.",
+        description="{{ $labels.store }} has less than half of its usual orders "
+        "(surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%).",
+        impact="Part of the customers may be unable to buy: one browser, one method, one country.",
+        first_action="Compare payment methods, guests and customers, and the funnel's steps with last week.",
+        why="Half of the usual and once in a thousand windows by chance; also the eve of a holiday looks so.",
+        panel=Panel("magento-overview", "selling"),
+        cases=Cases(
+            entity=_DE,
+            inputs=(
+                _orders(expected_orders.RECENT, "6h", bad=16, good=40, edge=19),
+                _orders(expected_orders.EXPECTED, "6h", bad=40, good=40, edge=40),
+            ),
+            silent={"half of the usual is left": {0: At(100), 1: At(200)}},
+            mixes=False,
+            says="de has less than half of its usual orders (surprise 9.3 nats, limit 7).",
+        ),
+    ),
+    _selling(
+        name="MagentoNoOrdersForLong",
+        value=f"(time() - {select(orders.LAST_ORDER)}) / 1d * {_STORE} "
+        + total(f"avg_over_time({select(expected_orders.EXPECTED, window='1d')}[3d])", "store", operator="max"),
+        threshold=critical(limits.DROUGHT_SURPRISE_NATS),
+        unit=Unit.NATS,
+        guard=f"and {_STORE} time() - {select(orders.LAST_ORDER)} > 1d",
+        scope="store",
+        for_=15 * MINUTE,
+        summary="A small shop has had no order for far too long.",
+        description="In the time since the last order of {{ $labels.store }}, {{ $value | printf \"%.1f\" }} were to "
+        "be expected (limit %limit%).",
+        impact="The shop probably cannot be bought from, and has not been for more than a day.",
+        first_action="Place a test order.",
+        why="Shops with a few orders a day are too small for the drought alerts; after this silence chance is ruled out.",
+        panel=Panel("magento-checkout", "last_order"),
+        cases=Cases(
+            entity=_DE,
+            inputs=(
+                Input(orders.LAST_ORDER, bad=Ago(2 * DAY), good=Ago(HOUR), edge=Ago(1.766 * DAY)),
+                _orders(expected_orders.EXPECTED, "1d", bad=6, good=6, edge=6),
+            ),
+            silent={"a busier shop, within the day": {0: Ago(0.9 * DAY), 1: At(20)}},
+            before=HOUR,
+            step=5 * MINUTE,
+            mixes=False,
+            says="In the time since the last order of de, 12.0 were to be expected (limit 10.6).",
+        ),
+    ),
+    _selling(
+        name="MagentoPaymentMethodQuiet",
+        service="payment",
+        category=Category.CHECKOUT,
+        value=total(
+            f"{_quiet(METHOD_RECENT_6H, METHOD_USUAL_6H, '6h')}\nor {_quiet(METHOD_RECENT_1D, METHOD_USUAL_1D, '1d')}",
+            "store",
+            "method",
+            operator="max",
+        ),
+        threshold=critical(limits.DROUGHT_SURPRISE_NATS),
+        unit=Unit.NATS,
+        scope="store",
+        for_=15 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="A payment method has gone quiet.",
+        description="Orders with {{ $labels.method }} in {{ $labels.store }} have all but stopped "
+        "(surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%).",
+        impact="Customers who want to pay this way cannot; some choose another method, some leave.",
+        first_action="Place a test order with this method; look at the provider's status page.",
+        why="Compared with the method's own yesterday and week, so rare methods never page.",
+        panel=Panel("magento-checkout", "methods"),
+        cases=Cases(
+            entity={"store": "de", "method": "paypal_express"},
+            inputs=(Input(orders.PLACED, bad=Hourly(0), good=Hourly(0.5), edge=Hourly(0.04)),),
+            before=10 * DAY,
+            step=HOUR,
+            after=23 * HOUR,
+            says="Orders with paypal_express in de have all but stopped (surprise 11.9 nats, limit 10.6).",
+        ),
+    ),
+    _selling(
+        name="MagentoCheckoutStageFailing",
+        severity=Severity.CRITICAL,
+        service="checkout",
+        category=Category.CHECKOUT,
+        value=f"{_surprise(select(STAGES_HOUR), select(STAGE_EXPECTED))} and "
+        f"{select(STAGES_HOUR)} < {critical(limits.FUNNEL_STAGE_RATIO)} * {select(STAGE_EXPECTED)}",
+        threshold=critical(limits.DROUGHT_SURPRISE_NATS),
+        unit=Unit.NATS,
+        scope="store",
+        for_=10 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="Customers do not get past a step of the checkout.",
+        description="Hardly anybody in {{ $labels.store }} reaches the step {{ $labels.stage }} any more, though the "
+        "step before is (surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%).",
+        impact="Customers are stopped on their way to paying.",
+        first_action="Go through the checkout to this step with the browser's console open.",
+        why="The share that passes is compared with the shop's own week, so a step that is always hard does not fire.",
+        panel=Panel("magento-checkout", "funnel"),
+        cases=Cases(
+            entity={"store": "de", "stage": "payment_method"},
+            inputs=(
+                Input(
+                    checkout.STAGE_REACHED,
+                    labels={"customer": "guest"},
+                    bad=Hourly(0.5),
+                    good=Hourly(16),
+                    edge=Hourly(2),
+                ),
+                Input(
+                    checkout.STAGE_REACHED,
+                    labels={"customer": "guest", "stage": "shipping_method"},
+                    bad=Hourly(20),
+                    good=Hourly(20),
+                ),
+            ),
+            silent={"a step that few ever pass": {0: Hourly(1)}, "hardly anybody comes": {1: Hourly(5)}},
+            before=8 * DAY,
+            step=10 * MINUTE,
+            mixes=False,
+            after=50 * MINUTE,
+            says="Hardly anybody in de reaches the step payment_method any more, though the step before is (surprise 13.8 nats, limit 10.6).",
+        ),
+    ),
+    _selling(
+        name="MagentoCarding",
+        service="payment",
+        category=Category.SECURITY,
+        value=total(increase(placements.FAILED, "10m"), "store"),
+        threshold=warning(limits.CARDING_FAILURES),
+        guard=f"and {_STORE} ({total(increase(placements.FAILED, '10m'), 'store')} > {_STORE} "
+        f"{limits.CARDING_FACTOR:g} * {total(increase(placements.FAILED, '1d', before='1h'), 'store')} / 144)",
+        scope="store",
+        for_=5 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="Stolen cards are probably being tried out in the checkout.",
+        description="{{ $value | printf \"%.0f\" }} tries to place an order failed in {{ $labels.store }} in ten "
+        "minutes (limit %limit%), far more than usual.",
+        impact="Each try costs a gateway fee; chargebacks follow, and the gateway may block the shop.",
+        first_action="Look at the latest guest carts: one amount, one address or one network? Turn on reCAPTCHA.",
+        why="People give up after a few tries. Thirty failures in ten minutes, five times the usual, are a program.",
+        panel=Panel("magento-checkout", "failed_placements"),
+        cases=Cases(
+            entity=_DE,
+            inputs=(Input(placements.FAILED, bad=Hourly(210), good=Hourly(6), edge=Hourly(174)),),
+            silent={"a shop with as many failures every day": {0: Hourly(210)}},
+            before=26 * HOUR,
+            step=2 * MINUTE,
+            after=8 * MINUTE,
+            says="35 tries to place an order failed in de in ten minutes (limit 30), far more than usual.",
+        ),
+    ),
+    _selling(
+        name="MagentoOrderValueUnusual",
+        value=f"exp(abs(ln({select(VALUE_6H)} / ({select(VALUE_1W)} > 0))))",
+        threshold=warning(limits.ORDER_VALUE_FACTOR),
+        unit=Unit.FACTOR,
+        guard=f"and {_STORE} {total(increase(orders.PLACED, '6h'), 'store')} > 10",
+        scope="store",
+        for_=15 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="Orders are worth far more or far less than usual.",
+        description="The mean order of {{ $labels.store }} in the last six hours is {{ $value | printf \"%.1f\" }} "
+        "times as large, or as small, as the week's (limit %limit%).",
+        impact="A wrong price, discount or currency sells goods at a loss; or somebody orders with stolen cards.",
+        first_action="Look at the latest orders: which product or coupon makes the difference?",
+        why="The mean of ten orders and more does not leave a third to three times the week's without a cause.",
+        panel=Panel("magento-checkout", "order_value"),
+        cases=Cases(
+            entity=_DE,
+            inputs=(
+                Input(
+                    orders.REVENUE,
+                    labels={"currency": "EUR"},
+                    bad=Hourly(720),
+                    good=Hourly(200),
+                    edge=Hourly(600),
+                ),
+                Input(orders.PLACED, labels={"method": "checkmo"}, bad=Hourly(4), good=Hourly(4)),
+            ),
+            silent={"hardly any orders": {1: Hourly(1)}},
+            before=8 * DAY,
+            step=20 * MINUTE,
+            mixes=False,
+            after=5 * HOUR,
+            clear=40 * MINUTE,
+            says="The mean order of de in the last six hours is 3.2 times as large, or as small, as the week's (limit 3).",
+        ),
+    ),
+    _selling(
+        name="MagentoMaintenanceForgotten",
+        severity=Severity.CRITICAL,
+        team=Team.PLATFORM,
+        service="storefront",
+        value=select(deployment.MAINTENANCE),
+        op="==",
+        threshold=1,
+        for_=int(critical(limits.MAINTENANCE_SECONDS)),
+        no_data=NoData.OPTIONAL,
+        maintenance=False,
+        summary="The shop is in maintenance mode, and has been for half an hour.",
+        description="{{ $labels.instance }} answers every visitor with 503: var/.maintenance.flag is there.",
+        impact="Nobody can buy.",
+        first_action="Ask whether a deployment is running; if none is, bin/magento maintenance:disable.",
+        why="Deployments take minutes. For a longer planned window, set a silence with its end.",
+        panel=Panel("magento-overview", "maintenance"),
+        cases=Cases(
+            inputs=(Input(deployment.MAINTENANCE, bad=At(1), good=At(0)),),
+            says="shop:9816 answers every visitor with 503: var/.maintenance.flag is there.",
+        ),
+    ),
+)

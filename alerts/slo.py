@@ -1,3 +1,204 @@
-"""To come."""
+"""Objectives: tries to place an order succeed, and the storefront shows what the catalogue says.
 
-ALERTS = ()
+The failed share is judged by the lower end of its Wilson interval (z = 3), so one
+rule fits a shop with five tries an hour and one with five thousand: one failure of
+five says nothing, eight of twenty do.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input
+from alerts.lib.lookup import warning
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from alerts.lib.recording import Recording
+from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE, failed_ratio
+from dashboards.lib.promql import select
+from exporter.collectors import indexers, placements
+
+_STORE: Final = "on (job, instance, store)"
+_DE: Final = {"store": "de"}
+BUDGET: Final = round(1 - limits.CHECKOUT_SUCCESS_SLO, 6)
+"""The share of tries that may fail."""
+
+
+def _least_ratio(window: str) -> Recording:
+    """Return the lower end of the Wilson interval of the failed share, z = 3."""
+    share, tries = f"({failed_ratio(window)})", select(ATTEMPTS[window])
+    spread = f"3 * sqrt({share} * (1 - {share}) / {tries} + 2.25 / {tries} ^ 2)"
+    return Recording(
+        name=f"magento:placements_failed:least_ratio{window}",
+        expression=f"({share} + 4.5 / {tries} - {spread}) / (1 + 9 / {tries})",
+        labels=("store",),
+        group="slo",
+        help=f"The failed share of the tries of the last {window} that chance cannot explain.",
+    )
+
+
+LEAST: Final = {window: _least_ratio(window) for window in ("1h", "6h", "3d")}
+RECORDINGS: Final = tuple(LEAST.values())
+
+_slo: Final = partial(
+    Alert,
+    severity=Severity.WARNING,
+    team=Team.COMMERCE,
+    service="checkout",
+    category=Category.CHECKOUT,
+    no_data=NoData.OPTIONAL,
+    unit=Unit.RATIO,
+    scope="store",
+)
+
+
+def _tries(*, bad: float, good: float, edge: float, attempts: float) -> tuple[Input, ...]:
+    return (
+        Input(placements.FAILED, bad=Hourly(bad), good=Hourly(good), edge=Hourly(edge)),
+        Input(placements.ATTEMPTS, bad=Hourly(attempts), good=Hourly(attempts)),
+    )
+
+
+_DESCRIPTION: Final = (
+    "At least {{ $value | humanizePercentage }} of the tries to place an order in {{ $labels.store }} failed "
+    "in the last %s, chance allowed for (limit %%limit%%)."
+)
+
+ALERTS: Final = (
+    _slo(
+        name="MagentoCheckoutBudgetBurnFast",
+        severity=Severity.CRITICAL,
+        value=select(LEAST["1h"]),
+        threshold=round(limits.BURN_FAST * BUDGET, 6),
+        guard=f"and {_STORE} {failed_ratio('5m')} > {limits.BURN_FAST * BUDGET:g}",
+        for_=2 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="Most orders fail at the last step.",
+        description=_DESCRIPTION % "hour",
+        impact="Customers press the button and get an error; most go elsewhere.",
+        first_action="Read the latest errors of the payment method in var/log/payment.log and exception.log.",
+        why="14.4 times the budget spends a month's in two days; the five minutes show that it goes on.",
+        panel=Panel("magento-slo", "checkout_burn"),
+        cases=Cases(
+            entity=_DE,
+            inputs=_tries(bad=92, good=1, edge=80, attempts=100),
+            silent={"four failures of five tries": {0: Hourly(4), 1: Hourly(5)}},
+            before=2 * HOUR,
+            mixes=False,
+            after=55 * MINUTE,
+            clear=MINUTE,
+            says="At least 76.19% of the tries to place an order in de failed in the last hour, chance allowed for (limit 72 %).",
+        ),
+    ),
+    _slo(
+        name="MagentoCheckoutBudgetBurnSteady",
+        severity=Severity.CRITICAL,
+        value=select(LEAST["6h"]),
+        threshold=round(limits.BURN_STEADY * BUDGET, 6),
+        guard=f"and {_STORE} {failed_ratio('30m')} > {limits.BURN_STEADY * BUDGET:g}",
+        for_=15 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="A large part of the orders fails at the last step, for hours.",
+        description=_DESCRIPTION % "six hours",
+        impact="Every third customer who wants to pay cannot.",
+        first_action="Compare payment methods and stores: what do the failures have in common?",
+        why="Six times the budget spends a month's in five days; the half hour shows that it goes on.",
+        panel=Panel("magento-slo", "checkout_burn"),
+        cases=Cases(
+            entity=_DE,
+            inputs=_tries(bad=22, good=0.5, edge=17, attempts=50),
+            before=8 * HOUR,
+            step=5 * MINUTE,
+            mixes=False,
+            after=310 * MINUTE,
+            clear=5 * MINUTE,
+            says="At least 31.86% of the tries to place an order in de failed in the last six hours, chance allowed for (limit 30 %).",
+        ),
+    ),
+    _slo(
+        name="MagentoCheckoutBudgetBurnSlow",
+        value=select(LEAST["3d"]),
+        threshold=round(limits.BURN_SLOW * BUDGET, 6),
+        guard=f"and {_STORE} {failed_ratio('6h')} > {limits.BURN_SLOW * BUDGET:g}",
+        for_=HOUR,
+        keep_firing_for=HOUR,
+        summary="More orders fail at the last step than the objective allows.",
+        description=_DESCRIPTION % "three days",
+        impact="A little of the revenue is lost every day, and nobody has noticed.",
+        first_action="Compare payment methods, stores and app versions over the last week.",
+        why="At this rate the month's budget is spent within the month; it is a matter of days, not of minutes.",
+        panel=Panel("magento-slo", "checkout_burn"),
+        cases=Cases(
+            entity=_DE,
+            inputs=_tries(bad=4, good=0.5, edge=3.2, attempts=40),
+            before=7 * HOUR,
+            step=5 * MINUTE,
+            mixes=False,
+            after=15 * HOUR,
+            clear=80 * MINUTE,
+            says="At least 5.177% of the tries to place an order in de failed in the last three days, chance allowed for (limit 5 %).",
+        ),
+    ),
+    _slo(
+        name="MagentoFailedPlacementsUnusual",
+        value=f"{select(LEAST['1h'])} / clamp_min({select(FAILED['3d'])} / ({select(ATTEMPTS['3d'])} > 0), 0.01)",
+        threshold=warning(limits.FAILED_PLACEMENTS_FACTOR),
+        unit=Unit.FACTOR,
+        for_=10 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="More tries to place an order fail than usual.",
+        description="Tries to place an order in {{ $labels.store }} fail {{ $value | printf \"%.1f\" }} times as often "
+        "as in the last three days, chance allowed for (limit %limit%).",
+        impact="Some customers cannot pay; which ones is not known yet.",
+        first_action="Compare the failures by payment method, amount and country.",
+        why="The shop's own three days are the measure, so it notices a change long before the objective is at risk.",
+        panel=Panel("magento-checkout", "failed_placements"),
+        cases=Cases(
+            entity=_DE,
+            inputs=_tries(bad=30, good=2, edge=21, attempts=100),
+            silent={"as many failures as ever": {0: Hourly(30)}},
+            before=3 * DAY,
+            step=30 * MINUTE,
+            mixes=False,
+            clear=30 * MINUTE,
+            says="Tries to place an order in de fail 7.7 times as often as in the last three days, chance allowed for (limit 3).",
+        ),
+    ),
+    _slo(
+        name="MagentoFreshnessBudgetBurn",
+        team=Team.PLATFORM,
+        service="indexers",
+        category=Category.INDEX,
+        value=f"avg_over_time({select(STOREFRONT_STALE)}[6h])",
+        threshold=round(limits.BURN_STEADY * (1 - limits.FRESHNESS_SLO), 6),
+        guard=f"and on (job, instance) avg_over_time({select(STOREFRONT_STALE)}[30m]) > 0.5",
+        scope="",
+        for_=5 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        summary="The storefront keeps showing what the catalogue no longer says.",
+        description="The storefront was out of date for {{ $value | humanizePercentage }} of the last six hours "
+        "(limit %limit%).",
+        impact="Customers see old prices and stock: wrong orders, complaints, cancelled sales.",
+        first_action="Look which indexer waits longest; then whether cron runs the group index.",
+        why="Six times the budget of the freshness objective over six hours, and still so in the last half hour.",
+        panel=Panel("magento-slo", "freshness_burn"),
+        cases=Cases(
+            inputs=(
+                Input(indexers.BACKLOG, labels={"indexer": "catalog_product_price"}, bad=At(40), good=At(0)),
+                Input(
+                    indexers.VIEW_UPDATED,
+                    labels={"indexer": "catalog_product_price"},
+                    bad=Ago(1000),
+                    good=Ago(30),
+                    edge=Ago(800),
+                ),
+            ),
+            before=7 * HOUR,
+            step=2 * MINUTE,
+            after=36 * MINUTE,
+            clear=14 * MINUTE,
+            says="The storefront was out of date for 7.735% of the last six hours (limit 6 %).",
+        ),
+    ),
+)

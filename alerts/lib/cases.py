@@ -112,7 +112,7 @@ class Cases:
     condition becomes true ``after`` seconds into the bad phase, and false ``clear`` seconds into the
     next good one. ``step`` is the distance of samples and evaluations.
     ``silent`` are further situations, by a name in words, in which it must not fire: what the inputs
-    (by their index) do instead of being bad.
+    (by their index) do instead, from the start.
     ``mixes`` is false where one bad input alone is enough to fire; ``target`` are the labels of the
     scrape that the alert keeps; ``alone`` says that it looks at all places together.
     """

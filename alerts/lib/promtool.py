@@ -107,8 +107,10 @@ def _fires(alert: Alert, owners: Owners, links: Links) -> Iterator[dict[str, Any
     series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="bad")])
     for place in elsewhere(alert):
         series = {**_series(alert, place, [Phase(times.bad + length)]), **series}
-    for place in ({**TARGET, label: "another shop"} for label in TARGET):
-        series[_foreign(MAINTENANCE.name, **place)] = f"1x{_steps(times.bad + length, times.step)}"
+    for place in ({**TARGET, label: "another"} for label in TARGET):
+        series.setdefault(
+            _foreign(MAINTENANCE.name, **place), f"1x{_steps(times.bad + length, times.step)}"
+        )
     tests = [_expect(alert, times.fires - times.step, [])] if alert.cases.inputs else []
     tests.append(_expect(alert, times.fires, [_alert(alert, owners, links)]))
     yield _test("fires", alert, series, alert_rule_test=tests)
@@ -214,7 +216,8 @@ def _silent(alert: Alert) -> Iterator[dict[str, Any]]:
     times = Times.of(alert)
     for name, instead in alert.cases.silent.items():
         inputs = tuple(
-            replace(item, bad=instead.get(index, item.bad)) for index, item in enumerate(alert.cases.inputs)
+            replace(item, bad=instead[index], good=instead[index]) if index in instead else item
+            for index, item in enumerate(alert.cases.inputs)
         )
         other = replace(alert, cases=replace(alert.cases, inputs=inputs))
         phases = [Phase(times.bad), Phase(times.settled, otherwise="bad")]
