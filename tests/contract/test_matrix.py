@@ -6,9 +6,8 @@ exactly the rights that its queries declare. A new collector is covered by being
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -21,22 +20,21 @@ from exporter.sources.database import DatabaseLimits
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop import schema
 from tests.support.shop import (
-    LIMITS,
+    LAST,
+    LATER,
     NOW,
     Place,
+    Story,
     Watch,
     database_collectors,
-    live_on,
-    live_until,
     make_place,
+    run_at,
     series_of,
     set_time,
     told,
 )
 
 COLLECTORS = database_collectors(all_collectors())
-LATER = NOW + timedelta(minutes=1)
-LAST = NOW + timedelta(minutes=2)
 OUR_FAULT = {ExporterError.reason, SpecError.reason}
 
 every_collector = pytest.mark.parametrize(
@@ -48,42 +46,6 @@ every_collector = pytest.mark.parametrize(
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as opened:
         yield opened
-
-
-def run(place: Place, watch: Watch, now: datetime, *collectors: type[Collector]) -> Slot:
-    """Scrape at a moment, with a new connection on which the server agrees about the time."""
-    set_time(place.server, now)
-    with closing(place.open(*collectors)) as source:
-        watch.use(source)
-        return watch.scrape(now)
-
-
-class Story:
-    """A shop's forty days and one more minute, seen by every collector before, after, and a minute later."""
-
-    def __init__(self, place: Place, change: Callable[[Place], None] = lambda _: None) -> None:
-        self.slots: dict[str, list[Slot]] = {}
-        live_until(place, NOW)
-        watches = {collector: Watch(collector, None) for collector in COLLECTORS}
-        self._scrape(place, watches, NOW)
-        live_on(place, LATER)
-        change(place)
-        self._scrape(place, watches, LATER)
-        self._scrape(place, watches, LAST)
-
-    def _scrape(self, place: Place, watches: dict[type[Collector], Watch], now: datetime) -> None:
-        for collector, watch in watches.items():
-            self.slots.setdefault(collector.name, []).append(run(place, watch, now, collector))
-
-
-@pytest.fixture(scope="module")
-def reference_place(shop_server: MariaDB, stack: ExitStack) -> Place:
-    return make_place(shop_server, stack)
-
-
-@pytest.fixture(scope="module")
-def reference(reference_place: Place) -> Story:
-    return Story(reference_place)
 
 
 def assert_fine(slots: list[Slot]) -> None:
@@ -181,7 +143,7 @@ def empty_place(shop_server: MariaDB, stack: ExitStack) -> Place:
 @every_collector
 def test_empty_tables(empty_place: Place, collector: type[Collector]) -> None:
     watch = Watch(collector, None)
-    assert_fine([run(empty_place, watch, now, collector) for now in (NOW, LATER)])
+    assert_fine([run_at(empty_place, watch, now, collector) for now in (NOW, LATER)])
 
 
 @pytest.fixture(scope="module")
@@ -216,13 +178,13 @@ def test_null_wherever_the_schema_allows_it(nulls: Story, collector: type[Collec
 
 
 @every_collector
-def test_a_missing_table(reference: Story, reference_place: Place, collector: type[Collector]) -> None:
-    place, watch = reference_place, Watch(collector, None)
+def test_a_missing_table(reference: Story, collector: type[Collector]) -> None:
+    place, watch = reference.place, Watch(collector, None)
     assert_fine(reference.slots[collector.name])
     for table in place.reads(collector):
         place.server.execute(f"RENAME TABLE `{table}` TO `{table}_away`", database=place.database)
         try:
-            slot = run(place, watch, LAST, collector)
+            slot = run_at(place, watch, LAST, collector)
         finally:
             place.server.execute(f"RENAME TABLE `{table}_away` TO `{table}`", database=place.database)
         assert_bounded(slot)
@@ -230,16 +192,16 @@ def test_a_missing_table(reference: Story, reference_place: Place, collector: ty
 
 
 @every_collector
-def test_a_missing_right(reference: Story, reference_place: Place, collector: type[Collector]) -> None:
+def test_a_missing_right(reference: Story, collector: type[Collector]) -> None:
     """Each column that a collector declares is one that it needs, or one whose absence it can live with."""
-    place, watch = reference_place, Watch(collector, None)
+    place, watch = reference.place, Watch(collector, None)
     assert_fine(reference.slots[collector.name])
     user = place.user(collector)
     for table, columns in place.reads(collector).items():
         where = f"`{place.database}`.`{table}`"
         place.server.execute(f"REVOKE SELECT (`{columns[0]}`) ON {where} FROM {user}@'%'")
         try:
-            slot = run(place, watch, LAST, collector)
+            slot = run_at(place, watch, LAST, collector)
         finally:
             place.server.execute(f"GRANT SELECT (`{columns[0]}`) ON {where} TO {user}@'%'")
         assert_bounded(slot)
@@ -247,11 +209,9 @@ def test_a_missing_right(reference: Story, reference_place: Place, collector: ty
 
 
 @every_collector
-def test_a_locked_table_is_a_time_out(
-    reference: Story, reference_place: Place, collector: type[Collector]
-) -> None:
+def test_a_locked_table_is_a_time_out(reference: Story, collector: type[Collector]) -> None:
     """A long ALTER TABLE of the shop's upgrade: the collector gives up within its limits."""
-    place, watch = reference_place, Watch(collector, None)
+    place, watch = reference.place, Watch(collector, None)
     assert_fine(reference.slots[collector.name])
     set_time(place.server, LAST)
     table = next(table for query in collector.queries for table in query.reads if table not in query.named)
@@ -267,4 +227,3 @@ def test_a_locked_table_is_a_time_out(
         assert (slot.state, slot.reason) == (State.FAILING, "timeout")
         cursor.execute("UNLOCK TABLES")
         assert watch.scrape(LAST).state is State.OK
-    assert LIMITS.pause_after_failure == 0

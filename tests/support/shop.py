@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from exporter.collectors import all_collectors
 from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.ports import Database, StateStore
@@ -29,6 +30,10 @@ from tests.support.core import Nothing
 
 NOW = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
 """A Thursday afternoon, four days after New York left daylight saving time."""
+
+LATER = NOW + timedelta(minutes=1)
+LAST = NOW + timedelta(minutes=11)
+"""When everything that had to settle has."""
 
 LIMITS = DatabaseLimits(statement=10, read=15, pause_after_failure=0, remember_schema=0)
 
@@ -133,14 +138,16 @@ def make_place(
     database = f"shop_{next(_numbers)}"
     server.execute(f"CREATE DATABASE {database}")
     connection = stack.enter_context(server.connect(database))
+    with connection.cursor() as cursor:
+        cursor.execute("SET timestamp = %s", (NOW.timestamp(),))
     shop = install(connection, prefix=prefix, version=version, **options)
     return Place(server, database, prefix, shop)
 
 
 def live_until(place: Place, now: datetime) -> None:
-    """Give the shop forty days of history before ``now``, and everything that may be waiting."""
+    """Give the shop 25 days of history, ids in the order of time, and everything that may be waiting."""
     shop = place.shop
-    bulk_history(shop, orders=300, days=40, end=now)
+    bulk_history(shop, orders=300, days=25, end=now - timedelta(hours=10))
     for minutes in (500, 90, 12):
         shop.open_cart("default", at=now - timedelta(minutes=minutes))
         headless = shop.open_cart("us", headless=True, at=now - timedelta(minutes=minutes + 1))
@@ -308,6 +315,41 @@ def told(slot: Slot) -> str:
 def database_collectors(collectors: Iterable[type[Collector]]) -> list[type[Collector]]:
     """Return those that read the shop's database."""
     return [collector for collector in collectors if collector.source == "database"]
+
+
+def run_at(place: Place, watch: Watch, now: datetime, *collectors: type[Collector]) -> Slot:
+    """Scrape at a moment, with a new connection on which the server agrees about the time."""
+    set_time(place.server, now)
+    with closing(place.open(*collectors)) as source:
+        watch.use(source)
+        return watch.scrape(now)
+
+
+class Story:
+    """A shop's weeks and one more minute, seen by every collector before, after, and ten minutes later."""
+
+    def __init__(self, place: Place, change: Callable[[Place], None] = lambda _: None) -> None:
+        self.place = place
+        self.slots: dict[str, list[Slot]] = {}
+        live_until(place, NOW)
+        every = database_collectors(all_collectors())
+        watches = {collector: Watch(collector, None) for collector in every}
+        self._scrape(place, watches, NOW)
+        live_on(place, LATER)
+        change(place)
+        self._scrape(place, watches, LATER)
+        self._scrape(place, watches, LAST)
+
+    def _scrape(self, place: Place, watches: dict[type[Collector], Watch], now: datetime) -> None:
+        for collector, watch in watches.items():
+            self.slots.setdefault(collector.name, []).append(run_at(place, watch, now, collector))
+
+
+@pytest.fixture(scope="session")
+def reference(shop_server: MariaDB) -> Iterator[Story]:
+    """Shared: what a healthy shop without anything special looks like. Undo what you change in its place."""
+    with ExitStack() as stack:
+        yield Story(make_place(shop_server, stack))
 
 
 class Recorder:
