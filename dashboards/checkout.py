@@ -267,7 +267,6 @@ _SELLING: Final[tuple[Panel, ...]] = (
         ),
         sort="Value #A",
         descending=False,
-        paged=True,
         width=24,
         height=9,
         link=Link("Budgets by store", SLO, "stores"),

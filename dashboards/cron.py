@@ -10,7 +10,7 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
-from dashboards.lib.query import Expr, age, increase, max_by, rate, sum_by, top
+from dashboards.lib.query import Expr, age, increase, max_by, sum_by, top
 from dashboards.lib.style import Colour, line, override
 from dashboards.lib.uids import CRON
 from dashboards.lib.variables import values_of
@@ -27,8 +27,8 @@ def _runs(status: str, window: str) -> Expr:
 
 def _mean(summary_of: str, window: str) -> Expr:
     metric = {"duration": cron.DURATION, "delay": cron.START_DELAY}[summary_of]
-    total = sum_by(rate(here(metric, part="sum", job_code=_JOBS)[window]), "job_code")
-    count = sum_by(rate(here(metric, part="count", job_code=_JOBS)[window]), "job_code")
+    total = sum_by(increase(here(metric, part="sum", job_code=_JOBS)[window]), "job_code")
+    count = sum_by(increase(here(metric, part="count", job_code=_JOBS)[window]), "job_code")
     return total / (count > 0)
 
 
@@ -283,14 +283,15 @@ _COST: Final[tuple[Panel, ...]] = (
     Graph(
         key="time_spent",
         title="Where does cron spend its time?",
-        meaning="Seconds of work per second, by job: 1 keeps one process busy all the time.",
+        meaning="Seconds of work per second by job, in the last ten minutes: 1 keeps one process busy.",
         good="The indexers lead; the sum stays well below the number of cron groups.",
         then="Move a job that keeps its group busy into a group with its own process.",
         asks=(
             Ask(
                 expr=top(
                     10,
-                    sum_by(rate(here(cron.DURATION, part="sum", job_code=_JOBS)["10m"]), "job_code"),
+                    sum_by(increase(here(cron.DURATION, part="sum", job_code=_JOBS)["10m"]), "job_code")
+                    / 600,
                 ),
                 legend="{{job_code}}",
             ),
@@ -311,7 +312,7 @@ _COST: Final[tuple[Panel, ...]] = (
         then="If `success` falls without `error`, cron plans or starts less: *Does cron start jobs?*",
         asks=(
             Ask(
-                expr=sum_by(rate(here(cron.RUNS, job_code=_JOBS)["10m"]), "status") * 60,
+                expr=sum_by(increase(here(cron.RUNS, job_code=_JOBS)["10m"]), "status") / 10,
                 legend="{{status}}",
             ),
         ),

@@ -316,7 +316,6 @@ _FAILURES: Final[tuple[Panel, ...]] = (
             ),
         ),
         sort="Value #A",
-        paged=True,
         width=24,
         height=10,
         link=Link("Which queue is not consumed?", UID, "oldest_age"),

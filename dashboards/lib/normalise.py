@@ -73,7 +73,6 @@ def _variable(variable: Json) -> Json:
     if variable["type"] != "query":
         return _without(kept, _OF_QUERIES_ONLY)
     expression = variable["query"]
-    kept["definition"] = expression
     kept["query"] = {"query": expression, "refId": f"{variable['name']}Variable"}
     return kept
 

@@ -34,7 +34,6 @@ class Annotation:
     colour: Colour
     tags: str = ""
     shown: bool = True
-    step: str = "1m"
 
     def render(self) -> Json:
         """Return the annotation's JSON."""
@@ -45,11 +44,9 @@ class Annotation:
             "hide": False,
             "iconColor": str(self.colour),
             "expr": self.expr.text,
-            "step": self.step,
             "titleFormat": self.title,
             "textFormat": self.text,
             "tagKeys": self.tags,
-            "useValueForTime": False,
         }
 
 

@@ -176,9 +176,6 @@ class Stat(Panel):
             "justifyMode": "auto",
             "orientation": self.columns,
             "textMode": self.show,
-            "wideLayout": True,
-            "showPercentChange": False,
-            "percentChangeColorMode": "standard",
             "reduceOptions": {"calcs": [self.reduce], "fields": "", "values": False},
         }
 
@@ -191,7 +188,6 @@ _QUIET_AXIS: Final = {
     "reqps": 1,
     "s": 60,
     "percentunit": 0.05,
-    "suffix:x": 2,
 }
 """How far an axis reaches at least, by unit, so that zeros lie flat on a scale that means something."""
 
@@ -229,11 +225,9 @@ class Graph(Panel):
             "showPoints": "never",
             "pointSize": 5,
             "spanNulls": False,
-            "insertNulls": False,
             "axisPlacement": "auto",
             "axisLabel": self.axis,
             "axisColorMode": "text",
-            "axisBorderShow": False,
             "axisCenteredZero": False,
             "barAlignment": 0,
             "barWidthFactor": 0.8,
@@ -253,7 +247,7 @@ class Graph(Panel):
                 "showLegend": self.legend,
                 **({"sortBy": "Max", "sortDesc": True} if self.table else {}),
             },
-            "tooltip": {"mode": "multi", "sort": "desc", "hideZeros": False},
+            "tooltip": {"mode": "multi", "sort": "desc"},
         }
 
 
@@ -268,8 +262,6 @@ class Timeline(Panel):
         return {
             "fillOpacity": 80,
             "lineWidth": 0,
-            "spanNulls": False,
-            "insertNulls": False,
             "hideFrom": {"legend": False, "tooltip": False, "viz": False},
         }
 
@@ -279,9 +271,8 @@ class Timeline(Panel):
             "mergeValues": True,
             "rowHeight": self.lane,
             "showValue": "auto",
-            "perPage": 20,
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
-            "tooltip": {"mode": "single", "sort": "none", "hideZeros": False},
+            "tooltip": {"mode": "single", "sort": "none"},
         }
 
 
@@ -301,12 +292,10 @@ class Bars(Panel):
             "valueMode": "color",
             "namePlacement": self.names,
             "showUnfilled": True,
-            "sizing": "auto",
             "minVizHeight": 16,
             "maxVizHeight": 28,
             "minVizWidth": 8,
             "text": {"titleSize": 15, "valueSize": 20},
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
             "reduceOptions": {"calcs": [self.reduce], "fields": "", "values": False},
         }
 
@@ -366,7 +355,6 @@ class Table(Panel):
     descending: bool = True
     unit: str = "short"
     base: Colour = Colour.QUIET
-    paged: bool = False
 
     def render(self, uid: str, x: int, y: int) -> Any:
         """Return the table with its queries joined by label and its columns in order."""
@@ -404,7 +392,6 @@ class Table(Panel):
         return {
             "cellHeight": "sm",
             "showHeader": True,
-            "enablePagination": self.paged,
             "sortBy": [{"displayName": by, "desc": self.descending}] if by else [],
         }
 
