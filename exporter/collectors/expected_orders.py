@@ -137,7 +137,7 @@ class ExpectedOrdersCollector(Collector):
 
     def _expected(self, history: _History, stores: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
         """Compute at most every five minutes: the past does not change, and the hour but slowly."""
-        version = (int(history.now) // _EXPECTED_LIFETIME, history.covered, tuple(stores))
+        version = (int(history.now) // _EXPECTED_LIFETIME, history.filled, tuple(stores))
         if self._known[0] != version:
             self._known = (version, dict(_all_expected(history, stores)))
         return self._known[1]
@@ -199,9 +199,14 @@ class _History:
         return _Fill(*known)
 
     @property
+    def filled(self) -> int:
+        """The Unix time down to which the past has been filled in."""
+        return self._fill.covered
+
+    @property
     def covered(self) -> int:
         """The Unix time from which on every order is known."""
-        return max(self._fill.covered, self.horizon)
+        return max(self.filled, self.horizon)
 
     def _count(self, rows: Iterable[Row]) -> None:
         minutes: dict[str, Counter[str]] = {}
@@ -230,10 +235,20 @@ class _History:
         ):
             table.delete(table.scan(last=f"{oldest - BUCKET:012d}"))
 
-    def minutes(self) -> Iterator[tuple[int, Counts]]:
-        """Yield the start and the orders of every minute of the last day."""
-        for key, counts in self._minutes.scan().items():
-            yield int(key), counts
+    def lately(self, length: int) -> Counts:
+        """Return the orders since the minute that lies ``length`` seconds ago, at most a day."""
+        start = int(self.now) - length
+        start -= start % _MINUTE
+        first, last = -(-start // BUCKET) * BUCKET, int(self.now) // BUCKET * BUCKET
+        found = Counter[str]()
+        for table, begin, end in (
+            (self._minutes, start, first),
+            (self._quarters, first, last),
+            (self._minutes, last, int(self.now) + 1),
+        ):
+            for counts in table.scan(f"{begin:012d}", f"{end:012d}").values():
+                found.update(counts)
+        return found
 
     def quarters(self, start: float, end: float) -> list[tuple[int, Counts]]:
         """Return the start and the orders of every quarter of an hour that touches the time given."""
@@ -262,15 +277,11 @@ def _add(table: Table, found: Mapping[str, Mapping[str, int]]) -> None:
 
 def _recent(history: _History, stores: Mapping[str, str]) -> Iterator[Sample]:
     """Yield the orders of every window that is wholly known."""
-    sums = {window: Counter[str]() for window in WINDOWS}
-    for start, counts in history.minutes():
-        for window, length in WINDOWS.items():
-            if history.now - length - _MINUTE < start <= history.now:
-                sums[window].update(counts)
     for window, length in WINDOWS.items():
         if history.covered <= history.now - length:
+            orders = history.lately(length)
             for store_id, code in stores.items():
-                yield RECENT.sample(sums[window][store_id], store=code, window=window)
+                yield RECENT.sample(orders.get(store_id, 0), store=code, window=window)
 
 
 def _all_expected(history: _History, stores: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], float]]:
