@@ -33,8 +33,9 @@ def new_rows(
     ``rows`` takes ``after`` and ``limit`` and returns rows with a column ``id``
     in ascending order; ``newest`` returns one row whose ``id`` is the largest id
     or NULL. The first run returns nothing: counting begins now, with what is not
-    visible yet. A table that was emptied or restored, so that its ids start
-    again lower, is followed from its newest row on.
+    visible yet. A table that was emptied, so that its ids start again, is followed
+    from its first row on, and one that was restored from its newest; the latter
+    after ``patience`` only, because a replica that lags looks the same.
     """
     known = memory.get(key)
     if known is None:
@@ -42,12 +43,15 @@ def new_rows(
         return []
     tail = Tail.from_json(known)
     visible = _read(database, rows, tail.settled)
+    behind: float | None = None
     if not visible:
         end = _newest_id(database, newest)
         if end < tail.settled:
-            tail = Tail(end)
+            behind = float(known.get("behind", now))
+            if not end or now - behind >= patience:
+                tail, behind = Tail(end), None
     fresh = set(tail.take((int(row["id"]) for row in visible), now=now, patience=patience))
-    found = tail.to_json()
+    found = tail.to_json() | ({} if behind is None else {"behind": behind})
     if found != known:
         memory.put(key, found)
     return [row for row in visible if int(row["id"]) in fresh]

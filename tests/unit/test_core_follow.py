@@ -114,11 +114,23 @@ def test_a_table_that_was_truncated_is_followed_again() -> None:
 
 def test_a_table_that_was_restored_is_followed_from_there_without_counting_its_history() -> None:
     follower = Follower(*range(1, 1_001))
-    follower.run()
+    follower.run(now=0)
     follower.ids = list(range(1, 901))
-    assert follower.run() == []
+    assert follower.run(now=15) == []
+    assert follower.run(now=15 + PATIENCE) == []
     follower.ids.append(901)
-    assert follower.run() == [901]
+    assert follower.run(now=30 + PATIENCE) == [901]
+
+
+def test_a_replica_that_lags_makes_nothing_count_twice() -> None:
+    """Two replicas behind one name: every other scrape sees the past of a moment ago."""
+    follower = Follower(*range(1, 101))
+    follower.run(now=0)
+    for step in range(1, 60):
+        whole = list(range(1, 101 + step))
+        follower.ids = whole if step % 2 else whole[:-3]
+        expected = {1: [101], 0: []}.get(step, [99 + step, 100 + step] if step % 2 else [])
+        assert follower.run(now=15.0 * step) == expected
 
 
 def test_rows_deleted_from_the_end_are_not_waited_for_longer_than_patience() -> None:

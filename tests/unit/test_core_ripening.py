@@ -66,3 +66,19 @@ def test_every_committed_row_is_read_exactly_once(
         now += 1000.0
         run()
     assert read == sorted(visible_at)
+
+
+def test_a_table_that_was_emptied_or_restored_is_read_again() -> None:
+    emptied, restored = Ripening(1_000), Ripening(1_000)
+    emptied.note(0, 0.0)
+    assert emptied == Ripening(0)
+    restored.note(900, 0.0)
+    assert Ripening.from_json(restored.to_json()).done == 1_000, "it may be a replica that lags"
+    restored.note(910, 119.0)
+    assert restored.done == 1_000
+    restored.note(920, 120.0)
+    assert restored == Ripening(920)
+    lags = Ripening(1_000)
+    for now in range(0, 1_000, 15):
+        lags.note(990 if now % 2 else 1_000, float(now))
+    assert lags == Ripening(1_000)
