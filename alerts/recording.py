@@ -43,7 +43,6 @@ SLO_WINDOWS: Final[Mapping[str, str]] = {
     "5m": "",
     "30m": "",
     "1h": "",
-    "2h": "",
     "6h": "5m",
     "1d": "30m",
     "3d": "30m",
@@ -85,7 +84,7 @@ BURN: Final[Mapping[str, Recording]] = {
         group="slo",
         about=f"How many times faster than allowed the checkout's budget was spent in the last {window}.",
     )
-    for window in ("1h", "6h", "3d")
+    for window in ("1h", "6h")
 }
 
 _STALE_FOR: Final = f"{int(FRESHNESS_SECONDS.warning or 0)}s"

@@ -53,6 +53,11 @@ _slo: Final = partial(
 )
 
 
+def _goes_on(window: str, short: str) -> str:
+    """Return the condition that the short window is still bad: at least half as bad as the long one."""
+    return f"and {_STORE} {failed_ratio(short)} > 0.5 * {select(LEAST[window])}"
+
+
 def _tries(*, bad: float, good: float, edge: float, attempts: float) -> tuple[Input, ...]:
     return (
         Input(placements.FAILED, bad=Hourly(bad), good=Hourly(good), edge=Hourly(edge)),
@@ -71,7 +76,7 @@ ALERTS: Final = (
         severity=Severity.CRITICAL,
         value=select(LEAST["1h"]),
         threshold=round(limits.BURN_FAST * BUDGET, 6),
-        guard=f"and {_STORE} {failed_ratio('5m')} > {limits.BURN_FAST * BUDGET:g}",
+        guard=_goes_on("1h", "5m"),
         for_=2 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="Most orders fail at the last step.",
@@ -96,7 +101,7 @@ ALERTS: Final = (
         severity=Severity.CRITICAL,
         value=select(LEAST["6h"]),
         threshold=round(limits.BURN_STEADY * BUDGET, 6),
-        guard=f"and {_STORE} {failed_ratio('30m')} > {limits.BURN_STEADY * BUDGET:g}",
+        guard=_goes_on("6h", "30m"),
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="A large part of the orders fails at the last step, for hours.",
@@ -107,20 +112,20 @@ ALERTS: Final = (
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=22, good=0.5, edge=17, attempts=50),
-            before=8 * HOUR,
+            inputs=_tries(bad=220, good=5, edge=140, attempts=500),
+            before=HOUR,
             step=5 * MINUTE,
             mixes=False,
-            after=310 * MINUTE,
+            after=160 * MINUTE,
             clear=5 * MINUTE,
-            says="At least 31.86% of the tries to place an order in de failed in the last six hours, chance allowed for (limit 30 %).",
+            says="At least 30.81% of the tries to place an order in de failed in the last six hours, chance allowed for (limit 30 %).",
         ),
     ),
     _slo(
         name="MagentoCheckoutBudgetBurnSlow",
         value=select(LEAST["3d"]),
         threshold=round(limits.BURN_SLOW * BUDGET, 6),
-        guard=f"and {_STORE} {failed_ratio('6h')} > {limits.BURN_SLOW * BUDGET:g}",
+        guard=_goes_on("3d", "6h"),
         for_=HOUR,
         keep_firing_for=HOUR,
         summary="More orders fail at the last step than the objective allows.",
@@ -131,13 +136,13 @@ ALERTS: Final = (
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=4, good=0.5, edge=3.2, attempts=40),
-            before=7 * HOUR,
+            inputs=_tries(bad=32, good=4, edge=18, attempts=400),
+            before=HOUR,
             step=5 * MINUTE,
             mixes=False,
-            after=15 * HOUR,
-            clear=80 * MINUTE,
-            says="At least 5.177% of the tries to place an order in de failed in the last three days, chance allowed for (limit 5 %).",
+            after=210 * MINUTE,
+            clear=50 * MINUTE,
+            says="At least 5.389% of the tries to place an order in de failed in the last three days, chance allowed for (limit 5 %).",
         ),
     ),
     _slo(
@@ -156,13 +161,14 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=30, good=2, edge=21, attempts=100),
-            silent={"as many failures as ever": {0: Hourly(30)}},
-            before=3 * DAY,
+            inputs=_tries(bad=24, good=2, edge=12, attempts=100),
+            silent={"as many failures as ever": {0: Hourly(24)}},
+            before=DAY,
+            settle=0,
             step=30 * MINUTE,
             mixes=False,
-            clear=30 * MINUTE,
-            says="Tries to place an order in de fail 7.7 times as often as in the last three days, chance allowed for (limit 3).",
+            after=30 * MINUTE,
+            says="Tries to place an order in de fail 4.1 times as often as in the last three days, chance allowed for (limit 3).",
         ),
     ),
     _slo(
@@ -173,7 +179,7 @@ ALERTS: Final = (
         value=f"avg_over_time({select(STOREFRONT_STALE)}[6h])",
         threshold=round(limits.BURN_STEADY * (1 - limits.FRESHNESS_SLO), 6),
         guard=f"and on (job, instance) avg_over_time({select(STOREFRONT_STALE)}[30m]) > 0.5",
-        scope="",
+        scope=None,
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="The storefront keeps showing what the catalogue no longer says.",
@@ -194,11 +200,12 @@ ALERTS: Final = (
                     edge=Ago(800),
                 ),
             ),
-            before=7 * HOUR,
-            step=2 * MINUTE,
-            after=36 * MINUTE,
-            clear=14 * MINUTE,
-            says="The storefront was out of date for 7.735% of the last six hours (limit 6 %).",
+            before=6 * HOUR,
+            settle=0,
+            step=5 * MINUTE,
+            after=40 * MINUTE,
+            clear=15 * MINUTE,
+            says="The storefront was out of date for 8.333% of the last six hours (limit 6 %).",
         ),
     ),
 )

@@ -110,7 +110,8 @@ class Cases:
     ``says`` is the description as a person reads it when the inputs are bad. ``entity`` are the labels
     that tell one place from another, beside job and instance. After ``before`` seconds of good, the
     condition becomes true ``after`` seconds into the bad phase, and false ``clear`` seconds into the
-    next good one. ``step`` is the distance of samples and evaluations.
+    next good one; ``settle`` seconds later every window is full (as many as ``after`` if not said).
+    ``step`` is the distance of samples and evaluations.
     ``silent`` are further situations, by a name in words, in which it must not fire: what the inputs
     (by their index) do instead, from the start.
     ``mixes`` is false where one bad input alone is enough to fire; ``target`` are the labels of the
@@ -124,6 +125,7 @@ class Cases:
     before: int = 10 * MINUTE
     after: int = 0
     clear: int = 0
+    settle: int | None = None
     step: int = MINUTE
     silent: Mapping[str, Mapping[int, Level]] = field(default_factory=dict)
     mixes: bool = True

@@ -73,7 +73,8 @@ class Times:
         cases = alert.cases
         true = cases.before + cases.after
         fires = true + _up(alert.for_, cases.step)
-        settled = fires + _AFTERWARDS * cases.step + _up(cases.after, cases.step)
+        settle = cases.after if cases.settle is None else cases.settle
+        settled = fires + _AFTERWARDS * cases.step + _up(settle, cases.step)
         return cls(cases.before, true, fires, settled, cases.step)
 
 
@@ -177,7 +178,7 @@ def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
     place = here(alert)
     named = {"job": place["job"], **({alert.scope: place[alert.scope]} if alert.scope else {})}
     lax = alert.threshold * (4 if ">" in alert.op else 0.25)
-    strict = alert.threshold * (0.75 if ">" in alert.op else 1.25)
+    strict = alert.threshold * (0.5 if ">" in alert.op else 2.0)
     times = Times.of(alert)
     length = times.settled
     steps = _steps(times.bad + length, times.step)
@@ -185,8 +186,9 @@ def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
     edge = _series(alert, place, [Phase(times.bad), Phase(length, otherwise="edge")])
     own = _foreign(THRESHOLD.name, alert=alert.name, **named)
     yield _test("tuned up", alert, {**bad, own: f"{lax!r}x{steps}"}, alert_rule_test=_silence(alert))
-    firing = [_firing(alert, times.settled, 1)]
-    yield _test("tuned down", alert, {**edge, own: f"{strict!r}x{steps}"}, promql_expr_test=firing)
+    in_the_end = [_firing(alert, times.settled, 1)]
+    yield _test("tuned down", alert, {**edge, own: f"{strict!r}x{steps}"}, promql_expr_test=in_the_end)
+    firing = [_firing(alert, times.fires, 1)]
     for label in named:
         other = _foreign(THRESHOLD.name, alert=alert.name, **{**named, label: "another"})
         name = f"tuned for another {label}"
