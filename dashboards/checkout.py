@@ -23,7 +23,7 @@ from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Ta
 from dashboards.lib.promql import Series as Selectable
 from dashboards.lib.query import Expr, age, increase, max_by, min_by, over_time, sum_by, top
 from dashboards.lib.style import Colour, fixed, line, override
-from dashboards.lib.uids import CHECKOUT, CRON, QUEUES, SLO
+from dashboards.lib.uids import CHECKOUT, CRON, INDEXERS, PAGE_CACHE, SLO
 from dashboards.lib.variables import Variable
 from exporter.collectors import (
     carts,
@@ -36,6 +36,7 @@ from exporter.collectors import (
     order_grid,
     order_states,
     placements,
+    redis,
     search_terms,
 )
 from exporter.collectors import orders as placed
@@ -438,6 +439,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
             Ask(expr=_an_hour(order_documents.SHIPPED), legend="shipments"),
             Ask(expr=_an_hour(order_documents.REFUNDED), legend="refunds"),
             Ask(expr=_an_hour(order_cancellations.CANCELLATIONS), legend="cancellations"),
+            Ask(expr=_an_hour(placed.EDITED), legend="edited by an administrator"),
         ),
         unit="short",
         empty="nothing counted yet",
@@ -458,7 +460,20 @@ _AFTER: Final[tuple[Panel, ...]] = (
         unit="short",
         decimals=0,
         empty="collector off",
-        width=12,
+        width=6,
+        link=Link("Does the job run?", CRON, "jobs"),
+    ),
+    Graph(
+        key="grid_age",
+        title="Since when does it miss one?",
+        meaning="Age of the oldest order of the last day that is not in the grid of orders.",
+        good="Zero.",
+        then="Rising: the cron job `sales_grid_order_async_insert` does not run, or fails at one order.",
+        asks=(Ask(expr=max_by(here(order_grid.OLDEST).now), legend="oldest missing order"),),
+        unit="s",
+        empty="collector off",
+        width=6,
+        legend=False,
         link=Link("Does the job run?", CRON, "jobs"),
     ),
 )
@@ -483,6 +498,26 @@ _MONEY: Final[tuple[Panel, ...]] = (
         link=Link("By store", UID, "stores"),
     ),
     Graph(
+        key="money_flow",
+        title="Does the money come in, and stay?",
+        meaning="Value ordered, invoiced, refunded and cancelled in the last hour at each moment.",
+        good="Invoiced follows ordered; refunded and cancelled stay small.",
+        then="Ordered without invoiced: capture fails. Refunded or cancelled leaps: ask support and fraud.",
+        asks=(
+            Ask(expr=_an_hour(placed.REVENUE, "currency"), legend="ordered {{currency}}"),
+            Ask(expr=_an_hour(order_documents.INVOICED_BASE, "currency"), legend="invoiced {{currency}}"),
+            Ask(expr=_an_hour(order_documents.REFUNDED_BASE, "currency"), legend="refunded {{currency}}"),
+            Ask(
+                expr=_an_hour(order_cancellations.CANCELED_BASE, "currency"), legend="cancelled {{currency}}"
+            ),
+        ),
+        unit="short",
+        empty="nothing counted yet",
+        table=True,
+        width=12,
+        link=Link("Do orders get stuck?", UID, "open"),
+    ),
+    Graph(
         key="order_value",
         title="Is an order worth the usual?",
         meaning="Mean value of the orders of the last hour at each moment, in base currency.",
@@ -496,8 +531,21 @@ _MONEY: Final[tuple[Panel, ...]] = (
         ),
         unit="short",
         empty="no order in this range",
-        width=6,
+        width=8,
         link=Link("Which stores earn?", UID, "revenue"),
+    ),
+    Graph(
+        key="units",
+        title="How full is an order?",
+        meaning="Units for each order of the last hour at each moment.",
+        good="A band you know.",
+        then="A leap: bulk buyers, resellers or a pricing mistake that somebody found.",
+        asks=(Ask(expr=_an_hour(placed.ITEMS) / (_an_hour(placed.PLACED) > 0), legend="units an order"),),
+        unit="short",
+        empty="no order in this range",
+        width=8,
+        legend=False,
+        link=Link("Is an order worth the usual?", UID, "order_value"),
     ),
     Graph(
         key="coupons",
@@ -517,7 +565,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
         ),
         unit="percentunit",
         empty="no order in this range",
-        width=6,
+        width=8,
         link=Link("Which stores earn?", UID, "revenue"),
     ),
 )
@@ -551,19 +599,57 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         link=Link("The funnel", UID, "stages"),
     ),
     Graph(
+        key="abandoned_value",
+        title="How much money is left in carts?",
+        meaning="Value of the carts left in the last hour at each moment, in base currency.",
+        good="A steady share of the revenue.",
+        then="A rise with orders falling: look for the broken step.",
+        asks=(Ask(expr=_an_hour(carts.ABANDONED_VALUE, "currency"), legend="{{currency}}"),),
+        unit="short",
+        empty="cart collector off",
+        width=8,
+        link=Link("The funnel", UID, "stages"),
+    ),
+    Graph(
         key="search",
         title="Do searches find anything?",
-        meaning="New search terms of the last hour, by whether they found anything, and new accounts.",
+        meaning="New search terms of the last hour by result, and uses of the top terms that find nothing.",
         good="Few terms without result.",
         then="All searches in vain: the search engine or its index is gone.",
         asks=(
             Ask(expr=_an_hour(search_terms.NEW, "result"), legend="terms: {{result}}"),
-            Ask(expr=_an_hour(customers.REGISTERED), legend="new accounts"),
+            Ask(expr=_an_hour(search_terms.USES), legend="searches in vain"),
         ),
         unit="short",
         empty="nothing counted yet",
         width=8,
-        link=Link("Are messages consumed?", QUEUES, "oldest_age"),
+        link=Link("Is the search index fresh?", INDEXERS, "backlog"),
+    ),
+    Graph(
+        key="accounts",
+        title="Do people register?",
+        meaning="Accounts created in the last hour at each moment, by website.",
+        good="A share of the orders.",
+        then="Hundreds without orders: bots. None at all for a day: registration is broken.",
+        asks=(Ask(expr=_an_hour(customers.REGISTERED, "website"), legend="{{website}}"),),
+        unit="short",
+        empty="nothing counted yet",
+        width=8,
+        link=Link("Where do they leave?", UID, "funnel"),
+    ),
+    Graph(
+        key="sessions",
+        title="How many visitors are there?",
+        meaning="Live sessions in Redis, bots included.",
+        good="Follows the day.",
+        then="Falls to nothing: sessions were lost, customers are logged out and carts are gone.",
+        asks=(Ask(expr=max_by(here(redis.SESSIONS).now), legend="sessions"),),
+        unit="short",
+        empty="no Redis that holds sessions only",
+        may_be_empty=True,
+        width=8,
+        legend=False,
+        link=Link("Is Redis full?", PAGE_CACHE, "redis_memory"),
     ),
 )
 

@@ -32,6 +32,7 @@ from dashboards.lib.query import (
 from dashboards.lib.style import Colour, line, override, words
 from dashboards.lib.uids import EXPORTER, OVERVIEW
 from dashboards.lib.variables import values_of
+from exporter.collectors.deployment import INFO
 from exporter.core import self_metrics as own
 from exporter.web.metrics import BUILD_INFO
 
@@ -346,7 +347,7 @@ _COST: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_ours(rate(here(PROCESS_CPU)["$__rate_interval"])), legend="{{instance}}"),),
         unit="percentunit",
         empty="not scraped",
-        width=8,
+        width=6,
         link=Link("Which collector?", UID, "durations"),
     ),
     Graph(
@@ -358,7 +359,7 @@ _COST: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_ours(here(PROCESS_MEMORY).now), legend="{{instance}}"),),
         unit="bytes",
         empty="not scraped",
-        width=8,
+        width=6,
         link=Link("Does the number of series grow?", UID, "series"),
     ),
     Graph(
@@ -396,6 +397,23 @@ _COST: Final[tuple[Panel, ...]] = (
         columns=(
             Column(field="version", title="Version"),
             Column(field="Value", title="Running for", unit="s", width=110, decimals=0),
+        ),
+        width=4,
+        link=Link("Can it be reached?", UID, "up"),
+    ),
+    Table(
+        key="shop",
+        title="Which shop is it?",
+        meaning="Version, edition and mode of the shop, as its files tell.",
+        good="Mode `production`.",
+        then="Mode `developer` or `default` in production is slow and shows errors to visitors.",
+        asks=(Ask(expr=max_by(here(INFO).now, "version", "edition", "mode"), instant=True, table=True),),
+        empty="files not watched",
+        may_be_empty=True,
+        columns=(
+            Column(field="version", title="Version"),
+            Column(field="edition", title="Edition"),
+            Column(field="mode", title="Mode"),
         ),
         width=4,
         link=Link("Can it be reached?", UID, "up"),

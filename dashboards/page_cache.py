@@ -261,6 +261,19 @@ _ORIGIN: Final[tuple[Panel, ...]] = (
 )
 
 _REDIS: Final[tuple[Panel, ...]] = (
+    Timeline(
+        key="redis_up",
+        title="Does Redis answer?",
+        meaning="Whether the server of each role (cache, page cache, session) answered.",
+        good="Up throughout.",
+        then="Sessions down: nobody can log in or buy. Cache down: every page is built from scratch.",
+        asks=(Ask(expr=min_by(here(redis.UP).now, "role"), legend="{{role}}"),),
+        unit="none",
+        empty="no Redis",
+        mappings=words({0.0: ("down", Colour.CRITICAL), 1.0: ("up", Colour.GOOD)}),
+        width=8,
+        link=Link("Which source is down?", EXPORTER, "sources"),
+    ),
     Graph(
         key="redis_memory",
         title="Is Redis full?",
@@ -277,19 +290,34 @@ _REDIS: Final[tuple[Panel, ...]] = (
         unit="percentunit",
         empty="no Redis, or no memory limit",
         may_be_empty=True,
-        width=6,
+        width=8,
         link=Link("Are keys thrown out?", UID, "redis_evictions"),
+    ),
+    Graph(
+        key="redis_clients",
+        title="Do connections pile up?",
+        meaning="Connections to each role's server.",
+        good="Follows PHP's processes.",
+        then="Rising without traffic: PHP processes hang, or connections are not closed.",
+        asks=(Ask(expr=max_by(here(redis.CLIENTS).now, "role"), legend="{{role}}"),),
+        unit="short",
+        empty="no Redis",
+        width=8,
+        link=Link("Does Redis answer?", UID, "redis_up"),
     ),
     Graph(
         key="redis_keys",
         title="What do the caches hold?",
-        meaning="Keys by role.",
+        meaning="Keys by role, and those of them that never expire (the caches' tags among them).",
         good="Level.",
-        then="A fall to nothing is a flush, an eviction or a restart.",
-        asks=(Ask(expr=max_by(here(redis.KEYS).now, "role"), legend="{{role}}"),),
+        then="A fall to nothing is a flush, an eviction or a restart. Lasting keys that only grow fill it.",
+        asks=(
+            Ask(expr=max_by(here(redis.KEYS).now, "role"), legend="{{role}}"),
+            Ask(expr=max_by(here(redis.KEYS_WITHOUT_EXPIRY).now, "role"), legend="{{role}}, lasting"),
+        ),
         unit="short",
         empty="no Redis",
-        width=6,
+        width=8,
         link=Link("Are keys thrown out?", UID, "redis_evictions"),
     ),
     Graph(
@@ -301,7 +329,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=sum_by(rate(here(redis.EVICTED)[_INTERVAL]), "role") * 60, legend="{{role}}"),),
         unit="opm",
         empty="no Redis",
-        width=6,
+        width=8,
         link=Link("Is it full?", UID, "redis_memory"),
     ),
     Graph(
@@ -313,7 +341,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=sum_by(rate(here(redis.REFUSED_WRITES)[_INTERVAL]), "role") * 60, legend="{{role}}"),),
         unit="opm",
         empty="no Redis",
-        width=6,
+        width=8,
         link=Link("Is it full?", UID, "redis_memory"),
     ),
 )

@@ -1,0 +1,116 @@
+"""Reads generated dashboards for the tests: panels, queries, links, and what a query names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import promql_parser
+
+from alerts.recording import RECORDINGS
+from dashboards.catalogue import DASHBOARDS
+from dashboards.lib import query
+from dashboards.lib.promql import Foreign, Series
+from exporter.collectors import all_collectors
+from exporter.core.metrics import Kind
+from exporter.core.self_metrics import SELF_METRICS
+from exporter.web.metrics import SCRAPE_METRICS
+
+MACROS = {"$__rate_interval": "1m", "$__interval": "1m", "$__range": "6h"}
+VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every panel but rows, those in collapsed rows included."""
+    for panel in dashboard["panels"]:
+        if panel["type"] == "row":
+            yield from panel["panels"]
+        else:
+            yield panel
+
+
+def queries(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (where, expression) of every panel and annotation."""
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            yield f"{panel['title']} {target['refId']}", target["expr"]
+    for annotation in dashboard["annotations"]["list"]:
+        if "expr" in annotation:
+            yield annotation["name"], annotation["expr"]
+
+
+def variable_queries(dashboard: dict[str, Any]) -> Iterator[str]:
+    """Yield the PromQL inside every variable's query."""
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            query_text = variable["query"]["query"]
+            found = re.fullmatch(r"label_values\((.+), \w+\)|query_result\((.+)\)", query_text)
+            assert found, query_text
+            yield found[1] or found[2]
+
+
+def plain(expression: str) -> str:
+    """Return the expression as Grafana sends it with everything selected."""
+    for macro, value in MACROS.items():
+        expression = expression.replace(macro, value)
+    return VARIABLE.sub(".+", expression)
+
+
+def known_series() -> dict[str, Series]:
+    """Return everything that may be asked for, by the name under which Prometheus stores it."""
+    foreign = [item for item in vars(query).values() if isinstance(item, Foreign)]
+    metrics = [metric for collector in all_collectors() for metric in collector.metrics]
+    found: dict[str, Series] = {}
+    for item in (*metrics, *SELF_METRICS, *SCRAPE_METRICS, *RECORDINGS, *foreign):
+        if item.kind is Kind.SUMMARY:
+            found[f"{item.name}_sum"] = found[f"{item.name}_count"] = item
+        else:
+            found[item.name] = item
+    return found
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A selector in a query, with the function around its range, if it has one."""
+
+    name: str
+    matchers: dict[str, str]
+    function: str = ""
+    span: float = 0.0
+
+
+def selectors(expression: str) -> list[Selected]:
+    """Return every selector of a query."""
+    return list(_walk(promql_parser.parse(plain(expression)), ""))
+
+
+def _walk(node: Any, function: str) -> Iterator[Selected]:
+    match node:
+        case promql_parser.VectorSelector():
+            yield _selected(node, "", 0.0)
+        case promql_parser.MatrixSelector():
+            yield _selected(node.vector_selector, function, node.range.total_seconds())
+        case promql_parser.Call():
+            for argument in node.args:
+                yield from _walk(argument, node.func.name)
+        case promql_parser.AggregateExpr() | promql_parser.ParenExpr() | promql_parser.UnaryExpr():
+            yield from _walk(node.expr, function)
+        case promql_parser.SubqueryExpr():
+            yield from _walk(node.expr, "")
+        case promql_parser.BinaryExpr():
+            yield from _walk(node.lhs, "")
+            yield from _walk(node.rhs, "")
+        case promql_parser.NumberLiteral() | promql_parser.StringLiteral():
+            return
+        case _:
+            raise AssertionError(f"do not know how to read {node!r}")
+
+
+def _selected(node: Any, function: str, span: float) -> Selected:
+    matchers = {m.name: m.value for m in node.matchers.matchers}
+    return Selected(node.name, matchers, function, span)
+
+
+RENDERED = {page.uid: page.render() for page in DASHBOARDS}

@@ -1,0 +1,336 @@
+"""What must hold for every dashboard, panel, query, link and variable of the pack."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts import thresholds
+from alerts.lib.owners import names
+from alerts.recording import RECORDINGS
+from alerts.thresholds import Threshold
+from dashboards.__main__ import stale
+from dashboards.catalogue import DASHBOARDS
+from dashboards.lib.ids import panel_id
+from dashboards.lib.normalise import text
+from dashboards.lib.style import Colour
+from exporter.collectors import all_collectors
+from exporter.core.metrics import Kind
+from exporter.core.self_metrics import SELF_METRICS
+from tests.dashboards.reading import (
+    RENDERED,
+    VARIABLE,
+    known_series,
+    panels,
+    queries,
+    selectors,
+    variable_queries,
+)
+
+UNITS = set((Path(__file__).parent / "grafana_units.txt").read_text(encoding="utf-8").split())
+KNOWN = known_series()
+PAGES = pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
+EACH = pytest.mark.parametrize(("uid", "data"), RENDERED.items(), ids=RENDERED)
+
+GRID_ROWS_OF_A_SCREEN = 21
+"""(900 pixels - 96 of Grafana's own) / 38 a row, rounded down."""
+
+WITHOUT_PANEL = {
+    "magento_bulk_operations_exact": "says whether another value is a lower bound",
+    "magento_collector_runs_total": "the base of an error ratio; the errors themselves are shown",
+    "magento_indexer_backlog_exact": "says whether another value is an upper bound",
+    "magento_order_emails_async": "a setting; a guard of alerts",
+    "magento_order_grid_async": "a setting; a guard of alerts",
+    "magento_orders_baseline_seconds": "says why an expectation is absent",
+    "magento_orders_open_truncated": "says whether another value is a lower bound",
+    "magento_queue_messages_exact": "says whether another value is a lower bound",
+    "magento_redis_evicts": "a setting; a guard of alerts",
+}
+
+
+def test_generated_files_are_fresh() -> None:
+    assert stale() == []
+
+
+@PAGES
+def test_the_same_source_gives_the_same_bytes(page: Any) -> None:
+    assert text(page.render()) == text(page.render())
+
+
+def test_uids_and_titles_are_unique() -> None:
+    assert len({page.uid for page in DASHBOARDS}) == len(DASHBOARDS)
+    assert len({page.title for page in DASHBOARDS}) == len(DASHBOARDS)
+    assert all(len(page.uid) <= 40 for page in DASHBOARDS)
+
+
+@EACH
+def test_imports_by_file_and_by_hand(uid: str, data: dict[str, Any]) -> None:
+    assert "__inputs" not in data
+    assert "id" not in data
+    assert "version" not in data
+    assert data["uid"] == uid
+    assert data["schemaVersion"] >= 39
+    assert data["editable"] is False
+    assert data["description"]
+    assert data["tags"] == ["magento"]
+    assert data["timezone"] == "browser"
+    assert data["refresh"] == "1m"
+    assert not list(nulls(data))
+    for reference in datasources(data):
+        assert reference in (
+            {"type": "prometheus", "uid": "${datasource}"},
+            {"type": "grafana", "uid": "-- Grafana --"},
+        )
+
+
+def nulls(value: Any, path: str = "") -> Any:
+    if value is None and not path.endswith("steps[0].value"):
+        yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from nulls(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from nulls(item, f"{path}[{index}]")
+
+
+def datasources(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "datasource" in value:
+            yield value["datasource"]
+        for item in value.values():
+            yield from datasources(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from datasources(item)
+
+
+@PAGES
+def test_panel_ids_are_unique_and_made_from_their_keys(page: Any) -> None:
+    keys = [panel.key for panel in page.panels()]
+    assert len(keys) == len(set(keys))
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", key) for key in keys)
+    data = RENDERED[page.uid]
+    found = [panel["id"] for panel in panels(data)]
+    assert sorted(found) == sorted(panel_id(page.uid, key) for key in keys)
+    rows = [panel["id"] for panel in data["panels"] if panel["type"] == "row"]
+    assert len(set(found + rows)) == len(found + rows)
+
+
+@EACH
+def test_panels_lie_on_the_grid_without_overlap(uid: str, data: dict[str, Any]) -> None:
+    open_panels = [panel for panel in data["panels"] if panel["type"] != "row"]
+    headings = [panel for panel in data["panels"] if panel["type"] == "row"]
+    for group in (open_panels + headings, *(row["panels"] for row in headings)):
+        for panel in group:
+            assert 0 <= panel["gridPos"]["x"] <= 24 - panel["gridPos"]["w"], panel["title"]
+        for one, other in itertools.combinations(group, 2):
+            assert not overlap(one["gridPos"], other["gridPos"]), (uid, one["title"], other["title"])
+
+
+def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
+    beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+    below = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+    return not (beside or below)
+
+
+def test_the_overview_is_one_screen() -> None:
+    bottoms = [p["gridPos"]["y"] + p["gridPos"]["h"] for p in RENDERED["magento-overview"]["panels"]]
+    assert max(bottoms) <= GRID_ROWS_OF_A_SCREEN
+
+
+@EACH
+def test_every_panel_says_what_it_means_and_leads_on(uid: str, data: dict[str, Any]) -> None:
+    for panel in panels(data):
+        about = (uid, panel["title"])
+        assert panel["title"], about
+        meaning, good, then = panel["description"].split("\n\n")
+        assert meaning
+        assert good.startswith("**Good:** ")
+        assert then.startswith("**If not:** ")
+        assert panel["targets"], about
+        defaults = panel["fieldConfig"]["defaults"]
+        assert defaults["noValue"], about
+        assert defaults["unit"] in UNITS, about
+        assert panel.get("links") or defaults["links"], about
+        for field in panel["fieldConfig"]["overrides"]:
+            units = [p["value"] for p in field["properties"] if p["id"] == "unit"]
+            assert set(units) <= UNITS, about
+
+
+def all_links(data: dict[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for panel in panels(data):
+        found.update(link["url"] for link in panel.get("links", ()))
+        found.update(link["url"] for link in panel["fieldConfig"]["defaults"]["links"])
+        for field in panel["fieldConfig"]["overrides"]:
+            for item in field["properties"]:
+                if item["id"] == "links":
+                    found.update(link["url"] for link in item["value"])
+    return found
+
+
+@EACH
+def test_every_link_resolves_and_keeps_shop_store_and_time(uid: str, data: dict[str, Any]) -> None:
+    for url in all_links(data):
+        if url.startswith("${runbooks}"):
+            continue
+        target, _, given = url.removeprefix("/d/").partition("?")
+        assert target in RENDERED, url
+        page = RENDERED[target]
+        parts = given.split("&")
+        assert "${__url_time_range}" in parts
+        assert {"${datasource:queryparam}", "${job:queryparam}", "${instance:queryparam}"} <= set(parts)
+        assert "${store:queryparam}" in parts or any(part.startswith("var-store=") for part in parts), url
+        defined = {variable["name"] for variable in page["templating"]["list"]}
+        for part in parts:
+            if part.startswith("var-"):
+                assert part[4:].split("=")[0] in defined, url
+            if part.startswith("viewPanel="):
+                assert int(part.removeprefix("viewPanel=")) in {panel["id"] for panel in panels(page)}, url
+        assert {"datasource", "job", "instance", "store"} <= {
+            variable["name"] for variable in data["templating"]["list"]
+        }, uid
+
+
+LIMITS = {
+    (constant.warning, constant.critical)
+    for constant in vars(thresholds).values()
+    if isinstance(constant, Threshold)
+}
+
+
+def limits_of(steps: list[dict[str, Any]]) -> tuple[float | None, float | None]:
+    """Return (warning, critical) as the colours say; those of low limits go the other way."""
+    assert steps[0]["value"] is None
+    colours = [step["color"] for step in steps]
+    values = [step["value"] for step in steps]
+    low = colours[0] in (Colour.CRITICAL, Colour.WARNING)
+    limit = (
+        dict(zip(colours[:-1], values[1:], strict=True)) if low else dict(zip(colours, values, strict=True))
+    )
+    return limit.get(Colour.WARNING), limit.get(Colour.CRITICAL)
+
+
+@EACH
+def test_thresholds_are_the_constants_of_the_alerts(uid: str, data: dict[str, Any]) -> None:
+    for panel in panels(data):
+        marks = [panel["fieldConfig"]["defaults"]["thresholds"]]
+        for field in panel["fieldConfig"]["overrides"]:
+            marks += [item["value"] for item in field["properties"] if item["id"] == "thresholds"]
+        for mark in marks:
+            if len(mark["steps"]) > 1:
+                assert limits_of(mark["steps"]) in LIMITS, (uid, panel["title"])
+
+
+@EACH
+def test_queries_name_known_series_and_labels(uid: str, data: dict[str, Any]) -> None:
+    for where, expression in queries(data):
+        for selected in selectors(expression):
+            assert selected.name in KNOWN, (uid, where, selected.name)
+            labels = {*KNOWN[selected.name].labels, "job", "instance"}
+            assert set(selected.matchers) <= labels, (uid, where, selected)
+
+
+@EACH
+def test_variables_name_known_series_and_labels(uid: str, data: dict[str, Any]) -> None:
+    for expression in variable_queries(data):
+        for selected in selectors(expression):
+            assert selected.name in KNOWN, (uid, expression)
+            assert set(selected.matchers) <= {*KNOWN[selected.name].labels, "job", "instance"}, (
+                uid,
+                expression,
+            )
+
+
+@EACH
+def test_queries_stay_in_the_chosen_shop_and_stores(uid: str, data: dict[str, Any]) -> None:
+    for where, expression in queries(data):
+        for selected in selectors(expression):
+            if selected.name == "ALERTS":
+                # An alert about what is gone has no instance, and the watchdog no job.
+                assert "job" in selected.matchers or selected.matchers["alertname"] == "MagentoWatchdog"
+                continue
+            assert {"job", "instance"} <= set(selected.matchers), (uid, where, selected)
+            if "store" in KNOWN[selected.name].labels:
+                assert "store" in selected.matchers, (uid, where, selected)
+
+
+@EACH
+def test_counters_are_read_as_counters(uid: str, data: dict[str, Any]) -> None:
+    for where, expression in queries(data):
+        for selected in selectors(expression):
+            counter = KNOWN[selected.name].kind in (Kind.COUNTER, Kind.SUMMARY)
+            assert counter is (selected.function in ("rate", "increase")), (uid, where, selected)
+        if "rate(" in expression:
+            assert re.search(r"\brate\([^)]*\[\$__rate_interval\]\)", expression), (uid, where)
+
+
+def test_the_overview_asks_for_nothing_dear() -> None:
+    """No counter over a range: at 500 stores those cost thousands of samples a step."""
+    for where, expression in queries(RENDERED["magento-overview"]):
+        for selected in selectors(expression):
+            assert KNOWN[selected.name].kind is Kind.GAUGE, (where, selected)
+            assert selected.span <= 300, (where, selected)
+
+
+@pytest.mark.parametrize("data", RENDERED.values(), ids=RENDERED)
+def test_every_variable_is_defined_reloaded_and_used(data: dict[str, Any]) -> None:
+    variables = {variable["name"]: variable for variable in data["templating"]["list"]}
+    body = text({**data, "templating": {"list": [{**v, "name": ""} for v in variables.values()]}})
+    used = {a or b for a, b in VARIABLE.findall(body) if not (a or b).startswith("__")}
+    used |= set(re.findall(r"\$\{(\w+):queryparam\}", body))
+    assert used <= set(variables), used - set(variables)
+    repeated = {panel["repeat"] for panel in data["panels"] if "repeat" in panel}
+    assert set(variables) <= used | repeated
+    for variable in variables.values():
+        if variable["type"] != "query":
+            continue
+        assert variable["refresh"] == 2
+        assert variable["multi"] is variable["includeAll"] is True
+        assert variable["name"] in repeated or variable["allValue"] == ".+"
+    assert variables["job"]["label"] == "Job"
+    assert variables["instance"]["label"] == "Instance"
+    assert variables["datasource"]["label"] == "Data source"
+
+
+def test_repeats_are_bounded() -> None:
+    for uid, data in RENDERED.items():
+        variables = {variable["name"]: variable for variable in data["templating"]["list"]}
+        for panel in itertools.chain(data["panels"], panels(data)):
+            if "repeat" in panel:
+                found = re.search(r"topk\((\d+),", variables[panel["repeat"]]["query"]["query"])
+                assert found, uid
+                assert int(found[1]) <= 12
+                assert panel["type"] != "row" or panel["collapsed"]
+
+
+def test_every_recording_rule_is_used() -> None:
+    asked = {s.name for data in RENDERED.values() for _, e in queries(data) for s in selectors(e)}
+    asked |= {name for recording in RECORDINGS for name in names(recording.expression)}
+    alerts = pytest.importorskip("alerts.catalogue").catalogue()
+    asked |= {name for alert in alerts.all for name in names(f"{alert.value} {alert.guard}")}
+    assert {recording.name for recording in RECORDINGS} <= asked
+
+
+def test_every_metric_is_on_a_dashboard_or_says_why_not() -> None:
+    asked = {s.name for data in RENDERED.values() for _, e in queries(data) for s in selectors(e)}
+    asked |= {name for recording in RECORDINGS for name in names(recording.expression)}
+    asked |= {s.name for data in RENDERED.values() for e in variable_queries(data) for s in selectors(e)}
+    made = [metric for collector in all_collectors() for metric in collector.metrics] + list(SELF_METRICS)
+    missing = {
+        metric.name
+        for metric in made
+        if not asked & {metric.name, f"{metric.name}_sum", f"{metric.name}_count"}
+    }
+    assert missing == set(WITHOUT_PANEL)
+
+
+def test_every_alert_leads_to_a_panel() -> None:
+    keys = {(page.uid, panel.key) for page in DASHBOARDS for panel in page.panels()}
+    for alert in pytest.importorskip("alerts.catalogue").catalogue().all:
+        assert (alert.panel.dashboard, alert.panel.key) in keys, alert.name
