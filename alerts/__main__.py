@@ -29,8 +29,9 @@ def rule_files(found: Catalogue, links: Links, clock: Clock) -> dict[str, str]:
 
 def everything(found: Catalogue, links: Links) -> dict[Path, str]:
     """Return every generated file of the repository by its path from the root."""
-    files = {Path("alerts/generated") / name: text for name, text in rule_files(found, links, Clock()).items()}
-    return files
+    return {
+        Path("alerts/generated") / name: text for name, text in rule_files(found, links, Clock()).items()
+    }
 
 
 def stale(files: Mapping[Path, str], root: Path) -> list[str]:
@@ -44,7 +45,9 @@ def stale(files: Mapping[Path, str], root: Path) -> list[str]:
             problems.append(f"{path} is not fresh")
     for folder in {path.parent for path in files if path.parent.name == "generated"}:
         known = {path.name for path in files if path.parent == folder}
-        problems += [f"{folder / p.name} is not generated" for p in (root / folder).glob("*") if p.name not in known]
+        problems += [
+            f"{folder / p.name} is not generated" for p in (root / folder).glob("*") if p.name not in known
+        ]
     return problems
 
 
@@ -85,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m alerts", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not fresh")
     parser.add_argument("--out", type=Path, help="write below this directory instead of the repository")
-    parser.add_argument("--runbook-base", default=DEFAULT_RUNBOOKS, help="address under which runbooks are served")
+    parser.add_argument(
+        "--runbook-base", default=DEFAULT_RUNBOOKS, help="address under which runbooks are served"
+    )
     parser.add_argument("--grafana-base", default=DEFAULT_GRAFANA, help="address of Grafana")
     parser.add_argument("--scale", type=float, default=1.0, help="how many seconds of a rule pass in one")
     return parser

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input
+from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Hourly, Input
 from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from dashboards.lib.promql import increase, select, total
@@ -67,7 +67,7 @@ ALERTS: Final = (
         for_=5 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="A cron job fails again and again.",
-        description="{{ $labels.job_code }} failed {{ $value | printf \"%.0f\" }} times in the last hour "
+        description='{{ $labels.job_code }} failed {{ $value | printf "%.0f" }} times in the last hour '
         "and did not succeed once.",
         impact="What this job does is not done; the runbook says what that means for the usual jobs.",
         first_action="Read the message of its last error row in cron_schedule, then var/log/exception.log.",
@@ -88,11 +88,12 @@ ALERTS: Final = (
         name="MagentoCronDailyJobFailed",
         value=total(increase(cron.RUNS, "26h", status="error"), "job_code"),
         threshold=0.5,
-        guard="unless on (job, instance, job_code) " + increase(cron.RUNS, "26h", status="success") + " > 0.5",
+        guard="unless on (job, instance, job_code) " + increase(cron.RUNS, "26h", status="success") + " > "
+        "0.5",
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="A cron job has failed and has not succeeded for more than a day.",
-        description="{{ $labels.job_code }} failed {{ $value | printf \"%.0f\" }} times in 26 hours "
+        description='{{ $labels.job_code }} failed {{ $value | printf "%.0f" }} times in 26 hours '
         "and did not succeed in that time.",
         impact="A daily job is a day behind: price rules, clean-ups, reports or feeds are stale.",
         first_action="Read the message of its last error row in cron_schedule (kept for three days).",
@@ -122,7 +123,7 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="A cron job is planned but never gets its turn.",
-        description="{{ $labels.job_code }} was missed {{ $value | printf \"%.0f\" }} times in 26 hours "
+        description='{{ $labels.job_code }} was missed {{ $value | printf "%.0f" }} times in 26 hours '
         "and was never run in that time.",
         impact="What this job does has not been done for more than a day.",
         first_action="Look for a long job in the same cron group at the times at which this one is due.",
@@ -151,7 +152,7 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="A cron job misses its turns.",
-        description="{{ $labels.job_code }} missed {{ $value | printf \"%.0f\" }} planned runs in the last "
+        description='{{ $labels.job_code }} missed {{ $value | printf "%.0f" }} planned runs in the last '
         "hour (limit %limit%).",
         impact="The job runs less often than planned; its work piles up.",
         first_action="See which job runs longest: it holds the group's process or its own lock.",
@@ -160,7 +161,11 @@ ALERTS: Final = (
         panel=Panel("magento-cron", "missed"),
         cases=Cases(
             entity=_JOB,
-            inputs=(Input(cron.RUNS, labels={"status": "missed"}, bad=Hourly(7), good=Hourly(0), edge=Hourly(4.9)),),
+            inputs=(
+                Input(
+                    cron.RUNS, labels={"status": "missed"}, bad=Hourly(7), good=Hourly(0), edge=Hourly(4.9)
+                ),
+            ),
             before=2 * HOUR,
             after=42 * MINUTE,
             clear=17 * MINUTE,

@@ -155,9 +155,10 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="A collector has more series than it may have.",
-        description="The collector {{ $labels.collector }} leaves out {{ $value | printf \"%.0f\" }} series.",
+        description='The collector {{ $labels.collector }} leaves out {{ $value | printf "%.0f" }} series.',
         impact="Some stores, jobs or queues are not shown and cannot raise an alert.",
-        first_action="See which label grew: an extension that makes up job codes or queue names, or new stores.",
+        first_action="See which label grew: an extension that makes up job codes or queue names, or new "
+        "stores.",
         why="The limit protects Prometheus; what is beyond it is missing, and that must be known.",
         panel=Panel("magento-exporter", "series"),
         cases=Cases(
@@ -175,11 +176,13 @@ ALERTS: Final = (
         scope="collector",
         for_=HOUR,
         summary="A collector's series have doubled since yesterday.",
-        description="The collector {{ $labels.collector }} has {{ $value | printf \"%.1f\" }} times the series "
+        description='The collector {{ $labels.collector }} has {{ $value | printf "%.1f" }} times the '
+        "series "
         "that it had a day ago (limit %limit%).",
         impact="Prometheus gets bigger and slower; at the exporter's limit series are left out.",
         first_action="Compare the labels of today with those of yesterday for this collector's metrics.",
-        why="Stores, jobs and queues are added by people, slowly. Doubling within a day is a label that leaks.",
+        why="Stores, jobs and queues are added by people, slowly. Doubling within a day is a label that "
+        "leaks.",
         panel=Panel("magento-exporter", "series"),
         cases=Cases(
             entity={"collector": "orders"},
@@ -197,7 +200,8 @@ ALERTS: Final = (
         for_=0,
         no_data=NoData.FIRES,
         summary="Alerting works.",
-        description="This alert always fires. A dead-man service must raise the alarm when it stops arriving.",
+        description="This alert always fires. A dead-man service must raise the alarm when it stops "
+        "arriving.",
         impact="None while it fires; when it stops, no alert of any kind reaches anybody.",
         first_action="If the dead-man service called: check Prometheus, then Alertmanager, then the network.",
         why="Only something that always arrives can prove that alerts arrive.",

@@ -35,7 +35,8 @@ ALERTS: Final = (
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="An indexer stays invalid.",
-        description="{{ $labels.indexer }} has been invalid for {{ $value | humanizeDuration }} (limit %limit%).",
+        description="{{ $labels.indexer }} has been invalid for {{ $value | humanizeDuration }} (limit "
+        "%limit%).",
         impact="The storefront shows old prices, stock, categories or search results of this index.",
         first_action="See whether indexer_reindex_all_invalid runs, and what var/log/exception.log says.",
         why="Cron reindexes what is invalid every minute. An hour of invalid is a failing or missing run.",
@@ -59,7 +60,8 @@ ALERTS: Final = (
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="A full reindex does not end.",
-        description="{{ $labels.indexer }} has been working for {{ $value | humanizeDuration }} (limit %limit%).",
+        description="{{ $labels.indexer }} has been working for {{ $value | humanizeDuration }} (limit "
+        "%limit%).",
         impact="Nothing else can reindex it; its part of the storefront stays old.",
         first_action="Check whether a reindex process is alive before anything is reset.",
         why="A killed reindex leaves the state `working` behind, and every later run skips it.",
@@ -78,7 +80,7 @@ ALERTS: Final = (
         value=f"time() - {select(indexers.VIEW_UPDATED)}",
         threshold=warning(limits.VIEW_WORKING_SECONDS),
         unit=Unit.SECONDS,
-        guard=f'and {_SAME} {select(indexers.VIEW_STATE, state="=~working|suspended")} == 1',
+        guard=f"and {_SAME} {select(indexers.VIEW_STATE, state='=~working|suspended')} == 1",
         scope="indexer",
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
@@ -107,11 +109,12 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="An indexer falls behind.",
-        description="{{ $value | printf \"%.0f\" }} changes wait for {{ $labels.indexer }} (limit %limit%), "
+        description='{{ $value | printf "%.0f" }} changes wait for {{ $labels.indexer }} (limit %limit%), '
         "and they become more.",
         impact="Prices, stock or search results lag behind the catalogue, further every minute.",
         first_action="Find what writes so much (an import?) and whether the view is processed at all.",
-        why="A large backlog that shrinks is a working day; one that grows is a writer faster than the indexer.",
+        why="A large backlog that shrinks is a working day; one that grows is a writer faster than the "
+        "indexer.",
         panel=Panel("magento-indexers", "backlog"),
         cases=Cases(
             entity=_PRICE,
@@ -129,7 +132,8 @@ ALERTS: Final = (
         keep_firing_for=5 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="An indexer silently skips changes.",
-        description="{{ $labels.indexer }} is {{ $value | printf \"%.0f\" }} versions ahead of its changelog: "
+        description='{{ $labels.indexer }} is {{ $value | printf "%.0f" }} versions ahead of its '
+        "changelog: "
         "as many changes will be skipped.",
         impact="Changes are never indexed although everything looks idle with nothing waiting.",
         first_action="Reindex it fully, then set the view's version back to the changelog's newest.",
@@ -138,7 +142,8 @@ ALERTS: Final = (
         cases=Cases(
             entity=_PRICE,
             inputs=(Input(indexers.VERSION_AHEAD, bad=At(4000), good=At(0), edge=At(0)),),
-            says="catalog_product_price is 4000 versions ahead of its changelog: as many changes will be skipped.",
+            says="catalog_product_price is 4000 versions ahead of its changelog: as many changes will be "
+            "skipped.",
         ),
     ),
     _index(
@@ -163,7 +168,8 @@ ALERTS: Final = (
     ),
     _index(
         name="MagentoIndexerModeChanged",
-        value=f"max_over_time({select(indexers.MODE, mode=SCHEDULE)}[1d]) - {select(indexers.MODE, mode=SCHEDULE)}",
+        value=f"max_over_time({select(indexers.MODE, mode=SCHEDULE)}[1d]) - "
+        f"{select(indexers.MODE, mode=SCHEDULE)}",
         threshold=0,
         for_=10 * MINUTE,
         no_data=NoData.OPTIONAL,
@@ -175,9 +181,7 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "mode"),
         cases=Cases(
             entity=_PRICE,
-            inputs=(
-                Input(indexers.MODE, labels={"mode": SCHEDULE}, bad=At(0), good=At(1), edge=At(1)),
-            ),
+            inputs=(Input(indexers.MODE, labels={"mode": SCHEDULE}, bad=At(0), good=At(1), edge=At(1)),),
             labels={"mode": SCHEDULE},
             before=HOUR,
             says="catalog_product_price updates on save; within the last day it was on schedule.",

@@ -31,8 +31,10 @@ ALERTS: Final = (
         description="The oldest order of {{ $labels.store }} that waits for payment is "
         "{{ $value | humanizeDuration }} old (limit %limit%).",
         impact="Stock stays reserved, paid orders may not be shipped, and customers ask where they are.",
-        first_action="See whether the cron job sales_clean_orders fails, and whether payment webhooks arrive.",
-        why="Magento cancels them after eight hours by default; one that cannot be cancelled stops the whole job.",
+        first_action="See whether the cron job sales_clean_orders fails, and whether payment webhooks "
+        "arrive.",
+        why="Magento cancels them after eight hours by default; one that cannot be cancelled stops the "
+        "whole job.",
         panel=Panel("magento-checkout", "open_orders_age"),
         cases=Cases(
             entity={"store": "de"},
@@ -98,7 +100,7 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="Orders are missing from the admin's list.",
-        description="{{ $value | printf \"%.0f\" }} orders of the last day are not in the order grid.",
+        description='{{ $value | printf "%.0f" }} orders of the last day are not in the order grid.',
         impact="Nobody sees, packs or ships these orders; exports that read the grid lose them.",
         first_action="See whether the grid is filled by cron (dev/grid/async_indexing) and that job runs.",
         why="An order is in the grid with its own transaction, or a minute later by cron.",

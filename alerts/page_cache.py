@@ -38,11 +38,13 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="The page cache hardly helps any more.",
-        description="Only {{ $value | humanizePercentage }} of cacheable pages come from the {{ $labels.layer }} "
+        description="Only {{ $value | humanizePercentage }} of cacheable pages come from the "
+        "{{ $labels.layer }} "
         "cache (limit %limit%).",
         impact="PHP and the database carry the storefront: slow pages, and an outage at the next peak.",
         first_action="Look for a purge loop first, then for a new block or cookie that stops caching.",
-        why="A healthy shop is above 80 %. A flush recovers within minutes; a quarter of an hour does not pass.",
+        why="A healthy shop is above 80 %. A flush recovers within minutes; a quarter of an hour does not "
+        "pass.",
         panel=Panel("magento-page-cache", "hit_ratio"),
         cases=Cases(
             entity={"layer": page_cache.LAYER},
@@ -75,7 +77,8 @@ ALERTS: Final = (
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="The page cache is purged in a storm.",
-        description="{{ $value | printf \"%.0f\" }} purges reached {{ $labels.varnish }} in ten minutes (limit %limit%).",
+        description='{{ $value | printf "%.0f" }} purges reached {{ $labels.varnish }} in ten minutes '
+        "(limit %limit%).",
         impact="Pages are thrown out as fast as they are made; PHP carries the storefront.",
         first_action="See which import, feed or cron job saves products now, and pause it.",
         why="Every save purges its pages. A thousand in ten minutes, twice over, is a mass update in a loop.",
@@ -97,7 +100,7 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="Varnish drags a long list of bans.",
-        description="{{ $labels.varnish }} keeps {{ $value | printf \"%.0f\" }} bans (limit %limit%).",
+        description='{{ $labels.varnish }} keeps {{ $value | printf "%.0f" }} bans (limit %limit%).',
         impact="Each lookup tests many bans: Varnish's processor time and the latency of every page grow.",
         first_action="See whether purges still pour in; if not, whether the ban lurker works them off.",
         why="The lurker works bans off in the background. Ten thousand mean that it cannot keep up.",
@@ -119,14 +122,27 @@ ALERTS: Final = (
         summary="Varnish finds no healthy backend.",
         description="Every backend of {{ $labels.varnish }} fails its health probe.",
         impact="Cart and checkout answer 503; cached pages may still look fine.",
-        first_action="Ask a web node directly for /health_check.php; look at PHP-FPM, then at database and Redis.",
+        first_action="Ask a web node directly for /health_check.php; look at PHP-FPM, then at database and "
+        "Redis.",
         why="Magento's probe asks every five seconds; two minutes are two dozen failures in a row.",
         panel=Panel("magento-page-cache", "backends"),
         cases=Cases(
             entity=_VARNISH,
             inputs=(
-                Input(page_cache.BACKEND_HEALTHY, labels={"backend": "web1"}, bad=At(0), good=At(1), needed=False),
-                Input(page_cache.BACKEND_HEALTHY, labels={"backend": "web2"}, bad=At(0), good=At(1), needed=False),
+                Input(
+                    page_cache.BACKEND_HEALTHY,
+                    labels={"backend": "web1"},
+                    bad=At(0),
+                    good=At(1),
+                    needed=False,
+                ),
+                Input(
+                    page_cache.BACKEND_HEALTHY,
+                    labels={"backend": "web2"},
+                    bad=At(0),
+                    good=At(1),
+                    needed=False,
+                ),
             ),
             silent={"one of two is healthy": {1: At(1)}},
             says="Every backend of varnish-1 fails its health probe.",
@@ -141,9 +157,10 @@ ALERTS: Final = (
         keep_firing_for=15 * MINUTE,
         maintenance=False,
         summary="Sessions are thrown out because Redis is full.",
-        description="Redis threw out {{ $value | printf \"%.0f\" }} keys of its session server in 15 minutes.",
+        description='Redis threw out {{ $value | printf "%.0f" }} keys of its session server in 15 minutes.',
         impact="Customers are logged out and lose their carts in the middle of buying.",
-        first_action="Compare used memory with the limit; see whether caches share the server with the sessions.",
+        first_action="Compare used memory with the limit; see whether caches share the server with the "
+        "sessions.",
         why="A session store must never throw out live sessions: the right number is zero.",
         panel=Panel("magento-page-cache", "redis_evictions"),
         cases=Cases(
@@ -164,14 +181,18 @@ ALERTS: Final = (
         keep_firing_for=5 * MINUTE,
         maintenance=False,
         summary="Redis refuses to store sessions because it is full.",
-        description="Redis refused {{ $value | printf \"%.0f\" }} writes of its session server in five minutes.",
+        description='Redis refused {{ $value | printf "%.0f" }} writes of its session server in five '
+        "minutes.",
         impact="Nobody can log in, fill a cart or pay.",
         first_action="Raise maxmemory at once if the machine has room; then find what filled it.",
-        why="With the policy noeviction a full server answers OOM to every write, hence to every new session.",
+        why="With the policy noeviction a full server answers OOM to every write, hence to every new "
+        "session.",
         panel=Panel("magento-page-cache", "redis_refused"),
         cases=Cases(
             labels=_SESSION,
-            inputs=(Input(redis.REFUSED_WRITES, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(0)),),
+            inputs=(
+                Input(redis.REFUSED_WRITES, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(0)),
+            ),
             before=30 * MINUTE,
             clear=4 * MINUTE,
             says="Redis refused 3 writes of its session server in five minutes.",

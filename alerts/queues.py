@@ -33,7 +33,8 @@ ALERTS: Final = (
         summary="Messages wait in a queue and nobody takes them.",
         description="The oldest message in {{ $labels.queue }} ({{ $labels.broker }}) has waited "
         "{{ $value | humanizeDuration }} (limit %limit%).",
-        impact="What was promised is not done: exports, mass updates, stock, coupon limits, asynchronous requests.",
+        impact="What was promised is not done: exports, mass updates, stock, coupon limits, asynchronous "
+        "requests.",
         first_action="Look whether the queue's consumer runs; start it once by hand and read its errors.",
         why="Consumers are started every minute. Depth alone is no fault; an hour of waiting is.",
         panel=Panel("magento-queues", "oldest_age"),
@@ -52,9 +53,11 @@ ALERTS: Final = (
         keep_firing_for=10 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Messages wait in a queue that has no consumer.",
-        description="{{ $value | printf \"%.0f\" }} messages wait in {{ $labels.queue }} and no consumer is connected.",
+        description='{{ $value | printf "%.0f" }} messages wait in {{ $labels.queue }} and no consumer is '
+        "connected.",
         impact="Nothing of this queue is done until a consumer starts.",
-        first_action="See whether the cron job consumers_runner runs, or the supervisor that starts consumers.",
+        first_action="See whether the cron job consumers_runner runs, or the supervisor that starts "
+        "consumers.",
         why="No consumer on an empty queue is normal; with messages, one is started within a minute or two.",
         panel=Panel("magento-queues", "consumers"),
         cases=Cases(
@@ -76,11 +79,13 @@ ALERTS: Final = (
         keep_firing_for=30 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Messages of a queue fail for good.",
-        description="{{ $value | printf \"%.0f\" }} messages of {{ $labels.queue }} ended in error in the last hour "
+        description='{{ $value | printf "%.0f" }} messages of {{ $labels.queue }} ended in error in the '
+        "last hour "
         "(limit %limit%).",
         impact="Magento does not retry them: the work of each is lost until somebody repeats it.",
         first_action="Read var/log/exception.log at the times of the failures: one cause, or bad messages?",
-        why="A consumer's exception puts the message into error at once. Some are wrong input; many are a fault.",
+        why="A consumer's exception puts the message into error at once. Some are wrong input; many are a "
+        "fault.",
         panel=Panel("magento-queues", "failed"),
         cases=Cases(
             entity=_EXPORT,
@@ -100,9 +105,11 @@ ALERTS: Final = (
         keep_firing_for=15 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="A queue delivers its messages again and again.",
-        description="{{ $value | printf \"%.0f\" }} messages of {{ $labels.queue }} were delivered once more in the "
+        description='{{ $value | printf "%.0f" }} messages of {{ $labels.queue }} were delivered once '
+        "more in the "
         "last 30 minutes (limit %limit%).",
-        impact="A consumer dies on a message, or restarts all the time: the queue moves slowly or not at all.",
+        impact="A consumer dies on a message, or restarts all the time: the queue moves slowly or not at "
+        "all.",
         first_action="Read the consumer's end in the system's log: out of memory, or an exception?",
         why="Some redeliveries follow every deploy. Twenty in half an hour are a loop.",
         panel=Panel("magento-queues", "redelivered"),
@@ -112,7 +119,8 @@ ALERTS: Final = (
             before=HOUR,
             after=20 * MINUTE,
             clear=9 * MINUTE,
-            says="26 messages of async.operations.all were delivered once more in the last 30 minutes (limit 20).",
+            says="26 messages of async.operations.all were delivered once more in the last 30 minutes "
+            "(limit 20).",
         ),
     ),
     _queue(
@@ -124,7 +132,8 @@ ALERTS: Final = (
         keep_firing_for=30 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Bulk operations fail.",
-        description="{{ $value | printf \"%.0f\" }} more operations of bulk requests have failed than an hour ago "
+        description='{{ $value | printf "%.0f" }} more operations of bulk requests have failed than an '
+        "hour ago "
         "(limit %limit%).",
         impact="Mass updates or an integration's asynchronous requests are not applied.",
         first_action="Open System > Action Logs > Bulk Actions and read the message of a failed operation.",
@@ -133,7 +142,11 @@ ALERTS: Final = (
         cases=Cases(
             inputs=(
                 Input(
-                    bulk.OPERATIONS, labels={"status": "failed"}, bad=Hourly(30), good=Hourly(0), edge=Hourly(19)
+                    bulk.OPERATIONS,
+                    labels={"status": "failed"},
+                    bad=Hourly(30),
+                    good=Hourly(0),
+                    edge=Hourly(19),
                 ),
             ),
             before=2 * HOUR,
@@ -152,7 +165,8 @@ ALERTS: Final = (
         keep_firing_for=10 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="A bulk request is not started.",
-        description="A bulk request has waited {{ $value | humanizeDuration }} for its first operation (limit %limit%).",
+        description="A bulk request has waited {{ $value | humanizeDuration }} for its first operation "
+        "(limit %limit%).",
         impact="The admin shows it as not started; an integration waits for an answer that does not come.",
         first_action="Look for the consumer: async.operations.all, or product_action_attribute.update.",
         why="An operation without a start has no consumer; Magento's own clean-up never touches those.",

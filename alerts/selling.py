@@ -1,4 +1,4 @@
-"""Is the shop selling? Compared with its own past weeks, and only when chance does not explain the difference.
+"""Is the shop selling? Compared with its own past weeks, and only when chance is no explanation.
 
 The surprise of seeing only ``k`` orders where ``E`` were to be expected is bounded by
 ``E - k + k ln(k / E)`` nats, the exponent of Chernoff's bound for a Poisson count. A
@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Line
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input
 from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
@@ -62,8 +62,7 @@ METHOD_RECENT_1D: Final = _rule(
 )
 METHOD_USUAL_6H: Final = _rule(
     "magento:payment_method_orders:usual6h",
-    f"({_per_method('6h', '1d')} < {_per_method('6h', '1w')})"
-    f" or {_per_method('6h', '1w')}",
+    f"({_per_method('6h', '1d')} < {_per_method('6h', '1w')}) or {_per_method('6h', '1w')}",
     ("store", "method"),
     "The fewer of the orders in the same six hours of yesterday and of a week ago, by payment method.",
 )
@@ -115,9 +114,7 @@ STAGES_WEEK: Final = _rule(
 )
 STAGE_EXPECTED: Final = _rule(
     "magento:checkout_stage_expected:increase1h",
-    f"({_entered(STAGES_HOUR)})\n"
-    f"* {select(STAGES_WEEK)}\n"
-    f"/ (({_entered(STAGES_WEEK)}) > 0)",
+    f"({_entered(STAGES_HOUR)})\n* {select(STAGES_WEEK)}\n/ (({_entered(STAGES_WEEK)}) > 0)",
     ("store", "stage"),
     "Carts that should have reached the stage in the last hour: those that reached the one before, "
     "times the share of a usual week.",
@@ -127,7 +124,9 @@ STAGE_EXPECTED: Final = _rule(
 def _mean_value(window: str, name: str) -> Recording:
     value = total(increase(orders.REVENUE, window), "store")
     count = total(increase(orders.PLACED, window), "store")
-    return _rule(name, f"{value} / ({count} > 0)", ("store",), f"Mean value of an order in the last {window}.")
+    return _rule(
+        name, f"{value} / ({count} > 0)", ("store",), f"Mean value of an order in the last {window}."
+    )
 
 
 VALUE_6H: Final = _mean_value("6h", "magento:order_value_base:mean6h")
@@ -198,9 +197,10 @@ ALERTS: Final = (
         keep_firing_for=15 * MINUTE,
         summary="Customers fill carts, but orders do not come.",
         description="{{ $labels.store }} has less than a fifth of its usual orders "
-        "(surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%). Carts are filled as usual.",
+        '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%). Carts are filled as usual.',
         impact="Customers want to buy and cannot. Every minute is lost revenue.",
-        first_action="Place a test order with each payment method; look at the checkout funnel for the step that fails.",
+        first_action="Place a test order with each payment method; look at the checkout funnel for the step "
+        "that fails.",
         why="Less than a fifth of the usual, and once in 40,000 windows by chance; docs/alerts.md "
         "has the simulated number of false pages by size of shop.",
         panel=Panel("magento-overview", "selling"),
@@ -218,7 +218,8 @@ ALERTS: Final = (
             before=2 * HOUR,
             step=5 * MINUTE,
             after=20 * MINUTE,
-            says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Carts are filled as usual.",
+            says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Carts are "
+            "filled as usual.",
         ),
     ),
     _selling(
@@ -233,9 +234,10 @@ ALERTS: Final = (
         keep_firing_for=15 * MINUTE,
         summary="Nobody buys, and nobody even fills a cart.",
         description="{{ $labels.store }} has less than a fifth of its usual orders "
-        "(surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%). Hardly any carts are filled.",
+        '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%). Hardly any carts are filled.',
         impact="Customers do not reach the shop at all, or leave at the first page.",
-        first_action="Open the shop from outside, by its public name; then check DNS, certificate, CDN and web servers.",
+        first_action="Open the shop from outside, by its public name; then check DNS, certificate, CDN and "
+        "web servers.",
         why="As for the drought with traffic; without carts the cause lies before the checkout.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
@@ -249,7 +251,8 @@ ALERTS: Final = (
             before=2 * HOUR,
             step=5 * MINUTE,
             after=35 * MINUTE,
-            says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Hardly any carts are filled.",
+            says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Hardly any "
+            "carts are filled.",
         ),
     ),
     _selling(
@@ -262,7 +265,7 @@ ALERTS: Final = (
         keep_firing_for=30 * MINUTE,
         summary="Fewer orders than usual.",
         description="{{ $labels.store }} has less than half of its usual orders "
-        "(surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%).",
+        '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Part of the customers may be unable to buy: one browser, one method, one country.",
         first_action="Compare payment methods, guests and customers, and the funnel's steps with last week.",
         why="Half of the usual and once in a thousand windows by chance; also the eve of a holiday looks so.",
@@ -281,18 +284,22 @@ ALERTS: Final = (
     _selling(
         name="MagentoNoOrdersForLong",
         value=f"(time() - {select(orders.LAST_ORDER)}) / 1d * {_STORE} "
-        + total(f"avg_over_time({select(expected_orders.EXPECTED, window='1d')}[3d])", "store", operator="max"),
+        + total(
+            f"avg_over_time({select(expected_orders.EXPECTED, window='1d')}[3d])", "store", operator="max"
+        ),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
         guard=f"and {_STORE} time() - {select(orders.LAST_ORDER)} > 1d",
         scope="store",
         for_=15 * MINUTE,
         summary="A small shop has had no order for far too long.",
-        description="In the time since the last order of {{ $labels.store }}, {{ $value | printf \"%.1f\" }} were to "
+        description="In the time since the last order of {{ $labels.store }}, "
+        '{{ $value | printf "%.1f" }} were to '
         "be expected (limit %limit%).",
         impact="The shop probably cannot be bought from, and has not been for more than a day.",
         first_action="Place a test order.",
-        why="Shops with a few orders a day are too small for the drought alerts; after this silence chance is ruled out.",
+        why="Shops with a few orders a day are too small for the drought alerts; after this silence chance "
+        "is ruled out.",
         panel=Panel("magento-checkout", "last_order"),
         cases=Cases(
             entity=_DE,
@@ -312,7 +319,8 @@ ALERTS: Final = (
         service="payment",
         category=Category.CHECKOUT,
         value=total(
-            f"{_quiet(METHOD_RECENT_6H, METHOD_USUAL_6H, '6h')}\nor {_quiet(METHOD_RECENT_1D, METHOD_USUAL_1D, '1d')}",
+            f"{_quiet(METHOD_RECENT_6H, METHOD_USUAL_6H, '6h')}\nor "
+            f"{_quiet(METHOD_RECENT_1D, METHOD_USUAL_1D, '1d')}",
             "store",
             "method",
             operator="max",
@@ -325,7 +333,7 @@ ALERTS: Final = (
         no_data=NoData.OPTIONAL,
         summary="A payment method has gone quiet.",
         description="Orders with {{ $labels.method }} in {{ $labels.store }} have all but stopped "
-        "(surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%).",
+        '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Customers who want to pay this way cannot; some choose another method, some leave.",
         first_action="Place a test order with this method; look at the provider's status page.",
         why="Compared with the method's own yesterday and week, so rare methods never page.",
@@ -354,11 +362,13 @@ ALERTS: Final = (
         keep_firing_for=15 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Customers do not get past a step of the checkout.",
-        description="Hardly anybody in {{ $labels.store }} reaches the step {{ $labels.stage }} any more, though the "
-        "step before is (surprise {{ $value | printf \"%.1f\" }} nats, limit %limit%).",
+        description="Hardly anybody in {{ $labels.store }} reaches the step {{ $labels.stage }} any more, "
+        "though the "
+        'step before is (surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Customers are stopped on their way to paying.",
         first_action="Go through the checkout to this step with the browser's console open.",
-        why="The share that passes is compared with the shop's own week, so a step that is always hard does not fire.",
+        why="The share that passes is compared with the shop's own week, so a step that is always hard does "
+        "not fire.",
         panel=Panel("magento-checkout", "funnel"),
         cases=Cases(
             entity={"store": "de", "stage": "payment_method"},
@@ -382,7 +392,8 @@ ALERTS: Final = (
             step=10 * MINUTE,
             mixes=False,
             after=50 * MINUTE,
-            says="Hardly anybody in de reaches the step payment_method any more, though the step before is (surprise 13.6 nats, limit 10.6).",
+            says="Hardly anybody in de reaches the step payment_method any more, though the step before is "
+            "(surprise 13.6 nats, limit 10.6).",
         ),
     ),
     _selling(
@@ -392,17 +403,21 @@ ALERTS: Final = (
         value=total(increase(placements.FAILED, "10m"), "store"),
         threshold=warning(limits.CARDING_FAILURES),
         guard=f"and {_STORE} ({total(increase(placements.FAILED, '10m'), 'store')} > {_STORE} "
-        f"{limits.CARDING_FACTOR:g} * {total(increase(placements.FAILED, '1d', before='1h'), 'store')} / 144)",
+        f"{limits.CARDING_FACTOR:g} * {total(increase(placements.FAILED, '1d', before='1h'), 'store')} / "
+        f"144)",
         scope="store",
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Stolen cards are probably being tried out in the checkout.",
-        description="{{ $value | printf \"%.0f\" }} tries to place an order failed in {{ $labels.store }} in ten "
+        description='{{ $value | printf "%.0f" }} tries to place an order failed in {{ $labels.store }} '
+        "in ten "
         "minutes (limit %limit%), far more than usual.",
         impact="Each try costs a gateway fee; chargebacks follow, and the gateway may block the shop.",
-        first_action="Look at the latest guest carts: one amount, one address or one network? Turn on reCAPTCHA.",
-        why="People give up after a few tries. Thirty failures in ten minutes, five times the usual, are a program.",
+        first_action="Look at the latest guest carts: one amount, one address or one network? Turn on "
+        "reCAPTCHA.",
+        why="People give up after a few tries. Thirty failures in ten minutes, five times the usual, are a "
+        "program.",
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
@@ -424,11 +439,14 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="Orders are worth far more or far less than usual.",
-        description="The mean order of {{ $labels.store }} in the last six hours is {{ $value | printf \"%.1f\" }} "
+        description="The mean order of {{ $labels.store }} in the last six hours is "
+        '{{ $value | printf "%.1f" }} '
         "times as large, or as small, as the week's (limit %limit%).",
-        impact="A wrong price, discount or currency sells goods at a loss; or somebody orders with stolen cards.",
+        impact="A wrong price, discount or currency sells goods at a loss; or somebody orders with stolen "
+        "cards.",
         first_action="Look at the latest orders: which product or coupon makes the difference?",
-        why="The mean of ten orders and more does not leave a third to three times the week's without a cause.",
+        why="The mean of ten orders and more does not leave a third to three times the week's without a "
+        "cause.",
         panel=Panel("magento-checkout", "order_value"),
         cases=Cases(
             entity=_DE,
@@ -449,7 +467,8 @@ ALERTS: Final = (
             mixes=False,
             after=260 * MINUTE,
             clear=HOUR,
-            says="The mean order of de in the last six hours is 3.1 times as large, or as small, as the week's (limit 3).",
+            says="The mean order of de in the last six hours is 3.1 times as large, or as small, as the "
+            "week's (limit 3).",
         ),
     ),
     _selling(

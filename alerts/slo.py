@@ -92,8 +92,9 @@ ALERTS: Final = (
             before=2 * HOUR,
             mixes=False,
             after=55 * MINUTE,
-            clear=MINUTE,
-            says="At least 76.19% of the tries to place an order in de failed in the last hour, chance allowed for (limit 72 %).",
+            clear=3 * MINUTE,
+            says="At least 76.19% of the tries to place an order in de failed in the last hour, chance "
+            "allowed for (limit 72 %).",
         ),
     ),
     _slo(
@@ -118,7 +119,8 @@ ALERTS: Final = (
             mixes=False,
             after=160 * MINUTE,
             clear=5 * MINUTE,
-            says="At least 30.81% of the tries to place an order in de failed in the last six hours, chance allowed for (limit 30 %).",
+            says="At least 30.81% of the tries to place an order in de failed in the last six hours, chance "
+            "allowed for (limit 30 %).",
         ),
     ),
     _slo(
@@ -132,7 +134,8 @@ ALERTS: Final = (
         description=_DESCRIPTION % "three days",
         impact="A little of the revenue is lost every day, and nobody has noticed.",
         first_action="Compare payment methods, stores and app versions over the last week.",
-        why="At this rate the month's budget is spent within the month; it is a matter of days, not of minutes.",
+        why="At this rate the month's budget is spent within the month; it is a matter of days, not of "
+        "minutes.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
@@ -142,22 +145,26 @@ ALERTS: Final = (
             mixes=False,
             after=210 * MINUTE,
             clear=50 * MINUTE,
-            says="At least 5.389% of the tries to place an order in de failed in the last three days, chance allowed for (limit 5 %).",
+            says="At least 5.389% of the tries to place an order in de failed in the last three days, "
+            "chance allowed for (limit 5 %).",
         ),
     ),
     _slo(
         name="MagentoFailedPlacementsUnusual",
-        value=f"{select(LEAST['1h'])} / clamp_min({select(FAILED['3d'])} / ({select(ATTEMPTS['3d'])} > 0), 0.01)",
+        value=f"{select(LEAST['1h'])} / clamp_min({select(FAILED['3d'])} / ({select(ATTEMPTS['3d'])} > 0), "
+        f"0.01)",
         threshold=warning(limits.FAILED_PLACEMENTS_FACTOR),
         unit=Unit.FACTOR,
         for_=10 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="More tries to place an order fail than usual.",
-        description="Tries to place an order in {{ $labels.store }} fail {{ $value | printf \"%.1f\" }} times as often "
+        description='Tries to place an order in {{ $labels.store }} fail {{ $value | printf "%.1f" }} '
+        "times as often "
         "as in the last three days, chance allowed for (limit %limit%).",
         impact="Some customers cannot pay; which ones is not known yet.",
         first_action="Compare the failures by payment method, amount and country.",
-        why="The shop's own three days are the measure, so it notices a change long before the objective is at risk.",
+        why="The shop's own three days are the measure, so it notices a change long before the objective is "
+        "at risk.",
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
@@ -168,7 +175,8 @@ ALERTS: Final = (
             step=30 * MINUTE,
             mixes=False,
             after=30 * MINUTE,
-            says="Tries to place an order in de fail 4.1 times as often as in the last three days, chance allowed for (limit 3).",
+            says="Tries to place an order in de fail 4.1 times as often as in the last three days, chance "
+            "allowed for (limit 3).",
         ),
     ),
     _slo(
@@ -183,11 +191,13 @@ ALERTS: Final = (
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="The storefront keeps showing what the catalogue no longer says.",
-        description="The storefront was out of date for {{ $value | humanizePercentage }} of the last six hours "
+        description="The storefront was out of date for {{ $value | humanizePercentage }} of the last six "
+        "hours "
         "(limit %limit%).",
         impact="Customers see old prices and stock: wrong orders, complaints, cancelled sales.",
         first_action="Look which indexer waits longest; then whether cron runs the group index.",
-        why="Six times the budget of the freshness objective over six hours, and still so in the last half hour.",
+        why="Six times the budget of the freshness objective over six hours, and still so in the last half "
+        "hour.",
         panel=Panel("magento-slo", "freshness_burn"),
         cases=Cases(
             inputs=(

@@ -166,7 +166,8 @@ FUNNEL_STAGE_RATIO: Final = Threshold(
     reason="Of those who usually pass a checkout step only a fifth do: the step is broken, not unpopular.",
 )
 FAILED_PLACEMENTS_FACTOR: Final = Threshold(
-    warning=3.0, reason="Three times the usual share of failed tries, beyond chance: a method or a rule broke."
+    warning=3.0,
+    reason="Three times the usual share of failed tries, beyond chance: a method or a rule broke.",
 )
 CARDING_FAILURES: Final = Threshold(
     warning=30, reason="Failed tries in ten minutes; people give up, card testers do not."
@@ -174,16 +175,20 @@ CARDING_FAILURES: Final = Threshold(
 CARDING_FACTOR: Final = 5.0
 """How many times the usual number of failed tries card testing has at least."""
 ORDER_VALUE_FACTOR: Final = Threshold(
-    warning=3.0, reason="The mean order of a few hours does not leave a third to three times the week's by itself."
+    warning=3.0,
+    reason="The mean order of a few hours does not leave a third to three times the week's by itself.",
 )
 MAINTENANCE_SECONDS: Final = Threshold(
-    critical=30 * MINUTE, reason="Deployments take minutes; after half an hour the flag was forgotten or they hang."
+    critical=30 * MINUTE,
+    reason="Deployments take minutes; after half an hour the flag was forgotten or they hang.",
 )
 REVIEW_SECONDS: Final = Threshold(
-    warning=2 * DAY, reason="Gateways decide within a day; two days mean that nobody looks at the review queue."
+    warning=2 * DAY,
+    reason="Gateways decide within a day; two days mean that nobody looks at the review queue.",
 )
 INDEXER_INVALID_SECONDS: Final = Threshold(
-    warning=HOUR, reason="Cron reindexes what is invalid every minute; an hour means that it does not or fails."
+    warning=HOUR,
+    reason="Cron reindexes what is invalid every minute; an hour means that it does not or fails.",
 )
 INDEXER_WORKING_SECONDS: Final = Threshold(
     warning=2 * HOUR, reason="Full reindexes of large catalogues take an hour; a killed one never ends."
@@ -209,7 +214,8 @@ PURGES: Final = Threshold(
     warning=1_000, reason="Bans in ten minutes; a mass update that purges page by page, or a flush in a loop."
 )
 BANS: Final = Threshold(
-    warning=10_000, reason="Each lookup may test every ban that is newer than the object; Varnish's CPU goes there."
+    warning=10_000,
+    reason="Each lookup may test every ban that is newer than the object; Varnish's CPU goes there.",
 )
 QUEUES_DESERTED: Final = Threshold(
     warning=1, reason="Messages wait and nobody is there to take them; the alert waits longer than a restart."

@@ -22,7 +22,7 @@ class Level(ABC):
     """How a series behaves during a phase of a test."""
 
     @abstractmethod
-    def value(self, now: float, before: float | None, step: float) -> float | None:
+    def value(self, now: float, before: float | None, step: float, /) -> float | None:
         """Return the sample at ``now`` (``before``: the last sample, ``step`` seconds ago); None is a gap."""
 
 
@@ -32,7 +32,7 @@ class At(Level):
 
     number: float
 
-    def value(self, now: float, before: float | None, step: float) -> float:
+    def value(self, _now: float, _before: float | None, _step: float, /) -> float:
         """Return the number."""
         return self.number
 
@@ -43,7 +43,7 @@ class Ago(Level):
 
     seconds: float
 
-    def value(self, now: float, before: float | None, step: float) -> float:
+    def value(self, now: float, _before: float | None, _step: float, /) -> float:
         """Return the instant."""
         return now - self.seconds
 
@@ -54,7 +54,7 @@ class Hourly(Level):
 
     events: float
 
-    def value(self, now: float, before: float | None, step: float) -> float:
+    def value(self, _now: float, before: float | None, step: float, /) -> float:
         """Return the last sample and what came since."""
         return 0.0 if before is None else before + self.events * step / HOUR
 
@@ -66,7 +66,7 @@ class Line(Level):
     start: float
     hourly: float
 
-    def value(self, now: float, before: float | None, step: float) -> float:
+    def value(self, now: float, _before: float | None, _step: float, /) -> float:
         """Return the point on the line."""
         return self.start + self.hourly * now / HOUR
 
@@ -75,7 +75,7 @@ class Line(Level):
 class Gone(Level):
     """A series that is not there."""
 
-    def value(self, now: float, before: float | None, step: float) -> None:
+    def value(self, _now: float, _before: float | None, _step: float, /) -> None:
         """Return no sample."""
 
 

@@ -128,7 +128,11 @@ class Alert:
         if self.op not in _OPERATORS:
             raise SpecError(f"alert {self.name}: {self.op!r} is no comparison")
         for text in (self.summary, self.description, self.impact, self.first_action, self.why):
-            if not text or not (text[0].isupper() or text[0].isdigit() or text.startswith("{{")) or text[-1] not in ".?":
+            if (
+                not text
+                or not (text[0].isupper() or text[0].isdigit() or text.startswith("{{"))
+                or text[-1] not in ".?"
+            ):
                 raise SpecError(f"alert {self.name}: {text!r} is not a sentence")
         if "{{" in self.summary:
             raise SpecError(f"alert {self.name}: the summary is the headline of a group, without templates")

@@ -13,9 +13,25 @@ from exporter.core.collector import Collector
 from exporter.errors import SpecError
 
 _NAME: Final = re.compile(r"(?<![\w:.\"])([a-zA-Z_][a-zA-Z0-9_:]*)(?![\w:(\"])")
-_TEXT: Final = re.compile(r'"(?:\\.|[^"\\])*"|\{[^}]*\}|\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)')
+_TEXT: Final = re.compile(
+    r'"(?:\\.|[^"\\])*"|\{[^}]*\}|\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)'
+)
 _WORDS: Final = frozenset(
-    "and or unless offset bool by on without ignoring group_left group_right inf nan".split()
+    [
+        "and",
+        "or",
+        "unless",
+        "offset",
+        "bool",
+        "by",
+        "on",
+        "without",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "inf",
+        "nan",
+    ]
 )
 
 

@@ -55,12 +55,12 @@ def alerting_rule(alert: Alert, *, owners: Owners, links: Links, clock: Clock = 
         rule["for"] = clock.duration(alert.for_, least=LEAST_INTERVAL)
     if alert.keep_firing_for:
         rule["keep_firing_for"] = clock.duration(alert.keep_firing_for, least=LEAST_INTERVAL)
-    rule["labels"] = labels(alert, owners)
-    rule["annotations"] = annotations(alert, links)
+    rule["labels"] = tags(alert, owners)
+    rule["annotations"] = notes(alert, links)
     return rule
 
 
-def labels(alert: Alert, owners: Owners) -> dict[str, str]:
+def tags(alert: Alert, owners: Owners) -> dict[str, str]:
     """Return the labels that the rule adds; ``collector`` and ``source`` are for inhibition."""
     return {
         "severity": alert.severity.value,
@@ -72,7 +72,7 @@ def labels(alert: Alert, owners: Owners) -> dict[str, str]:
     }
 
 
-def annotations(alert: Alert, links: Links) -> dict[str, str]:
+def notes(alert: Alert, links: Links) -> dict[str, str]:
     """Return the annotations, templates not yet filled in."""
     return {
         "summary": alert.summary,

@@ -17,8 +17,8 @@ from alerts.lib.cases import Input
 from alerts.lib.expression import THRESHOLD
 from alerts.lib.links import Links
 from alerts.lib.model import Alert
-from alerts.lib.owners import Owners, names
-from alerts.lib.prometheus import annotations, labels
+from alerts.lib.owners import Owners
+from alerts.lib.prometheus import notes, tags
 from exporter.collectors.deployment import MAINTENANCE
 
 KINDS: Final = (
@@ -95,9 +95,7 @@ def only(document: str, alert: Alert, owners: Owners) -> dict[str, Any]:
     groups = yaml.safe_load(document)["groups"]
     for group in groups:
         group["rules"] = [
-            rule
-            for rule in group["rules"]
-            if rule.get("alert") == alert.name or rule.get("record") in wanted
+            rule for rule in group["rules"] if rule.get("alert") == alert.name or rule.get("record") in wanted
         ]
     return {"groups": [group for group in groups if group["rules"]]}
 
@@ -109,9 +107,7 @@ def _fires(alert: Alert, owners: Owners, links: Links) -> Iterator[dict[str, Any
     for place in elsewhere(alert):
         series = {**_series(alert, place, [Phase(times.bad + length)]), **series}
     for place in ({**TARGET, label: "another"} for label in TARGET):
-        series.setdefault(
-            _foreign(MAINTENANCE.name, **place), f"1x{_steps(times.bad + length, times.step)}"
-        )
+        series.setdefault(_foreign(MAINTENANCE.name, **place), f"1x{_steps(times.bad + length, times.step)}")
     tests = [_expect(alert, times.fires - times.step, [])] if alert.cases.inputs else []
     tests.append(_expect(alert, times.fires, [_alert(alert, owners, links)]))
     yield _test("fires", alert, series, alert_rule_test=tests)
@@ -151,7 +147,7 @@ def _absent(alert: Alert) -> Iterator[dict[str, Any]]:
     inputs = alert.cases.inputs
     gone = [{index: "gone"} for index, item in enumerate(inputs) if item.needed]
     if len(inputs) > 1 and gone:
-        gone.append({index: "gone" for index in range(len(inputs))})
+        gone.append(dict.fromkeys(range(len(inputs)), "gone"))
     times = Times.of(alert)
     for states in gone:
         length = times.settled
@@ -289,9 +285,11 @@ def _run(samples: Sequence[float | None], at: int) -> int:
         if first is None:
             if sample is not None:
                 break
-        elif sample is None or second is None:
-            break
-        elif abs(first + (second - first) * length - sample) > _TOLERANCE * max(1.0, abs(sample)):
+        elif (
+            sample is None
+            or second is None
+            or abs(first + (second - first) * length - sample) > _TOLERANCE * max(1.0, abs(sample))
+        ):
             break
         length += 1
     return length
@@ -329,8 +327,8 @@ def _firing(alert: Alert, moment: int, number: int) -> dict[str, Any]:
 def _alert(alert: Alert, owners: Owners, links: Links) -> dict[str, Any]:
     place = here(alert)
     carried = {label: place[label] for label in (*alert.cases.target, *alert.cases.entity)}
-    found = {**carried, **alert.cases.labels, **labels(alert, owners)}
-    said = {**annotations(alert, links), "description": alert.cases.says}
+    found = {**carried, **alert.cases.labels, **tags(alert, owners)}
+    said = {**notes(alert, links), "description": alert.cases.says}
     said["dashboard_url"] = links.panel_for(alert, found)
     return {"exp_labels": found, "exp_annotations": said}
 
@@ -346,8 +344,3 @@ def _up(seconds: int, step: int) -> int:
 
 def _steps(seconds: int, step: int) -> int:
     return seconds // step + 1
-
-
-def uses(alert: Alert) -> list[str]:
-    """Return the names of the series that the alert's value and guard name."""
-    return [*names(alert.value), *names(alert.guard)]
