@@ -125,8 +125,9 @@ class OrderCancellationsCollector(Collector):
         clock = int(context.database.rows(CLOCK)[0]["clock"])
         _touch(context)
         position = _Position.read(followed)
-        if position is None:
-            position = _begin(context, counted, clock)
+        newest = _newest(context)
+        if position is None or newest < position.first_order:  # new, or a table that was emptied or restored
+            position = _begin(context, counted, newest, clock)
         else:
             for row in _changed(context, position, clock):
                 if _is_news(row, position, counted, clock):
@@ -138,14 +139,17 @@ class OrderCancellationsCollector(Collector):
             yield from of_known_stores(context.memory.counters(metric).samples(), context.stores)
 
 
-def _begin(context: Context, counted: Table, clock: int) -> _Position:
+def _begin(context: Context, counted: Table, newest: int, clock: int) -> _Position:
     """Note which of the newest orders are cancelled already."""
-    newest = int(context.database.rows(NEWEST)[0]["id"] or 0)
     first = max(0, newest - LOOK_BACK)
     for row in context.database.rows(RECENT, after=first, limit=LOOK_BACK):
         if row["state"] == CANCELED:
             counted.put(_key(row), 1)
     return _Position(first, clock - round(context.tuning.settle_seconds))
+
+
+def _newest(context: Context) -> int:
+    return int(context.database.rows(NEWEST)[0]["id"] or 0)
 
 
 def _changed(context: Context, position: _Position, clock: int) -> Iterator[Row]:

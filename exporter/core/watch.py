@@ -51,9 +51,13 @@ class Watch:
         rows = list(database.rows(self.again, ids=tuple(remembered))) if remembered else []
         if len(remembered) < MAX_WATCHED:
             rows += self._ripe(database, ripening, now)
-        rows = [row for row in rows if now - float(row["created"]) <= self.forget_after and wanted(row)]
+        found = {int(row["id"]): row for row in rows}
+        rows = [row for row in found.values() if self._is_young(row, now) and wanted(row)]
         memory.put(key, {**ripening.to_json(), "watched": [int(row["id"]) for row in rows]})
         return rows
+
+    def _is_young(self, row: Row, now: float) -> bool:
+        return now - float(row["created"]) <= self.forget_after
 
     def _ripe(self, database: Database, ripening: Ripening, now: float) -> Sequence[Row]:
         ripening.note(int(database.rows(self.newest)[0]["id"] or 0), now)

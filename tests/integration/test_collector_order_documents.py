@@ -135,6 +135,19 @@ def test_an_old_cancelled_order_does_not_count_and_is_forgotten(observed: Observ
     assert state.scan("order_cancellations/counted", "", "z") == []
 
 
+def test_a_table_whose_ids_start_again(observed: ObservedShop) -> None:
+    shop, state = observed.shop, VolatileStore()
+    shop.database.execute("ALTER TABLE {sales_order} AUTO_INCREMENT = 900000")
+    shop.place_order("default", "checkmo")
+    cancellations(observed, state)
+    shop.database.execute("DELETE FROM {sales_order}")
+    shop.database.execute("ALTER TABLE {sales_order} AUTO_INCREMENT = 1")
+    order = shop.place_order("default", "checkmo")
+    assert cancellations(observed, state)["magento_orders_canceled_total", "default"] == 0
+    shop.cancel(order)
+    assert cancellations(observed, state)["magento_orders_canceled_total", "default"] == 1
+
+
 def test_split_connections_prefix_and_an_old_version(mariadb: MariaDB) -> None:
     with observed_shop(mariadb, version="2.4.3", prefix="x_", split=True) as observed:
         shop, state = observed.shop, VolatileStore()

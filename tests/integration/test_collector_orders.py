@@ -8,8 +8,10 @@ import pytest
 
 from exporter.collectors.orders import OrdersCollector
 from exporter.core.memory import VolatileStore
+from exporter.core.runner import Limits
 from exporter.magento.orders import METHODS_A_SHOP
 from sandbox.servers.mariadb import MariaDB
+from sandbox.shop.magento import StoreSpec
 from tests.support.observed import ObservedShop, observed_shop
 
 Found = dict[tuple[str, ...], float]
@@ -232,3 +234,15 @@ def test_an_empty_shop(mariadb: MariaDB) -> None:
         found = collect(observed, VolatileStore())
         assert found["magento_orders_items_total", "default"] == 0
         assert not any(key[0] == "magento_last_order_timestamp_seconds" for key in found)
+
+
+def test_five_hundred_stores_stay_within_the_series_of_one_collector(mariadb: MariaDB) -> None:
+    specs = [StoreSpec(f"s{number}", "base", "EUR", "Europe/Berlin") for number in range(500)]
+    with observed_shop(mariadb, stores=specs) as observed:
+        state = VolatileStore()
+        found = collect(observed, state)
+        observed.shop.place_order("s77", "checkmo")
+        found = collect(observed, state)
+        assert found["magento_orders_placed_total", "s77", "checkmo"] == 1
+        assert found["magento_orders_items_total", "s499"] == 0
+        assert len(found) < Limits().series
