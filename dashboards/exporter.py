@@ -235,7 +235,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
             Ask(expr=max_by(here(own.ENABLED, collector=_CHOSEN).now, "collector"), instant=True, table=True),
             Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN).now, "collector"), instant=True, table=True),
             Ask(
-                expr=max_by(age(here(own.LAST_SUCCESS, collector=_CHOSEN)), "collector"),
+                expr=clamp_min(max_by(age(here(own.LAST_SUCCESS, collector=_CHOSEN)), "collector"), 0),
                 instant=True,
                 table=True,
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import promql_parser
@@ -18,6 +19,7 @@ from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.web.metrics import SCRAPE_METRICS
 
+PROJECT = Path(__file__).parents[2]
 MACROS = {"$__rate_interval": "1m", "$__interval": "1m", "$__range": "6h"}
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 

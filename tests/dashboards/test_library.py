@@ -1,0 +1,216 @@
+"""The library under the dashboards: queries that know their labels, ids that stay, JSON without dead keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.thresholds import Threshold
+from dashboards import overview
+from dashboards.lib.ids import panel_id
+from dashboards.lib.links import Link
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Ask, Graph, Row, Stack, Stat
+from dashboards.lib.query import (
+    Expr,
+    age,
+    increase,
+    max_by,
+    number,
+    over_time,
+    rate,
+    series,
+    sum_by,
+)
+from dashboards.lib.style import Colour, steps, words
+from exporter.collectors import cron, orders
+from exporter.errors import SpecError
+from tests.dashboards.reading import PROJECT
+
+PLACED = series(orders.PLACED)
+
+
+def stat(key: str, **given_: Any) -> Stat:
+    wanted: dict[str, Any] = {
+        "key": key,
+        "title": key,
+        "meaning": "m",
+        "good": "g",
+        "then": "t",
+        "unit": "short",
+        "asks": (Ask(expr=max_by(series(cron.LAG).now)),),
+    }
+    return Stat(**{**wanted, **given_})
+
+
+def page(*rows: Row) -> Dashboard:
+    return Dashboard(uid="test", title="Test", description="For tests", rows=rows)
+
+
+def test_a_label_that_is_not_there_breaks_the_build() -> None:
+    with pytest.raises(SpecError, match="colour"):
+        series(orders.PLACED, colour="red")
+    with pytest.raises(SpecError, match="queue"):
+        sum_by(PLACED.now, "queue")
+    with pytest.raises(SpecError, match="store"):
+        sum_by(sum_by(rate(PLACED["5m"]), "method"), "store")
+
+
+def test_a_join_needs_the_label_on_both_sides() -> None:
+    by_store, by_method = sum_by(PLACED.now, "store"), sum_by(PLACED.now, "method")
+    with pytest.raises(SpecError, match="no such label"):
+        by_store.join("/", by_method, on=("store",))
+    with pytest.raises(SpecError, match="different labels"):
+        _ = by_store / by_method
+
+
+def test_counters_and_gauges_are_not_mixed_up() -> None:
+    with pytest.raises(SpecError, match="not a counter"):
+        rate(series(cron.LAG)["5m"])
+    with pytest.raises(SpecError, match="no timestamp"):
+        age(series(cron.LAG))
+    with pytest.raises(SpecError):
+        series(cron.DURATION)
+
+
+@pytest.mark.parametrize("span", ["", "5", "5 m", "$interval", "5m:", "1h:x"])
+def test_a_range_is_a_duration(span: str) -> None:
+    with pytest.raises(SpecError, match="no duration"):
+        PLACED[span]
+
+
+def test_text_is_as_an_engineer_would_write_it() -> None:
+    failed = sum_by(increase(series(cron.RUNS, status="error")["1h"]), "job_code")
+    assert failed.text == ('sum by (job_code) (increase(magento_cron_job_runs_total{status="error"}[1h]))')
+    assert (failed / 4 > 1).text == f"{failed} / 4 > 1"
+    assert (1 - failed / (failed + 1)).text == f"1 - {failed} / ({failed} + 1)"
+    assert over_time("max", failed["1d:1h"]).text == f"max_over_time({failed}[1d:1h])"
+
+
+def combine(left: Expr, operator: str, right: Expr) -> Expr:
+    return {
+        "+": left.__add__,
+        "-": left.__sub__,
+        "*": left.__mul__,
+        "/": left.__truediv__,
+    }[operator](right)
+
+
+LEAF = number(1.0)
+EXPRESSIONS = st.recursive(
+    st.sampled_from([LEAF, max_by(series(cron.LAG).now), number(-2.5)]),
+    lambda inner: st.builds(combine, inner, st.sampled_from("+-*/"), inner),
+    max_leaves=8,
+)
+
+
+@given(left=EXPRESSIONS, operator=st.sampled_from("+-*/"), right=EXPRESSIONS)
+def test_brackets_keep_the_tree(left: Expr, operator: str, right: Expr) -> None:
+    parsed: Any = promql_parser.parse(combine(left, operator, right).text)
+    assert same(parsed.lhs, promql_parser.parse(left.text))
+    assert same(parsed.rhs, promql_parser.parse(right.text))
+
+
+def same(one: Any, other: Any) -> bool:
+    return flat(one) == flat(other)
+
+
+def flat(node: Any) -> Any:
+    """Return the tree without its brackets."""
+    if isinstance(node, promql_parser.ParenExpr):
+        return flat(node.expr)
+    if isinstance(node, promql_parser.BinaryExpr):
+        return (flat(node.lhs), str(node.op), flat(node.rhs))
+    return str(node)
+
+
+def test_ids_survive_new_panels_and_other_orders() -> None:
+    first = page(Row(panels=(stat("a"), stat("b")))).render()
+    second = page(Row(panels=(stat("c"), stat("b"), stat("a")))).render()
+    ids = {panel["title"]: panel["id"] for panel in first["panels"]}
+    assert ids == {p["title"]: p["id"] for p in second["panels"] if p["title"] != "c"}
+    assert ids["a"] == panel_id("test", "a")
+
+
+def test_panels_flow_and_stacks_stand_in_one_place() -> None:
+    row = Row(
+        panels=(stat("a", width=16, height=6), Stack(panels=(stat("b"), stat("c"))), stat("d", width=24))
+    )
+    at = {p["title"]: p["gridPos"] for p in page(row).render()["panels"]}
+    assert (at["b"]["x"], at["b"]["y"]) == (16, 0)
+    assert (at["c"]["x"], at["c"]["y"]) == (16, 4)
+    assert (at["d"]["x"], at["d"]["y"]) == (0, 8)
+
+
+def test_thresholds_start_from_null_and_rise() -> None:
+    assert steps(Threshold(warning=1, critical=5, reason="r"), base=Colour.GOOD) == [
+        {"color": "green", "value": None},
+        {"color": "orange", "value": 1},
+        {"color": "red", "value": 5},
+    ]
+    assert steps(Threshold(warning=0.8, critical=0.5, low=True, reason="r"), base=Colour.GOOD) == [
+        {"color": "red", "value": None},
+        {"color": "orange", "value": 0.5},
+        {"color": "green", "value": 0.8},
+    ]
+    assert steps(None, base=Colour.NEUTRAL) == [{"color": "blue", "value": None}]
+
+
+def test_nothing_is_said_in_words_and_in_grey() -> None:
+    defaults = page(Row(panels=(stat("a", empty="no order yet"),))).render()["panels"][0]["fieldConfig"][
+        "defaults"
+    ]
+    assert defaults["noValue"] == "no order yet"
+    assert defaults["mappings"][-1]["options"]["result"]["text"] == "no order yet"
+
+
+def test_colour_never_speaks_alone() -> None:
+    options = words({0.0: ("up", Colour.GOOD)})[0]["options"]
+    assert options == {"0": {"color": "green", "index": 0, "text": "up"}}
+
+
+def test_normalised_json_has_no_key_of_old_grafanas() -> None:
+    panel = page(Row(panels=(Graph(**vars_of(stat("a"))),))).render()["panels"][0]
+    assert not {"span", "editable", "error", "minSpan", "height", "cacheTimeout"} & set(panel)
+    assert not {"intervalFactor", "step", "metric", "target", "query"} & set(panel["targets"][0])
+
+
+def vars_of(panel: Stat) -> dict[str, Any]:
+    return {
+        name: getattr(panel, name) for name in ("key", "title", "meaning", "good", "then", "asks", "unit")
+    }
+
+
+def test_a_link_keeps_everything_but_what_it_sets() -> None:
+    kept = Link("x", "magento-cron", "lag").url
+    assert "${store:queryparam}" in kept
+    assert kept.endswith(f"&viewPanel={panel_id('magento-cron', 'lag')}")
+    chosen = Link("x", "magento-cron", sets=(("store", "de"),)).url
+    assert "var-store=de" in chosen
+    assert "${store:queryparam}" not in chosen
+
+
+def test_renaming_a_metric_changes_the_dashboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    renamed = replace(cron.LAG, name="magento_cron_delay_seconds")
+    monkeypatch.setattr(cron, "LAG", renamed)
+    assert "magento_cron_delay_seconds" in str(Ask(expr=max_by(series(cron.LAG).now)).target(0).expr)
+
+
+def test_rendering_twice_gives_the_same() -> None:
+    assert overview.DASHBOARD.render() == overview.DASHBOARD.render()
+
+
+def test_provisioning_names_what_the_dashboards_ask_for() -> None:
+    folder = PROJECT / "deploy" / "grafana" / "provisioning"
+    source = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())["datasources"][0]
+    assert (source["type"], source["uid"], source["isDefault"]) == ("prometheus", "prometheus", True)
+    assert source["jsonData"]["timeInterval"]
+    provider = yaml.safe_load((folder / "dashboards" / "magento.yml").read_text())["providers"][0]
+    assert provider["type"] == "file"
+    assert provider["allowUiUpdates"] is False
