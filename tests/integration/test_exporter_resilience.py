@@ -154,9 +154,7 @@ def test_the_page_is_well_formed(site: Site) -> None:
     text = httpx.get(site.exporter.url, timeout=SCRAPE_TIMEOUT).text
     foreign = ("process_", "python_")
     own = [line for line in text.splitlines() if not any(name in line for name in foreign)]
-    assert promtool_complaints("
-".join(own) + "
-") == ""
+    assert promtool_complaints("".join(f"{line}\n" for line in own)) == ""
 
 
 def promtool_complaints(page: str) -> str:
@@ -188,6 +186,7 @@ def test_a_long_statement_of_ours_ends_on_the_server(site: Site) -> None:
     """A lock on a table that a collector reads: the statement is gone long before the lock."""
     with site.database.connect("magento") as connection, connection.cursor() as cursor:
         cursor.execute("LOCK TABLES cron_schedule WRITE")
+        time.sleep(MINIMUM_REFRESH)
         page = site.scrape()
         assert page["magento_collector_success", (("collector", "cron"),)] == 0
         assert page["magento_collector_success", (("collector", "orders"),)] == 1
