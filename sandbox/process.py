@@ -18,8 +18,6 @@ START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.02
 PORT_DRAWS = 1000
-TETHER = ("setpriv", "--pdeathsig", "TERM", "--")
-"""Ties a child's life to its parent's, then becomes the program itself (util-linux)."""
 
 _handed_out: set[int] = set()
 
@@ -84,7 +82,8 @@ class Process:
     """A program that runs until it is told to stop, as the leader of its own session.
 
     Start it from a thread that lives as long as it should: the kernel ends it with that thread, so
-    that nothing is left behind even when the parent is killed outright.
+    that nothing is left behind even when the parent is killed outright. `tether` is the signal for it:
+    only SIGKILL ends a paused process, but one that has workers needs SIGTERM to take them along.
     """
 
     def __init__(
@@ -95,12 +94,14 @@ class Process:
         log: Path,
         cwd: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        tether: signal.Signals = signal.SIGKILL,
     ) -> None:
         self.name = name
         self.command = [str(part) for part in command]
         self.log = log
         self.cwd = cwd
         self.environment = environment
+        self.tether = tether
         self._popen: subprocess.Popen[bytes] | None = None
         self._doomed: set[int] = set()
 
@@ -124,7 +125,7 @@ class Process:
         with self.log.open("ab") as log:
             try:
                 self._popen = subprocess.Popen(
-                    [*TETHER, *self.command],
+                    [*self._tied_to_us(), *self.command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -196,6 +197,10 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _tied_to_us(self) -> list[str]:
+        """Return the words (util-linux) that tie a child's life to ours and then become the child."""
+        return ["setpriv", "--pdeathsig", self.tether.name.removeprefix("SIG"), "--"]
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in self.members():

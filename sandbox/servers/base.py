@@ -1,6 +1,7 @@
 """The interface all sandbox servers share."""
 
 import shutil
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ class Server(ABC):
     name: str = "server"
     start_seconds: float = START_SECONDS
     stop_seconds: float = STOP_SECONDS
+    tether = signal.SIGKILL
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.resolve()
@@ -78,7 +80,12 @@ class Server(ABC):
         self.directory.mkdir(parents=True, exist_ok=True)
         self.prepare()
         self._process = Process(
-            self.name, self.command(), log=self.log, cwd=self.directory, environment=self.environment()
+            self.name,
+            self.command(),
+            log=self.log,
+            cwd=self.directory,
+            environment=self.environment(),
+            tether=self.tether,
         )
         self._process.start()
 

@@ -1,6 +1,7 @@
 """nginx as the origin web server behind Varnish."""
 
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Nginx(Server):
     """nginx on 127.0.0.1, handing all pages of the document root `www` to the PHP-FPM socket `php_fpm`."""
 
     name = "nginx"
+    tether = signal.SIGTERM
     host = LOOPBACK
 
     def __init__(self, directory: Path, *, www: Path, php_fpm: Path) -> None:

@@ -1,6 +1,7 @@
 """PHP-FPM, which runs the shop's front controller."""
 
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +32,7 @@ class PhpFpm(Server):
     """PHP-FPM on a Unix socket; `variables` reach the scripts through `getenv`."""
 
     name = "php-fpm"
+    tether = signal.SIGTERM
 
     def __init__(self, directory: Path, *, variables: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(directory)

@@ -1,0 +1,131 @@
+"""What the sandbox does to the machine it runs on, tried on a directory instead."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from sandbox import faults, packages
+from sandbox.errors import SandboxError
+from sandbox.server_faults import ServerFaults
+from sandbox.servers.base import Server
+from sandbox.stack import exclusive, owner
+
+
+@pytest.fixture
+def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(packages, "POLICY", file)
+    return file
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {entry.name: entry.read_text() for entry in directory.iterdir()}
+
+
+def test_services_are_forbidden_meanwhile_and_nothing_is_left(policy: Path) -> None:
+    with packages.services_left_alone():
+        assert "exit 101" in policy.read_text()
+        assert policy.stat().st_mode & 0o111
+    assert contents(policy.parent) == {}
+
+
+def test_the_machines_own_policy_comes_back_even_after_a_failure(policy: Path) -> None:
+    policy.write_text("its own")
+    policy.chmod(0o750)
+    with contextlib.suppress(ZeroDivisionError), packages.services_left_alone():
+        assert policy.read_text() == packages.FORBID
+        raise ZeroDivisionError
+    assert contents(policy.parent) == {"policy-rc.d": "its own"}
+    assert policy.stat().st_mode & 0o777 == 0o750
+
+
+def test_the_machines_own_policy_survives_an_installer_that_was_killed(policy: Path) -> None:
+    policy.with_name("policy-rc.d.before-sandbox").write_text("its own")
+    policy.write_text(packages.FORBID)
+    with packages.services_left_alone():
+        pass
+    assert contents(policy.parent) == {"policy-rc.d": "its own"}
+
+
+def test_a_policy_left_by_an_installer_that_was_killed_goes(policy: Path) -> None:
+    policy.write_text(packages.FORBID)
+    with packages.services_left_alone():
+        pass
+    assert contents(policy.parent) == {}
+
+
+def test_who_may_not_install_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "missing", lambda: ["varnish"])
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(SandboxError, match=r"as root: apt-get install --no-install-recommends varnish$"):
+        packages.install()
+
+
+def test_a_state_directory_has_one_owner_at_a_time(tmp_path: Path) -> None:
+    with exclusive(tmp_path):
+        assert owner(tmp_path) is not None
+        with pytest.raises(SandboxError, match=r"process \d+ runs a demo"), exclusive(tmp_path):
+            pass
+    assert owner(tmp_path) is None
+    assert owner(tmp_path / "never-used") is None
+
+
+def test_faults_are_sorted_named_once_and_start_with_their_subject() -> None:
+    names = [fault.name for fault in faults.FAULTS]
+    assert len(set(names)) == len(names)
+    assert all("-" in name or name.isalpha() for name in names)
+
+
+def test_a_fault_is_a_file_that_anybody_can_make(tmp_path: Path) -> None:
+    assert faults.switched_on(tmp_path) == frozenset()
+    faults.switch_on(tmp_path, "redis-down")
+    (tmp_path / "faults" / "database-down").touch()
+    (tmp_path / "faults" / "unknown").touch()
+    assert faults.switched_on(tmp_path) == {"redis-down", "database-down"}
+    assert faults.switched_on(tmp_path, faults.Actor.SHOP) == frozenset()
+    faults.switch_off(tmp_path, "redis-down")
+    faults.switch_off(tmp_path, "redis-down")
+    assert faults.switched_on(tmp_path, faults.Actor.SERVERS) == {"database-down"}
+
+
+class Recorder(Server):
+    def __init__(self, name: str, done: list[str]) -> None:
+        self.name = name
+        self.done = done
+
+    def prepare(self) -> None: ...
+
+    def command(self) -> list[str]:
+        return []
+
+    def ready(self) -> bool:
+        return True
+
+    def pause(self) -> None:
+        self.done.append(f"{self.name} paused")
+
+    def resume(self) -> None:
+        self.done.append(f"{self.name} resumed")
+
+    def kill(self) -> None:
+        self.done.append(f"{self.name} killed")
+
+    def restart(self) -> None:
+        self.done.append(f"{self.name} restarted")
+
+
+def test_every_server_fault_has_an_action_and_an_undo() -> None:
+    done: list[str] = []
+    servers = {name: Recorder(name, done) for name in ("mariadb", "redis", "rabbitmq", "varnish", "exporter")}
+    subject = ServerFaults(**servers)
+    registered = [fault.name for fault in faults.FAULTS if fault.actor is faults.Actor.SERVERS]
+    for name in registered:
+        done.clear()
+        assert subject.apply({name}) == [f"{name} is on"]
+        assert subject.apply({name}) == []
+        assert sum(subject.affected(server) for server in servers.values()) == 1
+        assert subject.apply(set()) == [f"{name} is off"]
+        assert len(done) == 2
+        assert done[0].split()[0] == done[1].split()[0]
+    assert subject.affected(servers["redis"]) is False
