@@ -8,12 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from alerts.catalogue import Catalogue, catalogue
+from alerts.lib.alertmanager import configuration
 from alerts.lib.expression import Clock
+from alerts.lib.grafana import provisioning
 from alerts.lib.links import DEFAULT_GRAFANA, DEFAULT_RUNBOOKS, Links
 from alerts.lib.prometheus import rule_file
 from exporter.errors import SpecError
 
 ROOT = Path(__file__).resolve().parent.parent
+_OURS_ALONE = ("generated", "rules")
+"""Directories in which every YAML file is generated."""
 
 
 def rule_files(found: Catalogue, links: Links, clock: Clock) -> dict[str, str]:
@@ -29,8 +33,14 @@ def rule_files(found: Catalogue, links: Links, clock: Clock) -> dict[str, str]:
 
 def everything(found: Catalogue, links: Links) -> dict[Path, str]:
     """Return every generated file of the repository by its path from the root."""
+    rules = rule_files(found, links, Clock())
     return {
-        Path("alerts/generated") / name: text for name, text in rule_files(found, links, Clock()).items()
+        **{Path("alerts/generated") / name: text for name, text in rules.items()},
+        **{Path("deploy/prometheus/rules") / name: text for name, text in rules.items()},
+        Path("deploy/alertmanager/alertmanager.yml"): configuration(found.all, found.owners),
+        Path("deploy/grafana/provisioning/alerting/magento.yaml"): provisioning(
+            found.alerts, owners=found.owners, links=links
+        ),
     }
 
 
@@ -43,10 +53,12 @@ def stale(files: Mapping[Path, str], root: Path) -> list[str]:
             problems.append(f"{path} is missing")
         elif target.read_text(encoding="utf-8") != text:
             problems.append(f"{path} is not fresh")
-    for folder in {path.parent for path in files if path.parent.name == "generated"}:
+    for folder in {path.parent for path in files if path.parent.name in _OURS_ALONE}:
         known = {path.name for path in files if path.parent == folder}
         problems += [
-            f"{folder / p.name} is not generated" for p in (root / folder).glob("*") if p.name not in known
+            f"{folder / p.name} is not generated"
+            for p in (root / folder).glob("*.yml")
+            if p.name not in known
         ]
     return problems
 

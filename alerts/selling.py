@@ -24,7 +24,7 @@ _DE: Final = {"store": "de"}
 
 
 def _surprise(seen: str, usual: str) -> str:
-    """Return the surprise in nats of the shortfall of ``seen`` against ``usual``; both have the same labels."""
+    """Return the surprise in nats of the shortfall of ``seen`` against ``usual`` (same labels)."""
     some = f"clamp_min({seen}, 1e-9)"
     return f"({usual} - {seen} + {some} * ln({some} / ({usual} > 0)))"
 
