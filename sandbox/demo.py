@@ -23,7 +23,7 @@ from sandbox.servers.redis import DATABASES
 from sandbox.stack import DATABASE, Stack, exclusive
 
 WWW = PROJECT / "sandbox" / "shop" / "www"
-RULES = PROJECT / "alerts" / "generated" / "prometheus"
+RULES = PROJECT / "alerts" / "generated"
 INSTALL_SECONDS = 300
 OBSERVER = "magento_exporter"
 OBSERVER_PASSWORD = "observer"
