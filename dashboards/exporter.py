@@ -32,6 +32,7 @@ from dashboards.lib.query import (
 from dashboards.lib.style import Colour, line, override, words
 from dashboards.lib.uids import EXPORTER, OVERVIEW
 from dashboards.lib.variables import values_of
+from exporter.collectors.cron import CronCollector
 from exporter.collectors.deployment import INFO
 from exporter.core import self_metrics as own
 from exporter.web.metrics import BUILD_INFO
@@ -45,7 +46,8 @@ _ENABLED: Final = {0.0: ("off", Colour.MUTED), 1.0: ("on", Colour.GOOD)}
 
 def _ours(expr: Expr) -> Expr:
     """Keep the targets that were this exporter within the last day, so that a dead one is still shown."""
-    return expr.only_if(over_time("last", here(own.ENABLED)["1d"]), on=("job", "instance"))
+    seen = over_time("last", here(own.ENABLED, collector=CronCollector.name)["1d:15m"])
+    return expr.only_if(seen, on=("job", "instance"))
 
 
 def _behind(*by: str) -> Expr:

@@ -1,0 +1,104 @@
+"""Asks a real Prometheus every question of every dashboard, as Grafana would with all stores chosen."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from dashboards.lib.page import Dashboard
+from tests.dashboards.reading import MACROS, VARIABLE, panels, variable_queries
+
+POINTS = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a panel got: how many series each of its queries returned, and how many samples that touched."""
+
+    dashboard: str
+    panel: str
+    title: str
+    series: tuple[int, ...]
+    samples: int = 0
+
+    @property
+    def shows_something(self) -> bool:
+        return any(self.series)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A Prometheus, and the span of time that a dashboard would show."""
+
+    prometheus: str
+    seconds: float = 900
+    until: float | None = None
+    values: tuple[tuple[str, str], ...] = (("job", "magento"),)
+
+    def dashboard(self, page: Dashboard) -> Iterator[Answer]:
+        """Ask everything that the dashboard's panels ask."""
+        keys = {panel.title: panel.key for panel in page.panels()}
+        for panel in panels(page.render()):
+            found = [self._ask(target) for target in panel["targets"]]
+            samples = sum(touched for _, touched in found)
+            title = panel["title"]
+            yield Answer(page.uid, keys[title], title, tuple(len(series) for series, _ in found), samples)
+
+    def variables(self, page: Dashboard) -> Iterator[tuple[str, int]]:
+        """Return how many series each variable's query finds."""
+        for expression in variable_queries(page.render()):
+            yield expression, len(self.instant(self.sent(expression))[0])
+
+    def annotations(self, page: Dashboard) -> Iterator[tuple[str, int]]:
+        """Return how many series each annotation finds; none is no fault."""
+        for annotation in page.annotations:
+            yield annotation.name, len(self.over_time(self.sent(annotation.expr.text))[0])
+
+    def sent(self, expression: str) -> str:
+        """Return the expression as Grafana sends it."""
+        for macro, value in MACROS.items():
+            expression = expression.replace(macro, value)
+        chosen = dict(self.values)
+        return VARIABLE.sub(lambda match: chosen.get(match[1] or match[2], ".+"), expression)
+
+    def instant(self, expression: str) -> tuple[list[Any], int]:
+        """Return the series of an instant query that have a number, and the samples touched."""
+        return self._get("query", query=expression, time=self._end)
+
+    def over_time(self, expression: str) -> tuple[list[Any], int]:
+        """Return the series of a range query that have a number, and the samples touched."""
+        step = max(5, self.seconds / POINTS)
+        span = {"start": self._end - self.seconds, "end": self._end, "step": step}
+        return self._get("query_range", query=expression, **span)
+
+    @property
+    def _end(self) -> float:
+        return time.time() if self.until is None else self.until
+
+    def _ask(self, target: dict[str, Any]) -> tuple[list[Any], int]:
+        expression = self.sent(target["expr"])
+        return self.instant(expression) if target["instant"] else self.over_time(expression)
+
+    def _get(self, path: str, **parameters: Any) -> tuple[list[Any], int]:
+        answer = httpx.post(
+            f"{self.prometheus}/api/v1/{path}", data={**parameters, "stats": "all"}, timeout=60
+        )
+        body = answer.json()
+        assert body["status"] == "success", f"{parameters['query']}\n{body.get('error')}"
+        data = body["data"]
+        with_numbers = [series for series in data["result"] if any(map(_is_number, _values(series)))]
+        return with_numbers, data["stats"]["samples"]["totalQueryableSamples"]
+
+
+def _values(series: dict[str, Any]) -> list[str]:
+    return [value for _, value in series["values"]] if "values" in series else [series["value"][1]]
+
+
+def _is_number(text: str) -> bool:
+    return not re.fullmatch(r"NaN", text) and not math.isnan(float(text))

@@ -1,0 +1,87 @@
+"""Every question of every dashboard, asked of a real Prometheus that scrapes a living shop."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboards.catalogue import DASHBOARDS
+from dashboards.lib.page import Dashboard
+from sandbox.process import Process, wait_until
+from tests.dashboards.live import Asker
+
+PROJECT = Path(__file__).parents[2]
+
+EVERY_COLLECTOR = "count(magento_collector_success == 1) == count(magento_collector_enabled == 1)"
+FILLED = {
+    "the usual number of orders is known": 'magento_orders_expected{window="1d"} > 0',
+    "attempts to place an order are settled": "magento:placement_attempts:increase30d > 0",
+    "indexers are judged": "magento:storefront_stale:bool",
+    "the cache has answered": "magento:page_cache_hit:ratio5m",
+    "every collector has run": EVERY_COLLECTOR,
+}
+NEEDS_RULES = pytest.mark.skipif(
+    not any((PROJECT / "alerts" / "generated").rglob("*.yml")), reason="the rules are not generated"
+)
+
+
+def start_demo(folder: Path, *options: str) -> Iterator[Asker]:
+    """Run a demo below this folder and yield the asker of its Prometheus."""
+    state = folder / "state"
+    command = [sys.executable, "-m", "sandbox", "demo", "--directory", str(state), *options]
+    process = Process("demo", command, log=folder / "log", cwd=PROJECT)
+    process.start()
+    try:
+        urls = state / "urls.json"
+        process.wait_ready(lambda: urls.exists() and "exporter" in urls.read_text(), seconds=420)
+        yield Asker(json.loads(urls.read_text())["prometheus"])
+    finally:
+        process.stop(seconds=60)
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
+    folder = tmp_path_factory.mktemp("healthy")
+    options = ("--history-days", "15", "--rate", "0.7", "--scrape-seconds", "5")
+    for asker in start_demo(folder, *options):
+        for what, expression in FILLED.items():
+            wait_until(holds(asker, expression), seconds=600, what=what)
+        yield asker
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
+    folder = tmp_path_factory.mktemp("empty")
+    options = ("--history-days", "0", "--fault", "no-traffic", "--scrape-seconds", "5")
+    for asker in start_demo(folder, *options):
+        wait_until(holds(asker, EVERY_COLLECTOR), seconds=120, what="every collector has run")
+        yield asker
+
+
+def holds(asker: Asker, expression: str) -> Callable[[], bool]:
+    """Return a function that says whether the expression has a value."""
+    return lambda: bool(asker.instant(expression)[0])
+
+
+@pytest.mark.slow
+@NEEDS_RULES
+@pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
+def test_no_panel_is_empty_on_a_healthy_shop(healthy: Asker, page: Dashboard) -> None:
+    declared = {panel.key for panel in page.panels() if panel.may_be_empty}
+    missing = {answer.panel for answer in healthy.dashboard(page) if not answer.shows_something}
+    assert missing <= declared
+    for expression, series in healthy.variables(page):
+        assert series, expression
+    list(healthy.annotations(page))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
+def test_every_question_can_be_asked_of_an_empty_shop(empty: Asker, page: Dashboard) -> None:
+    """What has no answer shows the panel's own words; an error would show as an error."""
+    for answer in empty.dashboard(page):
+        if not answer.shows_something:
+            assert page.panel(answer.panel).empty
+    list(empty.annotations(page))
