@@ -97,6 +97,8 @@ class Varnish(Canned):
             "MAIN.backend_busy": 0,
             "MAIN.backend_unhealthy": 0,
             "MAIN.fetch_failed": 1,
+            "MAIN.cache_hit_grace": 6,
+            "MAIN.losthdr": 0,
             "VBE.boot.web1.happy": GOOD_PROBES,
             "VBE.boot.web2.happy": GOOD_PROBES if self.step == 0 else 0b1,
         }

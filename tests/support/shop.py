@@ -158,6 +158,9 @@ def live_until(place: Place, now: datetime) -> None:
     for minutes, method in ((300, "checkmo"), (200, "mollie_methods_ideal"), (100, "braintree")):
         shop.place_order("de", method, at=now - timedelta(minutes=minutes))
     shop.place_order("us", "checkmo", grid=False, email=False, at=now - timedelta(minutes=50))
+    silent = shop.place_order("default", "braintree", at=now - timedelta(minutes=48), email=False)
+    shop.ship(silent, at=now - timedelta(minutes=47), email=False)
+    shop.refund(silent, at=now - timedelta(minutes=46), email=False)
     shop.register_customer("de", at=now - timedelta(minutes=80))
     for text, results in (("chair", 12), ("sofa", 0), ("lamp", 4)):
         shop.search(text, results, at=now - timedelta(hours=3))
