@@ -1,7 +1,7 @@
 # `make` alone says what there is. Everything a target needs on this machine, it installs by itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types fmt docs lock clean venv servers
+.PHONY: help demo test test-slow lint types fmt docs golden lock clean venv servers
 
 ARGS ?=
 
@@ -28,6 +28,9 @@ fmt: venv ## Put the code into the house style
 
 docs: venv ## Write the reference pages that are derived from the code
 	@.venv/bin/python scripts/generate_docs.py
+
+golden: venv servers ## Write every collector's golden page anew; look at the difference before you commit it
+	@.venv/bin/python -m tests.golden update
 
 lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer versions)
 	@scripts/lock.sh $(ARGS)
