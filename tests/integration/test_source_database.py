@@ -419,7 +419,7 @@ def test_a_login_that_is_refused_is_not_tried_again_at_once(place: Place) -> Non
 
 def test_a_statement_that_fails_does_not_stop_the_others(place: Place) -> None:
     """Only what says that the server is gone, full or closed to us makes us leave it alone."""
-    broken = {
+    broken: dict[str, type[Exception] | tuple[type[Exception], ...]] = {
         "SELECT id FROM {missing}": MissingTable,
         "SELECT nothing FROM {orders}": MissingColumn,
         "SELECT FROM": UnexpectedAnswer,

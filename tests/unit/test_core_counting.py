@@ -14,7 +14,8 @@ PATIENCE = 120.0
 
 def stored(tail: Tail) -> dict[str, Any]:
     """Return what is found after a crash: only what JSON kept."""
-    return json.loads(json.dumps(tail.to_json()))
+    found: dict[str, Any] = json.loads(json.dumps(tail.to_json()))
+    return found
 
 
 def take(tail: Tail, *ids: int, now: float = 0.0) -> list[int]:

@@ -28,7 +28,7 @@ def exposition(samples: Iterable[Sample], wanted: Format = Format.TEXT, limit: i
 def parsed(samples: Iterable[Sample], wanted: Format) -> Series:
     text = exposition(samples, wanted)
     if wanted is Format.OPENMETRICS:
-        families = parse_openmetrics(text + OPENMETRICS_END.decode())
+        families = parse_openmetrics(text + OPENMETRICS_END.decode())  # type: ignore[no-untyped-call]
     else:
         families = parse_text(text)
     return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}

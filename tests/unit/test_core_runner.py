@@ -320,7 +320,12 @@ async def test_a_run_that_fails_forgets_what_it_counted() -> None:
 
 async def test_a_sample_that_was_not_declared_is_a_spec_error_and_nothing_is_kept() -> None:
     probe = Probe()
-    probe.more = lambda run: (run.memory.table("t").put("a", 1), [OTHER.sample(1)])[1]
+
+    def forget_to_declare(run: Context) -> Iterator[Sample]:
+        run.memory.table("t").put("a", 1)
+        yield OTHER.sample(1)
+
+    probe.more = forget_to_declare
     async with bench(probe) as made:
         slots = await made.scrape()
         assert slots[0].reason == "spec"
