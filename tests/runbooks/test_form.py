@@ -23,7 +23,7 @@ ALERTS = {alert.runbook: alert for alert in catalogue().all}
 PAGES = pages()
 NAMES = [page.name for page in PAGES]
 EFFECTS = {"bash": ("read-only", "changes-state"), "promql": ("",), "": ("",), "text": ("",), "sql": ("",)}
-UNFINISHED = re.compile(r"\b(TODO|TBD|FIXME|lorem|xxx)\b", re.IGNORECASE)
+UNFINISHED = re.compile(r"\b(to-?do|tbd|fix-?me|lorem)\b", re.IGNORECASE)
 TARGET_LABELS = {"INSTANCE", "JOB"}
 
 
