@@ -14,7 +14,23 @@ import httpx
 from dashboards.lib.page import Dashboard
 from tests.dashboards.reading import MACROS, VARIABLE, panels, variable_queries
 
-POINTS = 60
+SCREEN = 1600
+COLUMNS = 24
+SCRAPE_SECONDS = 15.0
+
+# Grafana's steps: up to the first number of seconds, the second one.
+STEPS = (
+    (12.5, 10), (17.5, 15), (25, 20), (45, 30), (90, 60), (210, 120), (450, 300), (750, 600), (1050, 900),
+    (1500, 1200), (2700, 1800), (5400, 3600), (9000, 7200), (16_200, 10_800), (32_400, 21_600),
+    (86_400, 43_200),
+)  # fmt: skip
+
+
+def step_of(seconds: float, width: int) -> float:
+    """Return the step in seconds that Grafana takes for a panel so wide: a sample a pixel, rounded."""
+    wanted = seconds / (SCREEN * width / COLUMNS)
+    rounded = next((step for limit, step in STEPS if wanted < limit), 86_400)
+    return max(SCRAPE_SECONDS, rounded)
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,8 @@ class Asker:
         """Ask everything that the dashboard's panels ask."""
         keys = {panel.title: panel.key for panel in page.panels()}
         for panel in panels(page.render()):
-            found = [self._ask(target) for target in panel["targets"]]
+            step = step_of(self.seconds, panel["gridPos"]["w"])
+            found = [self._ask(target, step) for target in panel["targets"]]
             samples = sum(touched for _, touched in found)
             title = panel["title"]
             yield Answer(page.uid, keys[title], title, tuple(len(series) for series, _ in found), samples)
@@ -58,7 +75,7 @@ class Asker:
     def annotations(self, page: Dashboard) -> Iterator[tuple[str, int]]:
         """Return how many series each annotation finds; none is no fault."""
         for annotation in page.annotations:
-            yield annotation.name, len(self.over_time(self.sent(annotation.expr.text))[0])
+            yield annotation.name, len(self.over_time(self.sent(annotation.expr.text), 60)[0])
 
     def sent(self, expression: str) -> str:
         """Return the expression as Grafana sends it."""
@@ -71,19 +88,19 @@ class Asker:
         """Return the series of an instant query that have a number, and the samples touched."""
         return self._get("query", query=expression, time=self._end)
 
-    def over_time(self, expression: str) -> tuple[list[Any], int]:
+    def over_time(self, expression: str, step: float) -> tuple[list[Any], int]:
         """Return the series of a range query that have a number, and the samples touched."""
-        step = max(5, self.seconds / POINTS)
-        span = {"start": self._end - self.seconds, "end": self._end, "step": step}
+        end = self._end // step * step
+        span = {"start": end - self.seconds // step * step, "end": end, "step": step}
         return self._get("query_range", query=expression, **span)
 
     @property
     def _end(self) -> float:
         return time.time() if self.until is None else self.until
 
-    def _ask(self, target: dict[str, Any]) -> tuple[list[Any], int]:
+    def _ask(self, target: dict[str, Any], step: float) -> tuple[list[Any], int]:
         expression = self.sent(target["expr"])
-        return self.instant(expression) if target["instant"] else self.over_time(expression)
+        return self.instant(expression) if target["instant"] else self.over_time(expression, step)
 
     def _get(self, path: str, **parameters: Any) -> tuple[list[Any], int]:
         answer = httpx.post(
