@@ -12,7 +12,7 @@ from alerts.lib.recording import Recording
 from exporter.core.collector import Collector
 from exporter.errors import SpecError
 
-_NAME: Final = re.compile(r"(?<![\w:.\"])([a-zA-Z_][a-zA-Z0-9_:]*)(?![\w:(\"])")
+_NAME: Final = re.compile(r"(?<![\w:.\"])([a-zA-Z_][a-zA-Z0-9_:]*)(?![\w:\"]|\s*\()")
 _TEXT: Final = re.compile(
     r'"(?:\\.|[^"\\])*"|\{[^}]*\}|\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)'
 )

@@ -1,0 +1,51 @@
+"""Every alert in every kind of situation, by Prometheus' own unit tests on the shipped rule files."""
+
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+from alerts.catalogue import Catalogue
+from alerts.lib import promtool
+from alerts.lib.links import Links
+from alerts.lib.model import Alert, NoData
+
+
+def test_behaves(alert: Alert, verdicts: Mapping[str, Future[subprocess.CompletedProcess[str]]]) -> None:
+    outcome = verdicts[alert.name].result()
+    assert outcome.returncode == 0, (outcome.stdout + outcome.stderr)[:6000]
+
+
+def test_has_every_kind_of_case(alert: Alert, found: Catalogue) -> None:
+    document = promtool.test_file(alert, "rules.yml", owners=found.owners, links=Links())
+    kinds = {test["name"].removeprefix(f"{alert.name}: ").split()[0] for test in document["tests"]}
+    wanted = {"fires", "maintenance"}
+    if alert.cases.inputs:
+        wanted.add("recovers")
+    if alert.no_data is not NoData.FIRES:
+        wanted.add("absent")
+    if alert.op in {">", "<"} and any(item.edge for item in alert.cases.inputs):
+        wanted.add("edge")
+    if alert.scope is not None:
+        wanted.add("tuned")
+    if len(alert.cases.inputs) > 1 and alert.cases.mixes:
+        wanted.add("mixed")
+    assert wanted <= kinds
+
+
+def test_boundary_is_asked_for(alert: Alert) -> None:
+    """An alert with a limit has an input at the limit; one on a state (== 0, == 1) has none."""
+    has_edge = any(item.edge is not None for item in alert.cases.inputs)
+    only_states = alert.op == "==" or not alert.cases.inputs or alert.value.startswith("absent")
+    assert has_edge is not only_states
+
+
+def test_fires_in_one_place_only(alert: Alert, found: Catalogue) -> None:
+    """The firing case has other places beside it, each different in one label."""
+    document = promtool.test_file(alert, "rules.yml", owners=found.owners, links=Links())
+    others = list(promtool.elsewhere(alert))
+    if alert.cases.alone:
+        assert not others
+        return
+    assert len(others) == len({**promtool.TARGET, **alert.cases.entity})
+    series = [entry["series"] for entry in document["tests"][0]["input_series"]]
+    assert sum("another" in text for text in series) >= len(others)
