@@ -59,8 +59,11 @@ class Table:
             self._changes[key] = None
 
     def changes(self) -> list[tuple[str, str, str | None]]:
-        """Return what this run has written."""
-        return [(self._namespace, key, value) for key, value in self._changes.items()]
+        """Return what this run has changed; writing what is there already costs no disk."""
+        known = self._store.read(self._namespace, list(self._changes)) if self._changes else {}
+        return [
+            (self._namespace, key, value) for key, value in self._changes.items() if known.get(key) != value
+        ]
 
 
 class Counters:

@@ -141,6 +141,19 @@ def test_a_run_sees_its_own_changes_over_what_is_stored(store: StateStore) -> No
     assert table.get("c", "gone") == "gone"
 
 
+def test_what_is_there_already_is_not_written_again(store: StateStore) -> None:
+    first = Memory(store, "x")
+    first.table("t").put_many({"a": [1, 2], "b": None})
+    first.commit()
+    table = Memory(store, "x").table("t")
+    table.put_many({"a": [1, 2], "b": None})
+    table.delete(["unknown"])
+    assert table.changes() == []
+    table.put("a", [1, 3])
+    table.delete(["b"])
+    assert sorted(table.changes()) == [("x/t", "a", "[1,3]"), ("x/t", "b", None)]
+
+
 keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=3) | st.sampled_from(["a", "b", "ab", ""])
 payloads = st.integers() | st.text(max_size=3) | st.none() | st.lists(st.floats(allow_nan=False), max_size=2)
 
