@@ -1,0 +1,67 @@
+"""The documentation is true: generated pages are fresh, links lead somewhere, names exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter.cli import COMMANDS
+from exporter.collectors import all_collectors
+from exporter.core.self_metrics import SELF_METRICS
+from exporter.web.metrics import SCRAPE_METRICS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+METRIC = re.compile(r"`(magento_[a-z0-9_]+)(?:\{[^`]*\})?`")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+OLD_NAMES = "migration.md"
+NOT_METRICS = {"magento_exporter", "magento_root"}  # a user and a setting
+
+
+def test_the_references_are_fresh() -> None:
+    result = subprocess.run(
+        [sys.executable, "scripts/generate_docs.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(FENCED.sub("", page.read_text())):
+        if not link.startswith(("http://", "https://", "#")):
+            assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_metrics_that_are_named_exist(page: Path) -> None:
+    known = {m.name for c in all_collectors() for m in c.metrics} | {m.name for m in SELF_METRICS}
+    known |= {m.name for m in SCRAPE_METRICS}
+    known |= {f"{name}{suffix}" for name in known for suffix in ("_sum", "_count", "_")}
+    text = page.read_text()
+    if page.name == OLD_NAMES:
+        rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+        text = "\n".join(row[2] for row in rows)
+    named = {name for name in METRIC.findall(text) if "_alert_" not in name}
+    assert named - known - NOT_METRICS == set()
+
+
+def test_commands_in_the_documentation_exist() -> None:
+    for page in PAGES:
+        for word in re.findall(r"(?:^\$ |`)magento-exporter ([a-z-]+)", page.read_text(), re.MULTILINE):
+            assert word in COMMANDS, (page.name, word)
+
+
+def test_make_targets_in_the_documentation_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        for word in re.findall(r"(?:^\$ |`)make ([a-z-]+)", page.read_text(), re.MULTILINE):
+            assert word in targets, (page.name, word)
