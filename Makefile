@@ -1,7 +1,7 @@
 # `make` alone says what there is. Everything a target needs on this machine, it installs by itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types fmt docs golden lock clean venv servers
+.PHONY: help demo test test-slow lint types fmt docs golden lock clean venv servers dashboards check-dashboards images
 
 ARGS ?=
 
@@ -43,3 +43,12 @@ venv:
 
 servers: venv
 	@.venv/bin/python -m sandbox packages
+
+dashboards: venv ## Write dashboards/generated/*.json
+	@.venv/bin/python -m dashboards
+
+check-dashboards: venv ## Check the dashboards against Grafana's own models, types and units (installs them)
+	@.venv/bin/python scripts/check_dashboards.py
+
+images: venv servers ## Draw docs/images/*.png from a demo with an incident (45 minutes; ARGS="--prometheus URL")
+	@.venv/bin/python scripts/dashboards_images.py $(ARGS)

@@ -1,0 +1,103 @@
+"""Make docs/images/*.png: run the demo through an incident, then draw every dashboard with what it measured.
+
+About three quarters of an hour, of which MINUTES are the demo's. With ``--prometheus URL`` the pictures
+are drawn from a Prometheus that is running already. Needs Node 20 and Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from sandbox.process import Process  # noqa: E402
+
+PREVIEW: Final = ROOT / "tools" / "dashboard-preview"
+GENERATED: Final = ROOT / "dashboards" / "generated"
+IMAGES: Final = ROOT / "docs" / "images"
+
+MINUTES: Final = 36.0
+SHOWN: Final = "now-35m"
+SCRAPE_SECONDS: Final = 10
+DEMO: Final = ("--history-days", "15", "--rate", "2", "--scrape-seconds", str(SCRAPE_SECONDS))
+INCIDENT: Final = (
+    (10.0, "on", "payment-declined"),
+    (14.0, "on", "cron-stopped"),
+    (16.0, "on", "cache-flushed"),
+    (17.0, "off", "cache-flushed"),
+    (18.0, "on", "consumer-dead"),
+    (22.0, "off", "payment-declined"),
+    (26.0, "off", "consumer-dead"),
+)
+"""What goes wrong, in minutes after the demo is up. Cron stays stopped: the pictures are of an incident."""
+
+
+def main() -> int:
+    """Draw every dashboard."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prometheus", metavar="URL", help="draw from this one instead of running the demo")
+    parser.add_argument("--from", dest="since", default=SHOWN, help="what time range is shown")
+    options = parser.parse_args()
+    if not (PREVIEW / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent"], cwd=PREVIEW, check=True)
+    if options.prometheus:
+        return _draw(options.prometheus, options.since)
+    with _demo() as (state, prometheus):
+        _suffer(state)
+        return _draw(prometheus, options.since)
+
+
+@contextmanager
+def _demo() -> Iterator[tuple[Path, str]]:
+    """Run the demo in a directory of its own; yield that and the address of its Prometheus."""
+    with tempfile.TemporaryDirectory(prefix="images-") as folder:
+        state = Path(folder) / "state"
+        command = [sys.executable, "-m", "sandbox", "demo", "--directory", str(state), *DEMO]
+        process = Process("demo", command, log=Path(folder) / "log", cwd=ROOT)
+        process.start()
+        try:
+            urls = state / "urls.json"
+            process.wait_ready(lambda: urls.exists() and "exporter" in urls.read_text(), seconds=600)
+            yield state, json.loads(urls.read_text())["prometheus"]
+        finally:
+            process.stop(seconds=60)
+
+
+def _suffer(state: Path) -> None:
+    """Let the incident take its course."""
+    began = time.monotonic()
+    for minute, switch, fault in (*INCIDENT, (MINUTES, "", "")):
+        time.sleep(max(0.0, began + minute * 60 - time.monotonic()))
+        if fault:
+            print(f"minute {minute:g}: {fault} {switch}", flush=True)
+            command = [sys.executable, "-m", "sandbox", "fault", switch, fault, "--directory", str(state)]
+            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def _draw(prometheus: str, since: str) -> int:
+    """Draw every dashboard and put the pictures into docs/images; return the preview's exit status."""
+    files = sorted(GENERATED.glob("*.json"))
+    with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+        time_range = ["--from", since, "--to", "now", "--scrape-interval", f"{SCRAPE_SECONDS}s"]
+        where = ["--prometheus", prometheus, "--out", folder, "--var", "job=magento"]
+        command = ["node", str(PREVIEW / "preview.mjs"), *where, *time_range, *map(str, files)]
+        status = subprocess.run(command, cwd=PREVIEW, check=False).returncode
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        for picture in Path(folder).glob("*.png"):
+            shutil.copy(picture, IMAGES / picture.name)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
