@@ -6,7 +6,7 @@
 ARGS ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: venv servers ## Run a shop with Prometheus watching it, until Ctrl-C (ARGS="--seconds 60 --fault NAME ...")
 	@.venv/bin/python -m sandbox demo $(ARGS)
