@@ -92,6 +92,19 @@ def test_a_table_prefix_changes_nothing(
 
 
 @pytest.fixture(scope="module")
+def split(shop_server: MariaDB, stack: ExitStack) -> Story:
+    return Story(make_place(shop_server, stack, split=True))
+
+
+@every_collector
+def test_a_split_database_changes_nothing(reference: Story, split: Story, collector: type[Collector]) -> None:
+    """Carts and orders live in databases of their own: every query knows where."""
+    for one, other in zip(reference.slots[collector.name], split.slots[collector.name], strict=True):
+        assert told(other) == told(one)
+        assert series_of(other) == series_of(one)
+
+
+@pytest.fixture(scope="module")
 def elsewhere(shop_server: MariaDB, stack: ExitStack) -> Iterator[Story]:
     shop_server.execute("SET GLOBAL time_zone = '+05:30'")
     try:

@@ -25,7 +25,7 @@ from exporter.magento.grants import Account, columns_read, grant_statements, nam
 from exporter.magento.stores import StoreDirectory
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from sandbox.servers.mariadb import MariaDB
-from sandbox.shop import Shop, bulk_history, install
+from sandbox.shop import Shop, Split, bulk_history, install
 from tests.support.core import Nothing
 
 NOW = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
@@ -69,9 +69,16 @@ class Place:
     database: str
     prefix: str
     shop: Shop
-    now: datetime = NOW
+    split: Split | None = None
     schema: dict[str, dict[str, bool]] = field(default_factory=dict)
     users: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def databases(self) -> dict[Connection, str]:
+        """Return the database of every logical connection that has one."""
+        if self.split is None:
+            return {Connection.DEFAULT: self.database}
+        split = {Connection.CHECKOUT: self.split.checkout, Connection.SALES: self.split.sales}
+        return {Connection.DEFAULT: self.database, **split}
 
     def tables(self) -> list[str]:
         """Return the names of the shop's tables, without prefix, as they were at the first question."""
@@ -86,8 +93,8 @@ class Place:
         if not self.schema:
             listing = self.server.execute(
                 "SELECT table_name, column_name, is_nullable = 'YES' FROM information_schema.columns"
-                " WHERE table_schema = %s ORDER BY table_name, ordinal_position",
-                (self.database,),
+                " WHERE table_schema IN %s ORDER BY table_name, ordinal_position",
+                (tuple(self.databases().values()),),
             )
             for table, column, nullable in listing:
                 self.schema.setdefault(table.removeprefix(self.prefix), {})[column] = bool(nullable)
@@ -95,44 +102,53 @@ class Place:
 
     def reads(self, *collectors: type[Collector]) -> dict[str, tuple[str, ...]]:
         """Return the tables and columns that are read, as far as this version of the shop has them."""
+        return {
+            table: columns for query in self.declared(*collectors) for table, columns in query.reads.items()
+        }
+
+    def declared(self, *collectors: type[Collector]) -> list[Query]:
+        """Return one query a connection that reads all that is declared and that this version has."""
         queries = queries_of(collectors)
-        found: dict[str, tuple[str, ...]] = {}
-        for tables in columns_read(queries, named_tables(queries, self.tables())).values():
-            for table, columns in tables.items():
-                there = self.columns(table)
-                found[table] = tuple(column for column in columns if column in there)
-        return {table: columns for table, columns in found.items() if columns}
+        found = []
+        for connection, tables in columns_read(queries, named_tables(queries, self.tables())).items():
+            there = {
+                table: tuple(column for column in columns if column in self.columns(table))
+                for table, columns in tables.items()
+            }
+            reads = {table: columns for table, columns in there.items() if columns}
+            found.append(Query("declared", " ".join(f"{{{table}}}" for table in reads), reads, connection))
+        return found
 
     def user(self, *collectors: type[Collector]) -> str:
         """Return a user who may read exactly what these collectors declare, and no more."""
         key = tuple(sorted(collector.name for collector in collectors))
         if key not in self.users:
-            name = f"reader_{next(_numbers)}"
-            self.server.execute(f"CREATE USER {name}@'%' IDENTIFIED BY 'reader'")
-            reads = self.reads(*collectors)
-            declared = Query(
-                "everything", " ".join(f"{{{table}}}" for table in reads), reads, named={}, tables={}
-            )
-            one = {Connection.DEFAULT: self.database}
-            for statement in grant_statements(Account(name), [declared], one, named={}, prefix=self.prefix):
+            account = Account(f"reader_{next(_numbers)}")
+            self.server.execute(f"CREATE USER {account} IDENTIFIED BY 'reader'")
+            for statement in grant_statements(
+                account, self.declared(*collectors), self.databases(), named={}, prefix=self.prefix
+            ):
                 self.server.execute(statement)
-            self.users[key] = name
+            self.users[key] = account.user
         return self.users[key]
 
     def open(self, *collectors: type[Collector], **options: Any) -> MySQL:
         """Return the database as a user of these collectors sees it."""
-        target = Target(
-            user=self.user(*collectors),
-            password=lambda: "reader",
-            name=self.database,
-            host=self.server.host,
-            port=self.server.port,
-        )
-        return MySQL({Connection.DEFAULT: target}, **{"prefix": self.prefix, "limits": LIMITS, **options})
+        targets = {
+            connection: Target(
+                user=self.user(*collectors),
+                password=lambda: "reader",
+                name=database,
+                host=self.server.host,
+                port=self.server.port,
+            )
+            for connection, database in self.databases().items()
+        }
+        return MySQL(targets, **{"prefix": self.prefix, "limits": LIMITS, **options})
 
 
 def make_place(
-    server: MariaDB, stack: ExitStack, *, prefix: str = "", version: str = "2.4.8", **options: Any
+    server: MariaDB, stack: ExitStack, *, prefix: str = "", version: str = "2.4.8", split: bool = False
 ) -> Place:
     """Install an empty shop; its connection is closed with ``stack``."""
     database = f"shop_{next(_numbers)}"
@@ -140,8 +156,9 @@ def make_place(
     connection = stack.enter_context(server.connect(database))
     with connection.cursor() as cursor:
         cursor.execute("SET timestamp = %s", (NOW.timestamp(),))
-    shop = install(connection, prefix=prefix, version=version, **options)
-    return Place(server, database, prefix, shop)
+    parts = Split(f"{database}_checkout", f"{database}_sales") if split else None
+    shop = install(connection, prefix=prefix, version=version, split=parts)
+    return Place(server, database, prefix, shop, parts)
 
 
 def live_until(place: Place, now: datetime) -> None:
@@ -204,8 +221,8 @@ def live_on(place: Place, now: datetime) -> None:
 
 def settle(place: Place) -> None:
     """Make the server's estimates exact: they are taken anew now, not at a random later moment."""
-    names = ", ".join(f"`{place.prefix}{table}`" for table in place.tables())
-    place.server.execute(f"ANALYZE TABLE {names}", database=place.database)
+    database = place.shop.database
+    database.rows("ANALYZE TABLE " + ", ".join(database.table(table) for table in place.tables()))
 
 
 def _operations(place: Place, states: Mapping[int, int], at: datetime) -> None:
