@@ -1,4 +1,4 @@
-"""``python -m dashboards``: write ``dashboards/generated/*.json``; ``--check``: see that they are fresh."""
+"""``python -m dashboards``: write the dashboards and their reference; ``--check``: are they fresh?"""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Final
 
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.normalise import text
+from dashboards.lib.reference import reference
 
 GENERATED: Final = Path(__file__).parent / "generated"
+REFERENCE: Final = Path(__file__).parent.parent / "docs" / "dashboards.md"
 
 
 def files() -> dict[Path, str]:
     """Return every file to be written and its text."""
-    return {GENERATED / f"{page.uid}.json": text(page.render()) for page in DASHBOARDS}
+    made = {GENERATED / f"{page.uid}.json": text(page.render()) for page in DASHBOARDS}
+    return {**made, REFERENCE: reference(DASHBOARDS)}
 
 
 def stale() -> list[str]:

@@ -68,7 +68,7 @@ def rate(series: Series, window: str = "$__rate_interval", /, suffix: str = "", 
 
 def increase(series: Series, window: str, /, suffix: str = "", *, before: str = "", **matchers: str) -> str:
     """Return the increase of a counter over ``window``, as it was ``before`` if that is given."""
-    return _of_counter("increase", series, window, suffix, matchers, before)
+    return _of_counter("increase", series, window, suffix, matchers, before=before)
 
 
 def total(expression: str, *labels: str, operator: str = "sum") -> str:
@@ -77,7 +77,7 @@ def total(expression: str, *labels: str, operator: str = "sum") -> str:
 
 
 def _of_counter(
-    function: str, series: Series, window: str, suffix: str, matchers: dict[str, str], before: str = ""
+    function: str, series: Series, window: str, suffix: str, matchers: dict[str, str], *, before: str = ""
 ) -> str:
     if series.kind is Kind.GAUGE:
         raise SpecError(f"{series.name}: {function}() of a gauge")
