@@ -45,6 +45,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_metrics_that_are_named_exist(page: Path) -> None:
     known = {m.name for c in all_collectors() for m in c.metrics} | {m.name for m in SELF_METRICS}
     known |= {m.name for m in SCRAPE_METRICS}
+    known |= {table for c in all_collectors() for query in c.queries for table in query.reads}
     known |= {f"{name}{suffix}" for name in known for suffix in ("_sum", "_count", "_")}
     text = page.read_text()
     if page.name == OLD_NAMES:
