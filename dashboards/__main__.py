@@ -1,4 +1,4 @@
-"""``python -m dashboards``: write the dashboards and their reference; ``--check``: are they fresh?"""
+"""``python -m dashboards``: write the dashboards and their reference, or ``--check`` that they are fresh."""
 
 from __future__ import annotations
 
