@@ -156,8 +156,8 @@ ANY_ALERT: Final = Threshold(critical=1, reason="An alert that fires is there to
 TRAFFIC_CARTS_PER_EXPECTED_ORDER: Final = Threshold(
     warning=0.5,
     low=True,
-    reason="Carts in the last hour for each order expected in two hours: usually about ten; below half a cart "
-    "nobody comes.",
+    reason="Carts in the last hour for each order expected in two hours: usually about ten; below half "
+    "a cart nobody comes.",
 )
 SALES_LOW_NATS: Final = 7.0
 """Surprise from which half of the usual orders is no chance: once in a thousand windows."""

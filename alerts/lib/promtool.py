@@ -16,7 +16,7 @@ import yaml
 from alerts.lib.cases import Input
 from alerts.lib.expression import THRESHOLD
 from alerts.lib.links import Links
-from alerts.lib.model import Alert
+from alerts.lib.model import Alert, NoData
 from alerts.lib.owners import Owners
 from alerts.lib.prometheus import notes, tags
 from exporter.collectors.deployment import MAINTENANCE
@@ -146,7 +146,7 @@ def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
 def _absent(alert: Alert) -> Iterator[dict[str, Any]]:
     inputs = alert.cases.inputs
     gone = [{index: "gone"} for index, item in enumerate(inputs) if item.needed]
-    if len(inputs) > 1 and gone:
+    if len(inputs) > 1 and alert.no_data is not NoData.FIRES:
         gone.append(dict.fromkeys(range(len(inputs)), "gone"))
     times = Times.of(alert)
     for states in gone:

@@ -1,0 +1,231 @@
+"""Who is told, and what silences what: amtool on the file, and a real Alertmanager for the inhibitions."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from alerts.__main__ import ROOT
+from alerts.catalogue import Catalogue
+from alerts.lib.alertmanager import CRON_FEEDS, DEADMAN, NOBODY, SECURITY, page, ticket
+from alerts.lib.model import Alert, Category, Severity, Team
+from alerts.lib.prometheus import tags
+from sandbox.process import wait_until
+from sandbox.servers.alertmanager import Alertmanager
+
+CONFIGURATION = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+
+
+def receiver(alert: Alert) -> str:
+    """Return who must be told, from the policy in words: severity first, then the subject, then the team."""
+    if alert.name == "MagentoWatchdog":
+        return DEADMAN
+    if alert.severity is Severity.CRITICAL:
+        return page(alert.team)
+    if alert.severity in {Severity.INFO, Severity.NONE}:
+        return NOBODY
+    return SECURITY if alert.category is Category.SECURITY else ticket(alert.team)
+
+
+def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["amtool", *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_amtool_accepts_the_file() -> None:
+    checked = amtool("check-config", str(CONFIGURATION))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "1 templates" in checked.stdout
+
+
+def test_routes_to_the_right_receiver(alert: Alert, found: Catalogue) -> None:
+    labels = {"alertname": alert.name, **tags(alert, found.owners)}
+    routed = amtool(
+        "config",
+        "routes",
+        "test",
+        f"--config.file={CONFIGURATION}",
+        f"--verify.receivers={receiver(alert)}",
+        *(f"{name}={value}" for name, value in labels.items()),
+    )
+    assert routed.returncode == 0, routed.stdout + routed.stderr
+
+
+@pytest.mark.parametrize("team", list(Team))
+@pytest.mark.parametrize("severity", [Severity.CRITICAL, Severity.WARNING, Severity.INFO])
+@pytest.mark.parametrize("category", list(Category))
+def test_every_severity_and_category_has_a_route(team: Team, severity: Severity, category: Category) -> None:
+    if severity is Severity.CRITICAL:
+        wanted = page(team)
+    elif severity is Severity.INFO:
+        wanted = NOBODY
+    else:
+        wanted = SECURITY if category is Category.SECURITY else ticket(team)
+    routed = amtool(
+        "config",
+        "routes",
+        "test",
+        f"--config.file={CONFIGURATION}",
+        f"--verify.receivers={wanted}",
+        f"severity={severity}",
+        f"category={category}",
+        f"team={team}",
+        "alertname=MagentoAnything",
+    )
+    assert routed.returncode == 0, routed.stdout + routed.stderr
+
+
+def test_inhibitions_name_alerts_that_exist(found: Catalogue) -> None:
+    names = {alert.name for alert in found.all}
+    assert set(CRON_FEEDS) <= names
+    text = CONFIGURATION.read_text()
+    mentioned = {
+        word for word in text.replace("|", " ").replace('"', " ").split() if word.startswith("Magento")
+    }
+    assert mentioned - {"Magento.+"} <= names
+
+
+def test_no_secret_is_in_the_file() -> None:
+    text = CONFIGURATION.read_text()
+    assert "routing_key:" not in text
+    assert "api_url:" not in text
+
+
+def test_the_dead_man_hears_the_watchdog_every_minute() -> None:
+    routes = yaml.safe_load(CONFIGURATION.read_text())["route"]["routes"]
+    assert routes[0]["receiver"] == DEADMAN
+    assert routes[0]["repeat_interval"] == "1m"
+    assert "mute_time_intervals" not in routes[0]
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    with Alertmanager(tmp_path_factory.mktemp("alertmanager"), configuration=CONFIGURATION) as server:
+        yield server
+
+
+class Board:
+    """Posts alerts of the catalogue and asks which of them are inhibited."""
+
+    def __init__(self, server: Alertmanager, found: Catalogue) -> None:
+        self.server = server
+        self.found = found
+        self.by_name = {alert.name: alert for alert in found.all}
+
+    def labels(self, name: str, labels: Mapping[str, str]) -> dict[str, str]:
+        return {"alertname": name, **labels, **tags(self.by_name[name], self.found.owners)}
+
+    def post(self, *alerts: Mapping[str, str]) -> None:
+        now = datetime.now(UTC).isoformat()
+        body = [{"labels": dict(labels), "startsAt": now} for labels in alerts]
+        httpx.post(f"{self.server.url}/api/v2/alerts", json=body, trust_env=False).raise_for_status()
+
+    def inhibited(self, labels: Mapping[str, str]) -> bool:
+        for alert in self.server.alerts():
+            if alert["labels"] == dict(labels):
+                return bool(alert["status"]["inhibitedBy"])
+        return False
+
+
+@pytest.fixture(scope="module")
+def board(alertmanager: Alertmanager, found: Catalogue) -> Board:
+    return Board(alertmanager, found)
+
+
+Pair = tuple[str, Mapping[str, str], str, Mapping[str, str]]
+"""A cause with its labels, and an effect with its own."""
+
+CAUSES: list[Pair] = [
+    ("MagentoExporterDown", {}, "MagentoCronStopped", {}),
+    ("MagentoExporterDown", {}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
+    ("MagentoSourceDown", {"source": "database"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
+    ("MagentoSourceDown", {"source": "database"}, "MagentoCollectorFailing", {"collector": "cron"}),
+    ("MagentoSourceDown", {"source": "varnish"}, "MagentoDataStale", {"collector": "page_cache"}),
+    ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoCronLagging", {}),
+    (
+        "MagentoDataStale",
+        {"collector": "indexers"},
+        "MagentoIndexerInvalid",
+        {"indexer": "catalog_product_price"},
+    ),
+    ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoDataStale", {"collector": "cron"}),
+    ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoOrdersLow", {"store": "de"}),
+    ("MagentoBackendsSick", {"varnish": "v"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
+    ("MagentoMaintenanceForgotten", {}, "MagentoOrdersLow", {"store": "de"}),
+    ("MagentoCheckoutBudgetBurnFast", {"store": "de"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
+    ("MagentoCronStopped", {}, "MagentoCronLagging", {}),
+    ("MagentoCronStopped", {}, "MagentoOrderEmailsUnsent", {"document": "order"}),
+]
+
+INDEPENDENT: list[Pair] = [
+    ("MagentoSourceDown", {"source": "redis"}, "MagentoCronStopped", {}),
+    ("MagentoSourceDown", {"source": "redis"}, "MagentoCollectorFailing", {"collector": "cron"}),
+    ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoQueueMessagesFailing", {"queue": "export"}),
+    ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoOrdersLow", {"store": "fr"}),
+    ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoCronStopped", {}),
+    ("MagentoCronStopped", {}, "MagentoBackendsSick", {"varnish": "v"}),
+    ("MagentoExporterDown", {}, "MagentoWatchdog", {}),
+    ("MagentoMaintenanceForgotten", {}, "MagentoMaintenanceForgotten", {}),
+]
+
+
+@pytest.mark.parametrize("pair", CAUSES)
+def test_a_cause_silences_its_effect_in_its_own_shop_only(
+    board: Board, request: pytest.FixtureRequest, pair: Pair
+) -> None:
+    cause, cause_labels, effect, effect_labels = pair
+    case = {"job": "magento", "instance": request.node.callspec.id}
+    other = {"job": "magento", "instance": "other-" + request.node.callspec.id}
+    silenced = board.labels(effect, {**case, **effect_labels})
+    spared = board.labels(effect, {**other, **effect_labels})
+    board.post(silenced, spared, board.labels(cause, {**case, **cause_labels}))
+    wait_until(lambda: board.inhibited(silenced), seconds=20, what=f"{cause} does not silence {effect}")
+    assert not board.inhibited(spared)
+
+
+@pytest.mark.parametrize("pair", INDEPENDENT)
+def test_what_has_another_cause_is_heard(board: Board, request: pytest.FixtureRequest, pair: Pair) -> None:
+    cause, cause_labels, effect, effect_labels = pair
+    case = {"job": "magento", "instance": request.node.callspec.id}
+    heard = board.labels(effect, {**case, **effect_labels})
+    # A proof that the cause has arrived: something that it does silence.
+    witness = board.labels("MagentoDataStale", {**case, "collector": "witness"})
+    board.post(heard, witness, board.labels(cause, {**case, **cause_labels}))
+    board.post(board.labels("MagentoCollectorFailing", {**case, "collector": "witness"}))
+    wait_until(lambda: board.inhibited(witness), seconds=20, what="the witness is not silenced")
+    assert not board.inhibited(heard)
+
+
+def test_templates_render_every_link(tmp_path: Path) -> None:
+    template = ROOT / "deploy" / "alertmanager" / "templates" / "magento.tmpl"
+    data = tmp_path / "data.json"
+    data.write_text(
+        '{"receiver": "x", "status": "firing", "externalURL": "http://am.example",'
+        '"alerts": [{"status": "firing", "labels": {}, "annotations": {"description": "It is so.",'
+        '"runbook_url": "http://run/MagentoX", "dashboard_url": "http://g/d/x"}}],'
+        '"groupLabels": {"alertname": "MagentoX", "instance": "shop:9816"},'
+        '"commonLabels": {"alertname": "MagentoX", "severity": "critical", "store": "de & fr"},'
+        '"commonAnnotations": {"summary": "It is.", "impact": "Bad.", "first_action": "Look."}}'
+    )
+    wanted = {
+        "magento.title": "It is. Store de & fr. (shop:9816)",
+        "magento.text": "It is so.\n*Impact:* Bad.\n*First:* Look.",
+        "magento.runbook": "http://run/MagentoX",
+        "magento.panel": "http://g/d/x",
+        "magento.colour": "danger",
+        "magento.silence": "http://am.example/#/silences/new?filter=%7Balertname%3D%22MagentoX%22%2C"
+        "severity%3D%22critical%22%2Cstore%3D%22de+%26+fr%22%7D",
+    }
+    for name, text in wanted.items():
+        rendered = amtool(
+            "template",
+            "render",
+            f"--template.glob={template}",
+            f'--template.text={{{{ template "{name}" . }}}}',
+            f"--template.data={data}",
+            "--template.type=text",
+        )
+        assert rendered.stdout.strip() == text, rendered.stderr
