@@ -32,6 +32,9 @@ _SOURCE_IS_DOWN: Final = frozenset({SourceUnavailable.reason, LATE})
 RETRY_AFTER_TIMEOUT: Final = 60.0
 """Seconds within which what ran into a time limit is not tried again, unless it is due earlier anyway."""
 
+EARLY: Final = 1.0
+"""Seconds before its time at which a collector is due: scrapes are never exactly a minute apart."""
+
 
 class State(StrEnum):
     """What is known of a collector's last attempt."""
@@ -75,7 +78,7 @@ class Slot:
         interval = self.collector.refresh.interval
         if self.state is State.FAILING:
             interval = min(interval, RETRY_AFTER_TIMEOUT) if self.reason == LATE else 0.0
-        return self.state is State.WAITING or not 0.0 <= now - self.attempted_at < interval
+        return self.state is State.WAITING or not 0.0 <= now - self.attempted_at < interval - EARLY
 
     def shown(self, now: float) -> Page:
         """Return the last good page, or nothing once it is older than the collector allows."""
