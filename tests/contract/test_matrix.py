@@ -228,7 +228,7 @@ def test_a_locked_table_is_a_time_out(reference: Story, collector: type[Collecto
     assert_fine(reference.slots[collector.name])
     set_time(place.server, LAST)
     table = next(table for query in collector.queries for table in query.reads if table not in query.named)
-    quick = DatabaseLimits(lock_wait=1, statement=1, read=5, pause_after_failure=0)
+    quick = DatabaseLimits(lock_wait=1, statement=20, read=30, pause_after_failure=0)
     with (
         place.server.connect(place.database) as other,
         other.cursor() as cursor,

@@ -216,8 +216,9 @@ def test_each_thread_keeps_one_connection_and_close_closes_all(place: Place) -> 
     wait_until(lambda: not place.connections(), seconds=WITHIN, what="connections stay open")
 
 
-def test_a_statement_names_its_query_to_the_shops_administrator(place: Place, source: MySQL) -> None:
-    with ThreadPoolExecutor(1) as thread:
+def test_a_statement_names_its_query_to_the_shops_administrator(place: Place) -> None:
+    patient = DatabaseLimits(statement=30, read=40)
+    with ThreadPoolExecutor(1) as thread, closing(place.open(limits=patient)) as source:
         running = thread.submit(source.rows, SLEEP, seconds=0.8)
         wait_until(
             lambda: any("/* magento-exporter test */" in (text or "") for _, text in place.connections()),
