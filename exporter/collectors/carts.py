@@ -1,7 +1,7 @@
-"""Carts: how many are in use now, and how many were given up, with their value.
+"""Carts: how many are in use now, how many were given up, with their value, and how full their table is.
 
 Both need the index (store_id, updated_at) of ``quote``, which exists from 2.4.7
-on; before, this collector yields nothing.
+on; before, this collector yields the size of the table only.
 
 A cart counts as abandoned at the moment at which its last change is
 ``abandoned_after_seconds`` old while it is active and has items. So a cart that
@@ -47,6 +47,14 @@ CARTS_CHANGED = Query(
     connection=Connection.CHECKOUT,
 )
 
+# A loose index scan on (store_id, updated_at): some two index entries a store, however many carts there are.
+OLDEST_CHANGES = Query(
+    "carts_oldest_changes",
+    "SELECT store_id, UNIX_TIMESTAMP(MIN(updated_at)) AS oldest FROM {quote} GROUP BY store_id",
+    reads={"quote": ("store_id", "updated_at")},
+    connection=Connection.CHECKOUT,
+)
+
 ACTIVE = gauge(
     "magento_carts_active",
     "Active carts with items, by the time since their last change: lt_15m less than 15 minutes,"
@@ -66,6 +74,14 @@ ABANDONED_VALUE = counter(
     "currency",
 )
 
+TABLE_ROWS = gauge("magento_quote_rows", "The database server's estimate of the rows of quote (within 40 %).")
+OLDEST = gauge(
+    "magento_quote_oldest_update_timestamp_seconds",
+    "Unix time of the oldest last change of a cart (quote.updated_at). Older than the configured lifetime"
+    " of carts, 30 days by default, means that the cleanup (sales_clean_quotes) does not keep up.",
+    "store",
+)
+
 BANDS: Final = (("lt_15m", 0, 900), ("lt_1h", 900, 3_600))
 """Label value, and from which to which age in seconds."""
 
@@ -80,17 +96,22 @@ class CartsCollector(Collector):
     name = "carts"
     help = "Active carts by age, and abandoned carts with their value, from quote (2.4.7 and newer)."
     source = "database"
-    metrics = (ACTIVE, ABANDONED, ABANDONED_VALUE)
-    queries = (CLOCK, CARTS_CHANGED)
+    metrics = (ACTIVE, ABANDONED, ABANDONED_VALUE, TABLE_ROWS, OLDEST)
+    queries = (CLOCK, CARTS_CHANGED, OLDEST_CHANGES)
     refresh = EVERY_TEN_MINUTES
 
     def collect(self, context: Context) -> Iterable[Sample]:
-        """Yield the samples of one run; nothing where the index is missing."""
+        """Yield the samples of one run; only the size of the table where the index is missing."""
+        estimate = context.database.estimated_rows("quote", connection=Connection.CHECKOUT)
+        if estimate is not None:
+            yield TABLE_ROWS.sample(estimate)
         if not context.database.has_index("quote", "store_id", "updated_at", connection=Connection.CHECKOUT):
             return
         now = int(context.database.rows(CLOCK)[0]["now"])
         yield from _active(context, now)
         yield from _abandoned(context, now)
+        for row in context.database.rows(OLDEST_CHANGES):
+            yield OLDEST.sample(row["oldest"], store=context.stores.code(row["store_id"]))
 
 
 def _active(context: Context, now: int) -> Iterator[Sample]:

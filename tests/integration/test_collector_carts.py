@@ -20,7 +20,7 @@ from sandbox.servers.mariadb import MariaDB
 from tests.support.observed import ObservedShop, observed_shop
 
 Found = dict[tuple[str, ...], float]
-ACTIVE, ABANDONED, VALUE = (metric.name for metric in CartsCollector.metrics)
+ACTIVE, ABANDONED, VALUE, ROWS, OLDEST = (metric.name for metric in CartsCollector.metrics)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def collect(observed: ObservedShop, state: StateStore, *, after: float = 3_600.0
     found = observed.collect(
         CartsCollector(), state, time.time(), tuning=Tuning(abandoned_after_seconds=after)
     )
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in found.items() if value and key[0] not in (ROWS, OLDEST)}
 
 
 def ago(seconds: float) -> datetime:
@@ -80,7 +80,9 @@ def test_every_counter_is_born_at_zero(observed: ObservedShop) -> None:
     found = observed.collect(CartsCollector(), VolatileStore(), time.time())
     zeros = {(ABANDONED, store) for store in ("default", "de", "us")}
     zeros |= {(VALUE, "default", "EUR"), (VALUE, "de", "EUR"), (VALUE, "us", "USD")}
-    assert {key: value for key, value in found.items() if key[0] != ACTIVE} == dict.fromkeys(zeros, 0.0)
+    assert {key: value for key, value in found.items() if key[0] in (ABANDONED, VALUE)} == dict.fromkeys(
+        zeros, 0.0
+    )
 
 
 def test_abandoned_carts_count_once_with_their_value(observed: ObservedShop) -> None:
@@ -166,7 +168,23 @@ def test_a_band_with_too_many_carts_is_absent(
 def test_before_the_index_by_time_there_is_nothing(mariadb: MariaDB, version: str) -> None:
     with observed_shop(mariadb, version=version) as observed:
         observed.shop.open_cart("de")
-        assert observed.collect(CartsCollector(), VolatileStore(), time.time()) == {}
+        found = observed.collect(CartsCollector(), VolatileStore(), time.time())
+        assert [key for key in found if key[0] != ROWS] == []
+
+
+def test_the_table_and_its_oldest_row(observed: ObservedShop) -> None:
+    shop, then = observed.shop, ago(40 * 86_400)
+    shop.open_cart("us", at=then)
+    shop.database.insert_many(
+        "quote", ("store_id", "updated_at"), [(1 + n % 2, ago(5_000 + n)) for n in range(2_000)]
+    )
+    shop.database.rows("ANALYZE TABLE {quote}")
+    found = observed.collect(CartsCollector(), VolatileStore(), time.time())
+    assert found[ROWS,] == pytest.approx(2_001, rel=0.4)
+    assert found[OLDEST, "us"] == int(then.timestamp())
+    assert {key[1] for key in found if key[0] == OLDEST} == {"default", "de", "us"}
+    plan = shop.database.row(f"EXPLAIN {carts.OLDEST_CHANGES.sql}")
+    assert plan[-1] == "Using index for group-by"
 
 
 @pytest.mark.parametrize("arguments", [{"prefix": "m2_"}, {"prefix": "x", "split": True}])

@@ -18,32 +18,12 @@ from exporter.core.query import Query
 from exporter.errors import SourceUnavailable
 from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
+from tests.support import truth
 from tests.support.observed import ObservedShop, add_stores, observed_shop
 
 NAME = "magento_checkout_stage_reached_total"
 STEPS = ("cart", "shipping_address", "shipping_method", "payment_method", "placement_attempt")
 BOUGHT = (*STEPS, "order")
-
-TRUTH = """
-SELECT COALESCE(s.code, '(deleted)') AS store, IF(q.customer_id IS NULL, 'guest', 'registered') AS customer,
-       SUM(1) AS cart,
-       SUM(NOT q.is_virtual AND (o.quote_id IS NOT NULL OR EXISTS (
-           SELECT 1 FROM {quote_address} a WHERE a.quote_id = q.entity_id AND a.address_type = 'shipping'
-           AND a.country_id <> ''))) AS shipping_address,
-       SUM(NOT q.is_virtual AND (o.quote_id IS NOT NULL OR EXISTS (
-           SELECT 1 FROM {quote_address} a WHERE a.quote_id = q.entity_id AND a.address_type = 'shipping'
-           AND a.shipping_method <> ''))) AS shipping_method,
-       SUM(o.quote_id IS NOT NULL OR EXISTS (
-           SELECT 1 FROM {quote_payment} p
-           WHERE p.quote_id = q.entity_id AND p.method <> '')) AS payment_method,
-       SUM(o.quote_id IS NOT NULL OR COALESCE(q.reserved_order_id, '') <> '') AS placement_attempt,
-       SUM(o.quote_id IS NOT NULL) AS `order`
-FROM {quote} q
-LEFT JOIN {store} s ON s.store_id = q.store_id
-LEFT JOIN (SELECT DISTINCT quote_id FROM {sales_order}) o ON o.quote_id = q.entity_id
-WHERE q.entity_id > %s AND q.items_count > 0 AND (q.is_active = 1 OR o.quote_id IS NOT NULL)
-GROUP BY 1, 2
-"""
 
 
 @dataclass
@@ -101,13 +81,7 @@ class Funnel:
 
     def truth(self) -> dict[tuple[str, str, str], int]:
         """Return what an independent query says of the carts since the beginning."""
-        database = self.observed.shop.database
-        return {
-            (str(row[0]), stage, str(row[1])): int(number)
-            for row in database.rows(TRUTH, (self.start,))
-            for stage, number in zip(BOUGHT, row[2:], strict=True)
-            if number
-        }
+        return truth.funnel(self.observed.shop, self.start)
 
 
 def of(store: str, customer: str, stages: Sequence[str], number: int = 1) -> dict[tuple[str, str, str], int]:

@@ -18,6 +18,7 @@ from exporter.errors import MissingTable
 from exporter.magento.checkout import OrderSequence
 from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
+from tests.support import truth
 from tests.support.observed import ObservedShop, add_stores, observed_shop
 
 SETTLED = 181.0
@@ -36,7 +37,7 @@ class Placements:
         self.collector = PlacementsCollector()
         observed.readers.pop("placements", None)
         observed.reader("placements", with_real_tables(observed))
-        self.start = self.tops()
+        self.start = truth.sequence_tops(observed.shop)
         if begin:
             self.run()
 
@@ -53,29 +54,10 @@ class Placements:
         self.run()
         return self.run(forward=SETTLED)
 
-    def tops(self) -> dict[str, int]:
-        database = self.observed.shop.database
-        return {
-            store.code: database.value(
-                f"SELECT COALESCE(MAX(sequence_value), 0) FROM {{sequence_order_{store.store_id}}}"
-            )
-            for store in self.observed.shop.stores.values()
-        }
-
     def truth(self) -> dict[str, tuple[int, int, int]]:
-        """Return attempts and failures since the beginning, by an anti-join over everything."""
-        database, found = self.observed.shop.database, {}
-        for store in self.observed.shop.stores.values():
-            prefix = self.observed.shop.number_prefix("order", store.store_id)
-            attempts, failed = database.row(
-                "SELECT COUNT(*), COALESCE(SUM(o.entity_id IS NULL), 0)"
-                f" FROM {{sequence_order_{store.store_id}}} s LEFT JOIN {{sales_order}} o"
-                " ON o.store_id = %s AND o.increment_id = CONCAT(%s, LPAD(s.sequence_value, 9, '0'))"
-                " WHERE s.sequence_value > %s",
-                (store.store_id, prefix, self.start[store.code]),
-            )
-            found[store.code] = (int(attempts), int(failed), 0)
-        return found
+        """Return the same by an anti-join over everything, once no number is waited for any more."""
+        found = truth.placements(self.observed.shop, self.start)
+        return {store: (tries + kept, failed + kept, 0) for store, (tries, failed, kept) in found.items()}
 
 
 def with_real_tables(observed: ObservedShop) -> list[Query]:
@@ -252,7 +234,7 @@ def test_imported_orders_do_not_make_a_failing_checkout_disappear(taken: Placeme
 
 def test_a_sequence_that_is_restored_from_a_backup(taken: Placements) -> None:
     database = taken.observed.shop.database
-    top = int(taken.tops()["de"])
+    top = truth.sequence_tops(taken.observed.shop)["de"]
     database.execute("INSERT INTO {sequence_order_2} (sequence_value) VALUES (%s)", (top + 50_000,))
     assert taken.settled()["de"] == (1, 1, 0), "a jump of the numbers is one number"
     database.execute("DELETE FROM {sequence_order_2} WHERE sequence_value > %s", (top,))
