@@ -1,7 +1,7 @@
 # `make` alone says what there is. Everything a target needs on this machine, it installs by itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types fmt docs golden lock clean venv servers dashboards check-dashboards images
+.PHONY: help demo test test-slow gameday lint types fmt docs golden lock clean venv servers dashboards check-dashboards images
 
 ARGS ?=
 
@@ -16,6 +16,9 @@ test: venv servers ## Run the tests, less those that take more than half a minut
 
 test-slow: venv servers ## Run the slow tests
 	@.venv/bin/pytest -m slow $(ARGS)
+
+gameday: venv servers ## Play every fault against the whole pack (ARGS="cron-stopped ...")
+	@.venv/bin/python -m tests.gameday $(ARGS)
 
 lint: venv ## Check style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -44,6 +44,8 @@ class Options:
     """Handed to `python -m sandbox.shop run` as they are."""
     history: tuple[str, ...] = ()
     """Handed to `python -m sandbox.shop install` as they are."""
+    rules: Path = RULES
+    """Directory of the rules that Prometheus loads."""
 
 
 def run(options: Options) -> None:
@@ -69,7 +71,7 @@ class Demo:
         self.stack = Stack(
             state,
             www=WWW if WWW.exists() else None,
-            rules=RULES if RULES.exists() else None,
+            rules=options.rules if options.rules.exists() else None,
             scrape_seconds=options.scrape_seconds,
             prefix=options.prefix,
         )
