@@ -653,6 +653,35 @@ _INTEREST: Final[tuple[Panel, ...]] = (
     ),
 )
 
+_BLOAT: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="quote_rows",
+        title="Does the table of carts bloat?",
+        meaning="The server's estimate of the rows of `quote`, within some 40 %.",
+        good="Level: carts older than their lifetime, 30 days by default, are deleted.",
+        then="Growing without end slows checkout and backups: see the age beside it.",
+        asks=(Ask(expr=max_by(here(carts.TABLE_ROWS).now), legend="rows"),),
+        unit="short",
+        empty="the server gives no estimate",
+        width=12,
+        legend=False,
+        link=Link("Does sales_clean_quotes run?", CRON, "jobs"),
+    ),
+    Graph(
+        key="quote_age",
+        title="Are old carts cleaned up?",
+        meaning="Age of the oldest last change of a cart, the ten oldest stores.",
+        good="Up to the lifetime of carts, 30 days by default.",
+        then="Older: the cron job `sales_clean_quotes` fails or does not keep up.",
+        asks=(Ask(expr=top(10, max_by(age(here(carts.OLDEST)), "store")), legend="{{store}}"),),
+        unit="s",
+        empty="no cart, or an index is missing",
+        by_name=True,
+        width=12,
+        link=Link("Does sales_clean_quotes run?", CRON, "jobs"),
+    ),
+)
+
 _EACH: Final[tuple[Panel, ...]] = (
     Graph(
         key="each_orders",
@@ -712,6 +741,7 @@ DASHBOARD: Final = Dashboard(
         Row(title="What happens after the order?", panels=_AFTER),
         Row(title="Is the money right?", panels=_MONEY),
         Row(title="Is there interest?", panels=_INTEREST),
+        Row(title="Are old carts cleaned up?", panels=_BLOAT),
         Row(title="Store $busiest", panels=_EACH, collapsed=True, repeat="busiest", key="each_store"),
     ),
 )

@@ -73,6 +73,7 @@ def _variable(variable: Json) -> Json:
     if variable["type"] != "query":
         return _without(kept, _OF_QUERIES_ONLY)
     expression = variable["query"]
+    kept["current"] = {"selected": True, "text": ["All"], "value": ["$__all"]}
     kept["query"] = {"query": expression, "refId": f"{variable['name']}Variable"}
     return kept
 

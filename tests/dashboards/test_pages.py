@@ -292,6 +292,7 @@ def test_every_variable_is_defined_reloaded_and_used(data: dict[str, Any]) -> No
             continue
         assert variable["refresh"] == 2
         assert variable["multi"] is variable["includeAll"] is True
+        assert variable["current"]["value"] == ["$__all"]
         assert variable["name"] in repeated or variable["allValue"] == ".+"
     assert variables["job"]["label"] == "Job"
     assert variables["instance"]["label"] == "Instance"
