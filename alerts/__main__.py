@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alerts.catalogue import Catalogue, catalogue
 from alerts.lib.alertmanager import configuration
+from alerts.lib.docs import page
 from alerts.lib.expression import Clock
 from alerts.lib.grafana import provisioning
 from alerts.lib.links import DEFAULT_GRAFANA, DEFAULT_RUNBOOKS, Links
@@ -41,6 +42,7 @@ def everything(found: Catalogue, links: Links) -> dict[Path, str]:
         Path("deploy/grafana/provisioning/alerting/magento.yaml"): provisioning(
             found.alerts, owners=found.owners, links=links
         ),
+        Path("docs/alerts.md"): page((ROOT / "docs" / "alerts.md").read_text(encoding="utf-8"), found),
     }
 
 

@@ -92,8 +92,8 @@ ALERTS: Final = (
             before=HOUR,
             step=2 * MINUTE,
             mixes=False,
-            after=55 * MINUTE,
-            clear=3 * MINUTE,
+            after=54 * MINUTE,
+            clear=2 * MINUTE,
             says="At least 76.19% of the tries to place an order in de failed in the last hour, chance "
             "allowed for (limit 72 %).",
         ),

@@ -1,0 +1,69 @@
+"""The part of docs/alerts.md that is derived: every alert, with its limit and how to tune it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from alerts.catalogue import Catalogue
+from alerts.lib.expression import THRESHOLD, duration, expression
+from alerts.lib.model import Alert
+from alerts.lib.prometheus import limit_text
+from exporter.errors import SpecError
+
+BEGIN: Final = "<!-- alerts: begin (written by python -m alerts) -->"
+END: Final = "<!-- alerts: end -->"
+
+TITLES: Final = {
+    "selling": "Selling",
+    "slo": "Objectives",
+    "orders": "After the order",
+    "cron": "Cron",
+    "indexers": "Indexers",
+    "queues": "Queues and bulk requests",
+    "page_cache": "Page cache and sessions",
+    "exporter": "The exporter",
+}
+
+
+def page(current: str, found: Catalogue) -> str:
+    """Return the page with the derived part made anew; raise :exc:`SpecError` if it has no place for it."""
+    before, begin, rest = current.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SpecError("docs/alerts.md has lost the marks between which the alerts are written")
+    return f"{before}{BEGIN}\n\n" + "\n".join(_subjects(found)) + f"\n{END}{after}"
+
+
+def _subjects(found: Catalogue) -> Iterator[str]:
+    for subject, alerts in found.alerts.items():
+        yield f"### {TITLES[subject]}\n"
+        for alert in alerts:
+            yield from _entry(alert)
+
+
+def _entry(alert: Alert) -> Iterator[str]:
+    yield f"#### {alert.name}\n"
+    yield f"{alert.summary} {alert.impact} *{alert.severity.value.capitalize()}, team {alert.team.value}.*\n"
+    yield f"- Why this limit: {alert.why}"
+    yield f"- First action: {alert.first_action}"
+    yield f"- Must hold for {duration(alert.for_)}{_keeps(alert)}. {_tuning(alert)}"
+    yield f"- Missing data: {alert.no_data.value}"
+    silenced = (
+        "Silent while the shop is in maintenance mode."
+        if alert.maintenance
+        else "Not silenced by maintenance."
+    )
+    yield f"- {silenced} [Runbook](../runbooks/{alert.runbook}.md).\n"
+    yield f"```promql\n{expression(alert)}\n```\n"
+
+
+def _keeps(alert: Alert) -> str:
+    return f", keeps firing for {duration(alert.keep_firing_for)}" if alert.keep_firing_for else ""
+
+
+def _tuning(alert: Alert) -> str:
+    if alert.scope is None:
+        return "It has no limit to tune."
+    labels = ", ".join(f"`{label}`" for label in ("alert", "job", *([alert.scope] if alert.scope else [])))
+    return f"Limit {limit_text(alert)}; own limits: `{THRESHOLD.name}` with {labels}."

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Checks the generated rules with the programs of the Prometheus world: promtool always, pint where it is installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+promtool check rules alerts/generated/*.yml deploy/prometheus/rules/thresholds.yml.example
+amtool check-config deploy/alertmanager/alertmanager.yml
+
+if command -v pint > /dev/null; then
+    pint --no-color --config .pint.hcl lint --require-owner=false alerts/generated
+else
+    echo "pint is not installed; skipped (go install github.com/cloudflare/pint/cmd/pint@latest)"
+fi
