@@ -1,7 +1,7 @@
 # `make` alone says what there is. Everything a target needs on this machine, it installs by itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow gameday lint types fmt docs golden lock clean venv servers dashboards check-dashboards images
+.PHONY: help demo bench test test-slow gameday lint types fmt docs golden lock clean venv servers dashboards check-dashboards images
 
 ARGS ?=
 
@@ -19,6 +19,9 @@ test-slow: venv servers ## Run the slow tests
 
 gameday: venv servers ## Play every fault against the whole pack (ARGS="cron-stopped ...")
 	@.venv/bin/python -m tests.gameday $(ARGS)
+
+bench: venv servers ## Measure the cost for the shop's database; writes docs/cost.md (ARGS="--orders 10000000")
+	@.venv/bin/python scripts/bench.py $(ARGS)
 
 lint: venv ## Check style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

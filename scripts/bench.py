@@ -419,9 +419,9 @@ def _page_lines(sizes: Sequence[Size]) -> Iterator[str]:
         f"Measured {datetime.now(UTC):%Y-%m-%d} on MariaDB 10.11 and 2 cores shared with other work: a shop"
         f" with {ORDERS_A_MINUTE} orders a minute and {CARTS_AN_ORDER} carts an order, scraped every"
         f" {SCRAPE} s for {sizes[0].scrapes} scrapes, after the first runs had read the past. Averages per"
-        " scrape, so a collector that runs once a minute counts by a quarter of a run. *Rows* is the sum of the server's"
-        " `Handler_read_*` counters of the exporter's session, *server* its busy time. Times depend on the"
-        " machine; rows and statements do not.\n"
+        " scrape, so a collector that runs once a minute counts by a quarter of a run. *Rows* is the sum of"
+        " the server's `Handler_read_*` counters of the exporter's session, *server* its busy time. Times"
+        " depend on the machine; rows and statements do not.\n"
     )
     yield from _totals(sizes)
     yield from _collectors(sizes)

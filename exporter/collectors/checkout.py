@@ -63,7 +63,7 @@ NEWEST_QUOTE = Query(
 
 _STATE: Final = """
     SELECT entity_id AS id, store_id, is_active = 1 AS active, items_count > 0 AS filled,
-           is_virtual = 1 AS virtual, customer_id IS NULL AS guest, reserved_order_id <> '' AS reserved
+           is_virtual = 1 AS shipless, customer_id IS NULL AS guest, reserved_order_id <> '' AS reserved
     FROM {quote}
 """
 _STATE_COLUMNS: Final = (
@@ -130,7 +130,7 @@ NEWEST_ORDER = Query(
 NEW_ORDERS = Query(
     "checkout_new_orders",
     """
-    SELECT entity_id AS id, quote_id, store_id, is_virtual = 1 AS virtual, customer_is_guest = 1 AS guest
+    SELECT entity_id AS id, quote_id, store_id, is_virtual = 1 AS shipless, customer_is_guest = 1 AS guest
     FROM {sales_order}
     WHERE entity_id > %(after)s
     ORDER BY entity_id
@@ -371,7 +371,7 @@ class _Funnel:
         for row in bought:
             number = int(row["quote_id"])
             before = known.get(number)
-            passed = checkout.implied_by_order(virtual=bool(row["virtual"]))
+            passed = checkout.implied_by_order(virtual=bool(row["shipless"]))
             certain = passed
             if before is None and self._is_old(number):
                 certain = Stage.PLACEMENT_ATTEMPT | Stage.ORDER
@@ -386,7 +386,7 @@ class _Funnel:
             int(row["id"])
             for row in rows
             if row["active"]
-            and checkout.implied_by_order(virtual=bool(row["virtual"]))
+            and checkout.implied_by_order(virtual=bool(row["shipless"]))
             & ~Stage.ORDER
             & ~reached.get(int(row["id"]), NOTHING)
         ]
@@ -446,7 +446,7 @@ def _shown(context: Context, rows: Sequence[Row], known: Mapping[int, Stage]) ->
         number = int(row["id"])
         shown[number] = Stage.CART | (Stage.PLACEMENT_ATTEMPT if row["reserved"] else NOTHING)
         reached = known.get(number, NOTHING)
-        if not row["virtual"] and SHIPPING not in reached:
+        if not row["shipless"] and SHIPPING not in reached:
             unshipped.append(number)
         if Stage.PAYMENT_METHOD not in reached:
             unpaid.append(number)
