@@ -284,6 +284,24 @@ def test_every_column_that_is_declared_is_named_in_the_statement(query: Query) -
         assert len(set(columns)) == len(columns)
 
 
+RESERVED_BY_MYSQL = {
+    *("cube", "cume_dist", "dense_rank", "empty", "except", "first_value", "function", "generated"),
+    *("get", "grouping", "groups", "intersect", "io_after_gtids", "io_before_gtids", "json_table"),
+    *("lag", "last_value", "lateral", "lead", "manual", "master_bind", "nth_value", "ntile", "of"),
+    *("optimizer_costs", "over", "parallel", "percent_rank", "qualify", "rank", "recursive", "row"),
+    *("row_number", "rows", "stored", "system", "tablesample", "virtual", "window"),
+}
+"""Words that MySQL 8.0 or 8.4 reserves and MariaDB, on which we test, does not."""
+
+
+@pytest.mark.parametrize("query", all_queries(), ids=lambda query: query.name)
+def test_no_name_in_a_statement_is_a_word_that_mysql_reserves(query: Query) -> None:
+    plain = re.sub(r"'[^']*'|`[^`]*`|%\(\w+\)s|\{\w+\}", " ", query.sql)
+    names = set(re.findall(r"\bAS\s+(\w+)", plain, re.IGNORECASE)) | set(re.findall(r"\b(\w+)\.", plain))
+    columns = {column for columns in query.reads.values() for column in columns}
+    assert not {name.lower() for name in names | columns} & RESERVED_BY_MYSQL
+
+
 # --- collectors and metrics ----------------------------------------------------------------------
 
 

@@ -93,6 +93,13 @@ each_shop = pytest.mark.parametrize("version", VERSIONS)
 every_collector = pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: collector.name)
 
 
+MYSQL_MODE = (
+    "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION"
+)
+"""What MySQL 8 is set to by default: stricter about GROUP BY than MariaDB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of a real scrape."""
@@ -162,7 +169,7 @@ def _asked(place: Place) -> Asked:
             for query, parameters in recorder.asked:
                 found[collector.name][f"{query.text()} {step}"] = Statement(query, parameters)
     cursor = place.shop.database.connection.cursor()
-    cursor.execute("SET timestamp = %s", (LAST.timestamp(),))
+    cursor.execute("SET timestamp = %s, sql_mode = %s", (LAST.timestamp(), MYSQL_MODE))
     return Asked({name: list(asked.values()) for name, asked in found.items()}, cursor)
 
 
