@@ -12,7 +12,7 @@ demo: venv servers ## Run a shop with Prometheus watching it, until Ctrl-C (ARGS
 	@.venv/bin/python -m sandbox demo $(ARGS)
 
 test: venv servers ## Run the tests, less those that take more than half a minute
-	@.venv/bin/pytest -m "not slow" $(ARGS)
+	@.venv/bin/pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: venv servers ## Run the slow tests
 	@.venv/bin/pytest -m slow $(ARGS)

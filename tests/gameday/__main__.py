@@ -30,8 +30,8 @@ from tests.gameday.expectations import EXPECTED, LEFT_OUT, Expectation
 from tests.gameday.shell import Shell
 from tests.runbooks.pages import DIRECTORY, Page
 
-SCALE: Final = 60
-RATE: Final = 60
+SCALE: Final = 20
+RATE: Final = 30
 POLL: Final = 0.5
 CALM: Final = 180.0
 SETTLE: Final = 20.0
