@@ -302,7 +302,8 @@ def test_mysql_is_given_its_own_statement_limit() -> None:
 
     source = MySQL({}, limits=DatabaseLimits(statement=1.5))
     source._set_up(Session())  # type: ignore[arg-type]
-    assert said[1].startswith("SET SESSION max_execution_time = 1500,")
+    assert said[1].startswith("SET SESSION max_execution_time = 1500 /*!80003 , SESSION information_schema_")
+    assert "*/, SESSION lock_wait_timeout = 1, " in said[1]
     assert "max_statement_time" not in " ".join(said)
 
 
