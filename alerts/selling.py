@@ -153,9 +153,9 @@ _TRAFFIC: Final = (
 """Stores in which carts are filled as if orders were to follow."""
 
 
-def _shortfall(share: float) -> str:
+def _shortfall(share: float, windows: str = "=~.+") -> str:
     """Return the largest surprise of a store over the windows in which less than ``share`` came."""
-    effect = f"{select(ORDERS_SURPRISE)} and {_RECENT} < {share} * {_EXPECTED}"
+    effect = f"{select(ORDERS_SURPRISE, window=windows)} and {_RECENT} < {share} * {_EXPECTED}"
     return total(effect, "store", operator="max")
 
 
@@ -257,7 +257,7 @@ ALERTS: Final = (
     ),
     _selling(
         name="MagentoOrdersLow",
-        value=_shortfall(warning(limits.ORDERS_AGAINST_EXPECTED)),
+        value=_shortfall(warning(limits.ORDERS_AGAINST_EXPECTED), "!=30m"),
         threshold=limits.SALES_LOW_NATS,
         unit=Unit.NATS,
         scope="store",
@@ -268,17 +268,17 @@ ALERTS: Final = (
         '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Part of the customers may be unable to buy: one browser, one method, one country.",
         first_action="Compare payment methods, guests and customers, and the funnel's steps with last week.",
-        why="Half of the usual and once in a thousand windows by chance; also the eve of a holiday looks so.",
+        why="Half of the usual and beyond chance; also the eve of a holiday looks so.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=_DE,
             inputs=(
-                _orders(expected_orders.RECENT, "6h", bad=16, good=40, edge=19),
-                _orders(expected_orders.EXPECTED, "6h", bad=40, good=40, edge=40),
+                _orders(expected_orders.RECENT, "6h", bad=15, good=60, edge=25),
+                _orders(expected_orders.EXPECTED, "6h", bad=60, good=60, edge=60),
             ),
             silent={"half of the usual is left": {0: At(100), 1: At(200)}},
             mixes=False,
-            says="de has less than half of its usual orders (surprise 9.3 nats, limit 7).",
+            says="de has less than half of its usual orders (surprise 24.2 nats, limit 14).",
         ),
     ),
     _selling(

@@ -214,9 +214,9 @@ ALERTS: Final = (
             before=6 * HOUR,
             settle=0,
             step=5 * MINUTE,
-            after=40 * MINUTE,
+            after=35 * MINUTE,
             clear=15 * MINUTE,
-            says="The storefront was out of date for 8.333% of the last six hours (limit 6 %).",
+            says="The storefront was out of date for 8.219% of the last six hours (limit 6 %).",
         ),
     ),
 )

@@ -105,7 +105,7 @@ def survives(mutant: Mutant, found: Catalogue) -> bool:
         if recording.name in needed
     ]
     group = {"name": "mutant", "interval": "1m", "rules": [*rules, dict(mutant.rule)]}
-    document = promtool.test_file(mutant.alert, "rules.yml", owners=found.owners, links=Links())
+    document = promtool.unit_tests(mutant.alert, "rules.yml", owners=found.owners, links=Links())
     tests = document["tests"]
     # Most mutants die in the first cases; the others are asked only of those that outlive them.
     return all(

@@ -49,6 +49,7 @@ class Rule:
     name: str
     nats: float
     share: float
+    windows: tuple[str, ...] = tuple(WINDOWS)
 
 
 RULES: Final = (
@@ -57,7 +58,12 @@ RULES: Final = (
         critical(limits.DROUGHT_SURPRISE_NATS),
         critical(limits.ORDERS_AGAINST_EXPECTED),
     ),
-    Rule("MagentoOrdersLow", limits.SALES_LOW_NATS, warning(limits.ORDERS_AGAINST_EXPECTED)),
+    Rule(
+        "MagentoOrdersLow",
+        limits.SALES_LOW_NATS,
+        warning(limits.ORDERS_AGAINST_EXPECTED),
+        ("2h", "6h", "1d"),
+    ),
 )
 NO_ORDERS: Final = "MagentoNoOrdersForLong"
 NAMES: Final = (*(rule.name for rule in RULES), NO_ORDERS)
@@ -130,10 +136,11 @@ def surprise(seen: float, usual: float) -> float:
 def fires(now: History, before: History, at: int, held: dict[str, int], last_order: int) -> dict[str, bool]:
     """Return which alerts fire at a step; ``held`` keeps since when each condition has been true."""
     bad = dict.fromkeys(NAMES, False)
-    for length in WINDOWS.values():
+    for window, length in WINDOWS.items():
         seen, usual = now.seen(at, length), before.usual(at, length)
         for rule in RULES:
-            if usual > 0 and seen < rule.share * usual and surprise(seen, usual) > rule.nats:
+            low = window in rule.windows and usual > 0 and seen < rule.share * usual
+            if low and surprise(seen, usual) > rule.nats:
                 bad[rule.name] = True
     silent = at - last_order
     if silent > DAY:

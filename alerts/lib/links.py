@@ -25,8 +25,16 @@ class Links:
     grafana: str = DEFAULT_GRAFANA
 
     def runbook(self, alert: Alert) -> str:
-        """Return the address of the alert's runbook."""
-        return f"{self.runbooks.rstrip('/')}/{alert.runbook}"
+        """Return the template of the address of the alert's runbook, with its labels for the commands."""
+        return self._runbook(alert, {name: f"{{{{ $labels.{name} | urlquery }}}}" for name in carried(alert)})
+
+    def runbook_for(self, alert: Alert, labels: Mapping[str, str]) -> str:
+        """Return the address as it reads for an alert with these labels."""
+        return self._runbook(alert, {name: quote_plus(labels.get(name, "")) for name in carried(alert)})
+
+    def _runbook(self, alert: Alert, values: Mapping[str, str]) -> str:
+        query = "&".join(f"{name}={value}" for name, value in values.items())
+        return f"{self.runbooks.rstrip('/')}/{alert.runbook}" + (f"?{query}" if query else "")
 
     def panel(self, alert: Alert) -> str:
         """Return the template of the address of the alert's panel, with the variables set."""
@@ -42,7 +50,11 @@ class Links:
         return f"{self.grafana.rstrip('/')}/d/{alert.panel.dashboard}?{chosen}viewPanel={panel}"
 
 
+def carried(alert: Alert) -> tuple[str, ...]:
+    """Return the labels that tell where the alert fires."""
+    return (*alert.cases.target, *alert.series_labels)
+
+
 def variables(alert: Alert) -> list[str]:
     """Return the dashboard variables whose label the alert carries."""
-    carried = (*alert.cases.target, *alert.series_labels)
-    return [name for name in _VARIABLES if name in carried]
+    return [name for name in _VARIABLES if name in carried(alert)]

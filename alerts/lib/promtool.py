@@ -78,13 +78,19 @@ class Times:
         return cls(cases.before, true, fires, settled, cases.step)
 
 
-def test_file(alert: Alert, rules: str, *, owners: Owners, links: Links) -> dict[str, Any]:
-    """Return the test document of one alert; ``rules`` is the path of its rule file."""
+def unit_tests(
+    alert: Alert, rules: str, *, owners: Owners, links: Links, groups: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the test document of one alert; ``rules`` is the path of its rule file.
+
+    ``groups`` are the rule groups in the order of evaluation, which promtool else leaves to chance.
+    """
     tests = [*_fires(alert, owners, links), *_edge(alert), *_recovers(alert), *_absent(alert)]
     tests += [*_maintenance(alert), *_tuned(alert), *_mixed(alert), *_silent(alert)]
     return {
         "rule_files": [rules],
         "evaluation_interval": f"{alert.cases.step}s",
+        **({"group_eval_order": list(groups)} if groups else {}),
         "tests": tests,
     }
 
@@ -119,7 +125,7 @@ def _edge(alert: Alert) -> Iterator[dict[str, Any]]:
     times = Times.of(alert)
     length = times.settled
     series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="edge")])
-    yield _test("edge", alert, series, alert_rule_test=_silence(alert))
+    yield _test("edge", alert, _beside(alert, series), promql_expr_test=_silence_here(alert))
 
 
 def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
@@ -189,6 +195,8 @@ def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
         other = _foreign(THRESHOLD.name, alert=alert.name, **{**named, label: "another"})
         name = f"tuned for another {label}"
         yield _test(name, alert, {**bad, other: f"{lax!r}x{steps}"}, promql_expr_test=firing)
+        name = f"tuned down for another {label}"
+        yield _test(name, alert, {**edge, other: f"{strict!r}x{steps}"}, alert_rule_test=_silence(alert))
     other = _foreign(THRESHOLD.name, alert="MagentoAnother", **named)
     yield _test("tuned another alert", alert, {**bad, other: f"{lax!r}x{steps}"}, promql_expr_test=firing)
 
@@ -219,7 +227,18 @@ def _silent(alert: Alert) -> Iterator[dict[str, Any]]:
         )
         other = replace(alert, cases=replace(alert.cases, inputs=inputs))
         phases = [Phase(times.bad), Phase(times.settled, otherwise="bad")]
-        yield _test(name, alert, _series(other, here(alert), phases), alert_rule_test=_silence(alert))
+        series = _beside(alert, _series(other, here(alert), phases))
+        yield _test(name, alert, series, promql_expr_test=_silence_here(alert))
+
+
+def _beside(alert: Alert, series: Mapping[str, str]) -> dict[str, str]:
+    """Return the series and, beside them, other places in which everything is bad."""
+    times = Times.of(alert)
+    found = dict(series)
+    for place in elsewhere(alert):
+        phases = [Phase(times.bad), Phase(times.settled, otherwise="bad")]
+        found = {**_series(alert, place, phases), **found}
+    return found
 
 
 def here(alert: Alert) -> dict[str, str]:
@@ -316,20 +335,32 @@ def _expect(alert: Alert, moment: int, expected: list[dict[str, Any]]) -> dict[s
 
 
 def _firing(alert: Alert, moment: int, number: int) -> dict[str, Any]:
-    firing = _foreign("ALERTS", alertname=alert.name, alertstate="firing")
-    return {
-        "expr": f"count({firing}) or vector(0)",
-        "eval_time": f"{moment}s",
-        "exp_samples": [{"labels": "{}", "value": number}],
-    }
+    """Return the check that the alert fires here and only here, or (``number`` 0) nowhere."""
+    kept = _kept(alert)
+    firing = f"count by ({', '.join(kept)}) ({_foreign('ALERTS', alertname=alert.name, alertstate='firing')})"
+    samples = [{"labels": _foreign("", **kept), "value": 1}] if number else []
+    return {"expr": firing, "eval_time": f"{moment}s", "exp_samples": samples}
+
+
+def _silence_here(alert: Alert) -> list[dict[str, Any]]:
+    """Return checks that the alert is silent here, whatever it does elsewhere."""
+    times = Times.of(alert)
+    here_firing = _foreign("ALERTS", alertname=alert.name, alertstate="firing", **_kept(alert))
+    return [
+        {"expr": f"count({here_firing})", "eval_time": f"{moment}s", "exp_samples": []}
+        for moment in sorted({times.true, times.fires, times.settled})
+    ]
+
+
+def _kept(alert: Alert) -> dict[str, str]:
+    return {label: here(alert)[label] for label in (*alert.cases.target, *alert.cases.entity)}
 
 
 def _alert(alert: Alert, owners: Owners, links: Links) -> dict[str, Any]:
-    place = here(alert)
-    carried = {label: place[label] for label in (*alert.cases.target, *alert.cases.entity)}
-    found = {**carried, **alert.cases.labels, **tags(alert, owners)}
+    found = {**_kept(alert), **alert.cases.labels, **tags(alert, owners)}
     said = {**notes(alert, links), "description": alert.cases.says}
     said["dashboard_url"] = links.panel_for(alert, found)
+    said["runbook_url"] = links.runbook_for(alert, found)
     return {"exp_labels": found, "exp_annotations": said}
 
 

@@ -60,7 +60,7 @@ def test_the_bases_of_links_are_chosen_when_generating(tmp_path: Path) -> None:
     ]
     assert main(arguments) == 0
     text = (tmp_path / "alerts/generated/cron.yml").read_text()
-    assert "runbook_url: https://run.example/b/MagentoCronStopped\n" in text
+    assert "runbook_url: https://run.example/b/MagentoCronStopped?job=" in text
     assert "dashboard_url: https://g.example/d/magento-cron?" in text
     assert "localhost" not in text
 

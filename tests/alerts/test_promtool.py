@@ -16,7 +16,7 @@ def test_behaves(alert: Alert, verdicts: Mapping[str, Future[subprocess.Complete
 
 
 def test_has_every_kind_of_case(alert: Alert, found: Catalogue) -> None:
-    document = promtool.test_file(alert, "rules.yml", owners=found.owners, links=Links())
+    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=Links())
     kinds = {test["name"].removeprefix(f"{alert.name}: ").split()[0] for test in document["tests"]}
     wanted = {"fires", "maintenance"}
     if alert.cases.inputs:
@@ -41,7 +41,7 @@ def test_boundary_is_asked_for(alert: Alert) -> None:
 
 def test_fires_in_one_place_only(alert: Alert, found: Catalogue) -> None:
     """The firing case has other places beside it, each different in one label."""
-    document = promtool.test_file(alert, "rules.yml", owners=found.owners, links=Links())
+    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=Links())
     others = list(promtool.elsewhere(alert))
     if alert.cases.alone:
         assert not others
