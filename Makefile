@@ -23,6 +23,9 @@ gameday: venv servers ## Play every fault against the whole pack (ARGS="cron-sto
 bench: venv servers ## Measure the cost for the shop's database; writes docs/cost.md (ARGS="--orders 10000000")
 	@.venv/bin/python scripts/bench.py $(ARGS)
 
+mutate: venv servers ## Break every alert rule in small ways and see whether its tests notice
+	@.venv/bin/python scripts/mutate_alerts.py $(ARGS)
+
 lint: venv ## Check style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
