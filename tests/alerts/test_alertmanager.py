@@ -177,8 +177,8 @@ def test_a_cause_silences_its_effect_in_its_own_shop_only(
     board: Board, request: pytest.FixtureRequest, pair: Pair
 ) -> None:
     cause, cause_labels, effect, effect_labels = pair
-    case = {"job": "magento", "instance": request.node.callspec.id}
-    other = {"job": "magento", "instance": "other-" + request.node.callspec.id}
+    case = {"job": "magento", "instance": request.node.name}
+    other = {"job": "magento", "instance": "other-" + request.node.name}
     silenced = board.labels(effect, {**case, **effect_labels})
     spared = board.labels(effect, {**other, **effect_labels})
     board.post(silenced, spared, board.labels(cause, {**case, **cause_labels}))
@@ -189,7 +189,7 @@ def test_a_cause_silences_its_effect_in_its_own_shop_only(
 @pytest.mark.parametrize("pair", INDEPENDENT)
 def test_what_has_another_cause_is_heard(board: Board, request: pytest.FixtureRequest, pair: Pair) -> None:
     cause, cause_labels, effect, effect_labels = pair
-    case = {"job": "magento", "instance": request.node.callspec.id}
+    case = {"job": "magento", "instance": request.node.name}
     heard = board.labels(effect, {**case, **effect_labels})
     # A proof that the cause has arrived: something that it does silence.
     witness = board.labels("MagentoDataStale", {**case, "collector": "witness"})
