@@ -102,7 +102,13 @@ ALERTS: Final = (
         cases=Cases(
             entity={"job_code": "catalogrule_apply_all"},
             inputs=(
-                Input(cron.RUNS, labels={"status": "error"}, bad=Hourly(1), good=Hourly(0), edge=Hourly(0)),
+                Input(
+                    cron.RUNS,
+                    labels={"status": "error"},
+                    bad=Hourly(0.034),
+                    good=Hourly(0),
+                    edge=Hourly(0.015),
+                ),
                 Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False),
             ),
             before=4 * HOUR,
@@ -110,7 +116,7 @@ ALERTS: Final = (
             after=25 * HOUR,
             clear=30 * MINUTE,
             step=30 * MINUTE,
-            says="catalogrule_apply_all failed 26 times in 26 hours and did not succeed in that time.",
+            says="catalogrule_apply_all failed 1 times in 26 hours and did not succeed in that time.",
         ),
     ),
     _cron(
@@ -133,7 +139,13 @@ ALERTS: Final = (
         cases=Cases(
             entity={"job_code": "sales_clean_quotes"},
             inputs=(
-                Input(cron.RUNS, labels={"status": "missed"}, bad=Hourly(1), good=Hourly(0), edge=Hourly(0)),
+                Input(
+                    cron.RUNS,
+                    labels={"status": "missed"},
+                    bad=Hourly(0.034),
+                    good=Hourly(0),
+                    edge=Hourly(0.015),
+                ),
                 Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False),
             ),
             before=4 * HOUR,
@@ -141,7 +153,7 @@ ALERTS: Final = (
             after=25 * HOUR,
             clear=30 * MINUTE,
             step=30 * MINUTE,
-            says="sales_clean_quotes was missed 26 times in 26 hours and was never run in that time.",
+            says="sales_clean_quotes was missed 1 times in 26 hours and was never run in that time.",
         ),
     ),
     _cron(

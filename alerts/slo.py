@@ -87,15 +87,14 @@ ALERTS: Final = (
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=92, good=1, edge=80, attempts=100),
+            inputs=_tries(bad=99, good=1, edge=80, attempts=100),
             silent={"four failures of five tries": {0: Hourly(4), 1: Hourly(5)}},
             before=HOUR,
             step=2 * MINUTE,
             mixes=False,
-            after=54 * MINUTE,
+            after=50 * MINUTE,
             clear=2 * MINUTE,
-            says="At least 76.19% of the tries to place an order in de failed in the last hour, chance "
-            "allowed for (limit 72 %).",
+            says="At least 76.48% of the tries to place an order in de failed in the last hour, chance allowed for (limit 72 %).",
         ),
     ),
     _slo(
@@ -114,14 +113,13 @@ ALERTS: Final = (
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=220, good=5, edge=140, attempts=500),
+            inputs=_tries(bad=280, good=5, edge=140, attempts=500),
             before=HOUR,
             step=5 * MINUTE,
             mixes=False,
-            after=160 * MINUTE,
-            clear=5 * MINUTE,
-            says="At least 30.81% of the tries to place an order in de failed in the last six hours, chance "
-            "allowed for (limit 30 %).",
+            after=80 * MINUTE,
+            clear=15 * MINUTE,
+            says="At least 32.57% of the tries to place an order in de failed in the last six hours, chance allowed for (limit 30 %).",
         ),
     ),
     _slo(
@@ -140,14 +138,13 @@ ALERTS: Final = (
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=32, good=4, edge=18, attempts=400),
+            inputs=_tries(bad=40, good=4, edge=18, attempts=400),
             before=HOUR,
             step=5 * MINUTE,
             mixes=False,
-            after=210 * MINUTE,
-            clear=50 * MINUTE,
-            says="At least 5.389% of the tries to place an order in de failed in the last three days, "
-            "chance allowed for (limit 5 %).",
+            after=2 * HOUR,
+            clear=80 * MINUTE,
+            says="At least 6.137% of the tries to place an order in de failed in the last three days, chance allowed for (limit 5 %).",
         ),
     ),
     _slo(

@@ -136,15 +136,15 @@ def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
     false = good_again + alert.cases.clear
     resolved = false + _up(alert.keep_firing_for, step)
     phases = [Phase(times.bad), Phase(good_again - times.bad, otherwise="bad"), Phase(resolved + 2 * step)]
-    series = _series(alert, here(alert), phases)
+    series = _beside(alert, _series(alert, here(alert), phases), length=resolved + 2 * step)
     yield _test(
         "recovers",
         alert,
         {_foreign(MAINTENANCE.name, **TARGET): f"0x{_steps(resolved, step)}", **series},
         promql_expr_test=[
-            _firing(alert, times.fires, 1),
-            _firing(alert, resolved - step, 1),
-            _firing(alert, resolved, 0),
+            _firing_here(alert, times.fires, 1),
+            _firing_here(alert, resolved - step, 1),
+            _firing_here(alert, resolved, 0),
         ],
     )
 
@@ -231,12 +231,12 @@ def _silent(alert: Alert) -> Iterator[dict[str, Any]]:
         yield _test(name, alert, series, promql_expr_test=_silence_here(alert))
 
 
-def _beside(alert: Alert, series: Mapping[str, str]) -> dict[str, str]:
+def _beside(alert: Alert, series: Mapping[str, str], *, length: int | None = None) -> dict[str, str]:
     """Return the series and, beside them, other places in which everything is bad."""
     times = Times.of(alert)
     found = dict(series)
     for place in elsewhere(alert):
-        phases = [Phase(times.bad), Phase(times.settled, otherwise="bad")]
+        phases = [Phase(times.bad), Phase(length or times.settled, otherwise="bad")]
         found = {**_series(alert, place, phases), **found}
     return found
 
@@ -345,11 +345,14 @@ def _firing(alert: Alert, moment: int, number: int) -> dict[str, Any]:
 def _silence_here(alert: Alert) -> list[dict[str, Any]]:
     """Return checks that the alert is silent here, whatever it does elsewhere."""
     times = Times.of(alert)
-    here_firing = _foreign("ALERTS", alertname=alert.name, alertstate="firing", **_kept(alert))
-    return [
-        {"expr": f"count({here_firing})", "eval_time": f"{moment}s", "exp_samples": []}
-        for moment in sorted({times.true, times.fires, times.settled})
-    ]
+    return [_firing_here(alert, moment, 0) for moment in sorted({times.true, times.fires, times.settled})]
+
+
+def _firing_here(alert: Alert, moment: int, number: int) -> dict[str, Any]:
+    """Return the check that the alert fires here (``number`` 1) or not, whatever it does elsewhere."""
+    firing = _foreign("ALERTS", alertname=alert.name, alertstate="firing", **_kept(alert))
+    samples = [{"labels": "{}", "value": number}] if number else []
+    return {"expr": f"count({firing})", "eval_time": f"{moment}s", "exp_samples": samples}
 
 
 def _kept(alert: Alert) -> dict[str, str]:

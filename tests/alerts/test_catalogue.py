@@ -9,7 +9,7 @@ import yaml
 
 from alerts.__main__ import ROOT
 from alerts.catalogue import Catalogue
-from alerts.lib.expression import MAINTENANCE, THRESHOLD, expression
+from alerts.lib.expression import MAINTENANCE, THRESHOLD, expression, parse
 from alerts.lib.model import Alert, NoData, Severity
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.promql import TARGET
@@ -199,3 +199,21 @@ def test_generated_files_hold_the_whole_catalogue(
     ]
     wanted = [a.name for a in found.all] if kind == "alert" else [r.name for r in found.owners.recordings]
     assert sorted(names) == sorted(wanted)
+
+
+RETENTION_SECONDS = 15 * 86_400
+"""Prometheus' default retention: nothing may look back further."""
+
+SCRAPE_SECONDS = 15
+
+
+def test_looks_back_no_further_than_prometheus_keeps_and_never_at_less_than_four_scrapes(
+    alert: Alert, found: Catalogue
+) -> None:
+    rules = {recording.name: recording.expression for recording in found.owners.recordings}
+    texts = [expression(alert), *(rules[name] for name in found.owners.closure(alert) if name in rules)]
+    for text in texts:
+        ranges = [parse(span) for span in re.findall(r"\[((?:\d+(?:ms|[smhdw]))+)", text)]
+        offsets = [parse(span) for span in re.findall(r"\boffset ((?:\d+(?:ms|[smhdw]))+)", text)]
+        assert max(ranges, default=0) + max(offsets, default=0) <= RETENTION_SECONDS
+        assert min(ranges, default=300) >= 4 * SCRAPE_SECONDS
