@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input, Line
 from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from dashboards.lib.promql import select
@@ -188,6 +188,7 @@ ALERTS: Final = (
             entity={"collector": "orders"},
             inputs=(Input(own.SERIES, bad=At(1300), good=At(600), edge=At(1200)),),
             says="The collector orders has 2.2 times the series that it had a day ago (limit 2).",
+            silent={"it has doubled, but is small": {0: Line(10, 5)}},
             before=2 * DAY,
             step=10 * MINUTE,
         ),

@@ -165,9 +165,10 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "redis_evictions"),
         cases=Cases(
             labels=_SESSION,
-            inputs=(Input(redis.EVICTED, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(0)),),
+            inputs=(Input(redis.EVICTED, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(1.6)),),
             before=30 * MINUTE,
             clear=14 * MINUTE,
+            settle=15 * MINUTE,
             says="Redis threw out 6 keys of its session server in 15 minutes.",
         ),
     ),
@@ -191,7 +192,7 @@ ALERTS: Final = (
         cases=Cases(
             labels=_SESSION,
             inputs=(
-                Input(redis.REFUSED_WRITES, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(0)),
+                Input(redis.REFUSED_WRITES, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(5)),
             ),
             before=30 * MINUTE,
             clear=4 * MINUTE,

@@ -94,7 +94,8 @@ ALERTS: Final = (
             mixes=False,
             after=50 * MINUTE,
             clear=2 * MINUTE,
-            says="At least 76.48% of the tries to place an order in de failed in the last hour, chance allowed for (limit 72 %).",
+            says="At least 76.48% of the tries to place an order in de failed in the last hour, chance "
+            "allowed for (limit 72 %).",
         ),
     ),
     _slo(
@@ -114,12 +115,14 @@ ALERTS: Final = (
         cases=Cases(
             entity=_DE,
             inputs=_tries(bad=280, good=5, edge=140, attempts=500),
+            stays=2 * HOUR,
             before=HOUR,
             step=5 * MINUTE,
             mixes=False,
             after=80 * MINUTE,
             clear=15 * MINUTE,
-            says="At least 32.57% of the tries to place an order in de failed in the last six hours, chance allowed for (limit 30 %).",
+            says="At least 32.57% of the tries to place an order in de failed in the last six hours, "
+            "chance allowed for (limit 30 %).",
         ),
     ),
     _slo(
@@ -138,13 +141,15 @@ ALERTS: Final = (
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=40, good=4, edge=18, attempts=400),
-            before=HOUR,
+            inputs=_tries(bad=4, good=0.5, edge=2.6, attempts=40),
+            stays=12 * HOUR,
+            before=7 * HOUR,
             step=5 * MINUTE,
             mixes=False,
-            after=2 * HOUR,
-            clear=80 * MINUTE,
-            says="At least 6.137% of the tries to place an order in de failed in the last three days, chance allowed for (limit 5 %).",
+            after=15 * HOUR,
+            clear=295 * MINUTE,
+            says="At least 5.177% of the tries to place an order in de failed in the last three days, "
+            "chance allowed for (limit 5 %).",
         ),
     ),
     _slo(

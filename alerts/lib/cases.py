@@ -111,11 +111,11 @@ class Cases:
     that tell one place from another, beside job and instance. After ``before`` seconds of good, the
     condition becomes true ``after`` seconds into the bad phase, and false ``clear`` seconds into the
     next good one; ``settle`` seconds later every window is full (as many as ``after`` if not said).
-    ``step`` is the distance of samples and evaluations.
-    ``silent`` are further situations, by a name in words, in which it must not fire: what the inputs
-    (by their index) do instead, from the start.
-    ``mixes`` is false where one bad input alone is enough to fire; ``target`` are the labels of the
-    scrape that the alert keeps; ``alone`` says that it looks at all places together.
+    Before it recovers it fires for ``stays`` seconds more. ``step`` is the distance of samples and
+    evaluations. ``silent`` are further situations, by a name in words, in which it must not fire: what
+    the inputs (by their index) do instead, from the start. ``mixes`` is false where one bad input alone
+    is enough to fire; ``target`` are the labels of the scrape that the alert keeps; ``alone`` says that
+    it looks at all places together.
     """
 
     inputs: tuple[Input, ...]
@@ -126,6 +126,7 @@ class Cases:
     after: int = 0
     clear: int = 0
     settle: int | None = None
+    stays: int = 0
     step: int = MINUTE
     silent: Mapping[str, Mapping[int, Level]] = field(default_factory=dict)
     mixes: bool = True

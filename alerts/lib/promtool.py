@@ -132,7 +132,7 @@ def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
     if not alert.cases.inputs:
         return
     times, step = Times.of(alert), alert.cases.step
-    good_again = times.fires + 2 * step
+    good_again = times.fires + 2 * step + alert.cases.stays
     false = good_again + alert.cases.clear
     resolved = false + _up(alert.keep_firing_for, step)
     phases = [Phase(times.bad), Phase(good_again - times.bad, otherwise="bad"), Phase(resolved + 2 * step)]
