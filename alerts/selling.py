@@ -146,11 +146,15 @@ RECORDINGS: Final = (
 )
 
 _TRAFFIC: Final = (
-    f"{_STORE} ({total(select(STAGES_HOUR, stage='cart'), 'store', operator='max')} > {_STORE} "
+    f"{_STORE} ({total(select(STAGES_HOUR, stage='cart'), 'store', operator='max')} / 1h > {_STORE} "
     f"{warning(limits.TRAFFIC_CARTS_PER_EXPECTED_ORDER)} * "
-    f"{total(select(expected_orders.EXPECTED, window='2h'), 'store', operator='max')})"
+    f"{total(select(expected_orders.EXPECTED, window='2h'), 'store', operator='max')} / 3600)"
 )
-"""Stores in which carts are filled as if orders were to follow."""
+"""Stores in which carts are filled as if orders were to follow.
+
+``1h`` is the range over which carts are counted and runs with a game day's clock; 3600 does not, since the
+exporter measures expected orders by real time.
+"""
 
 
 def _shortfall(share: float, windows: str = "=~.+") -> str:
@@ -283,7 +287,7 @@ ALERTS: Final = (
     ),
     _selling(
         name="MagentoNoOrdersForLong",
-        value=f"(time() - {select(orders.LAST_ORDER)}) / 1d * {_STORE} "
+        value=f"(time() - {select(orders.LAST_ORDER)}) / {DAY} * {_STORE} "
         + total(
             f"avg_over_time({select(expected_orders.EXPECTED, window='1d')}[3d])", "store", operator="max"
         ),
