@@ -42,7 +42,8 @@ CREATE TEMPORARY TABLE `shop_numbered` (
     `store_id` smallint unsigned NOT NULL,
     `sequence` int unsigned NOT NULL,
     `increment_id` varchar(50) NOT NULL,
-    `state` varchar(32) NOT NULL
+    `state` varchar(32) NOT NULL,
+    KEY (`order_id`)
 ) ENGINE=InnoDB"""
 
 ORDER_DEPTH: Final = 5
