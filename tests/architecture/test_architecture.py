@@ -152,7 +152,8 @@ def watch(event, args):
     writes = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
     if writes or event.startswith(("socket.connect", "socket.bind", "subprocess.", "os.system", "sqlite3.")):
         seen.append((event, str(args)))
-import asyncio, bcrypt, fastapi, httpx, markdown_it, prometheus_client, pydantic, pymysql, redis, uvicorn, yaml
+import asyncio, bcrypt, fastapi, httpx, markdown_it, pydantic, pymysql, redis, uvicorn, yaml
+import prometheus_client
 sys.dont_write_bytecode = True
 sys.addaudithook(watch)
 import exporter
