@@ -13,7 +13,9 @@ recalculated and, in some shops, by looking at the cart.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Final
 
 from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
@@ -28,20 +30,17 @@ _READS: Final = {
     "quote": ("store_id", "updated_at", "is_active", "items_count", "base_currency_code", "base_grand_total")
 }
 
+# Summed up here, not by the server: a derived table would be written and read once more, and without one
+# no limit could be set to what is read.
 CARTS_CHANGED = Query(
     "carts_changed",
     """
-    SELECT store_id, currency, COUNT(*) AS looked_at, COALESCE(SUM(in_use), 0) AS carts,
-           COALESCE(SUM(IF(in_use, GREATEST(total, 0), 0)), 0) AS value
-    FROM (
-        SELECT store_id, COALESCE(base_currency_code, '') AS currency, base_grand_total AS total,
-               is_active = 1 AND items_count > 0 AS in_use
-        FROM {quote}
-        WHERE store_id IN %(stores)s
-          AND updated_at >= FROM_UNIXTIME(%(first)s) AND updated_at < FROM_UNIXTIME(%(end)s)
-        LIMIT %(limit)s
-    ) AS changed
-    GROUP BY store_id, currency
+    SELECT store_id, base_currency_code AS currency, base_grand_total AS total,
+           is_active = 1 AND items_count > 0 AS in_use
+    FROM {quote}
+    WHERE store_id IN %(stores)s
+      AND updated_at >= FROM_UNIXTIME(%(first)s) AND updated_at < FROM_UNIXTIME(%(end)s)
+    LIMIT %(limit)s
     """,
     reads=_READS,
     connection=Connection.CHECKOUT,
@@ -85,6 +84,8 @@ OLDEST = gauge(
 BANDS: Final = (("lt_15m", 0, 900), ("lt_1h", 900, 3_600))
 """Label value, and from which to which age in seconds."""
 
+_ZERO: Final = Decimal(0)
+
 CARTS_A_STATEMENT: Final = 20_000
 CARTS_A_RUN: Final = 60_000
 """Carts looked at for abandonment by one run at most; after a long absence the rest follows later."""
@@ -119,12 +120,11 @@ def _active(context: Context, now: int) -> Iterator[Sample]:
     for band, youngest, oldest in BANDS:
         # A cart may be changed in this very second, so the youngest band has no end.
         rows = _changed(context, now - oldest, now - youngest if youngest else now + 1)
-        if _looked_at(rows) >= CARTS_A_STATEMENT:
+        if len(rows) >= CARTS_A_STATEMENT:
             continue
         counts = dict.fromkeys(context.stores.codes(), 0)
-        for row in rows:
-            code = context.stores.code(row["store_id"])
-            counts[code] = counts.get(code, 0) + int(row["carts"])
+        for store_id, carts in Counter(row["store_id"] for row in rows if row["in_use"]).items():
+            counts[context.stores.code(store_id)] = carts
         for code, carts in counts.items():
             yield ACTIVE.sample(carts, store=code, age=band)
 
@@ -140,10 +140,10 @@ def _abandoned(context: Context, now: int) -> Iterator[Sample]:
             number.touch(store=context.stores.code(store_id))
             value.touch(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
     for until, rows in _slices(context, done, end):
-        for row in rows:
-            code = context.stores.code(row["store_id"])
-            number.add(int(row["carts"]), store=code)
-            value.add(row["value"], store=code, currency=row["currency"])
+        for (store_id, currency), totals in _in_use(rows).items():
+            code = context.stores.code(store_id)
+            number.add(len(totals), store=code)
+            value.add(sum(totals, _ZERO), store=code, currency=currency or context.stores.currency(store_id))
         done = until
     remembered.put("done_until", done)
     shown = {*context.stores.codes(), context.stores.code(0), DELETED}
@@ -160,12 +160,21 @@ def _slices(context: Context, first: int, end: int) -> Iterator[tuple[int, Seque
     while first < end and budget > 0:
         until = min(first + width, end)
         rows = _changed(context, first, until)
-        looked_at = _looked_at(rows)
-        if looked_at >= CARTS_A_STATEMENT and until - first > 1:
+        if len(rows) >= CARTS_A_STATEMENT and until - first > 1:
             width = max(1, (until - first) // 8)
             continue
         yield until, rows
-        first, budget = until, budget - looked_at
+        first, budget = until, budget - len(rows)
+
+
+def _in_use(rows: Iterable[Row]) -> dict[tuple[int, str | None], list[Decimal]]:
+    """Return the totals of the carts in use, by store id and currency; a negative one is worth nothing."""
+    found: dict[tuple[int, str | None], list[Decimal]] = {}
+    for row in rows:
+        if row["in_use"]:
+            key = (row["store_id"], row["currency"])
+            found.setdefault(key, []).append(max(row["total"] or _ZERO, _ZERO))
+    return found
 
 
 def _changed(context: Context, first: int, end: int) -> Sequence[Row]:
@@ -173,7 +182,3 @@ def _changed(context: Context, first: int, end: int) -> Sequence[Row]:
     if not stores:
         return []
     return context.database.rows(CARTS_CHANGED, stores=stores, first=first, end=end, limit=CARTS_A_STATEMENT)
-
-
-def _looked_at(rows: Sequence[Row]) -> int:
-    return sum(int(row["looked_at"]) for row in rows)
