@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,9 @@ PACKAGES = (
     "varnish",
 )
 
+BROWSER = ("chromium",)
+"""Only the tests of the pages look at them with a browser, so only they install it."""
+
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Asked by every Debian maintainer script before it starts or restarts a service; 101 forbids it."""
 
@@ -35,9 +38,9 @@ DPKG = Path("/var/lib/dpkg")
 INSTALL_SECONDS = 1800
 
 
-def missing() -> list[str]:
-    """Return the packages of `PACKAGES` that are not installed, in their order."""
-    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *PACKAGES]
+def missing(packages: Sequence[str] = PACKAGES) -> list[str]:
+    """Return those of the packages that are not installed, in their order."""
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages]
     try:
         listing = subprocess.run(query, capture_output=True, text=True, check=False, timeout=60).stdout
     except FileNotFoundError as error:
@@ -45,17 +48,18 @@ def missing() -> list[str]:
             "the sandbox's servers are Debian packages, and this machine has no dpkg"
         ) from error
     installed = {line.split()[0] for line in listing.splitlines() if line.endswith(" installed")}
-    return [package for package in PACKAGES if package not in installed]
+    return [package for package in packages if package not in installed]
 
 
-def install() -> list[str]:
+def install(packages: Sequence[str] = PACKAGES) -> list[str]:
     """Install what is missing and return it; no service is started, stopped or restarted by it."""
-    if not missing():
+    wanted = missing(packages)
+    if not wanted:
         return []
     if os.geteuid() != 0:
-        raise SandboxError(f"run once as root: apt-get install --no-install-recommends {' '.join(missing())}")
+        raise SandboxError(f"run once as root: apt-get install --no-install-recommends {' '.join(wanted)}")
     with one_installer_at_a_time(), services_left_alone():
-        wanted = missing()
+        wanted = missing(packages)
         if wanted:
             fetch_and_unpack(wanted)
     return wanted

@@ -56,7 +56,7 @@ def test_a_policy_left_by_an_installer_that_was_killed_goes(policy: Path) -> Non
 
 
 def test_who_may_not_install_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "missing", lambda: ["varnish"])
+    monkeypatch.setattr(packages, "missing", lambda _packages: ["varnish"])
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(SandboxError, match=r"as root: apt-get install --no-install-recommends varnish$"):
         packages.install()
