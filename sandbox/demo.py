@@ -20,6 +20,7 @@ from sandbox.process import Process
 from sandbox.server_faults import ServerFaults
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.redis import DATABASES
+from sandbox.shop import directory
 from sandbox.stack import DATABASE, Stack, exclusive
 
 WWW = PROJECT / "sandbox" / "shop" / "www"
@@ -95,6 +96,7 @@ class Demo:
             say("starting the servers ...")
             self.stack.launch()
             install_shop(self.stack, self.options)
+            directory.make(shop_directory(self.state), self.stack.endpoints(), version=self.options.version)
             self.stack.wait_ready()
             self._start_shop_and_exporter(undo)
             say(f"up after {time.monotonic() - began:.1f} s\n\n{self._addresses()}\n")
@@ -153,6 +155,11 @@ class Demo:
         return f"{float(result[0]['value'][1]):.3g}" if result else "-"
 
 
+def shop_directory(state: Path) -> Path:
+    """Return where the shop's own files are."""
+    return state / "servers" / "magento"
+
+
 def exporter_settings(stack: Stack) -> dict[str, Any]:
     """Return the exporter's settings for this shop: the least-privileged users of `admit_observer`."""
     return {
@@ -175,6 +182,7 @@ def exporter_settings(stack: Stack) -> dict[str, Any]:
             for role, number in DATABASES.items()
         },
         "varnish": {"instances": [str(stack.varnish.name_directory)]},
+        "magento_root": str(shop_directory(stack.state)),
         "state_file": str(stack.state / "servers" / "magento-exporter" / "state.json"),
     }
 

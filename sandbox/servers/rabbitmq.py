@@ -1,6 +1,7 @@
 """RabbitMQ with a node name, a home, a cookie and a port mapper of its own."""
 
 import secrets
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from sandbox.servers.base import Server, program
 
 SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 """The plain start script; Debian's wrapper in the PATH changes the user and reads system files."""
+
+CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
 PLUGINS = "[rabbitmq_management, rabbitmq_prometheus].\n"
 
@@ -89,11 +92,21 @@ class RabbitMQ(Server):
         settings = {name: getattr(self, name) for name in SETTINGS}
         (self.directory / "rabbitmq.conf").write_text(CONFIGURATION.format(amqp_port=self.port, **settings))
         (self.directory / "enabled_plugins").write_text(PLUGINS)
+        self._write_control()
         cookie = self.directory / ".erlang.cookie"
         if not cookie.exists():
             cookie.touch(mode=0o600)
             cookie.write_text(secrets.token_hex(20))
             cookie.chmod(0o400)
+
+    def _write_control(self) -> None:
+        """Write a `rabbitmqctl` that finds this node, for people and for runbooks."""
+        wanted = ("HOME", "RABBITMQ_NODENAME", "RABBITMQ_CONF_ENV_FILE", "ERL_EPMD_PORT", "LC_ALL")
+        environment = self.environment()
+        exports = " ".join(f"{name}={shlex.quote(environment[name])}" for name in wanted)
+        control = self.directory / "rabbitmqctl"
+        control.write_text(f'#!/bin/sh\nexport {exports}\nexec {CONTROL} "$@"\n')
+        control.chmod(0o755)
 
     def command(self) -> Sequence[str | Path]:
         """Return the start script; it becomes the Erlang machine."""

@@ -27,8 +27,9 @@ from sandbox.demo import Demo, Options, clear, install_packages, interruptible, 
 from sandbox.paths import PROJECT
 from sandbox.stack import exclusive
 from tests.gameday.expectations import EXPECTED, LEFT_OUT, Expectation
-from tests.gameday.shell import Shell
-from tests.runbooks.pages import DIRECTORY, Page
+from tests.runbooks.__main__ import outcomes
+from tests.runbooks.pages import pages
+from tests.runbooks.shell import Range
 
 SCALE: Final = 20
 RATE: Final = 30
@@ -141,21 +142,11 @@ class GameDay(Demo):
         return found
 
     def _follow_runbook(self, alert: str, result: Result) -> None:
-        page = Page(alert, (DIRECTORY / f"{alert}.md").read_text(encoding="utf-8"))
-        shell = Shell(self.stack, self.exporter.url, self._labels(alert), self.state)
-        for block in page.blocks():
-            complaint = shell.run(block)
-            if complaint is not None:
-                result.runbook_commands += 1
-                if complaint:
-                    result.runbook_failures.append(f"{alert}: {complaint}")
-
-    def _labels(self, alert: str) -> dict[str, str]:
-        active = httpx.get(f"{self.stack.prometheus.url}/api/v1/alerts", timeout=30, trust_env=False).json()
-        labels = next(
-            (a["labels"] for a in active["data"]["alerts"] if a["labels"]["alertname"] == alert), {}
-        )
-        return {name: str(value) for name, value in labels.items()}
+        page = next(page for page in pages() if page.name == alert)
+        for outcome in outcomes(Range(self.state), page):
+            result.runbook_commands += 1
+            if outcome.complaint:
+                result.runbook_failures.append(f"{alert}: {outcome.complaint}")
 
 
 def _wrong_receivers(receivers: dict[str, list[str]]) -> list[str]:

@@ -1,0 +1,103 @@
+"""The shop's directory on its server, as far as an engineer or the exporter looks into it.
+
+`app/etc/env.php` leads to the sandbox's servers in Magento's own form, logs are there and empty, and
+`var/.maintenance.flag` is what the maintenance fault sets.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+FLAG: Final = Path("var/.maintenance.flag")
+LOGS: Final = ("system", "exception", "debug", "cron", "magento.cron", "payment")
+CRONTAB: Final = """\
+#~ MAGENTO START
+* * * * * /usr/bin/php {root}/bin/magento cron:run 2>&1 \
+| grep -v "Ran jobs by schedule" >> {root}/var/log/magento.cron.log
+#~ MAGENTO END
+"""
+"""What `bin/magento cron:install` writes."""
+
+_CACHE: Final = "Magento\\Framework\\Cache\\Backend\\Redis"
+
+
+_STAND_IN: Final = """\
+#!/usr/bin/env php
+<?php
+echo '[not in the sandbox: bin/magento ', implode(' ', array_slice($argv, 1)), "]\\n";
+"""
+
+
+def make(root: Path, endpoints: Mapping[str, Any], *, version: str) -> None:
+    """Make the directory for the shop whose servers are at `endpoints`."""
+    for name in ("app/etc", "bin", "var/log", "var/report", "pub/static"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "app/etc/env.php").write_text(f"<?php\nreturn {_php(_settings(endpoints))};\n")
+    product = {"name": "magento/product-community-edition", "version": version}
+    (root / "composer.lock").write_text(json.dumps({"packages": [product]}, indent=4))
+    (root / "pub/static/deployed_version.txt").write_text(str(int(time.time())))
+    (root / "bin/magento").write_text(_STAND_IN)
+    (root / "bin/magento").chmod(0o755)
+    (root / "crontab").write_text(CRONTAB.format(root=root))
+    for name in LOGS:
+        (root / f"var/log/{name}.log").touch()
+
+
+def _settings(endpoints: Mapping[str, Any]) -> dict[str, Any]:
+    database, queue = endpoints["database"], endpoints["rabbitmq"]
+    server = {"host": endpoints["redis"]["host"], "port": str(endpoints["redis"]["port"])}
+    numbers = endpoints["redis"]["databases"]
+    varnish_host, _, varnish_port = endpoints["varnish_purge"].removeprefix("http://").partition(":")
+    return {
+        "MAGE_MODE": "production",
+        "db": {
+            "table_prefix": database["prefix"],
+            "connection": {
+                "default": {
+                    "host": f"{database['host']}:{database['port']}",
+                    "dbname": database["name"],
+                    "username": database["user"],
+                    "password": database["password"],
+                    "active": "1",
+                }
+            },
+        },
+        "cache": {
+            "frontend": {
+                name: {
+                    "backend": _CACHE,
+                    "backend_options": {
+                        "server": server["host"],
+                        "port": server["port"],
+                        "database": str(number),
+                    },
+                }
+                for name, number in (("default", numbers["cache"]), ("page_cache", numbers["page_cache"]))
+            }
+        },
+        "session": {"save": "redis", "redis": {**server, "database": str(numbers["session"])}},
+        "queue": {
+            "amqp": {
+                "host": queue["host"],
+                "port": str(queue["amqp_port"]),
+                "user": queue["user"],
+                "password": queue["password"],
+                "virtualhost": queue["vhost"],
+            }
+        },
+        "http_cache_hosts": [{"host": varnish_host, "port": varnish_port}],
+    }
+
+
+def _php(value: Any, indent: str = "") -> str:
+    """Return a PHP literal in the style that Magento's own writer has."""
+    deeper = indent + "    "
+    if isinstance(value, Mapping):
+        lines = [f"{deeper}'{key}' => {_php(inner, deeper)}" for key, inner in value.items()]
+    elif isinstance(value, list):
+        lines = [f"{deeper}{_php(inner, deeper)}" for inner in value]
+    else:
+        return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "[\n" + ",\n".join(lines) + f"\n{indent}]"
