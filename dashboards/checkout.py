@@ -6,8 +6,9 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
+    STAGE_NAMES,
     against_expected,
     expected,
     failed_share,
@@ -22,7 +23,7 @@ from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table
 from dashboards.lib.promql import Series as Selectable
 from dashboards.lib.query import Expr, age, increase, max_by, min_by, over_time, sum_by, top
-from dashboards.lib.style import Colour, fixed, line, override
+from dashboards.lib.style import HOURS, MINUTES, Colour, fixed, line, override
 from dashboards.lib.uids import CHECKOUT, CRON, INDEXERS, PAGE_CACHE, SLO
 from dashboards.lib.variables import Variable
 from exporter.collectors import (
@@ -43,13 +44,6 @@ from exporter.collectors import orders as placed
 
 UID: Final = CHECKOUT
 
-STAGE_NAMES: Final = {
-    "cart": "Cart",
-    "shipping_address": "Address",
-    "shipping_method": "Shipping",
-    "payment_method": "Payment",
-    "order": "Order",
-}
 STAGE_COLOURS: Final = {
     "Cart": Colour.NEUTRAL,
     "Address": Colour.SECOND,
@@ -57,6 +51,7 @@ STAGE_COLOURS: Final = {
     "Payment": Colour.THIRD,
     "Order": Colour.GOOD,
 }
+CART_AGES: Final = {"lt_15m": "in 15 minutes", "lt_1h": "in an hour"}
 BUSIEST: Final = 12
 """Stores that get a row of their own: enough to compare, few enough for a browser."""
 
@@ -211,13 +206,13 @@ _SELLING: Final[tuple[Panel, ...]] = (
         good="Each method keeps its share.",
         then="One method stops while others go on: its provider, its credentials or its script.",
         asks=(Ask(expr=top(10, _an_hour(placed.PLACED, "method")), legend="{{method}}"),),
-        unit="short",
+        unit="locale",
         empty="no order counted yet",
         stacked=True,
-        fill=30,
         table=True,
         width=12,
         link=Link("Do payments fail?", UID, "failed_placements"),
+        decimals=0,
     ),
     Table(
         key="stores",
@@ -269,7 +264,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         sort="Value #A",
         descending=False,
         width=24,
-        height=9,
+        height=7,
         link=Link("Budgets by store", SLO, "stores"),
     ),
 )
@@ -302,11 +297,12 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
             Ask(expr=_recorded(STAGES, "15m", stage=stage), legend=name)
             for stage, name in STAGE_NAMES.items()
         ),
-        unit="short",
+        unit="locale",
         empty="recording rules not loaded",
         width=8,
         link=Link("Which store?", UID, "stores"),
         overrides=tuple(override(name, **line(colour)) for name, colour in STAGE_COLOURS.items()),
+        decimals=0,
     ),
     Graph(
         key="guests",
@@ -371,12 +367,12 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
         good="In step with the orders.",
         then="Rising while orders fall: customers do not come back from the payment page.",
         asks=(Ask(expr=top(10, sum_by(here(placements.WAITING).now, "store")), legend="{{store}}"),),
-        unit="short",
+        unit="locale",
         empty="placements collector off",
         stacked=True,
-        fill=30,
         width=8,
         link=Link("Do payments fail?", UID, "failed_placements"),
+        decimals=0,
     ),
 )
 
@@ -388,10 +384,11 @@ _AFTER: Final[tuple[Panel, ...]] = (
         good="`processing` follows the warehouse's day; the others stay low.",
         then="`pending_payment` grows: no confirmation arrives. `payment_review`: somebody must decide.",
         asks=(Ask(expr=sum_by(here(order_states.OPEN).now, "state"), legend="{{state}}"),),
-        unit="short",
+        unit="locale",
         empty="order states collector off",
         width=8,
         link=Link("How old are they?", UID, "open_orders_age"),
+        decimals=0,
     ),
     Graph(
         key="open_orders_age",
@@ -413,6 +410,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         threshold=thresholds.OPEN_ORDER_SECONDS,
         width=8,
         link=Link("Does the job run?", CRON, "jobs"),
+        clock=HOURS,
     ),
     Graph(
         key="emails",
@@ -426,6 +424,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         threshold=thresholds.EMAIL_UNSENT_SECONDS,
         width=8,
         link=Link("Does the job run?", CRON, "jobs"),
+        clock=MINUTES,
     ),
     Graph(
         key="documents",
@@ -441,11 +440,12 @@ _AFTER: Final[tuple[Panel, ...]] = (
             Ask(expr=_an_hour(order_cancellations.CANCELLATIONS), legend="cancellations"),
             Ask(expr=_an_hour(placed.EDITED), legend="edited by an administrator"),
         ),
-        unit="short",
+        unit="locale",
         empty="nothing counted yet",
         table=True,
         width=12,
         link=Link("Do orders get stuck?", UID, "open"),
+        decimals=0,
     ),
     Graph(
         key="grid",
@@ -457,7 +457,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
             Ask(expr=max_by(here(order_grid.MISSING).now), legend="orders missing in the grid"),
             Ask(expr=sum_by(here(order_emails.UNSENT).now), legend="e-mails not sent"),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="collector off",
         width=6,
@@ -475,6 +475,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         width=6,
         legend=False,
         link=Link("Does the job run?", CRON, "jobs"),
+        clock=MINUTES,
     ),
 )
 
@@ -492,7 +493,6 @@ _MONEY: Final[tuple[Panel, ...]] = (
         unit="short",
         empty="recording rules not loaded",
         stacked=True,
-        fill=30,
         table=True,
         width=12,
         link=Link("By store", UID, "stores"),
@@ -541,11 +541,12 @@ _MONEY: Final[tuple[Panel, ...]] = (
         good="A band you know.",
         then="A leap: bulk buyers, resellers or a pricing mistake that somebody found.",
         asks=(Ask(expr=_an_hour(placed.ITEMS) / (_an_hour(placed.PLACED) > 0), legend="units an order"),),
-        unit="short",
+        unit="none",
         empty="no order in this range",
         width=8,
         legend=False,
         link=Link("Is an order worth the usual?", UID, "order_value"),
+        decimals=1,
     ),
     Graph(
         key="coupons",
@@ -574,16 +575,19 @@ _INTEREST: Final[tuple[Panel, ...]] = (
     Graph(
         key="carts",
         title="Do people fill carts?",
-        meaning="Active carts with items by the time since their last change.",
+        meaning="Active carts with items that were changed lately, by the time since their last change.",
         good="Follows the visitors of the day.",
         then="Falls to nothing while pages are requested: adding to the cart is broken.",
-        asks=(Ask(expr=sum_by(here(carts.ACTIVE).now, "age"), legend="changed {{age}}"),),
-        unit="short",
+        asks=tuple(
+            Ask(expr=sum_by(here(carts.ACTIVE, age=age_).now), legend=legend)
+            for age_, legend in CART_AGES.items()
+        ),
+        unit="locale",
         empty="cart collector off",
         stacked=True,
-        fill=30,
         width=8,
         link=Link("The funnel", UID, "stages"),
+        decimals=0,
     ),
     Graph(
         key="abandoned",
@@ -592,11 +596,12 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         good="A steady share of the carts.",
         then="A rise with orders falling: look for the broken step.",
         asks=(Ask(expr=_an_hour(carts.ABANDONED), legend="carts left"),),
-        unit="short",
+        unit="locale",
         empty="cart collector off",
         width=8,
         legend=False,
         link=Link("The funnel", UID, "stages"),
+        decimals=0,
     ),
     Graph(
         key="abandoned_value",
@@ -617,13 +622,14 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         good="Few terms without result.",
         then="All searches in vain: the search engine or its index is gone.",
         asks=(
-            Ask(expr=_an_hour(search_terms.NEW, "result"), legend="terms: {{result}}"),
+            Ask(expr=_an_hour(search_terms.NEW, "result"), legend="new terms, results: {{result}}"),
             Ask(expr=_an_hour(search_terms.USES), legend="searches in vain"),
         ),
-        unit="short",
+        unit="locale",
         empty="nothing counted yet",
         width=8,
         link=Link("Is the search index fresh?", INDEXERS, "backlog"),
+        decimals=0,
     ),
     Graph(
         key="accounts",
@@ -632,10 +638,11 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         good="A share of the orders.",
         then="Hundreds without orders: bots. None at all for a day: registration is broken.",
         asks=(Ask(expr=_an_hour(customers.REGISTERED, "website"), legend="{{website}}"),),
-        unit="short",
+        unit="locale",
         empty="nothing counted yet",
         width=8,
         link=Link("Where do they leave?", UID, "funnel"),
+        decimals=0,
     ),
     Graph(
         key="sessions",
@@ -644,12 +651,13 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         good="Follows the day.",
         then="Falls to nothing: sessions were lost, customers are logged out and carts are gone.",
         asks=(Ask(expr=max_by(here(redis.SESSIONS).now), legend="sessions"),),
-        unit="short",
+        unit="locale",
         empty="no Redis that holds sessions only",
         may_be_empty=True,
         width=8,
         legend=False,
         link=Link("Is Redis full?", PAGE_CACHE, "redis_memory"),
+        decimals=0,
     ),
 )
 
@@ -661,20 +669,24 @@ _BLOAT: Final[tuple[Panel, ...]] = (
         good="Level: carts older than their lifetime, 30 days by default, are deleted.",
         then="Growing without end slows checkout and backups: see the age beside it.",
         asks=(Ask(expr=max_by(here(carts.TABLE_ROWS).now), legend="rows"),),
-        unit="short",
+        unit="locale",
         empty="the server gives no estimate",
         width=12,
         legend=False,
         link=Link("Does sales_clean_quotes run?", CRON, "jobs"),
+        decimals=0,
     ),
     Graph(
         key="quote_age",
         title="Are old carts cleaned up?",
-        meaning="Age of the oldest last change of a cart, the ten oldest stores.",
+        meaning="Days since the oldest last change of a cart, the ten oldest stores.",
         good="Up to the lifetime of carts, 30 days by default.",
         then="Older: the cron job `sales_clean_quotes` fails or does not keep up.",
-        asks=(Ask(expr=top(10, max_by(age(here(carts.OLDEST)), "store")), legend="{{store}}"),),
-        unit="s",
+        asks=(
+            Ask(expr=top(10, max_by(age(here(carts.OLDEST)), "store")) / thresholds.DAY, legend="{{store}}"),
+        ),
+        unit="none",
+        axis="days",
         empty="no cart, or an index is missing",
         by_name=True,
         width=12,
@@ -732,7 +744,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Checkout & orders",
     description="Which store, which step, which payment method; and what follows the order.",
     variables=(_busiest(),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Are we selling?", panels=_SELLING),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from alerts.thresholds import MINUTE
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE, REINDEXED
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
-from dashboards.lib.query import Expr, age, increase, max_by, sum_by, top
-from dashboards.lib.style import Colour, line, override
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Worst
+from dashboards.lib.query import Expr, age, increase, max_by, relabel, sum_by, top
+from dashboards.lib.style import MINUTES, Colour, line, override
 from dashboards.lib.uids import CRON
 from dashboards.lib.variables import values_of
 from exporter.collectors import cron
@@ -30,6 +31,14 @@ def _mean(summary_of: str, window: str) -> Expr:
     total = sum_by(increase(here(metric, part="sum", job_code=_JOBS)[window]), "job_code")
     count = sum_by(increase(here(metric, part="count", job_code=_JOBS)[window]), "job_code")
     return total / (count > 0)
+
+
+def _running() -> Expr:
+    """Return how long jobs have been running; 0 while none is."""
+    idle = relabel(
+        sum_by(here(cron.JOBS, status="running").now).equals(0), target="job_code", value="nothing runs"
+    )
+    return max_by(here(cron.RUNNING, job_code=_JOBS).now, "job_code").or_else(idle)
 
 
 def _total_runs(status: str, window: str) -> Expr:
@@ -134,6 +143,7 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
         width=8,
         link=Link("Which jobs are late?", UID, "jobs"),
         overrides=(override("since the last start", **line(Colour.NEUTRAL)),),
+        clock=MINUTES,
     ),
     Graph(
         key="lag",
@@ -148,83 +158,96 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
         width=8,
         link=Link("What runs too long?", UID, "running"),
         overrides=(override("oldest waiting run", **line(Colour.ACCENT)),),
+        clock=MINUTES,
     ),
-    Graph(
+    Worst(
         key="start_delay",
         title="How late do jobs start?",
         meaning="Mean time between planned and real start, of the runs that started.",
         good="Under a minute.",
         then="Jobs of one group run one after another: look for the long job before the late ones.",
-        asks=(Ask(expr=top(8, _mean("delay", "10m")), legend="{{job_code}}"),),
+        asks=(
+            Ask(
+                expr=_mean("delay", "10m"),
+                legend="{{job_code}}",
+            ),
+        ),
         unit="s",
         empty="no job started in this range",
         width=8,
         link=Link("What runs too long?", UID, "running"),
+        by="job_code",
+        above=MINUTE,
+        rest="no job a minute late",
     ),
 )
 
 _BLAME: Final[tuple[Panel, ...]] = (
-    Graph(
+    Worst(
         key="failures",
         title="Which jobs fail?",
         meaning="Runs that ended in `error`, by job, per interval of the graph.",
-        good="Nothing is drawn.",
+        good="Zero.",
         then="One job: read its exception. All at once: database or PHP was away, or cron was stopped.",
         asks=(
             Ask(
-                expr=sum_by(
-                    increase(here(cron.RUNS, status="error", job_code=_JOBS)["$__rate_interval"]), "job_code"
-                )
-                > 0,
+                expr=_runs("error", "$__rate_interval"),
                 legend="{{job_code}}",
             ),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
-        empty="no failed run in this range",
-        may_be_empty=True,
+        empty="no run counted yet",
         bars=True,
         stacked=True,
         width=8,
         link=Link("Every job", UID, "jobs"),
+        height=7,
+        by="job_code",
+        above=0,
+        rest="no job failed",
     ),
-    Graph(
+    Worst(
         key="missed",
         title="Which jobs miss their time?",
         meaning="Planned runs that were given up because they were not started in time, by job.",
-        good="Nothing is drawn; a deployment may leave a few.",
+        good="Zero; a deployment may leave a few.",
         then="One group: a long job blocks it. All groups: cron was stopped or starts too rarely.",
         asks=(
             Ask(
-                expr=sum_by(
-                    increase(here(cron.RUNS, status="missed", job_code=_JOBS)["$__rate_interval"]), "job_code"
-                )
-                > 0,
+                expr=_runs("missed", "$__rate_interval"),
                 legend="{{job_code}}",
             ),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
-        empty="no missed run in this range",
-        may_be_empty=True,
+        empty="no run counted yet",
         bars=True,
         stacked=True,
         width=8,
         link=Link("Every job", UID, "jobs"),
+        height=7,
+        by="job_code",
+        above=0,
+        rest="no job missed its time",
     ),
-    Graph(
+    Worst(
         key="running",
         title="What runs too long?",
         meaning="How long each job's oldest row has been in status `running`.",
         good="Short teeth. A line that climbs for hours is a hung job, or one whose process died.",
         then="Find the process on the cron server; if there is none, the row is a leftover of a killed run.",
-        asks=(Ask(expr=top(8, here(cron.RUNNING, job_code=_JOBS).now), legend="{{job_code}}"),),
+        asks=(Ask(expr=_running(), legend="{{job_code}}"),),
         unit="s",
-        empty="no job was seen running",
-        may_be_empty=True,
+        empty=_OFF,
         threshold=thresholds.CRON_RUNNING_SECONDS,
         width=8,
         link=Link("Every job", UID, "jobs"),
+        clock=MINUTES,
+        height=7,
+        by="job_code",
+        above=MINUTE,
+        rest="none for a minute",
     ),
     Table(
         key="jobs",
@@ -283,26 +306,26 @@ _COST: Final[tuple[Panel, ...]] = (
     Graph(
         key="time_spent",
         title="Where does cron spend its time?",
-        meaning="Seconds of work per second by job, in the last ten minutes: 1 keeps one process busy.",
+        meaning="Share of the last ten minutes that each job worked: 100 % keeps one process busy.",
         good="The indexers lead; the sum stays well below the number of cron groups.",
         then="Move a job that keeps its group busy into a group with its own process.",
         asks=(
             Ask(
                 expr=top(
-                    10,
+                    8,
                     sum_by(increase(here(cron.DURATION, part="sum", job_code=_JOBS)["10m"]), "job_code")
                     / 600,
                 ),
                 legend="{{job_code}}",
             ),
         ),
-        unit="short",
+        unit="percentunit",
         empty="no successful run in this range",
         stacked=True,
-        fill=30,
         table=True,
-        width=9,
+        width=10,
         link=Link("Every job", UID, "jobs"),
+        calcs=("max",),
     ),
     Graph(
         key="outcomes",
@@ -318,7 +341,7 @@ _COST: Final[tuple[Panel, ...]] = (
         ),
         unit="opm",
         empty="no run counted yet",
-        width=5,
+        width=4,
         link=Link("Which jobs fail?", UID, "failures"),
         overrides=(
             override("success", **line(Colour.GOOD)),
@@ -333,7 +356,7 @@ _COST: Final[tuple[Panel, ...]] = (
         good="A level number of pending rows; few are running.",
         then="No pending rows: cron does not plan; it needs the cache to remember when it last did.",
         asks=(Ask(expr=sum_by(here(cron.JOBS).now, "status"), legend="{{status}}"),),
-        unit="short",
+        unit="locale",
         empty=_OFF,
         width=5,
         link=Link("Does cron start jobs?", UID, "last_execution"),
@@ -341,6 +364,7 @@ _COST: Final[tuple[Panel, ...]] = (
             override("pending", **line(Colour.NEUTRAL)),
             override("running", **line(Colour.ACCENT)),
         ),
+        decimals=0,
     ),
     Graph(
         key="table_rows",
@@ -349,12 +373,13 @@ _COST: Final[tuple[Panel, ...]] = (
         good="Thousands. Magento deletes old rows every ten minutes or so.",
         then="Beyond the line every cron start gets slow; check the history settings and cleaning.",
         asks=(Ask(expr=max_by(here(cron.TABLE_ROWS).now), legend="rows"),),
-        unit="short",
+        unit="locale",
         empty="the server gives no estimate",
         threshold=thresholds.CRON_TABLE_ROWS,
         width=5,
         legend=False,
         link=Link("Is cron alive?", UID, "alive"),
+        decimals=0,
     ),
 )
 
@@ -364,7 +389,7 @@ DASHBOARD: Final = Dashboard(
     description="Is cron alive, is it late, and which job is to blame. Cron serves the whole shop.",
     by_store=False,
     variables=(values_of("job_code", "Cron job", cron.OVERDUE, "job_code"),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED, REINDEXED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Is the schedule kept?", panels=_SCHEDULE),

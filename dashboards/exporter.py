@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from dashboards.lib.annotations import DEPLOYED, FIRING
+from alerts.thresholds import MINUTE
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stack, Stat, Table, Timeline
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stack, Stat, Table, Timeline, Worst
 from dashboards.lib.query import (
     PROCESS_CPU,
     PROCESS_FILES,
@@ -21,6 +22,7 @@ from dashboards.lib.query import (
     Expr,
     age,
     clamp_min,
+    function,
     increase,
     max_by,
     min_by,
@@ -29,7 +31,7 @@ from dashboards.lib.query import (
     sum_by,
     top,
 )
-from dashboards.lib.style import Colour, line, override, words
+from dashboards.lib.style import MINUTES, Colour, line, override, words
 from dashboards.lib.uids import EXPORTER, OVERVIEW
 from dashboards.lib.variables import values_of
 from exporter.collectors.cron import CronCollector
@@ -53,7 +55,7 @@ def _ours(expr: Expr) -> Expr:
 def _behind(*by: str) -> Expr:
     """Return by how long collectors have missed the time of their next good run."""
     late = age(here(own.LAST_SUCCESS, collector=_CHOSEN)) - here(own.REFRESH, collector=_CHOSEN).now
-    return clamp_min(max_by(late, *by), 0)
+    return function("floor", clamp_min(max_by(late, *by), 0))
 
 
 _HEADER: Final[tuple[Panel, ...]] = (
@@ -184,25 +186,34 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
     ),
     Stack(
         panels=(
-            Graph(
+            Worst(
                 key="freshness",
                 title="Which numbers are old?",
                 meaning="By how long each collector has missed the time of its next good run.",
                 good="Zero, or teeth of seconds.",
                 then="A straight rise: it fails or hangs; see its errors.",
-                asks=(Ask(expr=top(10, _behind("collector")), legend="{{collector}}"),),
+                asks=(
+                    Ask(
+                        expr=_behind("collector"),
+                        legend="{{collector}}",
+                    ),
+                ),
                 unit="s",
+                clock=MINUTES,
                 empty="no good run yet",
                 threshold=thresholds.DATA_AGE_SECONDS,
                 width=12,
                 height=6,
                 link=Link("Why?", UID, "errors"),
+                by="collector",
+                above=MINUTE,
+                rest="all in time",
             ),
-            Graph(
+            Worst(
                 key="errors",
                 title="Why do collectors fail?",
                 meaning="Failed or late runs by reason, per interval of the graph.",
-                good="Nothing is drawn.",
+                good="Zero.",
                 then="Rights: `magento-exporter grants`. Timeouts: a slow backend. See the log.",
                 asks=(
                     Ask(
@@ -210,12 +221,11 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
                             increase(here(own.ERRORS, collector=_CHOSEN)["$__rate_interval"]),
                             "collector",
                             "reason",
-                        )
-                        > 0,
-                        legend="{{collector}}: {{reason}}",
+                        ),
+                        legend="{{collector}} {{reason}}",
                     ),
                 ),
-                unit="short",
+                unit="locale",
                 decimals=0,
                 empty="no failed run in this range",
                 may_be_empty=True,
@@ -224,6 +234,9 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
                 width=12,
                 height=6,
                 link=Link("Since when?", UID, "success"),
+                by="collector",
+                above=0,
+                rest="none fails",
             ),
         )
     ),
@@ -331,14 +344,14 @@ _COST: Final[tuple[Panel, ...]] = (
             Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN).now, "collector"), legend="{{collector}}"),
             Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN).now), legend="left out"),
         ),
-        unit="short",
+        unit="locale",
         empty="exporter is not scraped",
         stacked=True,
-        fill=30,
         width=9,
         table=True,
         link=Link("Every collector", UID, "collectors"),
         overrides=(override("left out", **line(Colour.CRITICAL)),),
+        decimals=0,
     ),
     Graph(
         key="cpu",
@@ -371,10 +384,11 @@ _COST: Final[tuple[Panel, ...]] = (
         good="Level.",
         then="Rising: connections are not closed; report it with the log.",
         asks=(Ask(expr=_ours(here(PROCESS_FILES).now), legend="{{instance}}"),),
-        unit="short",
+        unit="locale",
         empty="not scraped",
         width=4,
         link=Link("Do the sources answer?", UID, "sources"),
+        decimals=0,
     ),
     Table(
         key="versions",
@@ -428,7 +442,7 @@ DASHBOARD: Final = Dashboard(
     description="Can the numbers be trusted, and what do they cost.",
     by_store=False,
     variables=(values_of("collector", "Collector", own.ENABLED, "collector"),),
-    annotations=(FIRING, DEPLOYED),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Can the numbers be trusted?", panels=_TRUST),

@@ -8,11 +8,11 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import INDEXER_STALE, STOREFRONT_STALE
-from dashboards.lib.annotations import DEPLOYED, FIRING, REINDEXED
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE, REINDEXED
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Timeline
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Timeline, Worst
 from dashboards.lib.promql import Series as Selectable
 from dashboards.lib.query import Expr, age, clamp_min, delta, max_by, sum_by
 from dashboards.lib.style import Colour, words
@@ -149,13 +149,14 @@ _WHICH: Final[tuple[Panel, ...]] = (
         good="Teeth: changes come, the next cron run takes them.",
         then="A line that only rises: the view is stuck or suspended, or cron's group `index` does not run.",
         asks=(Ask(expr=_backlog(), legend="{{indexer}}"),),
-        unit="short",
+        unit="locale",
         empty="no indexer in mode schedule",
         threshold=thresholds.INDEXER_BACKLOG_ROWS,
         table=True,
         width=12,
         height=9,
         link=Link("Is cron alive?", CRON, "last_execution"),
+        decimals=0,
     ),
     Timeline(
         key="stale_by_indexer",
@@ -263,7 +264,7 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         height=10,
         link=Link("Is the backlog worked off?", UID, "backlog"),
     ),
-    Graph(
+    Worst(
         key="version_ahead",
         title="Will changes be skipped?",
         meaning="By how many versions each view is ahead of its changelog.",
@@ -275,12 +276,16 @@ _DETAIL: Final[tuple[Panel, ...]] = (
                 legend="{{indexer}}",
             ),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no indexer in mode schedule",
         threshold=thresholds.VIEWS_BROKEN,
-        width=8,
+        width=6,
         link=Link("Details", UID, "table"),
+        height=9,
+        by="indexer",
+        above=0,
+        rest="no view",
     ),
     Timeline(
         key="changelog_missing",
@@ -299,6 +304,7 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         mappings=words({0.0: ("there", Colour.GOOD), 1.0: ("missing", Colour.CRITICAL)}),
         width=8,
         link=Link("Details", UID, "table"),
+        height=9,
     ),
     Graph(
         key="changes",
@@ -318,13 +324,15 @@ _DETAIL: Final[tuple[Panel, ...]] = (
                 legend="{{indexer}}",
             ),
         ),
-        unit="short",
+        unit="locale",
         empty="no indexer in mode schedule",
         bars=True,
         stacked=True,
-        width=8,
-        height=8,
+        width=10,
+        height=9,
         link=Link("Is the backlog worked off?", UID, "backlog"),
+        decimals=0,
+        table=True,
     ),
 )
 
@@ -334,7 +342,7 @@ DASHBOARD: Final = Dashboard(
     description="Does the storefront show what the catalogue says, and which indexer holds it up.",
     by_store=False,
     variables=(values_of("indexer", "Indexer", indexers.UPDATED, "indexer"),),
-    annotations=(FIRING, REINDEXED, DEPLOYED),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED, REINDEXED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Which indexer holds it up?", panels=_WHICH),

@@ -11,8 +11,10 @@ from alerts import thresholds
 from alerts.lib.links import DEFAULT_RUNBOOKS
 from alerts.recording import ATTEMPTS, BURN, FAILED, HIT_RATIO, STOREFRONT_STALE
 from dashboards.lib.alerting import firing, number_firing
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
+    SELLING,
+    STAGE_NAMES,
     against_expected,
     expected,
     failed_share,
@@ -28,6 +30,7 @@ from dashboards.lib.query import (
     Expr,
     age,
     clamp_min,
+    function,
     max_by,
     min_by,
     sum_by,
@@ -41,18 +44,10 @@ from exporter.magento import queues
 
 UID: Final = OVERVIEW
 
-STAGE_NAMES: Final = {
-    "cart": "Cart",
-    "shipping_address": "Address",
-    "shipping_method": "Shipping",
-    "payment_method": "Payment",
-    "order": "Order",
-}
-
 
 def _overdue() -> Expr:
     late = age(here(self_metrics.LAST_SUCCESS)) - here(self_metrics.REFRESH).now
-    return clamp_min(max_by(late), 0)
+    return function("floor", clamp_min(max_by(late), 0))
 
 
 _SELLING: Final[tuple[Panel, ...]] = (
@@ -63,20 +58,37 @@ _SELLING: Final[tuple[Panel, ...]] = (
             "Orders against the usual for these hours of the week, over the shortest of 30 minutes, 2, 6 "
             "and 24 hours in which at least ten orders are expected."
         ),
-        good="Around 100 %; half to double is everyday chance for a small shop.",
+        good="Yes: at least half of the usual.",
         then="Compare the funnel: nobody came, or nobody can pay? Then the store in *Checkout & orders*.",
+        asks=(Ask(expr=against_expected(), instant=True),),
+        unit="percentunit",
+        empty="no baseline yet",
+        threshold=thresholds.ORDERS_AGAINST_EXPECTED,
+        mappings=SELLING,
+        link=Link("Which store?", CHECKOUT, "stores"),
+        spark=False,
+        filled=True,
+        width=4,
+    ),
+    Stat(
+        key="against_usual",
+        title="Orders vs. usual",
+        meaning=(
+            "The number behind *Are we selling?*: orders divided by those usual for these hours of the week."
+        ),
+        good="Around 100 %; half to double is everyday chance for a small shop.",
+        then="Below half for an hour: see which store, and whether people come at all.",
         asks=(Ask(expr=against_expected()),),
         unit="percentunit",
         decimals=0,
         empty="no baseline yet",
         threshold=thresholds.ORDERS_AGAINST_EXPECTED,
-        link=Link("Which store?", CHECKOUT, "stores"),
-        filled=True,
-        width=5,
+        link=Link("Since when?", CHECKOUT, "against_expected"),
+        width=3,
     ),
     Stat(
         key="orders",
-        title="Orders in 24 hours",
+        title="Orders in 24 h",
         meaning="Orders placed in the last 24 hours, to the minute.",
         good="Near the same day of last week: see *Are orders what they should be?*",
         then="Which store and which payment method: *Checkout & orders*.",
@@ -86,7 +98,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         empty="no order yet",
         base=Colour.NEUTRAL,
         link=Link("Orders by store", CHECKOUT, "stores"),
-        width=4,
+        width=3,
     ),
     Stat(
         key="revenue",
@@ -144,7 +156,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
             ),
         ),
         link=Link("Which?", UID, "alert_list"),
-        width=4,
+        width=3,
     ),
     Stat(
         key="freshness",
@@ -176,7 +188,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         empty="no page requested, or cache not read",
         threshold=thresholds.CACHE_HIT_RATIO,
         link=Link("Since when?", PAGE_CACHE, "hit_ratio"),
-        width=4,
+        width=3,
         height=4,
     ),
     Stat(
@@ -200,7 +212,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         meaning="How long the oldest message of any queue has waited for a consumer.",
         good="Under a minute or two; consumers are started every minute.",
         then="See which queue, and whether it has a consumer.",
-        asks=(Ask(expr=max_by(here(queues.OLDEST_AGE).now)),),
+        asks=(Ask(expr=function("floor", max_by(here(queues.OLDEST_AGE).now))),),
         unit="s",
         decimals=0,
         empty="no queue found",
@@ -241,9 +253,9 @@ _HEALTH: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="burn",
-        title="Budget burn rate",
+        title="Burn rate (1 is fine)",
         meaning="Worst store: how many times faster than allowed failed checkouts use up the month's budget.",
-        good="Below 1x. At 14.4x the month's budget is gone in two days.",
+        good="Up to 1. At 14.4 the month's budget is gone in two days.",
         then="See the time left and the store: *SLO*.",
         asks=(Ask(expr=max_by(here(BURN["6h"]).now)),),
         unit="none",
@@ -251,7 +263,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         empty="no attempt yet",
         threshold=thresholds.BURN_RATE,
         link=Link("How long does the budget last?", SLO, "checkout_left"),
-        width=3,
+        width=4,
         height=4,
     ),
     Stat(
@@ -404,6 +416,6 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Overview",
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
     variables=(Constant(name="runbooks", label="Runbooks", query=DEFAULT_RUNBOOKS),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(Row(panels=_SELLING), Row(panels=_HEALTH), Row(panels=_COURSE)),
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import HIT_RATIO
-from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
+from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE, REINDEXED
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -113,7 +113,6 @@ _HEADER: Final[tuple[Panel, ...]] = (
         then="With a sick origin the shop seems alive and cannot sell.",
         asks=(Ask(expr=_a_minute(page_cache.GRACE_HITS)),),
         unit="opm",
-        decimals=1,
         empty="cache not read",
         base=Colour.NEUTRAL,
         link=Link("Is the origin healthy?", UID, "backends"),
@@ -134,6 +133,7 @@ _RATIO: Final[tuple[Panel, ...]] = (
         threshold=thresholds.CACHE_HIT_RATIO,
         width=12,
         link=Link("Who empties it?", UID, "purges"),
+        decimals=0,
     ),
     Graph(
         key="requests",
@@ -145,7 +145,6 @@ _RATIO: Final[tuple[Panel, ...]] = (
         unit="reqps",
         empty="cache not read",
         stacked=True,
-        fill=30,
         width=12,
         link=Link("Are we selling?", OVERVIEW, "selling"),
         overrides=tuple(override(name, **line(colour)) for name, colour in _RESULTS.items()),
@@ -165,11 +164,12 @@ _EMPTIED: Final[tuple[Panel, ...]] = (
                 legend="{{varnish}}",
             ),
         ),
-        unit="short",
+        unit="locale",
         empty="cache not read",
         threshold=thresholds.PURGES,
         width=8,
         link=Link("What is being changed?", INDEXERS, "changes"),
+        decimals=0,
     ),
     Graph(
         key="bans",
@@ -178,11 +178,12 @@ _EMPTIED: Final[tuple[Panel, ...]] = (
         good="Hundreds.",
         then="Ten thousands cost CPU on every lookup: slow down the mass update, or restart off-peak.",
         asks=(Ask(expr=max_by(here(page_cache.BANS, varnish=_CHOSEN).now, "varnish"), legend="{{varnish}}"),),
-        unit="short",
+        unit="locale",
         empty="cache not read",
         threshold=thresholds.BANS,
         width=8,
         link=Link("Who adds them?", UID, "purges"),
+        decimals=0,
     ),
     Graph(
         key="objects",
@@ -194,7 +195,7 @@ _EMPTIED: Final[tuple[Panel, ...]] = (
             Ask(expr=sum_by(here(page_cache.OBJECTS, varnish=_CHOSEN).now), legend="objects"),
             Ask(expr=_a_minute(page_cache.NUKED), legend="thrown out a minute"),
         ),
-        unit="short",
+        unit="locale",
         empty="cache not read",
         width=8,
         link=Link("Does it keep its pages?", UID, "hit_ratio"),
@@ -202,6 +203,7 @@ _EMPTIED: Final[tuple[Panel, ...]] = (
             override("objects", **line(Colour.NEUTRAL)),
             override("thrown out a minute", **line(Colour.CRITICAL)),
         ),
+        decimals=0,
     ),
 )
 
@@ -292,6 +294,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         may_be_empty=True,
         width=8,
         link=Link("Are keys thrown out?", UID, "redis_evictions"),
+        soft_most=1.0,
     ),
     Graph(
         key="redis_clients",
@@ -300,10 +303,11 @@ _REDIS: Final[tuple[Panel, ...]] = (
         good="Follows PHP's processes.",
         then="Rising without traffic: PHP processes hang, or connections are not closed.",
         asks=(Ask(expr=max_by(here(redis.CLIENTS).now, "role"), legend="{{role}}"),),
-        unit="short",
+        unit="locale",
         empty="no Redis",
         width=8,
         link=Link("Does Redis answer?", UID, "redis_up"),
+        decimals=0,
     ),
     Graph(
         key="redis_keys",
@@ -315,10 +319,11 @@ _REDIS: Final[tuple[Panel, ...]] = (
             Ask(expr=max_by(here(redis.KEYS).now, "role"), legend="{{role}}"),
             Ask(expr=max_by(here(redis.KEYS_WITHOUT_EXPIRY).now, "role"), legend="{{role}}, lasting"),
         ),
-        unit="short",
+        unit="locale",
         empty="no Redis",
         width=8,
         link=Link("Are keys thrown out?", UID, "redis_evictions"),
+        decimals=0,
     ),
     Graph(
         key="redis_evictions",
@@ -352,7 +357,7 @@ DASHBOARD: Final = Dashboard(
     description="Does the full-page cache keep traffic from PHP, and if not, who empties or bypasses it.",
     by_store=False,
     variables=(values_of("varnish", "Varnish", page_cache.UP, "varnish"),),
-    annotations=(FIRING, FLUSHED, MAINTENANCE, DEPLOYED),
+    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED, REINDEXED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Does it work?", panels=_RATIO),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
+from alerts.thresholds import MINUTE
 from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Worst
 from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.query import Expr, count_by, increase, max_by, rate, sum_by, top
-from dashboards.lib.style import Colour, line, override
+from dashboards.lib.query import Expr, increase, max_by, rate, sum_by
+from dashboards.lib.style import MINUTES, Colour, line, override
 from dashboards.lib.uids import CRON, EXPORTER, QUEUES
 from dashboards.lib.variables import values_of
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
@@ -39,11 +40,15 @@ def _of(window: str, metric: Selectable, *by: str) -> Expr:
     return sum_by(increase(here(metric, queue=_CHOSEN)[window]), *by)
 
 
+def _waiting_for_nobody() -> Expr:
+    """Return the messages that wait in each RabbitMQ queue without a consumer; 0 in the others."""
+    consumers = sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue", "broker")
+    return _waiting("queue", "broker").join("*", consumers.truth("==", 0), on=("queue", "broker"))
+
+
 def _deserted() -> Expr:
     """Return how many queues of RabbitMQ have messages and no consumer; nothing without RabbitMQ."""
-    idle = sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue").equals(0)
-    deserted = count_by(idle.only_if(_waiting("queue") > 0))
-    return deserted.or_else(count_by(here(queues.CONSUMERS).now) * 0)
+    return sum_by(_waiting_for_nobody().truth(">", 0))
 
 
 _HEADER: Final[tuple[Panel, ...]] = (
@@ -129,35 +134,53 @@ _HEADER: Final[tuple[Panel, ...]] = (
 )
 
 _TAKEN: Final[tuple[Panel, ...]] = (
-    Graph(
+    Worst(
         key="oldest_age",
         title="Which queue is not being consumed?",
         meaning="How long the oldest message of each queue has waited (RabbitMQ: at least so long).",
         good="Short teeth.",
         then="A straight rise is a queue without a working consumer.",
-        asks=(Ask(expr=top(10, _oldest("queue", "broker")), legend="{{queue}} ({{broker}})"),),
+        asks=(
+            Ask(
+                expr=_oldest("queue", "broker"),
+                legend="{{queue}} {{broker}}",
+            ),
+        ),
         unit="s",
+        clock=MINUTES,
         empty="no queue found",
         threshold=thresholds.QUEUE_OLDEST_SECONDS,
         table=True,
         width=12,
         height=9,
         link=Link("Is consumers_runner alive?", CRON, "jobs"),
+        by="queue",
+        above=MINUTE,
+        rest="all under a minute",
     ),
-    Graph(
+    Worst(
         key="depth",
         title="Is the backlog worked off?",
         meaning="Messages that wait, by queue.",
         good="Comes and goes.",
         then="Only rising: more is published than consumed, or nothing is consumed at all.",
-        asks=(Ask(expr=top(10, _waiting("queue", "broker")), legend="{{queue}} ({{broker}})"),),
-        unit="short",
+        asks=(
+            Ask(
+                expr=_waiting("queue", "broker"),
+                legend="{{queue}} {{broker}}",
+            ),
+        ),
+        unit="locale",
+        decimals=0,
         empty="no queue found",
         threshold=thresholds.QUEUE_MESSAGES,
         table=True,
         width=12,
         height=9,
         link=Link("Which queue is not consumed?", UID, "oldest_age"),
+        by="queue",
+        above=10,
+        rest="at most ten in any",
     ),
     Graph(
         key="throughput",
@@ -178,23 +201,29 @@ _TAKEN: Final[tuple[Panel, ...]] = (
             override("done", **line(Colour.GOOD)),
         ),
     ),
-    Graph(
+    Worst(
         key="consumers",
-        title="Are consumers connected?",
-        meaning="Consumers of each RabbitMQ queue.",
-        good="None while a queue is empty, one or more while messages wait.",
-        then="None while messages wait: consumers crash, or `cron_consumers_runner` leaves the queue out.",
+        title="Does anybody consume them?",
+        meaning="Messages that wait in RabbitMQ queues without a consumer, by queue.",
+        good="Zero, or short teeth: cron starts consumers every minute.",
+        then="It stays: consumers crash, or `cron_consumers_runner` leaves the queue out.",
         asks=(
-            Ask(expr=top(10, sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue")), legend="{{queue}}"),
+            Ask(
+                expr=_waiting_for_nobody(),
+                legend="{{queue}}",
+            ),
         ),
-        unit="short",
+        unit="locale",
         decimals=0,
         empty="no RabbitMQ",
         stepped=True,
         width=8,
         link=Link("Is consumers_runner alive?", CRON, "jobs"),
+        by="queue",
+        above=0,
+        rest="none waits for nobody",
     ),
-    Graph(
+    Worst(
         key="in_progress",
         title="Does a consumer hang?",
         meaning="How long the oldest message in progress has been with its consumer (database transport).",
@@ -202,7 +231,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         then="Hours: the consumer died with it. It comes back after a day, or by hand.",
         asks=(
             Ask(
-                expr=top(10, max_by(here(queues_database.IN_PROGRESS_AGE, queue=_CHOSEN).now, "queue")),
+                expr=max_by(here(queues_database.IN_PROGRESS_AGE, queue=_CHOSEN).now, "queue"),
                 legend="{{queue}}",
             ),
         ),
@@ -210,35 +239,57 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         empty="no database queue",
         width=8,
         link=Link("By queue", UID, "table"),
+        clock=MINUTES,
+        by="queue",
+        above=MINUTE,
+        rest="none for a minute",
     ),
 )
 
 _FAILURES: Final[tuple[Panel, ...]] = (
-    Graph(
+    Worst(
         key="failed",
         title="Which messages fail?",
         meaning="Messages of the database transport that reached status `error`, over the last hour.",
         good="None.",
         then="They are not tried again: read `var/log/exception.log`, repair, publish again.",
-        asks=(Ask(expr=top(10, _of("1h", queues_database.FAILED, "queue")), legend="{{queue}}"),),
-        unit="short",
+        asks=(
+            Ask(
+                expr=_of("1h", queues_database.FAILED, "queue"),
+                legend="{{queue}}",
+            ),
+        ),
+        unit="locale",
+        decimals=0,
         empty="no database queue",
         threshold=thresholds.QUEUE_FAILED,
         width=8,
         link=Link("By queue", UID, "table"),
+        by="queue",
+        above=0,
+        rest="none fails",
     ),
-    Graph(
+    Worst(
         key="redelivered",
         title="Does a consumer crash again and again?",
         meaning="Messages that RabbitMQ delivered once more, over the last half hour.",
         good="None, or a few after a deployment.",
         then="One poisonous message can end every consumer that takes it: look at the head of the queue.",
-        asks=(Ask(expr=top(10, _of("30m", queues_rabbitmq.REDELIVERED, "queue")), legend="{{queue}}"),),
-        unit="short",
+        asks=(
+            Ask(
+                expr=_of("30m", queues_rabbitmq.REDELIVERED, "queue"),
+                legend="{{queue}}",
+            ),
+        ),
+        unit="locale",
+        decimals=0,
         empty="no RabbitMQ, or nothing delivered yet",
         threshold=thresholds.QUEUE_REDELIVERED,
         width=8,
         link=Link("By queue", UID, "table"),
+        by="queue",
+        above=1,
+        rest="one at most",
     ),
     Graph(
         key="table_rows",
@@ -247,11 +298,12 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         good="Steady: Magento deletes done messages after a week.",
         then="Growing without end: the cron job `mysqlmq_clean_messages` does not run.",
         asks=(Ask(expr=max_by(here(queues_database.TABLE_ROWS).now), legend="rows"),),
-        unit="short",
+        unit="locale",
         empty="no database queue",
         width=8,
         legend=False,
         link=Link("Does cron run?", CRON, "jobs"),
+        decimals=0,
     ),
     Table(
         key="table",
@@ -330,7 +382,7 @@ _BULK: Final[tuple[Panel, ...]] = (
         good="`open` comes and goes; the failed ones stay level.",
         then="A step up of a failed status: retry from the admin, or read the operation's message.",
         asks=(Ask(expr=sum_by(here(bulk.OPERATIONS).now, "status"), legend="{{status}}"),),
-        unit="short",
+        unit="locale",
         empty="bulk collector off",
         width=8,
         link=Link("How long do they wait?", UID, "bulk_waiting"),
@@ -340,6 +392,7 @@ _BULK: Final[tuple[Panel, ...]] = (
             override("failed_retriable", **line(Colour.WARNING)),
             override("rejected", **line(Colour.ACCENT)),
         ),
+        decimals=0,
     ),
     Graph(
         key="bulk_waiting",
@@ -356,6 +409,7 @@ _BULK: Final[tuple[Panel, ...]] = (
         threshold=thresholds.BULK_WAITING_SECONDS,
         width=8,
         link=Link("Which queue is not consumed?", UID, "oldest_age"),
+        clock=MINUTES,
     ),
     Graph(
         key="bulk_depth",
@@ -364,11 +418,12 @@ _BULK: Final[tuple[Panel, ...]] = (
         good="Falls after each bulk edit or import.",
         then="Does not fall: see the consumers.",
         asks=(Ask(expr=sum_by(here(bulk.WAITING).now), legend="not started"),),
-        unit="short",
+        unit="locale",
         empty="bulk collector off",
         width=8,
         legend=False,
         link=Link("Are counts exact?", EXPORTER, "collectors"),
+        decimals=0,
     ),
 )
 

@@ -13,7 +13,7 @@ from dashboards.lib.links import ROW_STORE, Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stack, Stat, Table
 from dashboards.lib.query import Expr, clamp_max, clamp_min, max_by, over_time, sum_by, top
-from dashboards.lib.style import Colour, line, override
+from dashboards.lib.style import Colour, at_most, line, override
 from dashboards.lib.uids import CHECKOUT, INDEXERS, SLO
 
 UID: Final = SLO
@@ -21,6 +21,7 @@ PERIOD: Final = "30d"
 PERIOD_SECONDS: Final = 30 * thresholds.DAY
 CHECKOUT_BUDGET: Final = round(1 - thresholds.CHECKOUT_SUCCESS_SLO, 6)
 FRESHNESS_BUDGET: Final = round(1 - thresholds.FRESHNESS_SLO, 6)
+_USED_UP: Final = (at_most(0.0, "used up", Colour.CRITICAL),)
 _NO_ATTEMPT: Final = "no attempt yet"
 _NO_RULES: Final = "recording rules not loaded"
 
@@ -34,12 +35,17 @@ def _checkout_burn(window: str, *by: str) -> Expr:
 
 
 def _stale_share(window: str) -> Expr:
-    step = "5m" if window == PERIOD else "1m"
-    return max_by(over_time("avg", here(STOREFRONT_STALE)[f"{window}:{step}"]))
+    return max_by(over_time("avg", here(STOREFRONT_STALE)[f"{window}:1m"]))
+
+
+def _stale_share_of_period() -> Expr:
+    """Return the stale part of the whole period: before it was observed, a shop counts as fresh."""
+    stale = max_by(over_time("sum", here(STOREFRONT_STALE)[f"{PERIOD}:5m"]))
+    return stale / (PERIOD_SECONDS / (5 * thresholds.MINUTE))
 
 
 def _freshness_left() -> Expr:
-    return 1 - _stale_share(PERIOD) / FRESHNESS_BUDGET
+    return 1 - _stale_share_of_period() / FRESHNESS_BUDGET
 
 
 def _time_left(left: Expr, burn: Expr) -> Expr:
@@ -81,13 +87,14 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         filled=True,
         link=Link("When was it spent?", UID, "checkout_budget"),
         width=5,
+        mappings=_USED_UP,
     ),
     Stat(
         key="checkout_burn_now",
-        title="Burn rate now",
+        title="Burn rate (1 is fine)",
         meaning="How many times faster than allowed the budget is being spent, over the last hour.",
-        good="Below 1x.",
-        then="14.4x spends a month's budget in two days: see which store.",
+        good="Up to 1.",
+        then="14.4 spends a month's budget in two days: see which store.",
         asks=(Ask(expr=_checkout_burn("1h")),),
         unit="none",
         decimals=1,
@@ -104,13 +111,14 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         then="Hours or days: treat it as an incident.",
         asks=(Ask(expr=_time_left(_checkout_left(), _checkout_burn("6h")), instant=True),),
         unit="s",
-        decimals=1,
+        decimals=0,
         empty="no failure in six hours",
         may_be_empty=True,
         base=Colour.NEUTRAL,
         spark=False,
         link=Link("Since when?", UID, "checkout_burn"),
         width=5,
+        mappings=_USED_UP,
     ),
     Stat(
         key="checkout_attempts",
@@ -172,7 +180,7 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
         key="stores",
         title="Which store spends it?",
         meaning="Every chosen store, the fastest burning first.",
-        good="Every store below 1x with budget left.",
+        good="Every store below 1 with budget left.",
         then="Click a store to see its checkout.",
         asks=(
             Ask(expr=top(50, max_by(here(BURN["6h"]).now, "store")), instant=True, table=True),
@@ -232,11 +240,11 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
                 meaning=(
                     "Share of the last 30 days in which the storefront showed what the catalogue said: no "
                     "change waited a quarter of an hour for an indexer that did not run. The objective is "
-                    f"{thresholds.FRESHNESS_SLO:.0%}."
+                    f"{thresholds.FRESHNESS_SLO:.0%}. Time before the shop was observed counts as fresh."
                 ),
                 good=f"Above {thresholds.FRESHNESS_SLO:.0%}.",
                 then="See when it was stale, and because of which indexer.",
-                asks=(Ask(expr=1 - _stale_share(PERIOD), instant=True),),
+                asks=(Ask(expr=1 - _stale_share_of_period(), instant=True),),
                 unit="percentunit",
                 decimals=2,
                 empty=_NO_RULES,
@@ -261,25 +269,49 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
                 filled=True,
                 link=Link("Since when?", UID, "freshness_burn"),
                 width=5,
+                mappings=_USED_UP,
             ),
         )
     ),
-    Stat(
-        key="freshness_lasts",
-        title="Budget lasts",
-        meaning="Time until the budget is gone if it is spent as in the last six hours; 30 days at most.",
-        good="The whole month.",
-        then="Hours: an indexer stands still now.",
-        asks=(Ask(expr=_time_left(_freshness_left(), _stale_share("6h") / FRESHNESS_BUDGET), instant=True),),
-        unit="s",
-        decimals=1,
-        empty="nothing stale in six hours",
-        may_be_empty=True,
-        base=Colour.NEUTRAL,
-        spark=False,
-        link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
-        width=5,
-        height=8,
+    Stack(
+        panels=(
+            Stat(
+                key="freshness_burn_now",
+                title="Burn rate (1 is fine)",
+                meaning="How many times faster than allowed the budget is being spent, over the last hour.",
+                good="Zero.",
+                then="An indexer stands still now, or did within the hour.",
+                asks=(Ask(expr=_stale_share("1h") / FRESHNESS_BUDGET),),
+                unit="none",
+                decimals=1,
+                empty=_NO_RULES,
+                threshold=thresholds.BURN_RATE,
+                link=Link("Since when?", UID, "freshness_burn"),
+                width=5,
+            ),
+            Stat(
+                key="freshness_lasts",
+                title="Budget lasts",
+                meaning="Time until the budget is gone at the pace of the last six hours; 30 days at most.",
+                good="The whole month.",
+                then="Hours: an indexer stands still now.",
+                asks=(
+                    Ask(
+                        expr=_time_left(_freshness_left(), _stale_share("6h") / FRESHNESS_BUDGET),
+                        instant=True,
+                    ),
+                ),
+                unit="s",
+                decimals=0,
+                empty="nothing stale in six hours",
+                may_be_empty=True,
+                base=Colour.NEUTRAL,
+                spark=False,
+                link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
+                width=5,
+                mappings=_USED_UP,
+            ),
+        )
     ),
     Graph(
         key="freshness_burn",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
 from dashboards.lib.here import here
 from dashboards.lib.query import Expr, over_time, sum_by, union
+from dashboards.lib.style import Colour, verdict, words
 from exporter.collectors import expected_orders
 
 WINDOWS: Final = ("30m", "2h", "6h", "1d")
@@ -14,6 +16,22 @@ ENOUGH: Final = 10
 """Orders to be expected in a window before it is judged; with fewer a longer window is taken."""
 
 DAY: Final = "1d:5m"
+
+STAGE_NAMES: Final = {
+    "cart": "Cart",
+    "shipping_address": "Address",
+    "shipping_method": "Shipping",
+    "payment_method": "Payment",
+    "order": "Order",
+}
+SELLING: Final = (
+    *words({0.0: ("no", Colour.CRITICAL)}),
+    *verdict(
+        thresholds.ORDERS_AGAINST_EXPECTED,
+        {Colour.GOOD: "yes", Colour.WARNING: "too little", Colour.CRITICAL: "hardly"},
+    ),
+)
+"""The answer to "are we selling?", for orders divided by expected ones."""
 
 
 def against_expected(*by: str) -> Expr:

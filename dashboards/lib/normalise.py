@@ -23,6 +23,7 @@ _DEAD_IN_PANEL: Final = (
 _DEAD_IN_TARGET: Final = ("query", "target", "metric", "step", "intervalFactor", "interval")
 _DEAD_IN_VARIABLE: Final = ("useTags", "tagsQuery", "tagValuesQuery", "auto", "auto_min", "auto_count")
 _KEPT_IN_ROW: Final = ("type", "id", "title", "gridPos", "collapsed", "panels", "repeat")
+_OPEN_ENDS: Final[Mapping[str, tuple[str, ...]]] = {"steps": ("value",), "options": ("from", "to")}
 _OF_QUERIES_ONLY: Final = (
     "allValue", "includeAll", "multi", "regex", "sort", "datasource",
 )  # fmt: skip
@@ -83,10 +84,10 @@ def _without(data: Json, keys: tuple[str, ...]) -> Json:
 
 
 def _pruned(value: Any, key: str = "") -> Any:
-    """Drop nulls, except the null from which the first threshold step starts."""
+    """Drop nulls, except where null is an open end: of the first threshold step, of a mapped range."""
     if isinstance(value, dict):
-        keeps = key == "steps"
-        return {k: _pruned(v, k) for k, v in value.items() if v is not None or (keeps and k == "value")}
+        ends = _OPEN_ENDS.get(key, ())
+        return {k: _pruned(v, k) for k, v in value.items() if v is not None or k in ends}
     if isinstance(value, list):
         return [_pruned(item, key) for item in value]
     return value

@@ -8,7 +8,7 @@ what is dead.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from grafanalib import core
@@ -16,8 +16,19 @@ from grafanalib import core
 from alerts.thresholds import Threshold
 from dashboards.lib.ids import panel_id
 from dashboards.lib.links import Link, Page
-from dashboards.lib.query import Expr
-from dashboards.lib.style import PALETTE, PALETTE_BY_NAME, Colour, Json, fixed, nothing, steps
+from dashboards.lib.query import Expr, standing_out, top
+from dashboards.lib.style import (
+    PALETTE,
+    PALETTE_BY_NAME,
+    Clock,
+    Colour,
+    Json,
+    fixed,
+    nothing,
+    override,
+    scaled,
+    steps,
+)
 
 DATASOURCE: Final[Mapping[str, str]] = {"type": "prometheus", "uid": "${datasource}"}
 COLLECTOR_OFF: Final = "no data: see Exporter"
@@ -31,6 +42,10 @@ class Ask:
     legend: str = ""
     instant: bool = False
     table: bool = False
+
+    def in_clock(self, clock: Clock) -> Ask:
+        """Return the question whose answer, in seconds, is in this unit of time instead."""
+        return replace(self, expr=self.expr / clock.seconds)
 
     def target(self, index: int) -> Any:
         """Return grafanalib's target."""
@@ -97,7 +112,7 @@ class Panel:
             defaults["custom"] = custom
         extra: Json = {
             "type": self.type,
-            "fieldConfig": {"defaults": defaults, "overrides": list(self.overrides)},
+            "fieldConfig": {"defaults": defaults, "overrides": list(self._overrides())},
             "options": options,
         }
         return _Rendered(
@@ -106,9 +121,9 @@ class Panel:
             id=panel_id(uid, self.key),
             gridPos=core.GridPos(h=self.height, w=self.width, x=x, y=y),
             dataSource=dict(DATASOURCE),
-            targets=[ask.target(index) for index, ask in enumerate(self.asks)],
+            targets=[ask.target(index) for index, ask in enumerate(self._questions())],
             links=[link.as_panel_link() for link in self._header_links()],
-            transformations=list(self.transformations),
+            transformations=list(self._transformations()),
             maxDataPoints=None,
             timeFrom=self.since or None,
             hideTimeOverride=False,
@@ -123,10 +138,10 @@ class Panel:
         given = {"decimals": self.decimals, "min": self.least, "max": self.most}
         return {
             "color": self._colour(),
-            "unit": self.unit,
+            "unit": self._unit(),
             "noValue": self.empty,
             "mappings": [*self.mappings, nothing(self.empty)],
-            "thresholds": {"mode": "absolute", "steps": steps(self.threshold, base=self._base())},
+            "thresholds": {"mode": "absolute", "steps": steps(self._limit(), base=self.base)},
             "links": [link.as_data_link() for link in self.all_links()],
             **{key: value for key, value in given.items() if value is not None},
         }
@@ -134,8 +149,20 @@ class Panel:
     def _colour(self) -> Json:
         return {"mode": "thresholds"}
 
-    def _base(self) -> Colour:
-        return self.base
+    def _questions(self) -> Sequence[Ask]:
+        return self.asks
+
+    def _overrides(self) -> Sequence[Json]:
+        return self.overrides
+
+    def _transformations(self) -> Sequence[Json]:
+        return self.transformations
+
+    def _unit(self) -> str:
+        return self.unit
+
+    def _limit(self) -> Threshold | None:
+        return self.threshold
 
     def _custom(self) -> Json:
         return {}
@@ -181,12 +208,15 @@ class Stat(Panel):
 
 
 _LEGEND_CALCS: Final = ("lastNotNull", "max")
+_SOLID: Final = 60
 _QUIET_AXIS: Final = {
     "short": 5,
     "locale": 5,
     "opm": 5,
     "reqps": 1,
     "s": 60,
+    "m": 5,
+    "h": 1,
     "percentunit": 0.05,
 }
 """How far an axis reaches at least, by unit, so that zeros lie flat on a scale that means something."""
@@ -209,20 +239,32 @@ class Graph(Panel):
     stepped: bool = False
     legend: bool = True
     by_name: bool = False
+    clock: Clock | None = None
+    """Shows the seconds that the queries and the limit are in as minutes or hours."""
+
+    def _questions(self) -> Sequence[Ask]:
+        clock = self.clock
+        return [ask.in_clock(clock) for ask in self.asks] if clock else self.asks
+
+    def _unit(self) -> str:
+        return self.clock.unit if self.clock else self.unit
+
+    def _limit(self) -> Threshold | None:
+        return scaled(self.threshold, self.clock.seconds) if self.threshold and self.clock else self.threshold
 
     def _colour(self) -> Json:
         return {"mode": PALETTE_BY_NAME if self.by_name else PALETTE}
 
     def _custom(self) -> Json:
-        soft_most = _QUIET_AXIS.get(self.unit) if self.soft_most is None else self.soft_most
+        soft_most = _QUIET_AXIS.get(self._unit()) if self.soft_most is None else self.soft_most
         soft = {} if soft_most is None else {"axisSoftMax": soft_most}
         return {
             "drawStyle": "bars" if self.bars else "line",
             "lineInterpolation": "stepAfter" if self.stepped else "linear",
-            "lineWidth": 1 if self.bars else 2,
-            "fillOpacity": 70 if self.bars else self.fill,
-            "gradientMode": "none" if self.bars else "opacity",
-            "showPoints": "never",
+            "lineWidth": self._line_width(),
+            "fillOpacity": _SOLID if self.bars or self.stacked else self.fill,
+            "gradientMode": "none" if self.bars or self.stacked else "opacity",
+            "showPoints": "auto",
             "pointSize": 5,
             "spanNulls": False,
             "axisPlacement": "auto",
@@ -238,6 +280,11 @@ class Graph(Panel):
             **soft,
         }
 
+    def _line_width(self) -> int:
+        if self.bars:
+            return 1
+        return 0 if self.stacked else 2  # a line around nothing would lie on top of the stack
+
     def _options(self) -> Json:
         return {
             "legend": {
@@ -252,11 +299,39 @@ class Graph(Panel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Worst(Graph):
+    """A line for each series above a value; one grey line, ``rest``, for the largest while there is none.
+
+    It is calm while all is well, and still tells zero from no data. ``by`` is the label that names the lines.
+    """
+
+    by: str
+    above: float
+    rest: str
+    shown: int = 10
+
+    def _questions(self) -> Sequence[Ask]:
+        return [replace(ask, expr=self._worst(ask.expr)) for ask in super(Worst, self)._questions()]
+
+    def _worst(self, expr: Expr) -> Expr:
+        above = self.above / self.clock.seconds if self.clock else self.above
+        return standing_out(top(self.shown, expr), self.by, above=above, rest=self.rest)
+
+    def _overrides(self) -> Sequence[Json]:
+        return (*self.overrides, override(self.rest, color=fixed(Colour.MUTED)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline(Panel):
     """States over time, one lane a series; every state has a word as well as a colour."""
 
     type: ClassVar[str] = "state-timeline"
     lane: float = 0.85
+
+    def _defaults(self) -> Json:
+        """Return the defaults, the colour of what is well toned down: most of a timeline is well."""
+        calm: Json = _toned_down(super(Timeline, self)._defaults())
+        return calm
 
     def _custom(self) -> Json:
         return {
@@ -274,6 +349,15 @@ class Timeline(Panel):
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         }
+
+
+def _toned_down(value: Any) -> Any:
+    """Return JSON with the colour of what is well made darker."""
+    if isinstance(value, dict):
+        return {key: _toned_down(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_toned_down(item) for item in value]
+    return str(Colour.CALM) if value == str(Colour.GOOD) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,15 +440,11 @@ class Table(Panel):
     unit: str = "short"
     base: Colour = Colour.QUIET
 
-    def render(self, uid: str, x: int, y: int) -> Any:
-        """Return the table with its queries joined by label and its columns in order."""
-        panel = super(Table, self).render(uid, x, y)
-        panel.transformations = [*self._shape(), *self.transformations]
-        panel.extraJson["fieldConfig"]["overrides"] = [
-            *(column.override() for column in self.columns),
-            *self.overrides,
-        ]
-        return panel
+    def _overrides(self) -> Sequence[Json]:
+        return [*(column.override() for column in self.columns), *self.overrides]
+
+    def _transformations(self) -> Sequence[Json]:
+        return [*self._shape(), *self.transformations]
 
     def _shape(self) -> list[Json]:
         shown = [column.field for column in self.columns]

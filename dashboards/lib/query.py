@@ -323,6 +323,15 @@ def union(first: Expr, *others: Expr) -> Expr:
     return first
 
 
+def standing_out(expr: Expr, label: str, *, above: float, rest: str) -> Expr:
+    """Return the series above a value; while there is none, the largest of all, under the name ``rest``.
+
+    A graph of it has few lines when all is well, and still tells zero from no data.
+    """
+    largest = relabel(max_by(expr) <= above, target=label, value=rest)
+    return (expr > above).or_else(largest)
+
+
 def _of_counter(name: str, window: Window) -> Expr:
     if window.kind is not None and window.kind is not Kind.COUNTER:
         raise SpecError(f"{name}({window.text}): not a counter")

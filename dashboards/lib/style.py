@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ class Colour(StrEnum):
     """Grafana's colour names, by what they mean here."""
 
     GOOD = "green"
+    CALM = "dark-green"
     WARNING = "orange"
     CRITICAL = "red"
     NEUTRAL = "blue"
@@ -25,6 +27,17 @@ class Colour(StrEnum):
     THIRD = "yellow"
     ACCENT = "purple"
 
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A unit of time for an axis. An axis in seconds has its marks at 1.67 and 8.33 minutes."""
+
+    unit: str
+    seconds: float
+
+
+MINUTES: Final = Clock("m", 60)
+HOURS: Final = Clock("h", 3600)
 
 PALETTE: Final = "palette-classic"
 PALETTE_BY_NAME: Final = "palette-classic-by-name"
@@ -45,6 +58,14 @@ def steps(threshold: Threshold | None, *, base: Colour) -> list[Json]:
     return [_step(colour, limit) for colour, limit in zip(colours_up, limits_up, strict=True)]
 
 
+def scaled(threshold: Threshold, divisor: float) -> Threshold:
+    """Return the same limits for a value that is divided by ``divisor``."""
+    warning, critical = (
+        None if limit is None else limit / divisor for limit in (threshold.warning, threshold.critical)
+    )
+    return replace(threshold, warning=warning, critical=critical)
+
+
 def _step(colour: Colour, value: float | None) -> Json:
     return {"color": str(colour), "value": value}
 
@@ -56,6 +77,29 @@ def words(values: Mapping[float, tuple[str, Colour]]) -> list[Json]:
         for index, (value, (text, colour)) in enumerate(values.items())
     }
     return [{"type": "value", "options": options}]
+
+
+def verdict(threshold: Threshold, texts: Mapping[Colour, str]) -> list[Json]:
+    """Return a value mapping that says in words on which side of its limits a value is, by their colours."""
+    marks = steps(threshold, base=Colour.GOOD)
+    ends = [*(mark["value"] for mark in marks[1:]), None]
+    ranges = [
+        _range(mark["value"], end, texts[Colour(mark["color"])], Colour(mark["color"]))
+        for mark, end in zip(marks, ends, strict=True)
+    ]
+    return ranges[
+        ::-1
+    ]  # both ends belong to a range and the first that fits is taken: a limit counts as passed
+
+
+def at_most(value: float, text: str, colour: Colour) -> Json:
+    """Return the mapping that shows ``text`` for every number up to ``value``."""
+    return _range(None, value, text, colour)
+
+
+def _range(start: float | None, end: float | None, text: str, colour: Colour) -> Json:
+    result = {"text": text, "color": str(colour)}
+    return {"type": "range", "options": {"from": start, "to": end, "result": result}}
 
 
 def nothing(text: str, colour: Colour = Colour.MUTED) -> Json:
