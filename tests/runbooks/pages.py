@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from typing import Final
 
 from exporter.web.runbooks import anchor
 
 DIRECTORY: Final = Path(__file__).resolve().parents[2] / "runbooks"
 
-_FENCE: Final = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE: Final = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+"""A fenced block; in a list it is indented."""
+
 _HEADING: Final = re.compile(r"^(#{1,4}) (.+)$", re.MULTILINE)
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 _VARIABLE: Final = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
@@ -46,9 +49,9 @@ class Page:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the command blocks in order."""
-        for fence, text in _FENCE.findall(self.text):
+        for _, fence, text in _FENCE.findall(self.text):
             language, _, effect = fence.strip().partition(" ")
-            yield Block(language, effect, text)
+            yield Block(language, effect, dedent(text))
 
     def headings(self, level: int) -> list[str]:
         """Return the headings of one level."""
@@ -61,6 +64,11 @@ class Page:
     def section(self, title: str) -> str:
         """Return the text of a level-2 section."""
         found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", self.text, re.MULTILINE | re.DOTALL)
+        return found[1] if found else ""
+
+    def subsection(self, title: str) -> str:
+        """Return the text of a level-3 section."""
+        found = re.search(rf"^### {re.escape(title)}\n(.*?)(?=^##|\Z)", self.text, re.MULTILINE | re.DOTALL)
         return found[1] if found else ""
 
     def links(self) -> list[str]:
