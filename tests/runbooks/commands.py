@@ -51,6 +51,8 @@ MAGENTO: Final = frozenset(
         "app:config:import",
         "app:config:status",
         "cache:clean",
+        "cache:disable",
+        "cache:enable",
         "cache:flush",
         "cache:status",
         "config:set",
