@@ -355,14 +355,14 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="cpu",
-        title="What does it take from the machine?",
+        title="How busy is it?",
         meaning="CPU seconds per second of the exporter's process.",
         good="A few hundredths.",
         then="Near 1: it is the bottleneck; scrape less often, or switch off a collector.",
         asks=(Ask(expr=_ours(rate(here(PROCESS_CPU)["$__rate_interval"])), legend="{{instance}}"),),
         unit="percentunit",
         empty="not scraped",
-        width=6,
+        width=5,
         link=Link("Which collector?", UID, "durations"),
     ),
     Graph(
@@ -374,7 +374,7 @@ _COST: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_ours(here(PROCESS_MEMORY).now), legend="{{instance}}"),),
         unit="bytes",
         empty="not scraped",
-        width=6,
+        width=5,
         link=Link("Does the number of series grow?", UID, "series"),
     ),
     Graph(
@@ -386,7 +386,7 @@ _COST: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_ours(here(PROCESS_FILES).now), legend="{{instance}}"),),
         unit="locale",
         empty="not scraped",
-        width=4,
+        width=5,
         link=Link("Do the sources answer?", UID, "sources"),
         decimals=0,
     ),
@@ -414,7 +414,7 @@ _COST: Final[tuple[Panel, ...]] = (
             Column(field="version", title="Version"),
             Column(field="Value", title="Running for", unit="s", width=110, decimals=0),
         ),
-        width=4,
+        width=5,
         link=Link("Can it be reached?", UID, "up"),
     ),
     Table(

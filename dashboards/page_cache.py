@@ -133,7 +133,6 @@ _RATIO: Final[tuple[Panel, ...]] = (
         threshold=thresholds.CACHE_HIT_RATIO,
         width=12,
         link=Link("Who empties it?", UID, "purges"),
-        decimals=0,
     ),
     Graph(
         key="requests",
@@ -225,6 +224,7 @@ _ORIGIN: Final[tuple[Panel, ...]] = (
         mappings=words(_HEALTH),
         width=8,
         link=Link("Are we selling?", OVERVIEW, "selling"),
+        height=6,
     ),
     Graph(
         key="fetches",
@@ -246,6 +246,7 @@ _ORIGIN: Final[tuple[Panel, ...]] = (
             override("lost headers", **line(Colour.WARNING)),
             override("stale pages served", **line(Colour.NEUTRAL)),
         ),
+        height=6,
     ),
     Timeline(
         key="varnish_up",
@@ -259,6 +260,7 @@ _ORIGIN: Final[tuple[Panel, ...]] = (
         mappings=words({0.0: ("not read", Colour.CRITICAL), 1.0: ("read", Colour.GOOD)}),
         width=8,
         link=Link("Which collector?", EXPORTER, "collectors"),
+        height=6,
     ),
 )
 

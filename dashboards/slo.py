@@ -23,6 +23,7 @@ CHECKOUT_BUDGET: Final = round(1 - thresholds.CHECKOUT_SUCCESS_SLO, 6)
 FRESHNESS_BUDGET: Final = round(1 - thresholds.FRESHNESS_SLO, 6)
 _USED_UP: Final = (at_most(0.0, "used up", Colour.CRITICAL),)
 _NO_ATTEMPT: Final = "no attempt yet"
+_TOO_EARLY: Final = "not enough data yet"
 _NO_RULES: Final = "recording rules not loaded"
 
 
@@ -66,7 +67,7 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=1 - failed_share(PERIOD)),),
         unit="percentunit",
         decimals=2,
-        empty=_NO_ATTEMPT,
+        empty=_TOO_EARLY,
         base=Colour.NEUTRAL,
         spark=False,
         link=Link("When was it spent?", UID, "checkout_budget"),
@@ -81,7 +82,7 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_checkout_left(), instant=True),),
         unit="percentunit",
         decimals=0,
-        empty=_NO_ATTEMPT,
+        empty=_TOO_EARLY,
         threshold=thresholds.BUDGET_LEFT,
         spark=False,
         filled=True,
@@ -129,7 +130,7 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=sum_by(here(ATTEMPTS[PERIOD]).now), instant=True),),
         unit="locale",
         decimals=0,
-        empty=_NO_ATTEMPT,
+        empty=_TOO_EARLY,
         base=Colour.NEUTRAL,
         spark=False,
         link=Link("Where do customers leave?", CHECKOUT, "funnel"),
@@ -167,7 +168,7 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
         then="A step down is an incident: what was deployed or changed then?",
         asks=(Ask(expr=_checkout_left(), legend="budget left"),),
         unit="percentunit",
-        empty=_NO_ATTEMPT,
+        empty=_TOO_EARLY,
         threshold=thresholds.BUDGET_LEFT,
         least=None,
         soft_most=1.0,

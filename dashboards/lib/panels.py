@@ -25,7 +25,7 @@ from dashboards.lib.style import (
     Json,
     fixed,
     nothing,
-    override,
+    override_like,
     scaled,
     steps,
 )
@@ -318,7 +318,8 @@ class Worst(Graph):
         return standing_out(top(self.shown, expr), self.by, above=above, rest=self.rest)
 
     def _overrides(self) -> Sequence[Json]:
-        return (*self.overrides, override(self.rest, color=fixed(Colour.MUTED)))
+        rest = f"/^{self.rest} *$/"  # a label that it does not have leaves a blank in its name
+        return (*self.overrides, override_like(rest, color=fixed(Colour.MUTED)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,31 +79,35 @@ class Selected:
 
     name: str
     matchers: dict[str, str]
+    regexes: frozenset[tuple[str, str]]
     function: str = ""
     span: float = 0.0
 
 
 def selectors(expression: str) -> list[Selected]:
     """Return every selector of a query."""
-    return list(_walk(promql_parser.parse(plain(expression)), ""))
+    return list(walk(promql_parser.parse(plain(expression))))
 
 
-def _walk(node: Any, function: str) -> Iterator[Selected]:
+def walk(node: Any, function: str = "") -> Iterator[Selected]:
+    """Yield every selector below a node of a query's tree; none below ``None``."""
     match node:
+        case None:
+            return
         case promql_parser.VectorSelector():
             yield _selected(node, "", 0.0)
         case promql_parser.MatrixSelector():
             yield _selected(node.vector_selector, function, node.range.total_seconds())
         case promql_parser.Call():
             for argument in node.args:
-                yield from _walk(argument, node.func.name)
+                yield from walk(argument, node.func.name)
         case promql_parser.AggregateExpr() | promql_parser.ParenExpr() | promql_parser.UnaryExpr():
-            yield from _walk(node.expr, function)
+            yield from walk(node.expr, function)
         case promql_parser.SubqueryExpr():
-            yield from _walk(node.expr, "")
+            yield from walk(node.expr)
         case promql_parser.BinaryExpr():
-            yield from _walk(node.lhs, "")
-            yield from _walk(node.rhs, "")
+            yield from walk(node.lhs)
+            yield from walk(node.rhs)
         case promql_parser.NumberLiteral() | promql_parser.StringLiteral():
             return
         case _:
@@ -112,7 +116,8 @@ def _walk(node: Any, function: str) -> Iterator[Selected]:
 
 def _selected(node: Any, function: str, span: float) -> Selected:
     matchers = {m.name: m.value for m in node.matchers.matchers}
-    return Selected(node.name, matchers, function, span)
+    regexes = frozenset((m.name, m.value) for m in node.matchers.matchers if m.op == promql_parser.MatchOp.Re)
+    return Selected(node.name, matchers, regexes, function, span)
 
 
 RENDERED = {page.uid: page.render() for page in DASHBOARDS}
