@@ -83,7 +83,8 @@ ALERTS: Final = (
         "last hour "
         "(limit %limit%).",
         impact="Magento does not retry them: the work of each is lost until somebody repeats it.",
-        first_action="Read var/log/exception.log at the times of the failures: one cause, or bad messages?",
+        first_action="Read the lines 'Message has been rejected' in var/log/system.log: one cause, or bad "
+        "messages?",
         why="A consumer's exception puts the message into error at once. Some are wrong input; many are a "
         "fault.",
         panel=Panel("magento-queues", "failed"),
