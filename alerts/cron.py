@@ -24,14 +24,15 @@ ALERTS: Final = (
         threshold=critical(limits.CRON_SILENT_SECONDS),
         unit=Unit.SECONDS,
         scope="",
-        for_=5 * MINUTE,
+        for_=2 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="Magento's cron has stopped.",
         description="No cron job has started for {{ $value | humanizeDuration }} (limit %limit%).",
         impact="No order e-mails, no price and stock updates, no exports; catalogue changes stay invisible.",
         first_action="Look at the crontab of the shop's user and at var/log/cron.log on the cron node.",
         why="Some job is due every minute, so a quarter of an hour without a start is never normal; "
-        "15 minutes is also the time after which planned runs are given up (schedule_lifetime).",
+        "15 minutes is also the time after which planned runs are given up (schedule_lifetime). It waits no "
+        "longer, so that it speaks before what stands still with cron does, and silences that.",
         panel=Panel("magento-cron", "last_execution"),
         cases=Cases(
             inputs=(Input(cron.LAST_EXECUTION, bad=Ago(930), good=Ago(30), edge=Ago(900)),),
@@ -43,6 +44,8 @@ ALERTS: Final = (
         value=select(cron.LAG),
         threshold=warning(limits.CRON_LAG_SECONDS),
         unit=Unit.SECONDS,
+        guard="and on (job, instance) "
+        f"time() - {select(cron.LAST_EXECUTION)} < {warning(limits.CRON_SILENT_SECONDS):g}s",
         scope="",
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
@@ -51,10 +54,15 @@ ALERTS: Final = (
         impact="Jobs start late and are soon marked missed: e-mails, prices and stock follow with delay.",
         first_action="Find the job that blocks its group: the longest running one on the cron dashboard.",
         why="A due job starts within a minute or two; after 15 minutes (2 in group index) it is missed. "
-        "Ten minutes of lag in a row is a blocked group, not a busy moment.",
+        "Ten minutes of lag in a row is a blocked group, not a busy moment. When nothing has started for "
+        "five minutes, cron is not late but stopped, and MagentoCronStopped speaks.",
         panel=Panel("magento-cron", "lag"),
         cases=Cases(
-            inputs=(Input(cron.LAG, bad=At(330), good=At(40), edge=At(300)),),
+            inputs=(
+                Input(cron.LAG, bad=At(330), good=At(40), edge=At(300)),
+                Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(30)),
+            ),
+            silent={"cron has stopped": {1: Ago(300)}},
             says="The oldest due job has waited 5m 30s (limit 5m).",
         ),
     ),

@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +18,7 @@ from sandbox.errors import SandboxError, ServerError
 from sandbox.paths import PROJECT, STATE
 from sandbox.process import Process
 from sandbox.server_faults import ServerFaults
+from sandbox.servers.alertmanager import CONFIGURATION
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.redis import DATABASES
 from sandbox.shop import directory
@@ -47,6 +48,12 @@ class Options:
     """Handed to `python -m sandbox.shop install` as they are."""
     rules: Path = RULES
     """Directory of the rules that Prometheus loads."""
+    alertmanager: Path = CONFIGURATION
+    """Alertmanager's configuration file."""
+    exporter: tuple[str, ...] = ("exporter",)
+    """Module of the exporter, and the arguments before its own."""
+    exporter_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Laid over the exporter's settings for this shop."""
 
 
 def run(options: Options) -> None:
@@ -75,9 +82,12 @@ class Demo:
             rules=options.rules if options.rules.exists() else None,
             scrape_seconds=options.scrape_seconds,
             prefix=options.prefix,
+            alertmanager=options.alertmanager,
         )
         self.exporter = MagentoExporter(
-            state / "servers" / "magento-exporter", settings=exporter_settings(self.stack)
+            state / "servers" / "magento-exporter",
+            settings={**exporter_settings(self.stack), **options.exporter_settings},
+            module=options.exporter,
         )
         self.shop = shop_process(options, state)
         self.faults = ServerFaults(
@@ -96,7 +106,7 @@ class Demo:
             say("starting the servers ...")
             self.stack.launch()
             install_shop(self.stack, self.options)
-            directory.make(shop_directory(self.state), self.stack.endpoints(), version=self.options.version)
+            directory.make(self.stack.endpoints(), version=self.options.version)
             self.stack.wait_ready()
             self._start_shop_and_exporter(undo)
             say(f"up after {time.monotonic() - began:.1f} s\n\n{self._addresses()}\n")
@@ -155,11 +165,6 @@ class Demo:
         return f"{float(result[0]['value'][1]):.3g}" if result else "-"
 
 
-def shop_directory(state: Path) -> Path:
-    """Return where the shop's own files are."""
-    return state / "servers" / "magento"
-
-
 def exporter_settings(stack: Stack) -> dict[str, Any]:
     """Return the exporter's settings for this shop: the least-privileged users of `admit_observer`."""
     return {
@@ -182,7 +187,7 @@ def exporter_settings(stack: Stack) -> dict[str, Any]:
             for role, number in DATABASES.items()
         },
         "varnish": {"instances": [str(stack.varnish.name_directory)]},
-        "magento_root": str(shop_directory(stack.state)),
+        "magento_root": str(stack.shop_directory),
         "state_file": str(stack.state / "servers" / "magento-exporter" / "state.json"),
     }
 

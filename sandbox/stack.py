@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from sandbox.errors import SandboxError
-from sandbox.servers.alertmanager import Alertmanager
+from sandbox.servers.alertmanager import CONFIGURATION, Alertmanager
 from sandbox.servers.base import Server
 from sandbox.servers.exporters import (
     Exporter,
@@ -59,6 +59,7 @@ class Stack:
         rules: Path | None = None,
         scrape_seconds: float = 5,
         prefix: str = "",
+        alertmanager: Path = CONFIGURATION,
     ) -> None:
         self.state = state.resolve()
         self.prefix = prefix
@@ -70,7 +71,7 @@ class Stack:
             home / "storefront", www=www, variables={"SANDBOX_STATE": str(self.state)}
         )
         self.varnish = self.storefront.varnish
-        self.alertmanager = Alertmanager(home / "alertmanager")
+        self.alertmanager = Alertmanager(home / "alertmanager", configuration=alertmanager)
         self.exporters: tuple[Exporter, ...] = (
             MysqldExporter(home / "mysqld-exporter", mariadb=self.mariadb),
             RedisExporter(home / "redis-exporter", redis=self.redis),
@@ -87,6 +88,11 @@ class Stack:
                 "rabbitmq": [f"{self.rabbitmq.host}:{self.rabbitmq.prometheus_port}"],
             },
         )
+
+    @property
+    def shop_directory(self) -> Path:
+        """Where the shop's own files are."""
+        return self.state / "servers" / "magento"
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -148,6 +154,7 @@ class Stack:
                 "password": self.rabbitmq.password,
                 "vhost": self.rabbitmq.vhost,
             },
+            "directory": str(self.shop_directory),
             "storefront": self.varnish.url,
             "origin": self.storefront.nginx.url,
             "varnish_purge": self.varnish.url,

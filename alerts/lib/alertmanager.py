@@ -37,6 +37,14 @@ CRON_FEEDS: Final = (
 )
 """What stands still when cron does: one message says it all."""
 
+FAILING_TRIES: Final = (
+    "MagentoCheckoutBudgetBurnFast",
+    "MagentoCheckoutBudgetBurnSteady",
+    "MagentoCheckoutBudgetBurnSlow",
+    "MagentoFailedPlacementsUnusual",
+)
+"""What a program that tries stolen cards sets off as well; customers can buy meanwhile."""
+
 
 def page(team: Team) -> str:
     """Return the receiver that wakes a team."""
@@ -178,6 +186,16 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     yield _inhibit(
         ['alertname =~ "MagentoCheckoutStageFailing|MagentoCheckoutBudgetBurnFast"'],
         ['alertname =~ "MagentoOrderDroughtWithTraffic|MagentoCheckoutBudgetBurnSteady"'],
+        _STORE,
+    )
+    yield _inhibit(
+        ['alertname = "MagentoCheckoutBudgetBurnFast"'],
+        ['alertname = "MagentoCheckoutStageFailing"', 'stage = "order"'],
+        _STORE,
+    )
+    yield _inhibit(
+        ['alertname = "MagentoCarding"'],
+        [f'alertname =~ "{"|".join(FAILING_TRIES)}"'],
         _STORE,
     )
     others = [a.name for a in alerts if a.category is Category.CRON and a.name != "MagentoCronStopped"]

@@ -13,13 +13,19 @@ from sandbox.servers.exporters import Exporter
 
 
 class MagentoExporter(Exporter):
-    """`magento-exporter serve` with `settings`, as its configuration file has them, less the address."""
+    """`magento-exporter serve` with `settings`, as its configuration file has them, less the address.
+
+    `module` is what Python runs instead of `exporter`, and the arguments before the exporter's own.
+    """
 
     name = "magento-exporter"
     job = "magento"
 
-    def __init__(self, directory: Path, *, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, *, settings: Mapping[str, Any], module: Sequence[str] = ("exporter",)
+    ) -> None:
         super().__init__(directory)
+        self.module = tuple(module)
         self.settings = settings
         self.file = self.directory / "exporter.yml"
 
@@ -37,4 +43,4 @@ class MagentoExporter(Exporter):
 
     def command(self) -> Sequence[str | Path]:
         """Return the command line."""
-        return [sys.executable, "-m", "exporter", "serve", "--config", self.file]
+        return [sys.executable, "-m", *self.module, "serve", "--config", self.file]

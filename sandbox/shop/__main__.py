@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pymysql
@@ -19,6 +20,9 @@ from sandbox.shop.simulation import Endpoints, Faults, Pace, World, everything, 
 CUSTOMERS = 30
 FASTEST = 60.0
 """A minute of Magento's lasts a second at least: that is as fine as its columns are."""
+
+WEEK_HOURS = 6
+"""Length of the part of a past week that is written."""
 
 OPEN_HOURS = 0.5
 """Younger orders of the seeded past are still open; a longer backlog would keep the order desk busy."""
@@ -46,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     setup.add_argument("--prefix", default="", help="table prefix")
     setup.add_argument("--version", default=VERSIONS[0], choices=VERSIONS, help="whose tables to create")
     setup.add_argument("--history-days", type=float, default=3.0, help="how long a past to write; 0 for none")
-    setup.add_argument("--rate", type=float, default=4.0, help="orders per minute in that past")
+    setup.add_argument("--rate", type=float, default=4.0, help="orders per minute in all that past")
+    setup.add_argument(
+        "--weeks", type=int, default=0, help="also these hours of so many past weeks, to compare with"
+    )
     setup.set_defaults(run=_install)
     run = commands.add_parser("run", help="let the shop live until SIGTERM")
     run.add_argument("--state-dir", type=Path, required=True, help="where endpoints.json and faults/ are")
@@ -67,19 +74,37 @@ def _install(options: argparse.Namespace) -> None:
                 cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{name}`")
                 cursor.execute(f"USE `{name}`")
             shop = install(connection, version=options.version, prefix=options.prefix)
-            _seed(shop, options.history_days, options.rate)
+            _seed(shop)
+            for week in range(options.weeks, 0, -1):
+                _past_week(shop, week, options.rate)
+            _past(shop, options.history_days, options.rate)
     except pymysql.MySQLError as error:
         raise SandboxError(f"the shop could not be installed in {name}: {error}") from error
 
 
-def _seed(shop: Shop, days: float, rate: float) -> None:
-    """Write a past with the pace that the living shop goes on with, and some customer accounts."""
+def _seed(shop: Shop) -> None:
+    """Register some customer accounts."""
     with shop.database.transaction():
         for number in range(CUSTOMERS):
             shop.register_customer(list(shop.stores)[number % len(shop.stores)])
+
+
+def _past(shop: Shop, days: float, rate: float) -> None:
+    """Write a past with the pace that the living shop goes on with."""
     orders = round(days * 24 * 60 * rate)
     if orders:
-        bulk_history(shop, orders=orders, days=days, shape=lambda _hour: 1.0, open_hours=OPEN_HOURS)
+        bulk_history(shop, orders=orders, days=days, shape=_even, open_hours=OPEN_HOURS)
+
+
+def _past_week(shop: Shop, weeks: int, rate: float) -> None:
+    """Write the hours around now as they were some weeks ago."""
+    end = datetime.now(UTC) - timedelta(weeks=weeks) + timedelta(hours=WEEK_HOURS / 2)
+    orders = round(WEEK_HOURS * 60 * rate)
+    bulk_history(shop, orders=orders, days=WEEK_HOURS / 24, end=end, shape=_even, open_hours=0)
+
+
+def _even(_hour: datetime) -> float:
+    return 1.0
 
 
 def _run(options: argparse.Namespace) -> None:

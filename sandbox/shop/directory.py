@@ -5,10 +5,13 @@
 """
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from sandbox.paths import PROJECT
 
 FLAG: Final = Path("var/.maintenance.flag")
 LOGS: Final = ("system", "exception", "debug", "cron", "magento.cron", "payment")
@@ -23,26 +26,37 @@ CRONTAB: Final = """\
 _CACHE: Final = "Magento\\Framework\\Cache\\Backend\\Redis"
 
 
-_STAND_IN: Final = """\
+_CONSOLE: Final = """\
 #!/usr/bin/env php
 <?php
-echo '[not in the sandbox: bin/magento ', implode(' ', array_slice($argv, 1)), "]\\n";
+$words = array_map('escapeshellarg', array_merge(['bin/magento'], array_slice($argv, 1)));
+passthru('cd {project} && {python} -m sandbox repair --directory {state} ' . implode(' ', $words));
 """
+"""The sandbox has no Magento to run: the command is reported, and ends the fault that it repairs."""
 
 
-def make(root: Path, endpoints: Mapping[str, Any], *, version: str) -> None:
-    """Make the directory for the shop whose servers are at `endpoints`."""
+def make(endpoints: Mapping[str, Any], *, version: str) -> None:
+    """Make the directory that `endpoints` names, for the shop whose servers they name."""
+    root = Path(endpoints["directory"])
     for name in ("app/etc", "bin", "var/log", "var/report", "pub/static"):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "app/etc/env.php").write_text(f"<?php\nreturn {_php(_settings(endpoints))};\n")
     product = {"name": "magento/product-community-edition", "version": version}
     (root / "composer.lock").write_text(json.dumps({"packages": [product]}, indent=4))
     (root / "pub/static/deployed_version.txt").write_text(str(int(time.time())))
-    (root / "bin/magento").write_text(_STAND_IN)
+    where = {"project": PROJECT, "python": sys.executable, "state": root.parents[1]}
+    (root / "bin/magento").write_text(_fill(_CONSOLE, where))
     (root / "bin/magento").chmod(0o755)
     (root / "crontab").write_text(CRONTAB.format(root=root))
     for name in LOGS:
         (root / f"var/log/{name}.log").touch()
+
+
+def _fill(template: str, values: Mapping[str, object]) -> str:
+    """Fill in the names in braces; other braces are PHP's."""
+    for name, value in values.items():
+        template = template.replace("{" + name + "}", str(value))
+    return template
 
 
 def _settings(endpoints: Mapping[str, Any]) -> dict[str, Any]:

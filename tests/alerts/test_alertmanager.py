@@ -156,6 +156,13 @@ CAUSES: list[Pair] = [
     ("MagentoBackendsSick", {"varnish": "v"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
     ("MagentoMaintenanceForgotten", {}, "MagentoOrdersLow", {"store": "de"}),
     ("MagentoCheckoutBudgetBurnFast", {"store": "de"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
+    (
+        "MagentoCheckoutBudgetBurnFast",
+        {"store": "de"},
+        "MagentoCheckoutStageFailing",
+        {"store": "de", "stage": "order"},
+    ),
+    ("MagentoCarding", {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),
     ("MagentoCronStopped", {}, "MagentoCronLagging", {}),
     ("MagentoCronStopped", {}, "MagentoOrderEmailsUnsent", {"document": "order"}),
 ]
@@ -166,6 +173,13 @@ INDEPENDENT: list[Pair] = [
     ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoQueueMessagesFailing", {"queue": "export"}),
     ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoOrdersLow", {"store": "fr"}),
     ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoCronStopped", {}),
+    (
+        "MagentoCheckoutBudgetBurnFast",
+        {"store": "de"},
+        "MagentoCheckoutStageFailing",
+        {"store": "de", "stage": "payment_method"},
+    ),
+    ("MagentoCarding", {"store": "de"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
     ("MagentoCronStopped", {}, "MagentoBackendsSick", {"varnish": "v"}),
     ("MagentoExporterDown", {}, "MagentoWatchdog", {}),
     ("MagentoMaintenanceForgotten", {}, "MagentoMaintenanceForgotten", {}),

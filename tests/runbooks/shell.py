@@ -26,8 +26,9 @@ from tests.runbooks.pages import Block
 
 SECONDS: Final = 60
 STAND_INS: Final = ("n98-magerun2", "systemctl", "journalctl", "composer")
-"""Programs of a shop's own server that the sandbox does not have: each says so and succeeds, as does
-``bin/magento``. Whether a page may name their commands, the allow-list alone decides (``commands.py``)."""
+"""Programs of a shop's own server that the sandbox does not have. Like its ``bin/magento``, each reports
+what it was asked for (``sandbox.repairs``) and succeeds. Whether a page may name their commands, the
+allow-list alone decides (``commands.py``)."""
 
 _VARIABLE: Final = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
 _HIDDEN_FAILURE: Final = re.compile(r"^ERROR \d+ \(|command not found|syntax error", re.MULTILINE)
@@ -176,7 +177,9 @@ def _programs(demo: Range, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     database = demo.endpoints["database"]
     varnish = f"-n {demo.servers / 'storefront' / 'varnish' / 'work'}"
-    said = 'echo "[not in the sandbox: ${0##*/} $*]"'
+    said = (
+        f'cd {PROJECT} && exec {sys.executable} -m sandbox repair --directory {demo.state} "${{0##*/}}" "$@"'
+    )
     programs = {
         "mysql": f'exec {_found("mariadb")} --socket={database["socket"]} -u root -D {database["name"]} "$@"',
         "redis-cli": f'exec {_found("redis-cli")} -p {demo.endpoints["redis"]["port"]} "$@"',
@@ -188,7 +191,8 @@ def _programs(demo: Range, directory: Path) -> Path:
         "magento-exporter": f"export {CONFIG_VARIABLE}={demo.servers / 'magento-exporter' / 'exporter.yml'}\n"
         f'cd {PROJECT} && exec {sys.executable} -m exporter "$@"',
         "sudo": '[ "$1" = -u ] && shift 2\nexec "$@"',
-        "crontab": f"exec cat {demo.magento / 'crontab'}",
+        "crontab": f'[ -e {demo.state}/faults/cron-stopped ] && echo "no crontab for $(id -un)" >&2 && exit 1\n'
+        f"exec cat {demo.magento / 'crontab'}",
         **dict.fromkeys(STAND_INS, said),
     }
     for name, text in programs.items():

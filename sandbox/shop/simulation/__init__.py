@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from sandbox.shop import magento
 from sandbox.shop.simulation.backoffice import Merchandiser, OrderDesk, Visitors
-from sandbox.shop.simulation.cron import CronGroup
-from sandbox.shop.simulation.edge import Browser, Purger
+from sandbox.shop.simulation.cron import CronBloat, CronGroup
+from sandbox.shop.simulation.edge import Browser, Maintenance, Purger
 from sandbox.shop.simulation.indexing import JOBS as INDEX_JOBS
 from sandbox.shop.simulation.jobs import JOBS as DEFAULT_JOBS
 from sandbox.shop.simulation.messaging import AmqpConsumers, BulkWorker, DatabaseConsumers
@@ -36,9 +36,11 @@ def everything(world: World) -> Sequence[Component]:
         OrderDesk(world),
         Merchandiser(world),
         Purger(world),
+        Maintenance(world),
         CronGroup(world, groups["default"], DEFAULT_JOBS),
         CronGroup(world, groups["index"], INDEX_JOBS),
         CronGroup(world, groups["consumers"], {}),
+        CronBloat(world),
         DatabaseConsumers(world),
         BulkWorker(world),
         AmqpConsumers(world),

@@ -15,6 +15,7 @@ FRUITLESS: Final = ("flux capacitor", "left-handed hammer", "dry water")
 CONFIRMED: Final = 0.9
 """Share of redirected payments that the provider confirms; the others stay pending until cleaned up."""
 
+DAY: Final = 86_400.0
 OVERDUE: Final = (timedelta(hours=26), timedelta(hours=40))
 OVERDUE_ORDERS: Final = 12
 
@@ -61,7 +62,7 @@ class OrderDesk(Component):
             f" AND entity_id NOT IN ({unpaid}) ORDER BY entity_id LIMIT {limit}",
             (
                 state,
-                utc_now() - timedelta(days=1),
+                utc_now() - timedelta(seconds=self.world.pace.seconds(DAY)),
                 utc_now() - timedelta(seconds=self.world.pace.seconds(after)),
             ),
         )
@@ -74,14 +75,14 @@ class OrderDesk(Component):
             self._unpaid.add(order_id)
 
     def _forget_payments(self) -> None:
-        """Let some of yesterday's orders still wait for their payment, as if nobody had looked."""
+        """Let some of yesterday's orders (at the pace's day) still wait for their payment."""
         if self._overdue:
             return
-        now = utc_now()
+        now, pace = utc_now(), self.world.pace.speed
         found = self.database.rows(
             "SELECT entity_id, created_at FROM {sales_order} WHERE state = 'complete'"
             " AND created_at BETWEEN %s AND %s ORDER BY entity_id DESC LIMIT %s",
-            (now - OVERDUE[1], now - OVERDUE[0], OVERDUE_ORDERS),
+            (now - OVERDUE[1] / pace, now - OVERDUE[0] / pace, OVERDUE_ORDERS),
         )
         for order_id, created_at in found:
             self.shop.set_state(order_id, "pending_payment", "pending_payment", at=created_at)

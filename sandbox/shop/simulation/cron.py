@@ -14,7 +14,8 @@ FAILING_JOB: Final = "catalog_product_outdated_price_values_cleanup"
 STUCK_JOB: Final = "catalog_product_frontend_actions_flush"
 BLOATING_JOB: Final = "removed_module_synchronize"
 BLOAT_ROWS: Final = 200_000
-BLOAT_STEP: Final = 20_000
+BLOAT_STEP: Final = 10_000
+BLOAT_SECONDS: Final = 0.5
 
 Job = Callable[[Component], None]
 """What a job code does when it runs."""
@@ -40,7 +41,6 @@ class CronGroup(Component):
         """Run the group once and wait for the next minute."""
         minute = self.world.pace.minute
         tick = int(time.time() // minute)
-        self._bloat()
         if not self.fault("cron-stopped"):
             self._run(tick)
         return max(0.0, (tick + 1) * minute - time.time())
@@ -161,25 +161,29 @@ class CronGroup(Component):
                 (status, now - self._minutes(minutes)),
             )
 
-    def _bloat(self) -> None:
-        """Fill the table with a removed module's rows, which no group cleans, or take them away again."""
-        if self.group.name != "default":
-            return
+
+class CronBloat(Component):
+    """Fills the table with a removed module's rows, which no group cleans, or takes them away again."""
+
+    name = "cron-bloat"
+
+    def step(self) -> float:
+        """Write or delete a part of the rows."""
         rows = self.database.value(
             "SELECT COUNT(*) FROM {cron_schedule} WHERE job_code = %s", (BLOATING_JOB,)
         )
-        while self.fault("cron-bloat") and rows < BLOAT_ROWS and not self.world.stopping.is_set():
-            rows += self.database.execute(
-                "INSERT INTO {cron_schedule} (job_code, status, messages, created_at, scheduled_at)"
-                " SELECT %s, 'missed', 'sandbox', UTC_TIMESTAMP() - INTERVAL seq SECOND,"
+        if self.fault("cron-bloat") and rows < BLOAT_ROWS:
+            self.database.execute(
+                "INSERT INTO {cron_schedule} (job_code, status, created_at, scheduled_at)"
+                " SELECT %s, 'success', UTC_TIMESTAMP() - INTERVAL seq SECOND,"
                 f" UTC_TIMESTAMP() - INTERVAL seq SECOND FROM `seq_1_to_{BLOAT_STEP}`",
                 (BLOATING_JOB,),
             )
-        while rows > 0 and not self.fault("cron-bloat") and not self.world.stopping.is_set():
+        elif rows and not self.fault("cron-bloat"):
             self.database.execute(
                 f"DELETE FROM {{cron_schedule}} WHERE job_code = %s LIMIT {BLOAT_STEP}", (BLOATING_JOB,)
             )
-            rows -= BLOAT_STEP
+        return BLOAT_SECONDS
 
 
 class JobError(Exception):

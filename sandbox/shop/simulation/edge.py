@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from sandbox.shop.directory import FLAG
 from sandbox.shop.simulation.backoffice import purge
 from sandbox.shop.simulation.world import Component, World
 
@@ -10,7 +11,7 @@ STATIC: Final = ("/static/version1732233600/styles.css", "/static/version1732233
 CATEGORIES: Final = ("women", "men", "gear", "training", "sale")
 PRODUCTS: Final = 60
 FLUSH_SECONDS: Final = 2.0
-BANS_PER_STEP: Final = 50
+BANS_PER_STEP: Final = 100
 
 
 class Browser(Component):
@@ -64,4 +65,21 @@ class Purger(Component):
             for _ in range(BANS_PER_STEP):
                 purge(self.http, url, f"((^|,)cat_p_{self.random.randrange(10**9)}(,|$))")
             return 0.2
+        return 0.5
+
+
+class Maintenance(Component):
+    """Sets and takes away the flag file that `bin/magento maintenance:enable` makes."""
+
+    name = "maintenance"
+
+    def step(self) -> float:
+        """Bring the file into the state that the fault says."""
+        root = self.world.endpoints.directory
+        if root is not None:
+            flag = root / FLAG
+            if self.fault("maintenance"):
+                flag.touch()
+            else:
+                flag.unlink(missing_ok=True)
         return 0.5

@@ -118,16 +118,19 @@ class AmqpConsumers(Component):
         self._next_message = time.monotonic()
 
     def step(self) -> float:
-        """Publish what is due, start and end consumers, and let them work for a moment."""
+        """Let consumers work for a moment, start and end them, and publish what is due.
+
+        In this order, because a consumer that is ended gives back what it has not begun.
+        """
         if self.world.endpoints.rabbitmq is None:
             return 5.0
         if self._channel is None:
             self._open(self.world.endpoints.rabbitmq)
-        for queue, body in self._due():
-            self._channel.basic_publish(EXCHANGE, queue, body.encode(), pika.BasicProperties(delivery_mode=2))
+        self._connection.process_data_events(time_limit=0.1)
         for queue in (*AMQP_QUEUES, BULK_QUEUE):
             self._attend(queue)
-        self._connection.process_data_events(time_limit=0.1)
+        for queue, body in self._due():
+            self._channel.basic_publish(EXCHANGE, queue, body.encode(), pika.BasicProperties(delivery_mode=2))
         return 0.1
 
     def _open(self, where: dict[str, Any]) -> None:

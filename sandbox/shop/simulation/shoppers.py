@@ -21,6 +21,8 @@ GIVE_UP: Final = {"cart": 0.40, "shipping_address": 0.20, "shipping_method": 0.1
 
 THINK_SECONDS: Final = (5.0, 25.0)
 CARDING_PER_MINUTE: Final = 60
+CARDING_PACE: Final = 4.0
+"""How far the card testers follow the pace: they are fast enough, and each try costs a dozen statements."""
 QUIET_METHOD: Final = "paypal_express"
 
 
@@ -178,4 +180,4 @@ class CardTesters(Component):
             return 0.5
         cart = self.shop.open_cart(ip=CARDING_ADDRESS, items=1)
         self.shop.advance_cart(cart, "placement_attempt", method="braintree")
-        return 60.0 / CARDING_PER_MINUTE
+        return 60.0 / CARDING_PER_MINUTE / min(self.world.pace.speed, CARDING_PACE)

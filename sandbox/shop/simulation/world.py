@@ -38,6 +38,8 @@ class Endpoints:
     rabbitmq: dict[str, Any] | None = None
     storefront: str | None = None
     varnish_purge: str | None = None
+    directory: Path | None = None
+    """The shop's own files."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -50,6 +52,7 @@ class Endpoints:
                 content.get("rabbitmq"),
                 content.get("storefront"),
                 content.get("varnish_purge"),
+                Path(content["directory"]) if "directory" in content else None,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SandboxError(f"{path}: cannot be read as endpoints: {error!r}") from error

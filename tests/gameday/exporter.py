@@ -1,0 +1,41 @@
+"""``python -m tests.gameday.exporter SCALE serve ...``: the exporter with all its times divided by SCALE.
+
+A game day's rules and shop run faster than in life. The exporter's own times (how often a collector
+runs, how old an order must be before it counts as missing, how long the compared windows are) are
+constants of its code, rightly; so they are shortened here, in a process of the game day alone. Nothing
+else of the exporter changes. What stays as in life: the width of the buckets of past orders.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableMapping
+from dataclasses import replace
+from typing import cast
+
+from exporter import cli
+from exporter.collectors import all_collectors, order_emails, order_grid, placements
+from exporter.core import baseline
+from exporter.core.collector import Refresh
+
+
+def shorten(scale: float) -> None:
+    """Divide the exporter's times by ``scale``, in this process."""
+    for collector in all_collectors():
+        life = collector.refresh
+        collector.refresh = Refresh(life.interval / scale, life.max_staleness / scale, life.background)
+    order_grid.WATCH = _sooner(order_grid.WATCH, scale)
+    emails = cast("MutableMapping[str, order_emails.Watch]", order_emails.WATCHES)
+    emails.update({document: _sooner(watch, scale) for document, watch in emails.items()})
+    placements.HOLD_SECONDS /= scale
+    windows = cast("MutableMapping[str, int]", baseline.WINDOWS)
+    windows.update({window: round(length / scale) for window, length in windows.items()})
+
+
+def _sooner(watch: order_emails.Watch, scale: float) -> order_emails.Watch:
+    return replace(watch, ripe_after=watch.ripe_after / scale, forget_after=watch.forget_after / scale)
+
+
+if __name__ == "__main__":
+    shorten(float(sys.argv[1]))
+    sys.exit(cli.main(sys.argv[2:]))
