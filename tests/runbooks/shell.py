@@ -191,7 +191,8 @@ def _programs(demo: Range, directory: Path) -> Path:
         "magento-exporter": f"export {CONFIG_VARIABLE}={demo.servers / 'magento-exporter' / 'exporter.yml'}\n"
         f'cd {PROJECT} && exec {sys.executable} -m exporter "$@"',
         "sudo": '[ "$1" = -u ] && shift 2\nexec "$@"',
-        "crontab": f'[ -e {demo.state}/faults/cron-stopped ] && echo "no crontab for $(id -un)" >&2 && exit 1\n'
+        "crontab": f"if [ -e {demo.state}/faults/cron-stopped ]; then\n"
+        'echo "no crontab for $(id -un)" >&2; exit 1; fi\n'
         f"exec cat {demo.magento / 'crontab'}",
         **dict.fromkeys(STAND_INS, said),
     }
