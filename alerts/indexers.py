@@ -27,27 +27,28 @@ def _changed(state: str) -> str:
 ALERTS: Final = (
     _index(
         name="MagentoIndexerInvalid",
-        value=f"time() - {select(indexers.UPDATED)}",
-        threshold=warning(limits.INDEXER_INVALID_SECONDS),
-        unit=Unit.SECONDS,
-        guard=_changed("invalid"),
-        scope="indexer",
+        value=f"max_over_time({select(indexers.STATE, state='invalid')}[1h])",
+        threshold=0,
+        guard=f"unless {_SAME} max_over_time({select(indexers.STATE, state='valid')}[1h]) > 0",
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="An indexer stays invalid.",
-        description="{{ $labels.indexer }} has been invalid for {{ $value | humanizeDuration }} (limit "
-        "%limit%).",
+        description="{{ $labels.indexer }} is invalid and was not valid once in the last hour.",
         impact="The storefront shows old prices, stock, categories or search results of this index.",
-        first_action="See whether indexer_reindex_all_invalid runs, and what var/log/exception.log says.",
-        why="Cron reindexes what is invalid every minute. An hour of invalid is a failing or missing run.",
+        first_action="See whether indexer_reindex_all_invalid runs, and what var/log/cron.log says of it.",
+        why="Cron reindexes what is invalid every minute. An hour without a moment of valid is a failing or "
+        "a missing run. The age of the state says nothing: each run that fails renews it.",
         panel=Panel("magento-indexers", "state"),
         cases=Cases(
             entity=_PRICE,
             inputs=(
-                Input(indexers.UPDATED, bad=Ago(3660), good=Ago(60), edge=Ago(3600)),
-                Input(indexers.STATE, labels={"state": "invalid"}, bad=At(1), good=At(0)),
+                Input(indexers.STATE, labels={"state": "invalid"}, bad=At(1), good=At(0), edge=At(0)),
+                Input(indexers.STATE, labels={"state": "valid"}, bad=At(0), good=At(1), needed=False),
             ),
-            says="catalog_product_price has been invalid for 1h 1m 0s (limit 1h).",
+            labels={"state": "invalid"},
+            before=2 * HOUR,
+            after=HOUR,
+            says="catalog_product_price is invalid and was not valid once in the last hour.",
         ),
     ),
     _index(

@@ -188,10 +188,6 @@ REVIEW_SECONDS: Final = Threshold(
     warning=2 * DAY,
     reason="Gateways decide within a day; two days mean that nobody looks at the review queue.",
 )
-INDEXER_INVALID_SECONDS: Final = Threshold(
-    warning=HOUR,
-    reason="Cron reindexes what is invalid every minute; an hour means that it does not or fails.",
-)
 INDEXER_WORKING_SECONDS: Final = Threshold(
     warning=2 * HOUR, reason="Full reindexes of large catalogues take an hour; a killed one never ends."
 )
