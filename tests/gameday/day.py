@@ -335,7 +335,7 @@ def place_of(labels: Mapping[str, str]) -> str:
     """Return an alert and its place, e.g. ``MagentoQueueStalled{broker=mysql, queue=export}``."""
     name = labels["alertname"]
     wanted = alert_of(name).series_labels
-    return str(Seen(name, {label: labels[label] for label in sorted(wanted) if label in labels}))
+    return str(Seen.at(name, **{label: labels[label] for label in wanted if label in labels}))
 
 
 def summary(name: str, result: Result) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,11 +12,21 @@ class Seen:
     """An alert at a place: its name, and the labels that it must have (none: any place)."""
 
     alert: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    places: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def at(cls, alert: str, **labels: str) -> Self:
+        """Return an alert at a place."""
+        return cls(alert, frozenset(labels.items()))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Return the labels by name."""
+        return dict(sorted(self.places))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether an active alert's labels are those of this one."""
-        return labels.get("alertname") == self.alert and self.labels.items() <= labels.items()
+        return labels.get("alertname") == self.alert and self.places <= labels.items()
 
     def overlaps(self, other: Seen) -> bool:
         """Tell whether some alert could match both."""
@@ -27,11 +37,6 @@ class Seen:
         """Return it as a selector."""
         places = ", ".join(f"{name}={value}" for name, value in self.labels.items())
         return f"{self.alert}{{{places}}}" if places else self.alert
-
-
-def seen(alert: str, **labels: str) -> Seen:
-    """Return an alert at a place."""
-    return Seen(alert, labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,11 @@ class Expectation:
         return (*self.fires, *self.kept_back, *self.may)
 
 
+seen: Final = Seen.at
+
+
 def _one(*alerts: str, **labels: str) -> tuple[Seen, ...]:
-    return tuple(Seen(alert, labels) for alert in alerts)
+    return tuple(seen(alert, **labels) for alert in alerts)
 
 
 _BLIND: Final = ("MagentoCollectorFailing", "MagentoDataStale")
@@ -232,7 +240,8 @@ _SELLING: Final[Mapping[str, Expectation]] = {
     "no-traffic": Expectation(
         fires=(seen("MagentoOrderDroughtNoTraffic", store="default"),),
         minutes=90,
-        may={seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER, seen("MagentoOrderDroughtNoTraffic"): "other stores"},
+        may={seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER,
+             seen("MagentoOrderDroughtNoTraffic"): "other stores"},
         end=_PROVIDER,
     ),
     "payment-declined": Expectation(
@@ -241,7 +250,8 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         kept_back=(*_one("MagentoOrderDroughtWithTraffic", "MagentoCheckoutBudgetBurnSteady"),
                    seen("MagentoCheckoutStageFailing", stage="order")),
         may={seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER,
-             seen("MagentoFailedPlacementsUnusual"): "a ticket about the change, before the page about the outage",
+             seen("MagentoFailedPlacementsUnusual"):
+             "a ticket about the change, before an outage is certain",
              seen("MagentoCheckoutBudgetBurnFast"): "other stores",
              seen("MagentoCheckoutBudgetBurnSlow"): "an hour of failures spends more than three days may"},
         end=_PROVIDER,
