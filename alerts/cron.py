@@ -52,9 +52,9 @@ ALERTS: Final = (
         summary="Cron runs, but late.",
         description="The oldest due job has waited {{ $value | humanizeDuration }} (limit %limit%).",
         impact="Jobs start late and are soon marked missed: e-mails, prices and stock follow with delay.",
-        first_action="Find the job that blocks its group: the longest running one on the cron dashboard.",
+        first_action="See who waits: one job, the jobs of one group, or all; then what runs longest.",
         why="A due job starts within a minute or two; after 15 minutes (2 in group index) it is missed. "
-        "Ten minutes of lag in a row is a blocked group, not a busy moment. When nothing has started for "
+        "Ten minutes of lag in a row are no busy moment. When nothing has started for "
         "five minutes, cron is not late but stopped, and MagentoCronStopped speaks.",
         panel=Panel("magento-cron", "lag"),
         cases=Cases(
@@ -204,7 +204,7 @@ ALERTS: Final = (
         summary="A cron job runs far too long, or died without a word.",
         description="{{ $labels.job_code }} has been running for {{ $value | humanizeDuration }} "
         "(limit %limit%).",
-        impact="Other jobs of its group wait for it; its own next runs are missed.",
+        impact="Its own next runs are missed; where only one cron:run may exist, all other jobs wait for it.",
         first_action="Check whether its process still lives: ps aux | grep 'cron:run' on the cron node.",
         why="Magento's own jobs end within minutes. A row that stays `running` is a hung or a killed job.",
         panel=Panel("magento-cron", "running"),

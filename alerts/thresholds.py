@@ -89,7 +89,9 @@ CRON_LAG_SECONDS: Final = Threshold(
     reason="A planned run not started within schedule_lifetime (15 minutes) is marked missed.",
 )
 CRON_RUNNING_SECONDS: Final = Threshold(
-    warning=HOUR, critical=4 * HOUR, reason="Default jobs end in minutes; a group's lock is held until then."
+    warning=HOUR,
+    critical=4 * HOUR,
+    reason="Default jobs end in minutes; until then no other run of the job starts.",
 )
 CRON_TABLE_ROWS: Final = Threshold(
     warning=50_000, critical=500_000, reason="Magento cleans the table hourly; bloat slows every cron start."
