@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from dashboards.lib.page import Dashboard
-from tests.dashboards.reading import MACROS, VARIABLE, panels, variable_queries
+from sandbox.process import Process
+from tests.dashboards.reading import MACROS, PROJECT, VARIABLE, panels, variable_queries
 
+EVERY_COLLECTOR = "count(magento_collector_success == 1) == count(magento_collector_enabled == 1)"
 SCREEN = 1600
 COLUMNS = 24
 SCRAPE_SECONDS = 15.0
@@ -119,3 +125,31 @@ def _values(series: dict[str, Any]) -> list[str]:
 
 def _is_number(text: str) -> bool:
     return not re.fullmatch(r"NaN", text) and not math.isnan(float(text))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A demo that runs: its state directory, and the asker of its Prometheus."""
+
+    state: Path
+    asker: Asker
+
+
+@contextmanager
+def demo(folder: Path, *options: str) -> Iterator[Running]:
+    """Run a demo below this folder."""
+    state = folder / "state"
+    command = [sys.executable, "-m", "sandbox", "demo", "--directory", str(state), *options]
+    process = Process("demo", command, log=folder / "log", cwd=PROJECT)
+    process.start()
+    try:
+        urls = state / "urls.json"
+        process.wait_ready(lambda: urls.exists() and "exporter" in urls.read_text(), seconds=420)
+        yield Running(state, Asker(json.loads(urls.read_text())["prometheus"]))
+    finally:
+        process.stop(seconds=60)
+
+
+def holds(asker: Asker, expression: str) -> Callable[[], bool]:
+    """Return a function that says whether the expression has a value."""
+    return lambda: bool(asker.instant(expression)[0])

@@ -1,20 +1,14 @@
 """Every question of every dashboard, asked of a real Prometheus that scrapes a living shop."""
 
-import json
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.page import Dashboard
-from sandbox.process import Process, wait_until
-from tests.dashboards.live import Asker
+from sandbox.process import wait_until
+from tests.dashboards.live import EVERY_COLLECTOR, PROJECT, Asker, demo, holds
 
-PROJECT = Path(__file__).parents[2]
-
-EVERY_COLLECTOR = "count(magento_collector_success == 1) == count(magento_collector_enabled == 1)"
 FILLED = {
     "the usual number of orders is known": 'magento_orders_expected{window="1d"} > 0',
     "attempts to place an order are settled": "magento:placement_attempts:increase30d > 0",
@@ -27,42 +21,23 @@ NEEDS_RULES = pytest.mark.skipif(
 )
 
 
-def start_demo(folder: Path, *options: str) -> Iterator[Asker]:
-    """Run a demo below this folder and yield the asker of its Prometheus."""
-    state = folder / "state"
-    command = [sys.executable, "-m", "sandbox", "demo", "--directory", str(state), *options]
-    process = Process("demo", command, log=folder / "log", cwd=PROJECT)
-    process.start()
-    try:
-        urls = state / "urls.json"
-        process.wait_ready(lambda: urls.exists() and "exporter" in urls.read_text(), seconds=420)
-        yield Asker(json.loads(urls.read_text())["prometheus"])
-    finally:
-        process.stop(seconds=60)
-
-
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     folder = tmp_path_factory.mktemp("healthy")
     options = ("--history-days", "15", "--rate", "0.7", "--scrape-seconds", "5")
-    for asker in start_demo(folder, *options):
+    with demo(folder, *options) as running:
         for what, expression in FILLED.items():
-            wait_until(holds(asker, expression), seconds=600, what=what)
-        yield asker
+            wait_until(holds(running.asker, expression), seconds=600, what=what)
+        yield running.asker
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     folder = tmp_path_factory.mktemp("empty")
     options = ("--history-days", "0", "--fault", "no-traffic", "--scrape-seconds", "5")
-    for asker in start_demo(folder, *options):
-        wait_until(holds(asker, EVERY_COLLECTOR), seconds=120, what="every collector has run")
-        yield asker
-
-
-def holds(asker: Asker, expression: str) -> Callable[[], bool]:
-    """Return a function that says whether the expression has a value."""
-    return lambda: bool(asker.instant(expression)[0])
+    with demo(folder, *options) as running:
+        wait_until(holds(running.asker, EVERY_COLLECTOR), seconds=120, what="every collector has run")
+        yield running.asker
 
 
 @pytest.mark.slow

@@ -1,0 +1,144 @@
+"""Where each fault of the sandbox is seen: the panel that shows it, and what it must show.
+
+A sign must not be there before its fault and must come with it. The shop's minutes are shortened, the
+limits of the alerts are not: where one cannot be passed in a few minutes, the sign is a value that the
+healthy shop never has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """What query number ``query`` of a panel shows, in the panel's unit, in a series with these labels.
+
+    The value passes the panel's own limit unless it is to be ``above`` or ``below`` one given here, or to
+    have risen by ``rise`` since just before the fault. With ``still`` it must not rise while the rest of the
+    panel does.
+    """
+
+    dashboard: str
+    panel: str
+    query: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    above: float | None = None
+    below: float | None = None
+    rise: float | None = None
+    still: bool = False
+
+
+def _down(source: str) -> Sign:
+    return Sign(dashboard=EXPORTER, panel="sources", labels={"source": source}, below=1)
+
+
+SIGNS: Final[Mapping[str, Sign]] = {
+    "backend-sick": Sign(dashboard=PAGE_CACHE, panel="backends", below=1),
+    "backlog-growing": Sign(dashboard=INDEXERS, panel="backlog"),
+    "ban-storm": Sign(dashboard=PAGE_CACHE, panel="purges"),
+    "bulk-stuck": Sign(dashboard=QUEUES, panel="bulk_waiting", above=1),
+    "cache-flushed": Sign(dashboard=PAGE_CACHE, panel="hit_ratio"),
+    "carding": Sign(dashboard=CHECKOUT, panel="failed_placements", query=1, rise=20),
+    "changelog-reset": Sign(dashboard=INDEXERS, panel="version_ahead"),
+    "checkout-stalled": Sign(dashboard=CHECKOUT, panel="last_order", above=30),
+    "consumer-dead": Sign(dashboard=QUEUES, panel="oldest_age", labels={"broker": "mysql"}, above=1),
+    "consumer-dead-amqp": Sign(dashboard=QUEUES, panel="consumers", labels={"broker": "rabbitmq"}, above=10),
+    "cron-bloat": Sign(dashboard=CRON, panel="table_rows"),
+    "cron-job-failing": Sign(
+        dashboard=CRON,
+        panel="failures",
+        labels={"job_code": "catalog_product_outdated_price_values_cleanup"},
+        above=0,
+    ),
+    "cron-job-stuck": Sign(
+        dashboard=CRON,
+        panel="running",
+        labels={"job_code": "catalog_product_frontend_actions_flush"},
+        above=1,
+    ),
+    "cron-stopped": Sign(dashboard=CRON, panel="last_execution", above=0.5),
+    "database-down": _down("database"),
+    "database-killed": _down("database"),
+    "emails-unsent": Sign(dashboard=CHECKOUT, panel="emails", labels={"document": "order"}, above=0.75),
+    "exporter-down": Sign(dashboard=EXPORTER, panel="up", below=1),
+    "grid-missing": Sign(dashboard=CHECKOUT, panel="grid_age", above=0.75),
+    "indexer-invalid": Sign(
+        dashboard=INDEXERS, panel="state", labels={"indexer": "catalogrule_product"}, above=2.5
+    ),
+    "indexer-stuck": Sign(
+        dashboard=INDEXERS, panel="table", query=4, labels={"indexer": "catalog_product_price"}, above=45
+    ),
+    "maintenance": Sign(dashboard=OVERVIEW, panel="maintenance", above=0),
+    "no-traffic": Sign(dashboard=PAGE_CACHE, panel="requests_now", below=1),
+    "orders-stuck-pending-payment": Sign(
+        dashboard=CHECKOUT, panel="open_orders_age", labels={"state": "pending_payment"}, above=1
+    ),
+    "page-uncacheable": Sign(
+        dashboard=PAGE_CACHE, panel="requests", labels={"result": "uncacheable"}, above=0.05
+    ),
+    "payment-declined": Sign(dashboard=CHECKOUT, panel="failed_placements", query=1, rise=10),
+    "payment-method-quiet": Sign(
+        dashboard=CHECKOUT, panel="methods", labels={"method": "paypal_express"}, still=True
+    ),
+    "queue-errors": Sign(dashboard=QUEUES, panel="failed"),
+    "rabbitmq-down": _down("rabbitmq"),
+    "redis-down": _down("redis"),
+    "registrations-flood": Sign(dashboard=CHECKOUT, panel="accounts", rise=50),
+    "search-zero-results": Sign(dashboard=CHECKOUT, panel="search", query=1, rise=5),
+    "varnish-down": _down("varnish"),
+}
+
+
+@dataclass(frozen=True)
+class Act:
+    """Faults that are switched on together because they do not hide each other, and those that must show now.
+
+    What shows is switched off; what takes longer stays on until a later act.
+    """
+
+    on: tuple[str, ...]
+    shows_later: tuple[str, ...] = ()
+
+
+PLAY: Final = (
+    Act(
+        on=(
+            "carding",
+            "consumer-dead-amqp",
+            "cron-job-failing",
+            "emails-unsent",
+            "grid-missing",
+            "indexer-invalid",
+            "indexer-stuck",
+            "orders-stuck-pending-payment",
+            "page-uncacheable",
+            "payment-method-quiet",
+            "queue-errors",
+            "registrations-flood",
+            "search-zero-results",
+        ),
+        shows_later=("orders-stuck-pending-payment",),
+    ),
+    Act(
+        on=(
+            "backlog-growing",
+            "bulk-stuck",
+            "cache-flushed",
+            "changelog-reset",
+            "consumer-dead",
+            "cron-bloat",
+            "cron-job-stuck",
+        ),
+        shows_later=("orders-stuck-pending-payment",),
+    ),
+    Act(on=("backend-sick", "ban-storm", "cron-stopped", "payment-declined", "rabbitmq-down", "redis-down")),
+    Act(on=("checkout-stalled", "varnish-down")),
+    Act(on=("database-killed", "maintenance")),
+    Act(on=("database-down", "no-traffic")),
+    Act(on=("exporter-down",)),
+)
