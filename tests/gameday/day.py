@@ -163,12 +163,18 @@ class GameDay(Demo):
             for episode in self.watch.since(began)
             if episode.fired and not any(player.claims(episode) for player in players)
         ]
+        unexpected = sorted({place(episode) for episode in unclaimed})
+        say(f"  beside: {', '.join(self._course(episode, began) for episode in unclaimed) or 'nothing'}")
         for player in players:
-            player.result.unexpected = sorted({place(episode) for episode in unclaimed})
+            player.result.unexpected = unexpected
             player.result.judge()
             self.results[player.name] = player.result
             say(f"  {summary(player.name, player.result)}")
         self._wait(lambda: not self.watch.firing(), CALM)
+
+    def _course(self, episode: Episode, began: float) -> str:
+        firing = "-" if episode.firing is None else f"{episode.firing - began:.0f}"
+        return f"{place(episode)} {episode.pending - began:.0f}/{firing} s"
 
     def _wait(self, reached: Callable[[], bool], seconds: float) -> None:
         """Keep the demo going until something is so, or until the time has passed."""
@@ -201,6 +207,8 @@ class Player:
     def step(self) -> None:
         """Go on if it is time: from waiting for the alerts to the runbook, and from there to calm."""
         now = time.monotonic()
+        if self.done:
+            return
         if self._ended is None:
             if self._fired is None and all(self._seen_firing(seen) for seen in self.expectation.fires):
                 self._fired = now
@@ -344,7 +352,8 @@ def summary(name: str, result: Result) -> str:
     ends = [f"resolved after {max(result.resolved_s.values()):.0f} s"] if result.resolved_s else []
     return ", ".join(
         [f"{'FAIL' if result.complaints else 'ok  '} {name}", *parts, *ends,
-         f"{len(result.runbook_commands)} commands", *result.complaints]
+         f"{len(result.runbook_commands)} commands",
+         *(text for text in result.complaints if not text.startswith("unexpected"))]
     )  # fmt: skip
 
 
