@@ -1,4 +1,7 @@
-"""Marks on the graphs: what fired, and what somebody did to the shop."""
+"""Marks on the graphs: when an alert began to fire, and what somebody did to the shop.
+
+An alert is marked where it begins only: a graph under a red sheet for the whole incident shows nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from dashboards.lib.query import changes
 from dashboards.lib.style import Colour
 from exporter.collectors import deployment, indexers, page_cache
 
+_PAGES_AND_TICKETS = firing("=~critical|warning")
+
 FIRING = Annotation(
-    name="Firing alerts",
-    expr=firing("=~critical|warning").now,
+    name="Alerts",
+    expr=_PAGES_AND_TICKETS.now.unless(_PAGES_AND_TICKETS.before("2m").now),
     title="{{alertname}}",
     text="{{severity}} {{store}}",
     tags="alertname,severity,store",
