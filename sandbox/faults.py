@@ -52,7 +52,7 @@ FAULTS: tuple[Fault, ...] = (
         "rabbitmq-down",
         "RabbitMQ is dead",
         Actor.SERVERS,
-        'magento_source_up{source="rabbitmq"} is 0; queue series with broker "amqp" end',
+        'magento_source_up{source="rabbitmq"} is 0; queue series with broker "rabbitmq" end',
     ),
     Fault(
         "redis-down",
@@ -98,7 +98,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "carding",
-        "stolen cards are tried: sixty declined guest checkouts a minute from one address",
+        "stolen cards are tried: sixty and more declined guest checkouts a minute from one address",
         Actor.SHOP,
         "placement attempts by guests and consumed order numbers outrun orders",
     ),
@@ -118,19 +118,19 @@ FAULTS: tuple[Fault, ...] = (
         "consumer-dead",
         "the consumers of the MySQL transport are dead",
         Actor.SHOP,
-        'messages with broker "db" wait and grow old',
+        'messages with broker "mysql" wait and grow old',
     ),
     Fault(
         "consumer-dead-amqp",
         "the consumers of RabbitMQ are dead",
         Actor.SHOP,
-        'messages with broker "amqp" are ready and nobody consumes',
+        'messages with broker "rabbitmq" are ready and nobody consumes',
     ),
     Fault(
         "cron-bloat",
         "a removed module's rows fill cron_schedule and nothing is cleaned",
         Actor.SHOP,
-        "cron_schedule has hundreds of thousands of rows",
+        "cron_schedule has tens of thousands of rows, and more every second",
     ),
     Fault(
         "cron-job-failing",

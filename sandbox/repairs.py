@@ -11,7 +11,7 @@ from typing import Final
 
 from sandbox import faults
 
-_RUN: Final = r"systemctl (re)?start '?"
+_RUN: Final = r"systemctl (start|restart|enable --now) '?"
 
 REPAIRS: Final[Mapping[str, str]] = {
     "backend-sick": r"systemctl (restart|reload) '?php",

@@ -115,9 +115,14 @@ _EXPORTER: Final[Mapping[str, Expectation]] = {
         unanswered=("mysql",),
         end=SwitchOff("a frozen server is killed and started anew"),
     ),
-    "database-killed": _source("database", unanswered=("mysql",), end=_PROVIDER),
+    "database-killed": _source(
+        "database", unanswered=("mysql",), end=Fix("MagentoSourceDown", "The server is dead")
+    ),
     "exporter-down": Expectation(
-        fires=(seen("MagentoExporterDown"),), minutes=5, unanswered=("$EXPORTER",), end=_PROVIDER
+        fires=(seen("MagentoExporterDown"),),
+        minutes=5,
+        unanswered=("$EXPORTER",),
+        end=Fix("MagentoExporterDown", "Start it"),
     ),
     "rabbitmq-down": _source("rabbitmq", unanswered=("rabbitmqctl", "curl"), end=_PROVIDER),
     "redis-down": _source("redis", unanswered=("redis-cli",), end=_PROVIDER),
@@ -194,7 +199,9 @@ _QUEUES: Final[Mapping[str, Expectation]] = {
 }
 
 _CACHE: Final[Mapping[str, Expectation]] = {
-    "backend-sick": Expectation(fires=(seen("MagentoBackendsSick"),), minutes=30, end=_PROVIDER),
+    "backend-sick": Expectation(
+        fires=(seen("MagentoBackendsSick"),), minutes=30, end=Fix("MagentoBackendsSick", "PHP-FPM is full")
+    ),
     "ban-storm": Expectation(
         fires=(seen("MagentoPageCacheFlushStorm"), seen("MagentoPageCacheBansPiledUp")),
         minutes=60,
@@ -235,7 +242,7 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         end=_CODE,
     ),
     "maintenance": Expectation(
-        fires=(seen("MagentoMaintenanceForgotten"),), minutes=32, end=SwitchOff("todo")
+        fires=(seen("MagentoMaintenanceForgotten"),), minutes=32, end=Fix("MagentoMaintenanceForgotten", "Forgotten")
     ),
     "no-traffic": Expectation(
         fires=(seen("MagentoOrderDroughtNoTraffic", store="default"),),

@@ -13,8 +13,8 @@ from sandbox.shop.simulation.world import Component, World, utc_now
 FAILING_JOB: Final = "catalog_product_outdated_price_values_cleanup"
 STUCK_JOB: Final = "catalog_product_frontend_actions_flush"
 BLOATING_JOB: Final = "removed_module_synchronize"
-BLOAT_ROWS: Final = 200_000
-BLOAT_STEP: Final = 10_000
+BLOAT_ROWS: Final = 60_000
+BLOAT_STEP: Final = 2_000
 BLOAT_SECONDS: Final = 0.5
 
 Job = Callable[[Component], None]
