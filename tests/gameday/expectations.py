@@ -242,7 +242,9 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         end=_CODE,
     ),
     "maintenance": Expectation(
-        fires=(seen("MagentoMaintenanceForgotten"),), minutes=32, end=Fix("MagentoMaintenanceForgotten", "Forgotten")
+        fires=(seen("MagentoMaintenanceForgotten"),),
+        minutes=32,
+        end=Fix("MagentoMaintenanceForgotten", "Forgotten"),
     ),
     "no-traffic": Expectation(
         fires=(seen("MagentoOrderDroughtNoTraffic", store="default"),),
