@@ -60,7 +60,7 @@ class Purger(Component):
             return 5.0
         if self.fault("cache-flushed"):
             purge(self.http, url, ".*")
-            return FLUSH_SECONDS
+            return max(0.2, self.world.pace.seconds(FLUSH_SECONDS))
         if self.fault("ban-storm"):
             for _ in range(BANS_PER_STEP):
                 purge(self.http, url, f"((^|,)cat_p_{self.random.randrange(10**9)}(,|$))")
