@@ -18,10 +18,11 @@ from exporter.core.memory import Memory, VolatileStore
 from exporter.core.ports import StateStore
 from exporter.core.query import Connection
 from exporter.core.runner import Limits, Runner
-from exporter.errors import SettingsError, SpecError
+from exporter.errors import AccessDenied, SettingsError, SpecError, UsageError
 from exporter.magento.stores import StoreDirectory
-from exporter.settings import DatabaseServer, RedisServer, Settings
+from exporter.settings import Credentials, DatabaseServer, RedisServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
+from exporter.sources.env_php import EnvPhp, locate
 from exporter.sources.files import ShopFiles
 from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
 from exporter.sources.redis import RedisServers, RedisTarget
@@ -46,6 +47,7 @@ class Backends:
     varnish: Varnishstat | None = None
     redis: RedisServers | None = None
     files: ShopFiles | None = None
+    env_php: EnvPhp | None = None
 
     def configured(self) -> frozenset[str]:
         """Return the names of the sources there are."""
@@ -124,25 +126,55 @@ def choose(settings: Settings, configured: Iterable[str]) -> tuple[list[type[Col
 
 def open_backends(settings: Settings) -> Backends:
     """Build the sources that the settings name."""
-    database = _database(settings) if settings.database else None
+    file = locate(settings.env_php, settings.magento_root)
+    env_php = EnvPhp(file, os.environ) if file else None
+    database = _database(settings, env_php) if settings.database else None
     return Backends(
         database=database,
-        stores=StoreDirectory(database) if database else None,
-        rabbitmq=_rabbitmq(settings) if settings.rabbitmq else None,
+        stores=_stores(database, env_php) if database else None,
+        rabbitmq=_rabbitmq(settings, env_php) if settings.rabbitmq else None,
         varnish=_varnish(settings) if settings.varnish else None,
-        redis=_redis(settings) if settings.redis else None,
+        redis=_redis(settings, env_php) if settings.redis else None,
         files=ShopFiles(settings.magento_root, os.environ) if settings.magento_root else None,
+        env_php=env_php,
     )
 
 
-def _database(settings: Settings) -> MySQL:
+def _password(server: Credentials, env_php: EnvPhp | None) -> Callable[[], str]:
+    """Return what is asked at every login; a password that cannot be read is a refused login."""
+    secret = _from_env_php(server.password_key, env_php) if server.password_key else server.secret()
+
+    def ask() -> str:
+        try:
+            return secret()
+        except UsageError as error:
+            raise AccessDenied(str(error)) from None
+
+    return ask
+
+
+def _from_env_php(key: str, env_php: EnvPhp | None) -> Callable[[], str]:
+    if env_php is None:
+        raise SettingsError(f"password_key: {key} needs magento_root or env_php")
+    return lambda: env_php.current().text(key)
+
+
+def _stores(database: MySQL, env_php: EnvPhp | None) -> StoreDirectory:
+    if env_php is None:
+        return StoreDirectory(database)
+    return StoreDirectory(
+        database, locked=lambda scope, code, path: env_php.current().locked(scope, code, path)
+    )
+
+
+def _database(settings: Settings, env_php: EnvPhp | None) -> MySQL:
     wanted, limits = settings.database, settings.limits
     assert wanted is not None  # noqa: S101 - the caller has looked
-    targets = {Connection.DEFAULT: _target(wanted)}
+    targets = {Connection.DEFAULT: _target(wanted, env_php)}
     if wanted.checkout:
-        targets[Connection.CHECKOUT] = _target(wanted.checkout)
+        targets[Connection.CHECKOUT] = _target(wanted.checkout, env_php)
     if wanted.sales:
-        targets[Connection.SALES] = _target(wanted.sales)
+        targets[Connection.SALES] = _target(wanted.sales, env_php)
     return MySQL(
         targets,
         prefix=wanted.prefix,
@@ -155,10 +187,10 @@ def _database(settings: Settings) -> MySQL:
     )
 
 
-def _target(server: DatabaseServer) -> Target:
+def _target(server: DatabaseServer, env_php: EnvPhp | None) -> Target:
     return Target(
         user=server.user,
-        password=server.secret(),
+        password=_password(server, env_php),
         name=server.name,
         host=server.host,
         port=server.port,
@@ -167,13 +199,13 @@ def _target(server: DatabaseServer) -> Target:
     )
 
 
-def _rabbitmq(settings: Settings) -> RabbitMQ:
+def _rabbitmq(settings: Settings, env_php: EnvPhp | None) -> RabbitMQ:
     wanted, limits = settings.rabbitmq, settings.limits
     assert wanted is not None  # noqa: S101 - the caller has looked
     target = RabbitMQTarget(
         url=wanted.url,
         user=wanted.user,
-        password=wanted.secret(),
+        password=_password(wanted, env_php),
         vhost=wanted.vhost,
         tls=wanted.tls.context() if wanted.tls else None,
     )
@@ -187,20 +219,20 @@ def _varnish(settings: Settings) -> Varnishstat:
     return Varnishstat(instances, program=wanted.program, timeout=settings.limits.read_seconds)
 
 
-def _redis(settings: Settings) -> RedisServers:
+def _redis(settings: Settings, env_php: EnvPhp | None) -> RedisServers:
     wanted = settings.redis
     assert wanted is not None  # noqa: S101 - the caller has looked
     roles = {"cache": wanted.cache, "page_cache": wanted.page_cache, "session": wanted.session}
-    return RedisServers({role: _redis_target(server) for role, server in roles.items() if server})
+    return RedisServers({role: _redis_target(server, env_php) for role, server in roles.items() if server})
 
 
-def _redis_target(server: RedisServer) -> RedisTarget:
+def _redis_target(server: RedisServer, env_php: EnvPhp | None) -> RedisTarget:
     return RedisTarget(
         host=server.host,
         port=server.port,
         database=server.database,
         user=server.user,
-        password=server.secret(),
+        password=_password(server, env_php),
         socket=str(server.socket) if server.socket else None,
         tls=server.tls.context() if server.tls else None,
     )

@@ -20,14 +20,15 @@ from exporter import __version__, log
 from exporter.app import Exporter, build, choose, context_factory, create_app, open_backends, protect
 from exporter.core.render import Format
 from exporter.core.runner import State
-from exporter.doctor import Examination, Status, examine
-from exporter.doctor_report import as_json, as_table
+from exporter.doctor import examine
+from exporter.doctor.examination import Examination, Status
+from exporter.doctor.report import as_json, as_table
 from exporter.errors import UsageError
-from exporter.magento.deployment import Deployment
+from exporter.magento.discovery import parts
 from exporter.magento.grants import PASSWORD_MARK, Account, Dialect
 from exporter.rights import database_rights, other_rights
 from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
-from exporter.sources.env_php import ENV_PHP, read_deployment
+from exporter.sources.env_php import locate, read_deployment
 from exporter.web.metrics import page
 from exporter.web.server import run_server
 from exporter.web.site import Site
@@ -35,6 +36,8 @@ from exporter.web.site import Site
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
+PATIENCE: Final = 70.0
+"""Magento's cron starts consumers once a minute."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,9 +71,12 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 def check_config(settings: Settings, _options: argparse.Namespace) -> int:
-    """Print the effective settings, secrets redacted, and what would run."""
-    wanted, off = choose(settings, open_backends(settings).configured())
+    """Print the effective settings, secrets redacted, what env.php says, and what would run."""
+    backends = open_backends(settings)
+    wanted, off = choose(settings, backends.configured())
     print(redacted(settings), end="")
+    for name, said in parts(backends.env_php.current()) if backends.env_php else ():
+        print(f"# env.php: {name}: {said}")
     print(f"# collectors on: {', '.join(collector.name for collector in wanted) or 'none'}")
     for name, why in off.items():
         print(f"# off: {name} ({why})")
@@ -140,13 +146,13 @@ def grants(settings: Settings, options: argparse.Namespace) -> int:
 def doctor(settings: Settings, options: argparse.Namespace) -> int:
     """Check everything before the first scrape; exit code 1 if something would not work."""
     exporter = build(settings.model_copy(update={"state_file": None}))
-    deployment = _deployment(settings.model_dump(), os.environ)
     context = context_factory(settings, exporter.backends)
     # The report speaks of the real state file, which is not touched here.
-    subject = Examination(replace(exporter, settings=settings), context, deployment)
+    subject = Examination(replace(exporter, settings=settings), context, options.patience)
     findings = list(examine(subject))
     asyncio.run(exporter.close())
-    print(as_json(findings) if options.json else as_table(findings))
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(as_json(findings) if options.json else as_table(findings, coloured=coloured))
     worst = {Status.ERROR, Status.WARNING} if options.strict else {Status.ERROR}
     return EXIT_FAILED if worst & {finding.status for finding in findings} else EXIT_OK
 
@@ -176,16 +182,9 @@ def _settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Se
 
 def _found(values: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[str, Any]:
     """Return what the shop's env.php says, if the user named one."""
-    deployment = _deployment(values, environment)
-    return deployment.settings() if deployment else {}
-
-
-def _deployment(values: Mapping[str, Any], environment: Mapping[str, str]) -> Deployment | None:
-    if values.get("env_php"):
-        return read_deployment(Path(str(values["env_php"])), environment)
-    if values.get("magento_root"):
-        return read_deployment(Path(str(values["magento_root"])) / ENV_PHP, environment)
-    return None
+    named = (str(values.get(name) or "") for name in ("env_php", "magento_root"))
+    file = locate(*named)
+    return read_deployment(file, environment).settings() if file else {}
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -224,4 +223,11 @@ def _parser() -> argparse.ArgumentParser:
         if function is doctor:
             command.add_argument("--json", action="store_true", help="machine-readable report")
             command.add_argument("--strict", action="store_true", help="warnings count as errors")
+            command.add_argument(
+                "--patience",
+                metavar="SECONDS",
+                type=float,
+                default=PATIENCE,
+                help="how long cron may take to start a missing consumer (default %(default)g)",
+            )
     return parser

@@ -9,8 +9,9 @@ A setting ``database.host`` is ``--set database.host=…`` on the command line,
       host: …
 
 in the YAML file. An unknown name is an error in all three. A secret is given as
-``password`` (environment or file only) or as ``password_file``, which is read
-again at every login, so that a rotated password is followed.
+``password`` (environment or file only), as ``password_file``, or as
+``password_key``, its place in the shop's env.php. The last two are read again at
+every login, so that a rotated password is followed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from exporter.errors import SettingsError
 
 ENVIRONMENT_PREFIX: Final = "MAGENTO_EXPORTER_"
 CONFIG_VARIABLE: Final = "MAGENTO_EXPORTER_CONFIG"
+PASSWORDS: Final = ("password", "password_file", "password_key")
+"""The three ways to say a password; one set by the user replaces whichever was found."""
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -46,10 +49,16 @@ class Credentials(Section):
     password: SecretStr | None = Field(None, description="Password. Better: `password_file`.")
     password_file: Path | None = Field(None, description="File with the password, read at every login.")
 
+    password_key: str | None = Field(
+        None,
+        description="Path of the password in the shop's env.php, read at every login; found by itself.",
+        pattern=r"^[^/\s]+(/[^/\s]+)*$",
+    )
+
     @model_validator(mode="after")
     def _one_password(self) -> Self:
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("give password or password_file, not both")
+        if sum(getattr(self, name) is not None for name in PASSWORDS) > 1:
+            raise ValueError(f"give only one of {', '.join(PASSWORDS)}")
         return self
 
     def secret(self) -> Callable[[], str]:
@@ -267,9 +276,9 @@ def validate(values: Mapping[str, Any], *, found: Mapping[str, Any] | None = Non
 
 
 def merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``below`` with ``above`` over it, section by section; a new password replaces both forms."""
-    if "password" in above or "password_file" in above:
-        below = {name: value for name, value in below.items() if name not in ("password", "password_file")}
+    """Return ``below`` with ``above`` over it, section by section; any new password replaces the old."""
+    if any(name in above for name in PASSWORDS):
+        below = {name: value for name, value in below.items() if name not in PASSWORDS}
     for name, value in above.items():
         if isinstance(value, Mapping) and isinstance(below.get(name), dict):
             below[name] = merge(dict(below[name]), value)

@@ -1,16 +1,17 @@
-r"""What ``app/etc/env.php`` and the ``MAGENTO_DC_`` variables say about the shop's servers.
+r"""What ``app/etc/env.php`` and the environment say about the shop's servers.
 
 Keys and meaning: ``Magento\Framework\\Config\\ConfigOptionsListConstants`` and
-the ``ConfigOptionsList`` of the modules; overriding by environment:
+the ``ConfigOptionsList`` of the modules; overriding by ``MAGENTO_DC_`` variables:
 ``Magento\Framework\\App\\DeploymentConfig`` (Magento 2.4.4+). A variable that
-names a leaf is applied wherever it stands, as its author meant it.
+names a leaf is applied wherever it stands, as its author meant it. System
+configuration is locked by ``CONFIG__`` variables and by env.php's ``system``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from exporter.core.query import Connection
@@ -32,6 +33,7 @@ class Deployment:
 
     def __init__(self, source: str, environment: Mapping[str, str]) -> None:
         """Parse env.php's text; raises :exc:`EnvPhpError` if it is no plain data."""
+        self._environment = environment
         tree = {**parse(source), **_override(environment)}
         self._tree: Tree = _resolved(tree, environment)
         for name, value in environment.items():
@@ -46,6 +48,21 @@ class Deployment:
                 return default
             value = value[part]
         return value
+
+    def text(self, path: str) -> str:
+        """Return the value at a path as text, empty if absent; raises :exc:`EnvPhpError` for an array."""
+        return _text(self.get(path), path)
+
+    def locked(self, scope: str, code: str, path: str) -> str | None:
+        """Return the system configuration that overrides the database, ``None`` if nothing does.
+
+        ``code`` is a website's or store's, empty in scope ``default``. config.php is not looked at.
+        """
+        where = [scope, *([code] if code else []), *path.split("/")]
+        variable = self._environment.get("__".join(("CONFIG", *where)).upper())
+        if variable is not None:
+            return variable
+        return self.text("/".join(("system", *where))) or None
 
     def settings(self) -> dict[str, Any]:
         """Return what can be concluded, shaped like :class:`exporter.settings.Settings`."""
@@ -63,11 +80,11 @@ class Deployment:
             return {}
         split = {}
         for connection in (Connection.CHECKOUT, Connection.SALES):
-            named = self.get(f"resource/{connection}_setup/connection", connection.value)
-            server = self._server(str(named)) if named != "default" else {}
-            if server and server != default:
+            named = self.text(f"resource/{connection}_setup/connection") or connection.value
+            server = self._server(named) if named != "default" else {}
+            if server and _place(server) != _place(default):
                 split[connection.value] = server
-        return {**default, "prefix": str(self.get("db/table_prefix") or ""), **split}
+        return {**default, "prefix": self.text("db/table_prefix"), **split}
 
     def _server(self, name: str) -> dict[str, Any]:
         """Return a connection's server: its read replica if there is one."""
@@ -78,32 +95,40 @@ class Deployment:
         if path is None:
             return {}
         server: dict[str, Any] = {
-            **_address(str(self.get(f"{path}/host"))),
-            "name": str(self.get(f"{path}/dbname") or ""),
-            "user": str(self.get(f"{path}/username") or ""),
-            "password": str(self.get(f"{path}/password") or ""),
+            **_address(self.text(f"{path}/host")),
+            "name": self.text(f"{path}/dbname"),
+            "user": self.text(f"{path}/username"),
+            **self._password(f"{path}/password"),
         }
         options = self.get(f"{path}/driver_options")
         tls = _tls(options) if isinstance(options, dict) else {}
         return {**server, "tls": tls} if tls else server
 
+    def _password(self, path: str) -> dict[str, str]:
+        """Return where the password stands, not what it is: it may be changed at any time."""
+        return {"password_key": path} if self.text(path) else {}
+
     def _rabbitmq(self) -> dict[str, Any]:
-        host = self.get("queue/amqp/host")
+        host = self.text("queue/amqp/host")
         if not host:
             return {}
         return {
             "url": f"http://{host}:{_MANAGEMENT_PORT}",
-            "user": str(self.get("queue/amqp/user") or ""),
-            "password": str(self.get("queue/amqp/password") or ""),
-            "vhost": str(self.get("queue/amqp/virtualhost") or "/"),
+            "user": self.text("queue/amqp/user"),
+            **self._password("queue/amqp/password"),
+            "vhost": self.text("queue/amqp/virtualhost") or "/",
         }
 
     def _varnish(self) -> dict[str, Any]:
         """Varnish can be read only where it runs, so only a local one counts as found."""
+        return {"instances": ("",)} if any(host in _LOOPBACK for host, _ in self.cache_hosts()) else {}
+
+    def cache_hosts(self) -> Iterator[tuple[str, str]]:
+        """Yield host and port of every Varnish that Magento purges."""
         hosts = self.get("http_cache_hosts")
-        entries: Iterable[Value] = hosts.values() if isinstance(hosts, dict) else ()
-        local = any(isinstance(entry, dict) and entry.get("host") in _LOOPBACK for entry in entries)
-        return {"instances": ("",)} if local else {}
+        for entry in hosts.values() if isinstance(hosts, dict) else ():
+            if isinstance(entry, dict) and (host := _text(entry.get("host"), "http_cache_hosts")):
+                yield host, _text(entry.get("port"), "http_cache_hosts") or "80"
 
     def _redis(self) -> dict[str, Any]:
         roles = {
@@ -114,29 +139,38 @@ class Deployment:
         return {role: server for role, server in roles.items() if server}
 
     def _cache(self, path: str) -> dict[str, Any]:
-        backend = str(self.get(f"{path}/backend") or "")
+        backend = self.text(f"{path}/backend")
         options = f"{path}/backend_options"
         if backend.endswith("RemoteSynchronizedCache"):
-            backend = str(self.get(f"{options}/remote_backend") or "")
+            backend = self.text(f"{options}/remote_backend")
             options = f"{options}/remote_backend_options"
         if backend.rsplit("\\", 1)[-1].lower().rsplit("_", 1)[-1] not in ("redis", "valkey"):
             return {}
         return self._redis_server(options, "server", 0)
 
     def _session(self) -> dict[str, Any]:
-        kind = str(self.get("session/save") or "")
+        kind = self.text("session/save")
         return self._redis_server(f"session/{kind}", "host", 2) if kind in ("redis", "valkey") else {}
 
     def _redis_server(self, path: str, host: str, database: int) -> dict[str, Any]:
-        address = str(self.get(f"{path}/{host}") or "")
+        address = self.text(f"{path}/{host}")
         if not address:
             return {}
         server: dict[str, Any] = {
-            **_redis_address(address, self.get(f"{path}/port")),
-            "database": self.get(f"{path}/database", database) or database,
-            "password": str(self.get(f"{path}/password") or ""),
+            **_redis_address(address, self.text(f"{path}/port")),
+            "database": self.text(f"{path}/database") or database,
+            **self._password(f"{path}/password"),
         }
         return {**server, "tls": {}} if address.startswith(("tls://", "ssl://")) else server
+
+
+def _text(value: Value, path: str) -> str:
+    """Return a value as PHP would print it."""
+    if isinstance(value, dict):
+        raise EnvPhpError(f"{path}: a text was expected, not an array")
+    if value is None or value is False:
+        return ""
+    return "1" if value is True else str(value)
 
 
 def _override(environment: Mapping[str, str]) -> Tree:
@@ -183,12 +217,17 @@ def _address(host: str) -> dict[str, Any]:
     return {"host": host.strip("[]")}
 
 
-def _redis_address(address: str, port: Value) -> dict[str, Any]:
+def _redis_address(address: str, port: str) -> dict[str, Any]:
     bare = re.sub(r"^(tcp|tls|ssl|unix)://", "", address)
     if bare.startswith("/"):
         return {"socket": bare}
     server = _address(bare)
     return server if "port" in server or not port else {**server, "port": port}
+
+
+def _place(server: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells two databases apart, whoever logs in."""
+    return tuple(server.get(name) for name in ("host", "port", "socket", "name"))
 
 
 def _tls(options: Tree) -> dict[str, Any]:

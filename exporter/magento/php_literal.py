@@ -117,8 +117,6 @@ class _Parser:
         return value
 
     def _value(self, depth: int) -> Value:
-        if depth > MAX_DEPTH:
-            raise EnvPhpError(f"line {self._next.line}: nested deeper than {MAX_DEPTH}")
         token = self._take()
         readers: dict[str, Callable[[_Token, int], Value]] = {
             "single": lambda t, _: _single_quoted(t.text),
@@ -152,6 +150,8 @@ class _Parser:
         raise _refused(token)
 
     def _array(self, closing: str, depth: int) -> dict[str | int, Value]:
+        if depth > MAX_DEPTH:
+            raise EnvPhpError(f"line {self._next.line}: nested deeper than {MAX_DEPTH}")
         result: dict[str | int, Value] = {}
         following = 0
         while self._next.text != closing or self._next.kind != "mark":

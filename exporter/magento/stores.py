@@ -1,8 +1,8 @@
 """The store views, with what is needed to label and convert: website, base currency, time zone.
 
 Read from ``store``, ``store_website`` and ``core_config_data`` (paths
-``currency/options/base`` and ``general/locale/timezone``). A value that is set
-in env.php or config.php overrides the database and is passed in by the settings.
+``currency/options/base`` and ``general/locale/timezone``). A value that is locked
+by env.php or the environment overrides the database, in each scope by itself.
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ STORE_SETTINGS = Query(
 )
 
 QUERIES: Final = (STORES, STORE_SETTINGS)
+
+Locked = Callable[[str, str, str], str | None]
+"""Scope, code of the website or store (empty in scope default) and path to the value that is locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +112,13 @@ class StoreDirectory:
         self,
         database: Database,
         *,
-        overrides: Mapping[tuple[str, int, str], str] | None = None,
+        locked: Locked = lambda _scope, _code, _path: None,
         lifetime: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``overrides`` maps (scope, scope id, path) to a value that wins over the database."""
+        """``locked`` gives the values that win over the database."""
         self._database = database
-        self._overrides = dict(overrides or {})
+        self._locked = locked
         self._lifetime = lifetime
         self._clock = clock
         self._lock = threading.Lock()
@@ -160,28 +163,28 @@ class StoreDirectory:
             for row in self._database.rows(STORE_SETTINGS)
             if row["value"] is not None
         }
-        settings.update(self._overrides)
-        return StoreMap([_store(row, settings) for row in self._database.rows(STORES)])
+        return StoreMap([_store(row, settings, self._locked) for row in self._database.rows(STORES)])
 
 
-def _store(row: Row, settings: Mapping[tuple[str, int, str], str]) -> Store:
-    store_id, website_id = int(row["store_id"]), int(row["website_id"])
+def _store(row: Row, settings: Mapping[tuple[str, int, str], str], locked: Locked) -> Store:
+    store = ("stores", int(row["store_id"]), str(row["code"] or ""))
+    website = ("websites", int(row["website_id"]), str(row["website"] or ""))
+    default = ("default", 0, "")
 
-    def setting(path: str, default: str) -> str:
-        scopes = (("stores", store_id), ("websites", website_id), ("default", 0))
-        return next((settings[*scope, path] for scope in scopes if (*scope, path) in settings), default)
+    def setting(path: str, *scopes: tuple[str, int, str]) -> str | None:
+        values = (
+            locked(scope, code, path) or settings.get((scope, number, path)) for scope, number, code in scopes
+        )
+        return next((value for value in values if value), None)
 
-    # The base currency is a website setting: a value in store scope has no effect in Magento.
-    currency = settings.get(("websites", website_id, _CURRENCY)) or settings.get(
-        ("default", 0, _CURRENCY), DEFAULT_CURRENCY
-    )
     return Store(
-        store_id=store_id,
-        code=str(row["code"] or f"(store {store_id})"),
-        website_id=website_id,
-        website=str(row["website"] or f"(website {website_id})"),
-        currency=currency,
-        timezone=_zone(setting(_TIMEZONE, DEFAULT_TIMEZONE)),
+        store_id=store[1],
+        code=store[2] or f"(store {store[1]})",
+        website_id=website[1],
+        website=website[2] or f"(website {website[1]})",
+        # The base currency is a website setting: a value in store scope has no effect in Magento.
+        currency=setting(_CURRENCY, website, default) or DEFAULT_CURRENCY,
+        timezone=_zone(setting(_TIMEZONE, store, website, default) or DEFAULT_TIMEZONE),
     )
 
 

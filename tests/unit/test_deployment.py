@@ -6,6 +6,7 @@ import pytest
 
 from exporter.errors import EnvPhpError
 from exporter.magento.deployment import Deployment
+from exporter.magento.discovery import consumers_by_cron, cron_enabled, parts, search_engine
 from exporter.settings import validate
 
 BASE = """
@@ -53,7 +54,8 @@ def test_split_connections_are_found_and_equal_ones_are_not() -> None:
         'sales' => ['host' => 'a', 'dbname' => 'main', 'username' => 'u', 'password' => 'p']]],
         'resource' => ['checkout' => ['connection' => 'checkout'], 'sales' => ['connection' => 'sales']]];"""
     database = found(source)["database"]
-    assert database["checkout"] == {"host": "b", "name": "quote", "user": "u", "password": "p"}
+    key = "db/connection/checkout/password"
+    assert database["checkout"] == {"host": "b", "name": "quote", "user": "u", "password_key": key}
     assert "sales" not in database
 
 
@@ -85,8 +87,9 @@ def test_redis_roles_of_every_backend_magento_had() -> None:
       'session' => ['save' => 'redis',
                     'redis' => ['host' => 'tls://sess', 'port' => '6379', 'database' => '2']]];"""
     redis = found(source)["redis"]
-    assert redis["cache"] == {"host": "cache", "port": "6380", "database": "3", "password": ""}
-    assert redis["page_cache"] == {"socket": "/run/redis.sock", "database": "1", "password": "x"}
+    assert redis["cache"] == {"host": "cache", "port": "6380", "database": "3"}
+    key = "cache/frontend/page_cache/backend_options/password"
+    assert redis["page_cache"] == {"socket": "/run/redis.sock", "database": "1", "password_key": key}
     session = redis["session"]
     assert isinstance(session, dict)
     assert session["host"] == "sess"
@@ -107,6 +110,101 @@ def test_only_a_local_varnish_can_be_read(host: str, read: bool) -> None:
 def test_wrong_types_are_no_crash() -> None:
     hostile = "<?php return ['db' => 'x', 'cache' => [1], 'session' => null, 'queue' => ['amqp' => 7]];"
     assert found(hostile) == {}
+
+
+def test_a_session_database_of_0_is_0_and_absent_is_magentos_2() -> None:
+    source = "<?php return ['session' => ['save' => 'redis', 'redis' => ['host' => 'h'%s]]];"
+    assert found(source % ", 'database' => 0")["redis"]["session"] == {"host": "h", "database": "0"}
+    assert found(source % "")["redis"]["session"] == {"host": "h", "database": 2}
+
+
+@pytest.mark.parametrize(
+    ("environment", "value"),
+    [
+        ({}, "env.php"),
+        ({"CONFIG__DEFAULT__CATALOG__SEARCH__ENGINE": "variable"}, "variable"),
+        ({"CONFIG__WEBSITES__BASE__CATALOG__SEARCH__ENGINE": "website"}, "env.php"),
+    ],
+)
+def test_system_configuration_is_locked_by_the_environment_over_env_php(
+    environment: dict[str, str], value: str
+) -> None:
+    source = "<?php return ['system' => ['default' => ['catalog' => ['search' => ['engine' => 'env.php']]]]];"
+    deployment = Deployment(source, environment)
+    assert deployment.locked("default", "", "catalog/search/engine") == value
+    assert deployment.locked("default", "", "currency/options/base") is None
+    website = environment.get("CONFIG__WEBSITES__BASE__CATALOG__SEARCH__ENGINE")
+    assert deployment.locked("websites", "base", "catalog/search/engine") == website
+
+
+EVERYTHING = r"""<?php return [
+  'MAGE_MODE' => 'production',
+  'db' => ['table_prefix' => 'm2_',
+    'connection' => [
+      'default' => ['host' => 'db', 'dbname' => 'shop', 'username' => 'm', 'password' => 's3cret'],
+      'sales' => ['host' => 'db2', 'dbname' => 'sales', 'username' => 'm', 'password' => 's3cret']],
+    'slave_connection' => ['default' => ['host' => 'replica:3307', 'dbname' => 'shop', 'username' => 'm']]],
+  'cache' => ['frontend' => ['default' => ['backend' => 'Magento\Framework\Cache\Backend\Redis',
+    'backend_options' => ['server' => 'cache', 'database' => '0', 'password' => 's3cret']]]],
+  'session' => ['save' => 'db'],
+  'queue' => ['amqp' => ['host' => 'mq', 'port' => '5671', 'password' => 's3cret', 'virtualhost' => 'shop'],
+              'stomp' => ['host' => 'artemis', 'password' => 's3cret'],
+              'connections' => ['second' => ['host' => 'x', 'password' => 's3cret']]],
+  'http_cache_hosts' => [['host' => 'edge1', 'port' => '6081'], ['host' => 'edge2']],
+  'cron_consumers_runner' => ['cron_run' => true, 'max_messages' => 20000, 'consumers' => ['a', 'b']],
+];"""
+
+
+def test_two_logins_to_one_database_are_no_split() -> None:
+    source = """<?php return ['db' => ['connection' => [
+        'default' => ['host' => 'a', 'dbname' => 'main', 'username' => 'u', 'password' => 'p'],
+        'checkout' => ['host' => 'a', 'dbname' => 'main', 'username' => 'v', 'password' => 'q']]]];"""
+    assert "checkout" not in found(source)["database"]
+
+
+def test_every_part_of_the_shop_is_named_without_its_password() -> None:
+    said = dict(parts(Deployment(EVERYTHING, {})))
+    assert said == {
+        "mode": "production",
+        "database": "shop at replica:3307, prefix m2_, its read replica, sales: sales at db2:3306",
+        "default cache": "redis at cache:6379, database 0",
+        "page cache": "files",
+        "sessions": "db",
+        "queues": "RabbitMQ at mq:5671, virtual host shop; STOMP at artemis:61613 (not observed);"
+        " further connections second (not observed)",
+        "varnish": "edge1:6081, edge2:80",
+        "consumers": "started by cron: a, b, at most 20000 messages each",
+    }
+
+
+def test_what_magento_does_when_env_php_says_nothing() -> None:
+    deployment = Deployment("<?php return [];", {})
+    assert dict(parts(deployment)) == {
+        "mode": "default",
+        "database": "not named",
+        "default cache": "files",
+        "page cache": "files",
+        "sessions": "files",
+        "queues": "in the database",
+        "varnish": "no http_cache_hosts",
+        "consumers": "started by cron: all, at most 10000 messages each",
+    }
+    assert cron_enabled(deployment)
+
+
+@pytest.mark.parametrize(("value", "on"), [("0", False), ("false", False), ("'0'", False), ("1", True)])
+def test_switches_are_read_as_php_would(value: str, on: bool) -> None:
+    switches = f"'cron' => ['enabled' => {value}], 'cron_consumers_runner' => ['cron_run' => {value}]"
+    deployment = Deployment(f"<?php return [{switches}];", {})
+    assert cron_enabled(deployment) is on
+    assert consumers_by_cron(deployment) is on
+
+
+def test_the_search_engine_is_named_with_magentos_defaults() -> None:
+    settings = {"catalog/search/engine": "opensearch", "catalog/search/opensearch_server_hostname": "os"}
+    assert search_engine(settings.get) == "opensearch at os:9200, index prefix magento2"
+    assert search_engine({"catalog/search/engine": "mysql"}.get) == "mysql"
+    assert search_engine({}.get) == ""
 
 
 def test_what_is_found_validates_and_the_user_wins() -> None:

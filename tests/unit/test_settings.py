@@ -50,7 +50,7 @@ def test_lists_come_as_yaml_and_a_password_stays_as_it_is() -> None:
         ({"database": {"port": "many"}}, "database.port: "),
         ({"database": {"port": 0}}, "database.port: "),
         ({"database": {"prefix": "a-b"}}, "database.prefix: "),
-        ({"database": {"password": "s3cret", "password_file": "/x"}}, "not both"),
+        ({"database": {"password": "s3cret", "password_file": "/x"}}, "give only one of"),
         ({"limits": {"statement_seconds": 5}}, "must be shorter than"),
         ({"limits": {"scrape_seconds": -1}}, "limits.scrape_seconds: "),
         ({"rabbitmq": {}}, "rabbitmq.url: "),

@@ -1,0 +1,181 @@
+"""Whether every server answers, and which version it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from exporter.core.query import Query
+from exporter.doctor.examination import Examination, Finding, Status
+from exporter.errors import AccessDenied, SourceError
+from exporter.magento.discovery import search_engine
+
+SERVER = Query(
+    "doctor_server",
+    "SELECT VERSION() AS version, @@global.time_zone AS zone, @@system_time_zone AS system_zone,"
+    " CURRENT_USER() AS account",
+    reads={},
+)
+PREFIXES = Query(
+    "doctor_prefixes",
+    """
+    SELECT TABLE_NAME AS name
+    FROM information_schema.TABLES
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '%%core\\_config\\_data'
+    """,
+    reads={},
+)
+SEARCH = Query(
+    "doctor_search",
+    """
+    SELECT path, value
+    FROM {core_config_data}
+    WHERE scope = 'default' AND scope_id = 0
+      AND (path = 'catalog/search/engine' OR path LIKE 'catalog/search/%%\\_server\\_hostname'
+           OR path LIKE 'catalog/search/%%\\_server\\_port' OR path LIKE 'catalog/search/%%\\_index\\_prefix')
+    """,
+    reads={"core_config_data": ("scope", "scope_id", "path", "value")},
+)
+
+_UTC: Final = ("UTC", "+00:00", "GMT", "Etc/UTC")
+
+
+def check(subject: Examination) -> Iterator[Finding]:
+    """Yield one finding per server, and more where something is wrong with it."""
+    for source, look in (
+        ("database", _database),
+        ("redis", _redis),
+        ("rabbitmq", _rabbitmq),
+        ("varnish", _varnish),
+    ):
+        if getattr(subject.backends, source) is None:
+            continue
+        try:
+            yield from look(subject)
+        except SourceError as error:
+            subject.unreachable.add(source)
+            yield Finding(Status.ERROR, source, str(error), _fix(source, error))
+    yield from _search(subject)
+
+
+def _fix(source: str, error: SourceError) -> str:
+    """Return what to look at: the login, or the way to the server."""
+    denied = isinstance(error, AccessDenied)
+    fixes: Mapping[str, tuple[str, str]] = {
+        "database": (
+            "check database.host, database.port (or database.socket) and the way between",
+            "check database.user, its password and database.name; magento-exporter grants creates the user",
+        ),
+        "redis": (
+            "check redis.<role>.host and port, and the server",
+            "check redis.<role>.password; magento-exporter grants shows the rights",
+        ),
+        "rabbitmq": (
+            "set rabbitmq.url to the management API (port 15672, not 5672) and enable its plugin",
+            "check rabbitmq.user, its password and vhost; magento-exporter grants shows the rights",
+        ),
+        "varnish": (
+            "run it where Varnish runs, as a user of the group that owns Varnish's working directory",
+            "let the exporter's user run varnishstat",
+        ),
+    }
+    return fixes[source][denied]
+
+
+def _database(subject: Examination) -> Iterator[Finding]:
+    database = subject.backends.database
+    assert database is not None  # noqa: S101 - the caller has looked
+    server = database.rows(SERVER)[0]
+    subject.account = str(server["account"])
+    yield Finding(Status.OK, "database", f"{server['version']}, as {subject.account}")
+    zone = server["system_zone"] if server["zone"] == "SYSTEM" else server["zone"]
+    if zone not in _UTC:
+        yield Finding(
+            Status.WARNING, "server time zone", f"{zone}: NOW() of other tools is not Magento's UTC",
+            "the exporter sets +00:00 for itself; for other tools set default_time_zone = '+00:00'",
+        )  # fmt: skip
+    if not database.has_table("store"):
+        subject.unreachable.add("database")
+        yield _without_tables(database.prefix, [str(row["name"]) for row in database.rows(PREFIXES)])
+
+
+def _without_tables(prefix: str, names: list[str]) -> Finding:
+    others = [name.removesuffix("core_config_data") for name in names]
+    shown = f"there is no table {prefix}store"
+    if others:
+        fix = f"set database.prefix to {others[0]!r}" if others[0] else "remove database.prefix"
+        return Finding(Status.ERROR, "table prefix", shown, fix)
+    return Finding(
+        Status.ERROR, "tables", f"{shown}, nor any Magento table that this user may see",
+        "check database.name, and run the statements of magento-exporter grants",
+    )  # fmt: skip
+
+
+def _redis(subject: Examination) -> Iterator[Finding]:
+    redis = subject.backends.redis
+    assert redis is not None  # noqa: S101 - the caller has looked
+    for role, info in redis.info().items():
+        if info is None:
+            yield Finding(
+                Status.ERROR, f"redis {role}", "does not answer",
+                f"check redis.{role} in the settings, and the server",
+            )  # fmt: skip
+        else:
+            yield _role(role, info)
+
+
+def _role(role: str, info: Mapping[str, Any]) -> Finding:
+    policy = str(info.get("maxmemory_policy", ""))
+    version = info.get("valkey_version") or info["redis_version"]
+    seen = f"{version}, database {info['database']}, {policy or 'policy unknown'}"
+    if role == "session" and policy.startswith("allkeys") and info.get("maxmemory") != 0:
+        return Finding(
+            Status.WARNING, f"redis {role}", f"{seen}: may evict sessions, which logs customers out",
+            "give sessions an instance of their own with maxmemory-policy noeviction or volatile-ttl",
+        )  # fmt: skip
+    return Finding(Status.OK, f"redis {role}", seen)
+
+
+def _rabbitmq(subject: Examination) -> Iterator[Finding]:
+    broker = subject.backends.rabbitmq
+    assert broker is not None  # noqa: S101 - the caller has looked
+    yield Finding(Status.OK, "rabbitmq", f"{len(broker.queues())} queues")
+
+
+def _varnish(subject: Examination) -> Iterator[Finding]:
+    varnish = subject.backends.varnish
+    assert varnish is not None  # noqa: S101 - the caller has looked
+    for name, counters in varnish.counters().items():
+        if counters is None:
+            yield Finding(
+                Status.ERROR, f"varnish {name}", "does not answer", "check varnish.instances, and varnishd"
+            )
+        else:
+            yield Finding(Status.OK, f"varnish {name}", f"up for {counters.get('MAIN.uptime', 0)} s")
+
+
+def _search(subject: Examination) -> Iterator[Finding]:
+    """Say which search engine the shop uses: locked by env.php or the environment, else by the database."""
+    said = search_engine(_search_setting(subject))
+    if said:
+        yield Finding(
+            Status.OK, "search engine", f"{said} (not connected to; elasticsearch_exporter observes it)"
+        )
+
+
+def _search_setting(subject: Examination) -> Callable[[str], str | None]:
+    known: dict[str, str] = {}
+    if subject.backends.database is not None and "database" not in subject.unreachable:
+        try:
+            known = {
+                str(row["path"]): str(row["value"] or "") for row in subject.backends.database.rows(SEARCH)
+            }
+        except SourceError:
+            known = {}  # the rights are looked at next, and say what is missing
+    deployment = subject.deployment
+
+    def setting(path: str) -> str | None:
+        locked = deployment.locked("default", "", path) if deployment is not None else None
+        return locked or known.get(path)
+
+    return setting

@@ -1,0 +1,69 @@
+"""What the doctor looks at, and the form of what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from exporter.app import Backends, Exporter
+from exporter.core.collector import Collector, Context
+from exporter.core.memory import Memory
+from exporter.core.metrics import Sample
+from exporter.magento.deployment import Deployment
+
+Probe = Callable[[Collector, Memory, float], Context]
+
+
+class Status(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    OFF = "off"
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: what was checked, what was seen, and what to do about it."""
+
+    status: Status
+    check: str
+    seen: str
+    fix: str = ""
+    section: str = ""
+
+
+@dataclass(slots=True)
+class Examination:
+    """What the checks look at, and what they leave for one another."""
+
+    exporter: Exporter
+    context: Probe
+    patience: float
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    unreachable: set[str] = field(default_factory=set)
+    account: str = ""
+
+    @property
+    def backends(self) -> Backends:
+        """The opened sources."""
+        return self.exporter.backends
+
+    @property
+    def deployment(self) -> Deployment | None:
+        """The shop's env.php, if it is known."""
+        return self.backends.env_php.current() if self.backends.env_php else None
+
+    def collectors(self) -> Iterable[Collector]:
+        """Return the collectors that would run."""
+        return [slot.collector for slot in self.exporter.runner.slots.values()]
+
+    def values(self, metric: str) -> Iterator[tuple[Mapping[str, str], float]]:
+        """Yield labels and value of every sample of a metric."""
+        for samples in self.samples.values():
+            for sample in samples:
+                if sample.metric.name == metric:
+                    yield dict(zip(sample.metric.labels, sample.labels, strict=True)), sample.value

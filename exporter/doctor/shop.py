@@ -1,0 +1,29 @@
+"""What the shop's env.php says, and what of it stops the shop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from exporter.doctor.examination import Examination, Finding, Status
+from exporter.magento.discovery import consumers_by_cron, cron_enabled, parts
+
+
+def check(subject: Examination) -> Iterator[Finding]:
+    """Yield what was found in env.php, part by part."""
+    deployment = subject.deployment
+    if deployment is None:
+        yield Finding(
+            Status.NOTE, "env.php", "not named: only what the settings say is known",
+            "--magento-root DIR or --env-php FILE finds the shop's servers by itself",
+        )  # fmt: skip
+        return
+    for name, said in parts(deployment):
+        off = name == "consumers" and not consumers_by_cron(deployment)
+        yield Finding(Status.NOTE if off else Status.OK, name, said)
+    if cron_enabled(deployment):
+        yield Finding(Status.OK, "cron", "enabled")
+    else:
+        yield Finding(
+            Status.ERROR, "cron", "cron/enabled is 0: cron:run does nothing, and says so to nobody",
+            "remove 'cron' => ['enabled' => 0] from app/etc/env.php",
+        )  # fmt: skip
