@@ -25,14 +25,15 @@ ALERTS: Final = (
         unit=Unit.SECONDS,
         scope="",
         for_=2 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=20 * MINUTE,
         summary="Magento's cron has stopped.",
         description="No cron job has started for {{ $value | humanizeDuration }} (limit %limit%).",
         impact="No order e-mails, no price and stock updates, no exports; catalogue changes stay invisible.",
         first_action="Look at the crontab of the shop's user and at var/log/cron.log on the cron node.",
         why="Some job is due every minute, so a quarter of an hour without a start is never normal; "
         "15 minutes is also the time after which planned runs are given up (schedule_lifetime). It waits no "
-        "longer, so that it speaks before what stands still with cron does, and silences that.",
+        "longer, so that it speaks before what stands still with cron does, and silences that; it is kept "
+        "until cron has caught up, so that nothing of it is told afterwards.",
         panel=Panel("magento-cron", "last_execution"),
         cases=Cases(
             inputs=(Input(cron.LAST_EXECUTION, bad=Ago(930), good=Ago(30), edge=Ago(900)),),
@@ -60,7 +61,7 @@ ALERTS: Final = (
         cases=Cases(
             inputs=(
                 Input(cron.LAG, bad=At(330), good=At(40), edge=At(300)),
-                Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(30)),
+                Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(330)),
             ),
             silent={"cron has stopped": {1: Ago(300)}},
             says="The oldest due job has waited 5m 30s (limit 5m).",
@@ -168,6 +169,8 @@ ALERTS: Final = (
         name="MagentoCronJobMissed",
         value=total(increase(cron.RUNS, "1h", status="missed"), "job_code"),
         threshold=5,
+        guard="unless on (job, instance) max_over_time("
+        f"(time() - {select(cron.LAST_EXECUTION)})[1h:1m]) > {critical(limits.CRON_SILENT_SECONDS):g}s",
         scope="job_code",
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,
@@ -177,7 +180,8 @@ ALERTS: Final = (
         impact="The job runs less often than planned; its work piles up.",
         first_action="See which job runs longest: it holds the group's process or its own lock.",
         why="A few missed runs after a deploy are normal; more than five an hour, for a quarter of an "
-        "hour, mean that the job or its group overruns its interval.",
+        "hour, mean that the job or its group overruns its interval. Misses of an hour in which cron stood "
+        "still are MagentoCronStopped's.",
         panel=Panel("magento-cron", "missed"),
         cases=Cases(
             entity=_JOB,
@@ -185,7 +189,10 @@ ALERTS: Final = (
                 Input(
                     cron.RUNS, labels={"status": "missed"}, bad=Hourly(7), good=Hourly(0), edge=Hourly(4.9)
                 ),
+                Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(30), needed=False, shared=True),
             ),
+            silent={"cron stood still": {1: Ago(960)}},
+            mixes=False,
             before=2 * HOUR,
             after=42 * MINUTE,
             clear=17 * MINUTE,

@@ -97,6 +97,7 @@ class CronGroup(Component):
     def _process(self) -> None:
         if STUCK_JOB in self._locked and not self.fault("cron-job-stuck"):
             self._locked.discard(STUCK_JOB)
+            self._forget_overdue(STUCK_JOB)
         pending = self.database.rows(
             "SELECT schedule_id, job_code, scheduled_at FROM {cron_schedule}"
             f" WHERE job_code IN ({self._codes()}) AND status = 'pending' AND scheduled_at <= %s"
@@ -111,6 +112,16 @@ class CronGroup(Component):
                 self._finish(schedule_id, "missed", f"Cron Job {code} is missed at {scheduled_at}")
             elif code not in done and code not in self._locked and self._execute(schedule_id, code):
                 done.add(code)
+
+    def _forget_overdue(self, code: str) -> None:
+        """Do what the person on call does: delete what queued up behind a hung job.
+
+        A run takes one row of a job, and a row a minute comes: nothing would ever catch up.
+        """
+        self.database.execute(
+            "DELETE FROM {cron_schedule} WHERE job_code = %s AND status = 'pending' AND scheduled_at < %s",
+            (code, utc_now()),
+        )
 
     def _execute(self, schedule_id: int, code: str) -> bool:
         """Run one row; returns whether it succeeded. A dead process's running row becomes an error."""
