@@ -15,6 +15,7 @@ from alerts.runbooks import END, SECTIONS
 from alerts.runbooks import pages as fresh_pages
 from exporter.collectors import all_collectors
 from exporter.core.self_metrics import SELF_METRICS
+from exporter.web.metrics import SCRAPE_METRICS
 from exporter.web.runbooks import anchor
 from tests.runbooks.commands import MAGENTO, MAGERUN, PROGRAMS, VARIABLES
 from tests.runbooks.pages import Block, Page, pages
@@ -109,7 +110,7 @@ class TestPage:
 def known_metrics() -> set[str]:
     """Our own metrics and recording rules, and what the pack's Prometheus has besides."""
     declared = {metric.name for collector in all_collectors() for metric in collector.metrics}
-    declared |= {metric.name for metric in SELF_METRICS}
+    declared |= {metric.name for metric in (*SELF_METRICS, *SCRAPE_METRICS)}
     declared |= {f"{name}{suffix}" for name in declared for suffix in ("_sum", "_count")}
     recorded = {rule.name for rules in catalogue().recordings.values() for rule in rules}
     return (
