@@ -68,6 +68,24 @@ def _recorded(recording: Selectable, window: str, *by: str, **matchers: str) -> 
     return sum_by(over_time("sum", here(recording, **matchers)[f"{window}:5m"]), *by)
 
 
+def _by_method() -> tuple[Expr, ...]:
+    """Return orders, revenue, mean value, units, coupon share and discount share of each payment method."""
+    placed_orders = _a_day(placed.PLACED, "method")
+    revenue = _a_day(placed.REVENUE_BY_METHOD, "method")
+    return (
+        placed_orders,
+        revenue,
+        revenue / (placed_orders > 0),
+        _a_day(placed.ITEMS_BY_METHOD, "method") / (placed_orders > 0),
+        _a_day(placed.WITH_COUPON_BY_METHOD, "method") / (placed_orders > 0),
+        _a_day(placed.DISCOUNT_BY_METHOD, "method") / (revenue > 0),
+    )
+
+
+def _a_day(metric: Selectable, *by: str) -> Expr:
+    return sum_by(increase(here(metric)["1d"]), *by)
+
+
 def _since_last_order(*by: str) -> Expr:
     return min_by(age(here(placed.LAST_ORDER)), *by)
 
@@ -568,6 +586,28 @@ _MONEY: Final[tuple[Panel, ...]] = (
         empty="no order in this range",
         width=8,
         link=Link("Which stores earn?", UID, "revenue"),
+    ),
+    Table(
+        key="methods_table",
+        title="What does each payment method bring?",
+        meaning="Each payment method of the whole shop in the last 24 hours. Currencies are not converted.",
+        good="Shares, order values and discounts that you know.",
+        then="A method unlike the rest: look at its fees, its limits, and the coupons that come with it.",
+        asks=tuple(Ask(expr=expr, instant=True, table=True) for expr in _by_method()),
+        empty="no order counted yet",
+        columns=(
+            Column(field="method", title="Payment method"),
+            Column(field="Value #A", title="Orders (24 h)", unit="locale", width=150, decimals=0),
+            Column(field="Value #B", title="Revenue (24 h)", width=160, decimals=1),
+            Column(field="Value #C", title="Mean order", width=140, decimals=1),
+            Column(field="Value #D", title="Units an order", unit="none", width=150, decimals=1),
+            Column(field="Value #E", title="With coupon", unit="percentunit", width=140, decimals=0),
+            Column(field="Value #F", title="Discount of revenue", unit="percentunit", width=180, decimals=0),
+        ),
+        sort="Value #B",
+        width=24,
+        height=7,
+        link=Link("Is one gone quiet?", UID, "methods"),
     ),
 )
 
