@@ -9,7 +9,7 @@ from alerts import thresholds as limits
 from alerts.lib.cases import MINUTE, At, Cases, Hourly, Input
 from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
-from alerts.recording import HIT_RATIO
+from alerts.recording import HIT_RATIO, LOOKED_UP
 from dashboards.lib.promql import increase, select, total
 from exporter.collectors import page_cache, redis
 
@@ -32,19 +32,19 @@ ALERTS: Final = (
         threshold=critical(limits.CACHE_HIT_RATIO),
         unit=Unit.RATIO,
         guard="and on (job, instance, layer) "
-        + total(increase(page_cache.REQUESTS, "5m", result="=~hit|miss"), "layer")
+        + total(increase(page_cache.REQUESTS, "5m", result=LOOKED_UP), "layer")
         + f" > {limits.PAGE_REQUESTS}",
         scope="layer",
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="The page cache hardly helps any more.",
-        description="Only {{ $value | humanizePercentage }} of cacheable pages come from the "
+        description="Only {{ $value | humanizePercentage }} of the pages looked up come from the "
         "{{ $labels.layer }} "
         "cache (limit %limit%).",
         impact="PHP and the database carry the storefront: slow pages, and an outage at the next peak.",
         first_action="Look for a purge loop first, then for a new block or cookie that stops caching.",
         why="A healthy shop is above 80 %. A flush recovers within minutes; a quarter of an hour does not "
-        "pass.",
+        "pass. Pages that a change made uncacheable count as lost: they are the usual cause.",
         panel=Panel("magento-page-cache", "hit_ratio"),
         cases=Cases(
             entity={"layer": page_cache.LAYER},
@@ -59,14 +59,20 @@ ALERTS: Final = (
                 Input(
                     page_cache.REQUESTS,
                     labels={"result": "miss", "varnish": "varnish-1"},
-                    bad=Hourly(6_000),
-                    good=Hourly(600),
+                    bad=Hourly(3_000),
+                    good=Hourly(300),
+                ),
+                Input(
+                    page_cache.REQUESTS,
+                    labels={"result": "uncacheable", "varnish": "varnish-1"},
+                    bad=Hourly(3_000),
+                    good=Hourly(300),
                 ),
             ),
-            silent={"too few requests to tell": {0: Hourly(480), 1: Hourly(600)}},
+            silent={"too few requests to tell": {0: Hourly(480), 1: Hourly(300), 2: Hourly(300)}},
             after=4 * MINUTE,
             mixes=False,
-            says="Only 44.44% of cacheable pages come from the varnish cache (limit 50 %).",
+            says="Only 44.44% of the pages looked up come from the varnish cache (limit 50 %).",
         ),
     ),
     _cache(

@@ -103,13 +103,17 @@ STOREFRONT_STALE: Final = _record(
     about="1 while any indexer keeps the storefront from showing what the catalogue says, else 0.",
 )
 
-_CACHEABLE: Final = sum_by(increase(series(page_cache.REQUESTS, result="=~hit|miss")["5m"]), *TARGET, "layer")
+LOOKED_UP: Final = "=~hit|miss|uncacheable"
+"""Results of page requests that the cache was asked for. A page that a change made uncacheable is lost to
+the cache like a miss; what is never looked up (carts, checkout, POST) says nothing about it."""
+
+_LOOKED_UP: Final = sum_by(increase(series(page_cache.REQUESTS, result=LOOKED_UP)["5m"]), *TARGET, "layer")
 
 HIT_RATIO: Final = _record(
     "magento:page_cache_hit:ratio5m",
-    sum_by(increase(series(page_cache.REQUESTS, result="hit")["5m"]), *TARGET, "layer") / (_CACHEABLE > 0),
+    sum_by(increase(series(page_cache.REQUESTS, result="hit")["5m"]), *TARGET, "layer") / (_LOOKED_UP > 0),
     group="page_cache",
-    about="Share of cacheable page requests answered from the cache in the last five minutes, by layer.",
+    about="Share of the page requests looked up in the last five minutes that the cache answered, by layer.",
 )
 
 RECORDINGS: Final[tuple[Recording, ...]] = (

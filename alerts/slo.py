@@ -78,12 +78,14 @@ ALERTS: Final = (
         threshold=round(limits.BURN_FAST * BUDGET, 6),
         guard=_goes_on("1h", "5m"),
         for_=2 * MINUTE,
-        keep_firing_for=10 * MINUTE,
+        keep_firing_for=30 * MINUTE,
         summary="Most orders fail at the last step.",
         description=_DESCRIPTION % "hour",
         impact="Customers press the button and get an error; most go elsewhere.",
         first_action="Read the latest errors of the payment method in var/log/payment.log and exception.log.",
-        why="14.4 times the budget spends a month's in two days; the five minutes show that it goes on.",
+        why="14.4 times the budget spends a month's in two days; the five minutes show that it goes on. It "
+        "is kept until the half hour of MagentoCheckoutBudgetBurnSteady is over, so that nobody is paged "
+        "once more after the repair.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
@@ -105,7 +107,7 @@ ALERTS: Final = (
         threshold=round(limits.BURN_STEADY * BUDGET, 6),
         guard=_goes_on("6h", "30m"),
         for_=15 * MINUTE,
-        keep_firing_for=30 * MINUTE,
+        keep_firing_for=5 * MINUTE,
         summary="A large part of the orders fails at the last step, for hours.",
         description=_DESCRIPTION % "six hours",
         impact="Every third customer who wants to pay cannot.",

@@ -209,7 +209,7 @@ BULK_WAITING_SECONDS: Final = Threshold(
     warning=HOUR, reason="Bulk operations start within minutes; an hour means that no consumer takes them."
 )
 PAGE_REQUESTS: Final = 100
-"""Cacheable page requests in five minutes below which a hit ratio says nothing."""
+"""Page requests looked up in five minutes below which a hit ratio says nothing."""
 PURGES: Final = Threshold(
     warning=1_000, reason="Bans in ten minutes; a mass update that purges page by page, or a flush in a loop."
 )

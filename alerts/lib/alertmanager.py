@@ -198,6 +198,11 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
         [f'alertname =~ "{"|".join(FAILING_TRIES)}"'],
         _STORE,
     )
+    yield _inhibit(
+        ['alertname = "MagentoCarding"'],
+        ['alertname = "MagentoCheckoutStageFailing"', 'stage = "order"'],
+        _STORE,
+    )
     others = [a.name for a in alerts if a.category is Category.CRON and a.name != "MagentoCronStopped"]
     yield _inhibit(
         ['alertname = "MagentoCronStopped"'],

@@ -163,6 +163,12 @@ CAUSES: list[Pair] = [
         {"store": "de", "stage": "order"},
     ),
     ("MagentoCarding", {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),
+    (
+        "MagentoCarding",
+        {"store": "de"},
+        "MagentoCheckoutStageFailing",
+        {"store": "de", "stage": "order"},
+    ),
     ("MagentoCronStopped", {}, "MagentoCronLagging", {}),
     ("MagentoCronStopped", {}, "MagentoOrderEmailsUnsent", {"document": "order"}),
 ]

@@ -230,8 +230,11 @@ _SELLING: Final[Mapping[str, Expectation]] = {
     "carding": Expectation(
         fires=(seen("MagentoCarding", store="default"),),
         minutes=20,
-        kept_back=_one("MagentoCheckoutBudgetBurnFast", "MagentoCheckoutBudgetBurnSteady",
-                       "MagentoCheckoutBudgetBurnSlow", "MagentoFailedPlacementsUnusual", store="default"),
+        kept_back=(
+            *_one("MagentoCheckoutBudgetBurnFast", "MagentoCheckoutBudgetBurnSteady",
+                  "MagentoCheckoutBudgetBurnSlow", "MagentoFailedPlacementsUnusual", store="default"),
+            seen("MagentoCheckoutStageFailing", store="default", stage="order"),
+        ),
         end=_SENDER,
     ),
     "checkout-stalled": Expectation(

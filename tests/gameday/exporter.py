@@ -3,7 +3,7 @@
 A game day's rules and shop run faster than in life. The exporter's own times (how often a collector
 runs, how old an order must be before it counts as missing, how long the compared windows are) are
 constants of its code, rightly; so they are shortened here, in a process of the game day alone. Nothing
-else of the exporter changes. What stays as in life: the width of the buckets of past orders.
+else of the exporter changes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import cast
 
 from exporter import cli
-from exporter.collectors import all_collectors, order_emails, order_grid, placements
+from exporter.collectors import all_collectors, expected_orders, order_emails, order_grid, placements
 from exporter.core import baseline
 from exporter.core.collector import Refresh
 
@@ -30,6 +30,8 @@ def shorten(scale: float) -> None:
     placements.HOLD_SECONDS /= scale
     windows = cast("MutableMapping[str, int]", baseline.WINDOWS)
     windows.update({window: round(length / scale) for window, length in windows.items()})
+    expected_orders._MINUTE = round(expected_orders._MINUTE / scale)
+    baseline.BUCKET = expected_orders.BUCKET = round(baseline.BUCKET / scale)
 
 
 def _sooner(watch: order_emails.Watch, scale: float) -> order_emails.Watch:

@@ -53,11 +53,18 @@ class Purger(Component):
 
     name = "purger"
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._deployed = False
+
     def step(self) -> float:
         """Do what the faults ask for."""
         url = self.world.endpoints.varnish_purge
         if url is None:
             return 5.0
+        if self._deployed != self.fault("page-uncacheable"):  # the deploy of either kind of page flushes
+            self._deployed = not self._deployed
+            purge(self.http, url, ".*")
         if self.fault("cache-flushed"):
             purge(self.http, url, ".*")
             return max(0.2, self.world.pace.seconds(FLUSH_SECONDS))
