@@ -27,15 +27,17 @@ draws it, and `tests/dashboards` holds it to the rules.
 
 What holds them:
 
-- `make check-dashboards`: no dead key in the models of Grafana 10.1, 11.6 and 12/13, types of Grafana 13, units.
-- `tests/dashboards/test_linting.py`: the rules of Grafana's dashboard-linter; `dashboards/lint.yaml` has the
-  exceptions. Where the program itself is installed, `make check-dashboards` runs it, too.
-- `tests/integration/test_dashboards_live.py`: every query of every panel, variable and annotation against a living
-  shop and an empty one. `test_dashboards_incidents.py` beside it plays every fault of the sandbox and finds each on
-  the panel declared in `tests/dashboards/incidents.py`, three clicks from the Overview at most.
-- `tests/integration/test_dashboards_budget.py`: one refresh of the Overview over 30 days of 500 stores touches 3.95
-  million samples of the five million allowed (`pytest -s` prints them by panel); rows repeat for the twelve
-  busiest stores, and no graph draws more than twelve of them.
+- `make check-dashboards`: no dead key in the models of Grafana 10.1, 11.6 and 12/13, types and units of
+  Grafana 13.
+- `tests/dashboards/test_linting.py`: the rules of Grafana's dashboard-linter; `dashboards/lint.yaml` has
+  the exceptions. Where the program itself is installed, `make check-dashboards` runs it, too.
+- `tests/integration/test_dashboards_live.py`: every query of every panel, variable and annotation against
+  a living shop and an empty one. `test_dashboards_incidents.py` beside it plays every fault of the sandbox
+  and looks for each on the panel declared in `tests/dashboards/incidents.py`, three clicks from the
+  Overview at most.
+- `tests/integration/test_dashboards_budget.py`: one refresh of the Overview over 30 days of 500 stores
+  touches 3.95 million samples of the five million allowed (`pytest -s` prints them by panel); rows repeat
+  for the twelve busiest stores, and no graph draws more than twelve of them.
 """
 
 
