@@ -27,21 +27,22 @@ def complaints(day: GameDay) -> list[str]:
 
 
 def write(file: Path, day: GameDay) -> None:
-    """Write the results of this run into the file; what another kind of run left there stays."""
+    """Write the results of this run into the file; what it did not play stays as an earlier run left it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if day.results:
-        document.update(
-            scale=day.scale,
-            seconds=round(day.seconds),
-            machine_load=os.getloadavg()[0],
-            slowest_poll_s=round(day.watch.slowest_poll, 1),
-            faults={
-                name: {**asdict(result), "good": not result.complaints}
-                for name, result in sorted(day.results.items())
-            },
-            left_out=LEFT_OUT,
-        )
+        run = {
+            "scale": day.scale,
+            "run_seconds": round(day.seconds),
+            "machine_load": round(os.getloadavg()[0], 1),
+            "slowest_poll_s": round(day.watch.slowest_poll, 1),
+        }
+        played = {
+            name: {**asdict(result), "good": not result.complaints, **run}
+            for name, result in day.results.items()
+        }
+        document["faults"] = dict(sorted({**document.get("faults", {}), **played}.items()))
+        document["left_out"] = LEFT_OUT
     if day.healthy is not None:
         document["healthy"] = asdict(day.healthy)
     file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -70,16 +71,17 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
 def _table(document: Mapping[str, Any]) -> Iterator[str]:
     faults: Mapping[str, Mapping[str, Any]] = document["faults"]
     good = sum(fault["good"] for fault in faults.values())
+    scales = {fault["scale"] for fault in faults.values()}
     yield (
-        f"`make gameday`: {good} of {len(faults)} faults as expected, played in "
-        f"{document['seconds'] / 60:.0f} minutes. Seconds of a run that is {document['scale']:g} times "
-        "faster than life, since the fault was switched on, and since it was ended; beside the firing time "
-        "what it means in life, and the rule's own `for`.\n"
+        f"`make gameday`: {good} of {len(faults)} faults as expected. Seconds of a run that is "
+        f"{', '.join(f'{scale:g}' for scale in sorted(scales))} times faster than life, since the fault was "
+        "switched on, and since it was ended; beside the firing time what it means in life, and the rule's "
+        "own `for`. *Told* is who was told; *kept back* means that another alert said it all.\n"
     )
     yield "| fault | alert | pending | firing | in life | `for` | told | resolved | ended by |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | --- |"
     for name, fault in faults.items():
-        yield from _rows(name, fault, document["scale"])
+        yield from _rows(name, fault)
     yield ""
     yield from _remarks(faults)
     for name, why in document["left_out"].items():
@@ -87,7 +89,7 @@ def _table(document: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _rows(name: str, fault: Mapping[str, Any], scale: float) -> Iterator[str]:
+def _rows(name: str, fault: Mapping[str, Any]) -> Iterator[str]:
     if not fault["expected"]:
         yield f"| {name} | none, and none came | | | | | | | {_ended(fault)} |"
     for alert in fault["expected"]:
@@ -99,7 +101,7 @@ def _rows(name: str, fault: Mapping[str, Any], scale: float) -> Iterator[str]:
         resolved = fault["resolved_s"].get(alert)
         yield (
             f"| {name} | {alert} | {fault['pending_s'][alert]:.0f} | {firing:.0f}"
-            f" | {firing * scale / 60:.0f} min | {waits} | {_told(alert, fault)}"
+            f" | {firing * fault['scale'] / 60:.0f} min | {waits} | {_told(alert, fault)}"
             f" | {'**not**' if resolved is None else format(resolved, '.0f')} | {_ended(fault)} |"
         )
 
