@@ -17,7 +17,7 @@ test: venv servers ## Run the tests, less those that take more than half a minut
 test-slow: venv servers ## Run the slow tests
 	@.venv/bin/pytest -m slow $(ARGS)
 
-gameday: venv servers ## Play every fault against the whole pack (ARGS="cron-stopped ...")
+gameday: venv servers ## Play every fault against the whole pack, 40 minutes (ARGS="cron-stopped ...", ARGS=--healthy)
 	@.venv/bin/python -m tests.gameday $(ARGS)
 
 bench: venv servers ## Measure the cost for the shop's database; writes docs/cost.md (ARGS="--orders 10000000")
@@ -45,7 +45,8 @@ lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer 
 	@scripts/lock.sh $(ARGS)
 
 clean: ## Remove what can be made again
-	@rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	@rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	@mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -name gameday.json -exec rm -rf {} +
 
 venv:
 	@scripts/bootstrap.sh

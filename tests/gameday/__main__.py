@@ -39,7 +39,8 @@ def main() -> int:
     healthy_seconds = DAY / scale if options.healthy else 0.0
     day = _play(options.directory.resolve(), scale, waves, healthy_seconds)
     report.write(options.json, day)
-    report.publish(options.json, PROJECT / "docs" / "alerts.md")
+    if options.publish or not options.fault:
+        report.publish(options.json, PROJECT / "docs" / "alerts.md")
     return 1 if report.complaints(day) else 0
 
 
@@ -63,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("fault", nargs="*", help="faults to play, one after the other; all by default")
     parser.add_argument("--healthy", action="store_true", help="play no fault: a day with nothing to say")
+    parser.add_argument(
+        "--publish", action="store_true", help="write the table in docs/alerts.md also if faults are named"
+    )
     parser.add_argument("--scale", type=float, help=f"how fast ({SCALE:g}; {HEALTHY_SCALE:g} if healthy)")
     parser.add_argument(
         "--directory", type=Path, default=PROJECT / "build" / "gameday", help="state directory"
