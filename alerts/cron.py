@@ -189,13 +189,12 @@ ALERTS: Final = (
                 Input(
                     cron.RUNS, labels={"status": "missed"}, bad=Hourly(7), good=Hourly(0), edge=Hourly(4.9)
                 ),
-                Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(30), needed=False, shared=True),
+                Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(960), needed=False, shared=True),
             ),
             silent={"cron stood still": {1: Ago(960)}},
             mixes=False,
             before=2 * HOUR,
-            after=42 * MINUTE,
-            clear=17 * MINUTE,
+            after=HOUR,
             says="sales_send_order_emails missed 7 planned runs in the last hour (limit 5).",
         ),
     ),
