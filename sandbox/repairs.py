@@ -15,9 +15,10 @@ _RUN: Final = r"systemctl (start|restart|enable --now) '?"
 
 REPAIRS: Final[Mapping[str, str]] = {
     "backend-sick": r"systemctl (restart|reload) '?php",
+    "backlog-growing": r"magento cron:run --group=index",
     "bulk-stuck": r"magento queue:consumers:start async\.operations\.all",
     "changelog-reset": r"magento indexer:reindex .*catalogsearch_fulltext",
-    "consumer-dead": r"magento queue:consumers:start (exportProcessor|product_alert|codegenerator)",
+    "consumer-dead": r"magento queue:consumers:start (export|product_alert|codegenerator)",
     "consumer-dead-amqp": r"magento (queue:consumers:start|cron:run --group=consumers)",
     "cron-job-stuck": r"n98-magerun2 sys:cron:kill .*catalog_product_frontend_actions_flush",
     "cron-stopped": r"magento cron:install",

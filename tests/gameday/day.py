@@ -252,7 +252,7 @@ class Player:
     def _apply(self, fix: Fix) -> None:
         demo = Range(self._day.state)
         shell = Shell(demo, demo.labels(alert_of(fix.page)))
-        for block in Page(fix.page, page(fix.page).subsection(fix.section)).blocks():
+        for block in Page(fix.page, page(fix.page).part(fix.section)).blocks():
             if block.language == "bash":
                 self._note(fix.page, shell.run(block))
         if self.name in faults.switched_on(self._day.state):

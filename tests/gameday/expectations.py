@@ -41,7 +41,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """The commands of a page's section that end the fault."""
+    """The commands below a heading of a page that end the fault."""
 
     page: str
     section: str
@@ -102,6 +102,7 @@ def _source(
 
 
 _PROVIDER: Final = SwitchOff("it stands for something that people outside the shop repair")
+_SERVER: Final = SwitchOff("the page shows how for the database; here only the service's name differs")
 _CODE: Final = SwitchOff("it stands for an error in code or data that a developer repairs")
 _SENDER: Final = SwitchOff("it stands for a sender that somebody stops")
 _ORDERS_LOW_AFTER: Final = (
@@ -124,9 +125,9 @@ _EXPORTER: Final[Mapping[str, Expectation]] = {
         unanswered=("$EXPORTER",),
         end=Fix("MagentoExporterDown", "Start it"),
     ),
-    "rabbitmq-down": _source("rabbitmq", unanswered=("rabbitmqctl", "curl"), end=_PROVIDER),
-    "redis-down": _source("redis", unanswered=("redis-cli",), end=_PROVIDER),
-    "varnish-down": _source("varnish", unanswered=("varnish", "$STOREFRONT"), end=_PROVIDER),
+    "rabbitmq-down": _source("rabbitmq", unanswered=("rabbitmqctl", "curl"), end=_SERVER),
+    "redis-down": _source("redis", unanswered=("redis-cli",), end=_SERVER),
+    "varnish-down": _source("varnish", unanswered=("varnish", "$STOREFRONT"), end=_SERVER),
 }
 
 _CRON: Final[Mapping[str, Expectation]] = {
@@ -159,10 +160,12 @@ _INDEXERS: Final[Mapping[str, Expectation]] = {
         fires=(seen("MagentoIndexerBacklogGrowing"),),
         minutes=30,
         may={seen("MagentoFreshnessBudgetBurn"): "the objective that the backlog spends"},
-        end=_SENDER,
+        end=Fix("MagentoIndexerBacklogGrowing", "The job is not run"),
     ),
     "changelog-reset": Expectation(
-        fires=(seen("MagentoIndexerVersionAhead", indexer="catalogsearch_fulltext"),), minutes=15, end=_CODE
+        fires=(seen("MagentoIndexerVersionAhead", indexer="catalogsearch_fulltext"),),
+        minutes=15,
+        end=Fix("MagentoIndexerVersionAhead", "Rebuild and go on"),
     ),
     "indexer-invalid": Expectation(
         fires=(seen("MagentoIndexerInvalid", indexer="catalogrule_product"),), minutes=80, end=_CODE
@@ -171,7 +174,7 @@ _INDEXERS: Final[Mapping[str, Expectation]] = {
         fires=_one("MagentoIndexerStuck", "MagentoIndexerViewStuck", indexer="catalog_product_price"),
         minutes=135,
         may={seen("MagentoFreshnessBudgetBurn"): "the objective that the view spends which stands still"},
-        end=_CODE,
+        end=Fix("MagentoIndexerStuck", "It is dead"),
     ),
 }
 
@@ -181,9 +184,13 @@ _QUEUES: Final[Mapping[str, Expectation]] = {
         fires=(seen("MagentoBulkNotStarted"), seen("MagentoConsumerDead", queue=_ASYNC)),
         minutes=75,
         may={seen("MagentoQueueStalled", queue=_ASYNC): "the same messages, once they are an hour old"},
-        end=_CODE,
+        end=Fix("MagentoBulkNotStarted", "First five minutes"),
     ),
-    "consumer-dead": Expectation(fires=(seen("MagentoQueueStalled", broker="mysql"),), minutes=70, end=_CODE),
+    "consumer-dead": Expectation(
+        fires=(seen("MagentoQueueStalled", broker="mysql"),),
+        minutes=70,
+        end=Fix("MagentoQueueStalled", "First five minutes"),
+    ),
     "consumer-dead-amqp": Expectation(
         fires=(seen("MagentoConsumerDead", broker="rabbitmq"),),
         minutes=20,
@@ -191,7 +198,7 @@ _QUEUES: Final[Mapping[str, Expectation]] = {
             seen("MagentoQueueStalled", broker="rabbitmq"): "the same messages, once they are an hour old",
             seen("MagentoBulkNotStarted"): "bulk operations are messages of one of these queues",
         },
-        end=_CODE,
+        end=Fix("MagentoConsumerDead", "The starter does not run"),
     ),
     "queue-errors": Expectation(
         fires=(seen("MagentoQueueMessagesFailing", broker="mysql"),), minutes=60, end=_CODE

@@ -49,7 +49,7 @@ def test_every_fix_is_a_section_of_its_page_with_commands() -> None:
     written = {page.name: page for page in pages()}
     for name, expectation in EXPECTED.items():
         if isinstance(expectation.end, Fix):
-            section = written[expectation.end.page].subsection(expectation.end.section)
+            section = written[expectation.end.page].part(expectation.end.section)
             assert "```bash changes-state" in section, name
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Final
 
-from exporter.web.runbooks import anchor
+from exporter.web.runbook_text import anchor
 
 DIRECTORY: Final = Path(__file__).resolve().parents[2] / "runbooks"
 
@@ -66,9 +66,9 @@ class Page:
         found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", self.text, re.MULTILINE | re.DOTALL)
         return found[1] if found else ""
 
-    def subsection(self, title: str) -> str:
-        """Return the text of a level-3 section."""
-        found = re.search(rf"^### {re.escape(title)}\n(.*?)(?=^##|\Z)", self.text, re.MULTILINE | re.DOTALL)
+    def part(self, title: str) -> str:
+        """Return the text below a heading of level 2 or 3, up to the next heading."""
+        found = re.search(rf"^###? {re.escape(title)}\n(.*?)(?=^##|\Z)", self.text, re.MULTILINE | re.DOTALL)
         return found[1] if found else ""
 
     def links(self) -> list[str]:
