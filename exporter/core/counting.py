@@ -50,11 +50,20 @@ class Tail:
     def __post_init__(self) -> None:
         self.top = max(self.top, self.settled)
 
-    def take(self, ids: Iterable[int], *, now: float, patience: float = PATIENCE) -> list[int]:
+    def take(
+        self,
+        ids: Iterable[int],
+        *,
+        now: float,
+        patience: float = PATIENCE,
+        end: tuple[float, int] | None = None,
+    ) -> list[int]:
         """Accept the ids visible above ``settled`` at ``now``; return those not counted before, in order.
 
         ``now`` is the time at which the reading *began*. ``ids`` must hold every
-        visible id between ``settled`` and its own largest one.
+        visible id between ``settled`` and its own largest one. ``end`` says what
+        the table's largest id was at an earlier moment: whatever is missing
+        below it has been missing since then, although it is noticed only now.
         """
         new = sorted(set(ids) - self.seen)
         new = [number for number in new if number > self.settled]
@@ -62,7 +71,8 @@ class Tail:
         self._fill(late)
         for number in new[len(late) :]:
             if number > self.top + 1:
-                self.gaps.append(Gap(self.top + 1, number - 1, now))
+                missing_since = end[0] if end is not None and number <= end[1] else now
+                self.gaps.append(Gap(self.top + 1, number - 1, missing_since))
             self.top = number
         self.seen.update(new)
         self._settle(now - patience)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from exporter.core.counting import PATIENCE, Tail
 from exporter.core.memory import Table
@@ -12,7 +12,12 @@ from exporter.core.query import Query
 
 PAGE: Final = 2_000
 PAGES_A_RUN: Final = 5
-"""After a long absence the table is caught up with at most PAGE * PAGES_A_RUN rows a run."""
+ROWS_A_RUN: Final = PAGE * PAGES_A_RUN
+"""Rows read by one run at most. After a long absence the table is caught up with in steps of so many.
+
+Where the ids have gaps everywhere, as with an ``auto_increment_increment`` of a cluster, the same rows
+are read until the first gaps are old enough, and only then the steps begin.
+"""
 
 OPEN_AT_START: Final = 1_000
 """How far below the newest id the first run looks for ids that an open transaction may hold."""
@@ -36,6 +41,9 @@ def new_rows(
     visible yet. A table that was emptied, so that its ids start again, is followed
     from its first row on, and one that was restored from its newest; the latter
     after ``patience`` only, because a replica that lags looks the same.
+
+    While a run cannot read all there is, the table's end at the first such run
+    is remembered: gaps below it are as old as that, whenever they are reached.
     """
     known = memory.get(key)
     if known is None:
@@ -43,18 +51,43 @@ def new_rows(
         return []
     tail = Tail.from_json(known)
     visible = _read(database, rows, tail.settled)
-    behind: float | None = None
+    more: dict[str, Any] = {}
     if not visible:
-        end = _newest_id(database, newest)
-        if end < tail.settled:
-            behind = float(known.get("behind", now))
-            if not end or now - behind >= patience:
-                tail, behind = Tail(end), None
-    fresh = set(tail.take((int(row["id"]) for row in visible), now=now, patience=patience))
-    found = tail.to_json() | ({} if behind is None else {"behind": behind})
+        tail, more = _if_shortened(tail, known, _newest_id(database, newest), now, patience)
+    elif len(visible) == ROWS_A_RUN:
+        more = {"end": _end(known, int(visible[-1]["id"]), database, newest, now)}
+    fresh = set(
+        tail.take((int(row["id"]) for row in visible), now=now, patience=patience, end=more.get("end"))
+    )
+    found = tail.to_json() | more
     if found != known:
         memory.put(key, found)
     return [row for row in visible if int(row["id"]) in fresh]
+
+
+def catching_up(memory: Table, key: str = "tail") -> bool:
+    """Return whether the last run left rows unread because there were too many."""
+    return "end" in (memory.get(key) or {})
+
+
+def _if_shortened(
+    tail: Tail, known: Mapping[str, Any], newest: int, now: float, patience: float
+) -> tuple[Tail, dict[str, Any]]:
+    """Begin anew if the table's end has been below what was read: at once if it is empty, else patiently."""
+    if newest >= tail.settled:
+        return tail, {}
+    behind = float(known.get("behind", now))
+    if not newest or now - behind >= patience:
+        return Tail(newest), {}
+    return tail, {"behind": behind}
+
+
+def _end(
+    known: Mapping[str, Any], reached: int, database: Database, newest: Query, now: float
+) -> list[float | int]:
+    """Return when the table's end was at which id: as it was remembered, until it is reached."""
+    end: list[float | int] | None = known.get("end")
+    return end if end is not None and reached < end[1] else [now, _newest_id(database, newest)]
 
 
 def _first_tail(database: Database, rows: Query, newest: Query, now: float) -> Tail:

@@ -10,12 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from exporter.core.metrics import Kind, Metric, Sample
 from exporter.core.ports import StateStore
 
+NEWBORN_SECONDS: Final = 60.0
+"""How long a new label set is shown as 0: every Prometheus server that scrapes once a minute sees it."""
+
 _END = "\U0010ffff"
+_ZERO: Final = (Decimal(0), Decimal(0))
 
 
 class Table:
@@ -69,18 +73,26 @@ class Table:
 class Counters:
     """Monotonic sums by label set, durable, for one counter or summary metric.
 
-    A label set that appears for the first time is shown as 0 once: Prometheus
-    cannot see the increase of a series that is born with a value.
+    A label set that appears for the first time is shown as 0 for its first
+    NEWBORN_SECONDS, and only then with what was counted meanwhile: Prometheus
+    cannot see the increase of a series that is born with a value. The time of
+    birth is remembered with the sum until it has been shown, so that a restart
+    neither shows a value too early nor hides one that was shown.
     """
 
-    def __init__(self, metric: Metric, table: Table) -> None:
+    def __init__(self, metric: Metric, table: Table, now: float) -> None:
         self._metric = metric
         self._table = table
-        self._values: dict[tuple[str, ...], tuple[Decimal, Decimal]] = {
-            tuple(json.loads(key)): (Decimal(total), Decimal(count))
-            for key, (total, count) in table.scan().items()
-        }
-        self._born: set[tuple[str, ...]] = set()
+        self._now = now
+        self._values: dict[tuple[str, ...], tuple[Decimal, Decimal]] = {}
+        self._born: dict[tuple[str, ...], float] = {}
+        for name, (total, count, *born) in table.scan().items():
+            key = tuple(json.loads(name))
+            self._values[key] = (Decimal(total), Decimal(count))
+            if born and 0 <= now - born[0] < NEWBORN_SECONDS:
+                self._born[key] = born[0]
+            elif born:
+                self._set(key, *self._values[key])
 
     def add(self, amount: float | Decimal = 1, /, *, count: int = 1, **labels: str) -> None:
         """Add to a label set. Raises :exc:`ValueError` if a counter would fall."""
@@ -88,27 +100,26 @@ class Counters:
         step = Decimal(str(amount))
         if self._metric.kind is Kind.COUNTER and step < 0:
             raise ValueError(f"{self._metric.name} cannot fall")
-        if key not in self._values:
-            self._born.add(key)
-        total, number = self._values.get(key, (Decimal(0), Decimal(0)))
+        self.touch(**labels)
+        total, number = self._values[key]
         self._set(key, total + step, number + count)
 
     def touch(self, **labels: str) -> None:
         """Make a label set exist, at 0, so that its first event will be visible to ``increase()``."""
         key = self._metric.key(labels)
         if key not in self._values:
-            self._born.add(key)
-            self._set(key, Decimal(0), Decimal(0))
+            self._born[key] = self._now
+            self._set(key, *_ZERO)
 
     def _set(self, key: tuple[str, ...], total: Decimal, number: Decimal) -> None:
         self._values[key] = (total, number)
-        self._table.put(json.dumps(key), [str(total), str(number)])
+        born = [self._born[key]] if key in self._born else []
+        self._table.put(json.dumps(key), [str(total), str(number), *born])
 
     def samples(self) -> Iterator[Sample]:
         """Yield every label set; a newborn one as 0."""
-        zero = (Decimal(0), Decimal(0))
-        for key, (total, number) in self._values.items():
-            shown, counted = zero if key in self._born else (total, number)
+        for key, value in self._values.items():
+            shown, counted = _ZERO if key in self._born else value
             if self._metric.kind is Kind.SUMMARY:
                 yield Sample(self._metric, key, float(shown), "_sum")
                 yield Sample(self._metric, key, float(counted), "_count")
@@ -117,11 +128,12 @@ class Counters:
 
 
 class Memory:
-    """One run's view of what a collector remembers."""
+    """One run's view of what a collector remembers; ``now`` is the time of the run."""
 
-    def __init__(self, store: StateStore, collector: str) -> None:
+    def __init__(self, store: StateStore, collector: str, now: float) -> None:
         self._store = store
         self._collector = collector
+        self._now = now
         self._tables: dict[str, Table] = {}
         self._counters: dict[str, Counters] = {}
 
@@ -136,7 +148,7 @@ class Memory:
         if metric.name not in self._counters:
             # With the labels in its name, a metric that changes them in a new version starts anew.
             table = self.table(f"{metric.name}({','.join(metric.labels)})")
-            self._counters[metric.name] = Counters(metric, table)
+            self._counters[metric.name] = Counters(metric, table, self._now)
         return self._counters[metric.name]
 
     def commit(self) -> None:

@@ -178,7 +178,7 @@ class Runner:
 
     def _collect(self, collector: Collector, now: float) -> Page:
         """Run one collector to a rendered page, in a worker thread; keep its memory only on success."""
-        memory = Memory(self._store, collector.name)
+        memory = Memory(self._store, collector.name, now)
         samples = [_declared(collector, s) for s in collector.collect(self._context(collector, memory, now))]
         page = render(samples, limit=self.limits.series)
         memory.commit()

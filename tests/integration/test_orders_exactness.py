@@ -108,7 +108,7 @@ def crash_while_collecting(observed: ObservedShop, state: SQLiteState) -> None:
     """Do what a run does up to the moment before its memory is committed."""
     for make in COLLECTORS:
         collector = make()
-        memory = Memory(state, collector.name)
+        memory = Memory(state, collector.name, time.time())
         source = observed.reader(collector.name, collector.queries)
         directory = observed.directory()
         list(

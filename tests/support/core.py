@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from exporter.core.collector import Collector, Context, Tuning
-from exporter.core.memory import Memory, VolatileStore
+from exporter.core.memory import NEWBORN_SECONDS, Memory, VolatileStore
 from exporter.core.metrics import Sample
 from exporter.core.ports import Database, StateStore, Stores
 from exporter.core.query import Connection, Query
@@ -16,6 +17,7 @@ from exporter.magento.stores import Store, StoreMap
 
 Rows = Sequence[Mapping[str, Any]]
 NOON = 1_790_000_000.0
+_RUNS = count()
 
 
 @dataclass(slots=True)
@@ -101,8 +103,12 @@ def context(
 def run(
     collector: Collector, store: StateStore | None = None, now: float = NOON, **sources: Any
 ) -> list[Sample]:
-    """Run a collector once, as the runner would, and keep its memory."""
-    memory = Memory(store if store is not None else VolatileStore(), collector.name)
+    """Run a collector once, as the runner would, and keep its memory.
+
+    To its memory every run is a minute later, so that a new series is shown as 0 in one run only.
+    """
+    store = store if store is not None else VolatileStore()
+    memory = Memory(store, collector.name, next(_RUNS) * NEWBORN_SECONDS)
     samples = list(collector.collect(context(memory, now, **sources)))
     memory.commit()
     return samples

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from exporter.core.counting import PATIENCE
-from exporter.core.follow import OPEN_AT_START, PAGE, PAGES_A_RUN, new_rows
+from exporter.core.follow import OPEN_AT_START, PAGE, PAGES_A_RUN, ROWS_A_RUN, new_rows
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.query import Query
 from tests.support.core import FakeDatabase
@@ -30,7 +30,7 @@ class Follower:
         return [{"id": max(self.ids, default=None)}]
 
     def run(self, now: float = 0.0, *, keep: bool = True) -> list[int]:
-        memory = Memory(self.store, "c")
+        memory = Memory(self.store, "c", now)
         rows = new_rows(self.database, rows=ROWS, newest=NEWEST, memory=memory.table("t"), now=now)
         if keep:
             memory.commit()
@@ -90,8 +90,53 @@ def test_a_long_absence_is_caught_up_with_page_by_page() -> None:
     follower.asked()
     first = follower.run()
     assert len(first) == PAGE * PAGES_A_RUN
-    assert follower.asked() == ["rows"] * PAGES_A_RUN
+    assert follower.asked() == [*["rows"] * PAGES_A_RUN, "newest"]
     assert first + follower.run() == list(many)
+
+
+def test_gaps_everywhere_delay_catching_up_by_patience_and_not_by_patience_a_step() -> None:
+    """A cluster hands out every third id: each id has a gap below it."""
+    follower = Follower(3)
+    follower.run(now=0)
+    many = range(6, 3 * (4 * ROWS_A_RUN), 3)
+    follower.ids += many
+    counted: list[int] = []
+    for run in range(int(PATIENCE) // 15):
+        counted += follower.run(now=1_000 + 15 * run)
+        assert len(counted) <= ROWS_A_RUN
+    for run in range(4):
+        counted += follower.run(now=1_000 + PATIENCE + 15 * run)
+    assert counted == list(many)
+
+
+def test_an_open_transaction_is_waited_for_while_catching_up() -> None:
+    follower = Follower(3)
+    follower.run(now=0)
+    many = list(range(6, 3 * (2 * ROWS_A_RUN), 3))
+    early, late = many[0], many[-5]
+    follower.ids += (number for number in many if number not in (early, late))
+    counted: list[int] = []
+    for run in range(1 + int(PATIENCE) // 15):
+        if run == 3:
+            follower.ids.append(early)
+        counted += follower.run(now=1_000 + 15 * run)
+    follower.ids.append(late)
+    for run in range(3):
+        counted += follower.run(now=1_000 + PATIENCE + 15 * (run + 1))
+    assert sorted(counted) == many
+
+
+def test_rows_that_come_while_catching_up_have_a_patience_of_their_own() -> None:
+    """The end that is remembered is of the first long run; what was added later is younger."""
+    follower = Follower(1)
+    follower.run(now=0)
+    follower.ids += range(2, 2 + ROWS_A_RUN)
+    follower.run(now=1_000)
+    more = 2 + ROWS_A_RUN
+    follower.ids += range(more + 1, more + 11)
+    assert len(follower.run(now=1_000 + PATIENCE)) == 10
+    follower.ids.append(more)
+    assert follower.run(now=1_015 + PATIENCE) == [more]
 
 
 def test_a_full_last_page_is_followed_by_an_empty_one() -> None:
@@ -149,7 +194,7 @@ def test_rows_deleted_from_the_end_are_not_waited_for_longer_than_patience() -> 
 def test_an_idle_shop_writes_nothing() -> None:
     follower = Follower(1, 2)
     follower.run()
-    memory = Memory(follower.store, "c")
+    memory = Memory(follower.store, "c", 99.0)
     table = memory.table("t")
     new_rows(follower.database, rows=ROWS, newest=NEWEST, memory=table, now=99.0)
     assert table.changes() == []

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from exporter.core.memory import Counters, Memory, Table, VolatileStore
+from exporter.core.memory import NEWBORN_SECONDS, Counters, Memory, Table, VolatileStore
 from exporter.core.metrics import counter, summary
 from exporter.core.ports import StateStore
 from exporter.errors import SettingsError, SpecError
 from exporter.sources.state import SQLiteState
+from tests.support.core import NOON
 
+LATER = NOON + NEWBORN_SECONDS
 ORDERS = counter("magento_orders_placed_total", "Orders.", "store")
 DURATION = summary("magento_cron_job_duration_seconds", "Duration.", "job_code")
 
@@ -35,60 +37,86 @@ def shown(counters: Counters) -> dict[tuple[str, ...], float]:
 
 
 def test_nothing_is_stored_before_the_commit(store: StateStore) -> None:
-    memory = Memory(store, "cron")
+    memory = Memory(store, "cron", NOON)
     memory.table("jobs").put("a", 1)
     assert memory.table("jobs").get("a") == 1
-    assert Memory(store, "cron").table("jobs").get("a") is None
+    assert Memory(store, "cron", NOON).table("jobs").get("a") is None
     memory.commit()
-    assert Memory(store, "cron").table("jobs").get("a") == 1
+    assert Memory(store, "cron", NOON).table("jobs").get("a") == 1
 
 
 def test_a_run_that_fails_leaves_no_trace(store: StateStore) -> None:
-    first = Memory(store, "cron")
+    first = Memory(store, "cron", NOON)
     first.counters(ORDERS).add(5, store="de")
     first.table("followed").put("tail", {"settled": 1})
     first.commit()
-    failed = Memory(store, "cron")
+    failed = Memory(store, "cron", NOON)
     failed.counters(ORDERS).add(7, store="de")
     failed.table("followed").delete(["tail"])
-    after = Memory(store, "cron")
+    after = Memory(store, "cron", LATER)
     assert shown(after.counters(ORDERS)) == {("de",): 5.0}
     assert after.table("followed").get("tail") == {"settled": 1}
 
 
 def test_collectors_and_tables_do_not_see_each_other(store: StateStore) -> None:
     for collector, table in (("cron", "a"), ("cron", "b"), ("orders", "a")):
-        memory = Memory(store, collector)
+        memory = Memory(store, collector, NOON)
         memory.table(table).put("k", f"{collector} {table}")
         memory.commit()
-    assert Memory(store, "cron").table("a").scan() == {"k": "cron a"}
-    assert Memory(store, "orders").table("a").scan() == {"k": "orders a"}
+    assert Memory(store, "cron", NOON).table("a").scan() == {"k": "cron a"}
+    assert Memory(store, "orders", NOON).table("a").scan() == {"k": "orders a"}
 
 
-def test_a_label_set_is_born_at_0_and_shows_its_value_from_the_next_run_on(store: StateStore) -> None:
-    first = Memory(store, "orders")
-    first.counters(ORDERS).add(3, store="de")
-    assert shown(first.counters(ORDERS)) == {("de",): 0.0}
-    first.commit()
-    second = Memory(store, "orders")
-    assert shown(second.counters(ORDERS)) == {("de",): 3.0}
-    second.counters(ORDERS).add(2, store="de")
-    second.counters(ORDERS).add(1, store="fr")
-    assert shown(second.counters(ORDERS)) == {("de",): 5.0, ("fr",): 0.0}
+def at(store: StateStore, seconds: float, *, orders: float = 0, keep: bool = True) -> float:
+    """Run so many seconds after noon, count some orders, and return what is shown."""
+    memory = Memory(store, "orders", NOON + seconds)
+    if orders:
+        memory.counters(ORDERS).add(orders, store="de")
+    value = shown(memory.counters(ORDERS))["de",]
+    if keep:
+        memory.commit()
+    return value
 
 
-def test_a_touched_label_set_shows_its_first_event_at_once(store: StateStore) -> None:
-    first = Memory(store, "orders")
+def test_a_label_set_is_shown_as_0_for_a_minute_and_then_with_all_that_was_counted(store: StateStore) -> None:
+    """Two Prometheus servers that scrape once a minute, seven seconds apart, have both seen the 0."""
+    assert at(store, 0, orders=3) == 0
+    assert at(store, 7) == 0
+    assert at(store, 59.9, orders=2) == 0
+    assert at(store, NEWBORN_SECONDS) == 5
+    assert at(store, NEWBORN_SECONDS + 7, orders=1) == 6
+
+
+def test_a_value_that_was_shown_is_never_hidden_again_although_the_clock_is_set_back(
+    store: StateStore,
+) -> None:
+    at(store, 0, orders=3)
+    assert at(store, NEWBORN_SECONDS) == 3
+    assert at(store, 30) == 3
+    assert at(store, 0, orders=1) == 4
+
+
+def test_a_clock_that_is_set_back_below_the_birth_shows_the_value(store: StateStore) -> None:
+    at(store, 0, orders=3)
+    assert at(store, -3_600) == 3
+    assert at(store, 10) == 3
+
+
+def test_a_run_that_fails_shows_no_value_that_the_next_would_hide(store: StateStore) -> None:
+    at(store, 0, orders=3)
+    assert at(store, NEWBORN_SECONDS, keep=False) == 3
+    assert at(store, NEWBORN_SECONDS + 15) == 3
+
+
+def test_a_label_set_touched_a_minute_ago_shows_its_first_event_at_once(store: StateStore) -> None:
+    first = Memory(store, "orders", NOON)
     first.counters(ORDERS).touch(store="de")
     first.commit()
-    second = Memory(store, "orders")
-    second.counters(ORDERS).touch(store="de")
-    second.counters(ORDERS).add(1, store="de")
-    assert shown(second.counters(ORDERS)) == {("de",): 1.0}
+    assert at(store, NEWBORN_SECONDS, orders=1) == 1
 
 
 def test_a_counter_cannot_fall_and_a_summary_may(store: StateStore) -> None:
-    memory = Memory(store, "x")
+    memory = Memory(store, "x", NOON)
     with pytest.raises(ValueError, match="fall"):
         memory.counters(ORDERS).add(-1, store="de")
     memory.counters(DURATION).add(-1, job_code="a")
@@ -96,41 +124,44 @@ def test_a_counter_cannot_fall_and_a_summary_may(store: StateStore) -> None:
 
 def test_counters_check_labels(store: StateStore) -> None:
     with pytest.raises(SpecError):
-        Memory(store, "x").counters(ORDERS).add(1, shop="de")
+        Memory(store, "x", NOON).counters(ORDERS).add(1, shop="de")
 
 
 def test_a_summary_keeps_sum_and_count(store: StateStore) -> None:
     for amount in (1.5, 2.25):
-        memory = Memory(store, "cron")
+        memory = Memory(store, "cron", NOON)
         memory.counters(DURATION).add(amount, job_code="a")
         memory.commit()
-    assert shown(Memory(store, "cron").counters(DURATION)) == {("a", "_sum"): 3.75, ("a", "_count"): 2.0}
+    assert shown(Memory(store, "cron", LATER).counters(DURATION)) == {
+        ("a", "_sum"): 3.75,
+        ("a", "_count"): 2.0,
+    }
 
 
 def test_a_metric_that_changes_its_labels_starts_anew(store: StateStore) -> None:
-    old = Memory(store, "orders")
+    old = Memory(store, "orders", NOON)
     old.counters(ORDERS).add(3, store="de")
     old.commit()
     renamed = counter(ORDERS.name, "Orders.", "store", "method")
-    assert shown(Memory(store, "orders").counters(renamed)) == {}
+    assert shown(Memory(store, "orders", NOON).counters(renamed)) == {}
 
 
 @given(st.lists(st.decimals(min_value=0, max_value=10**9, places=4), max_size=30))
 def test_money_adds_up_exactly(amounts: list[Decimal]) -> None:
     store = VolatileStore()
     for amount in amounts:
-        memory = Memory(store, "orders")
+        memory = Memory(store, "orders", NOON)
         memory.counters(ORDERS).add(amount, store="de")
         memory.commit()
     if amounts:
-        assert shown(Memory(store, "orders").counters(ORDERS)) == {("de",): float(sum(amounts))}
+        assert shown(Memory(store, "orders", LATER).counters(ORDERS)) == {("de",): float(sum(amounts))}
 
 
 def test_a_run_sees_its_own_changes_over_what_is_stored(store: StateStore) -> None:
-    first = Memory(store, "x")
+    first = Memory(store, "x", NOON)
     first.table("t").put_many({"a": 1, "b": 2, "c": 3})
     first.commit()
-    table = Memory(store, "x").table("t")
+    table = Memory(store, "x", NOON).table("t")
     table.put("b", 20)
     table.delete(["c", "unknown"])
     table.put("d", [4])
@@ -142,10 +173,10 @@ def test_a_run_sees_its_own_changes_over_what_is_stored(store: StateStore) -> No
 
 
 def test_what_is_there_already_is_not_written_again(store: StateStore) -> None:
-    first = Memory(store, "x")
+    first = Memory(store, "x", NOON)
     first.table("t").put_many({"a": [1, 2], "b": None})
     first.commit()
-    table = Memory(store, "x").table("t")
+    table = Memory(store, "x", NOON).table("t")
     table.put_many({"a": [1, 2], "b": None})
     table.delete(["unknown"])
     assert table.changes() == []
@@ -170,7 +201,7 @@ class TheTwoStoresBehaveAlike(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
-        self.runs = [Memory(store, "c") for store in (self.volatile, self.sqlite)]
+        self.runs = [Memory(store, "c", NOON) for store in (self.volatile, self.sqlite)]
 
     def tables(self, name: str) -> list[Table]:
         return [memory.table(name) for memory in self.runs]

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from exporter.core.collector import Collector, Context, Refresh
-from exporter.core.memory import Memory, VolatileStore
+from exporter.core.memory import NEWBORN_SECONDS, Memory, VolatileStore
 from exporter.core.metrics import Metric, Sample, counter, gauge
 from exporter.core.ports import StateStore
 from exporter.core.render import Format, join
 from exporter.core.runner import RETRY_AFTER_TIMEOUT, Limits, Runner, Slot, State
 from exporter.core.self_metrics import SELF_METRICS, about_runner
 from exporter.errors import REASONS, AccessDenied, SourceTimeout, SourceUnavailable
-from tests.support.core import Clock, context
+from tests.support.core import NOON, Clock, context
 
 VALUE = gauge("magento_test_value", "Value.", "collector")
 OTHER = gauge("magento_test_other", "Never declared.")
@@ -322,7 +322,21 @@ async def test_a_run_that_fails_forgets_what_it_counted() -> None:
     async with bench(probe, store=store) as made:
         for _ in range(3):
             await made.scrape()
-    assert [s.value for s in Memory(store, "probe").counters(EVENTS).samples()] == [2.0]
+    assert [s.value for s in Memory(store, "probe", NOON + 3_600).counters(EVENTS).samples()] == [2.0]
+
+
+async def test_a_new_series_is_0_for_every_server_that_scrapes_within_its_first_minute() -> None:
+    probe = Probe()
+
+    def count(run: Context) -> Iterator[Sample]:
+        run.memory.counters(EVENTS).add(1)
+        yield from run.memory.counters(EVENTS).samples()
+
+    probe.more = count
+    async with bench(probe) as made:
+        pages = [made.page(await made.scrape(after=NEWBORN_SECONDS / 3)) for _ in range(4)]
+    assert ["magento_test_events_total 0.0" in page for page in pages] == [True, True, True, False]
+    assert "magento_test_events_total 4.0" in pages[-1]
 
 
 async def test_a_sample_that_was_not_declared_is_a_spec_error_and_nothing_is_kept() -> None:
@@ -337,7 +351,7 @@ async def test_a_sample_that_was_not_declared_is_a_spec_error_and_nothing_is_kep
         slots = await made.scrape()
         assert slots[0].reason == "spec"
         assert made.page(slots) == ""
-        assert Memory(made.store, "probe").table("t").scan() == {}
+        assert Memory(made.store, "probe", NOON).table("t").scan() == {}
 
 
 async def test_two_samples_of_one_series_are_a_spec_error() -> None:

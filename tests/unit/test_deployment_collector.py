@@ -18,7 +18,7 @@ from exporter.sources.files import ShopFiles
 
 def collect(root: Path, files: ShopFiles | None = None) -> list[Sample]:
     context = Context(
-        None, None, None, None, None, Memory(VolatileStore(), "deployment"), 0.0,  # type: ignore[arg-type]
+        None, None, None, None, None, Memory(VolatileStore(), "deployment", 0.0), 0.0,  # type: ignore[arg-type]
         files=files or ShopFiles(root, {}),
     )  # fmt: skip
     return list(DeploymentCollector().collect(context))
