@@ -179,7 +179,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
     Stat(
         key="hit_ratio",
         title="Pages from cache",
-        meaning="Share of the cacheable page requests that the full-page cache answered, last five minutes.",
+        meaning="Share of the page requests looked up in the cache that it answered, last five minutes.",
         good="Above 80 %, usually above 90 %.",
         then="A sudden fall is a flush or a deployment; a slow one is a page that lost its caching.",
         asks=(Ask(expr=min_by(here(HIT_RATIO).now)),),

@@ -42,7 +42,10 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="hit_ratio_now",
         title="Pages from cache",
-        meaning="Share of the cacheable page requests answered from the cache, last five minutes.",
+        meaning=(
+            "Share of the page requests looked up in the cache that it answered, last five minutes. "
+            "An uncacheable page counts as lost; carts and checkout are not looked up."
+        ),
         good="Above 80 %, usually above 90 %.",
         then="Sudden fall: a flush. Lasting fall: pages that expire too soon, or parameters that split them.",
         asks=(Ask(expr=min_by(here(HIT_RATIO).now)),),
@@ -123,7 +126,7 @@ _RATIO: Final[tuple[Panel, ...]] = (
     Graph(
         key="hit_ratio",
         title="Does the cache keep its pages?",
-        meaning="Share of the cacheable page requests answered from the cache, by layer.",
+        meaning="Share of the page requests looked up in the cache that it answered, by layer.",
         good="A level line above 80 %.",
         then="A notch that heals is a flush; a step that stays is a change of code, VCL or parameters.",
         asks=(Ask(expr=min_by(here(HIT_RATIO).now, "layer"), legend="{{layer}}"),),
