@@ -411,7 +411,7 @@ ALERTS: Final = (
         f"144)",
         scope="store",
         for_=5 * MINUTE,
-        keep_firing_for=30 * MINUTE,
+        keep_firing_for=90 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Stolen cards are probably being tried out in the checkout.",
         description='{{ $value | printf "%.0f" }} tries to place an order failed in {{ $labels.store }} '
@@ -421,7 +421,8 @@ ALERTS: Final = (
         first_action="Look at the latest guest carts: one amount, one address or one network? Turn on "
         "reCAPTCHA.",
         why="People give up after a few tries. Thirty failures in ten minutes, five times the usual, are a "
-        "program.",
+        "program. It is kept while the hour of MagentoFailedPlacementsUnusual remembers the tries: card "
+        "testers come back, and nobody needs a second ticket about them.",
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
