@@ -109,6 +109,7 @@ class GameDay(Demo):
         self.results: dict[str, Result] = {}
         self.healthy: Healthy | None = None
         self.seconds = 0.0
+        self._excused: list[Seen] = []
         self.watch = Watch(self.stack)
 
     def _watch(self) -> None:
@@ -161,7 +162,7 @@ class GameDay(Demo):
         unclaimed = [
             episode
             for episode in self.watch.since(began)
-            if episode.fired and not any(player.claims(episode) for player in players)
+            if (episode.firing or 0.0) > began and not any(player.claims(episode) for player in players)
         ]
         unexpected = sorted({place(episode) for episode in unclaimed})
         say(f"  beside: {', '.join(self._course(episode, began) for episode in unclaimed) or 'nothing'}")
@@ -170,7 +171,14 @@ class GameDay(Demo):
             player.result.judge()
             self.results[player.name] = player.result
             say(f"  {summary(player.name, player.result)}")
-        self._wait(lambda: not self.watch.firing(), CALM)
+        self._excused += [seen for player in players for seen in player.expectation.may]
+        self._wait(self._calm, CALM)
+
+    def _calm(self) -> bool:
+        """Tell whether nothing fires but what may go on for long after a fault."""
+        return all(
+            any(seen.matches(episode.labels) for seen in self._excused) for episode in self.watch.firing()
+        )
 
     def _course(self, episode: Episode, began: float) -> str:
         firing = "-" if episode.firing is None else f"{episode.firing - began:.0f}"

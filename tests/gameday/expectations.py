@@ -291,17 +291,18 @@ WAVES: Final = (
     ("queue-errors", "cron-job-failing", "ban-storm", "changelog-reset", "emails-unsent", "cron-bloat"),
     ("grid-missing", "cache-flushed", "indexer-invalid", "indexer-stuck", "cron-job-stuck", "consumer-dead",
      "consumer-dead-amqp", "orders-stuck-pending-payment"),
-    ("backlog-growing", "bulk-stuck", "page-uncacheable", "carding"),
+    ("backlog-growing", "bulk-stuck", "page-uncacheable"),
     ("rabbitmq-down", "redis-down", "varnish-down"),
-    ("registrations-flood", "search-zero-results", "backend-sick"),
-    ("cron-stopped",),
-    ("checkout-stalled",),
     ("exporter-down",),
     ("database-down",),
     ("database-killed",),
-    ("payment-declined",),
+    ("cron-stopped",),
+    ("registrations-flood", "search-zero-results", "backend-sick"),
     ("maintenance",),
+    ("checkout-stalled",),
     ("no-traffic",),
+    ("carding",),
+    ("payment-declined",),
 )  # fmt: skip
 """Faults that are played at the same time, because their alerts are disjoint and none hides another."""
 
