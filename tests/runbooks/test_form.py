@@ -16,7 +16,7 @@ from alerts.runbooks import pages as fresh_pages
 from exporter.collectors import all_collectors
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.web.metrics import SCRAPE_METRICS
-from exporter.web.runbooks import anchor
+from exporter.web.runbook_text import anchor
 from tests.runbooks.commands import MAGENTO, MAGERUN, PROGRAMS, VARIABLES
 from tests.runbooks.pages import Block, Page, pages
 
