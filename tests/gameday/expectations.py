@@ -89,13 +89,17 @@ _BLIND: Final = ("MagentoCollectorFailing", "MagentoDataStale")
 
 
 def _source(
-    source: str, *, end: Fix | SwitchOff, unanswered: tuple[str, ...], minutes: float = 8
+    source: str,
+    *collectors: Mapping[str, str],
+    end: Fix | SwitchOff,
+    unanswered: tuple[str, ...],
+    minutes: float = 8,
 ) -> Expectation:
     """Return what the loss of a backend does: one message, and silence about what is read from it."""
     return Expectation(
         fires=(seen("MagentoSourceDown", source=source),),
         minutes=minutes,
-        kept_back=_one(*_BLIND, source=source),
+        kept_back=tuple(found for labels in collectors for found in _one(*_BLIND, **labels)),
         end=end,
         unanswered=unanswered,
     )
@@ -109,15 +113,17 @@ _ORDERS_LOW_AFTER: Final = (
     "its windows look back over hours, so it is true, and told, when the cause that kept it back is gone"
 )
 
+_ANY: Final[Mapping[str, str]] = {}
 _EXPORTER: Final[Mapping[str, Expectation]] = {
     "database-down": _source(
         "database",
+        _ANY,
         minutes=12,
         unanswered=("mysql",),
         end=SwitchOff("a frozen server is killed and started anew"),
     ),
     "database-killed": _source(
-        "database", unanswered=("mysql",), end=Fix("MagentoSourceDown", "The server is dead")
+        "database", _ANY, unanswered=("mysql",), end=Fix("MagentoSourceDown", "The server is dead")
     ),
     "exporter-down": Expectation(
         fires=(seen("MagentoExporterDown"),),
@@ -125,9 +131,13 @@ _EXPORTER: Final[Mapping[str, Expectation]] = {
         unanswered=("$EXPORTER",),
         end=Fix("MagentoExporterDown", "Start it"),
     ),
-    "rabbitmq-down": _source("rabbitmq", unanswered=("rabbitmqctl", "curl"), end=_SERVER),
-    "redis-down": _source("redis", unanswered=("redis-cli",), end=_SERVER),
-    "varnish-down": _source("varnish", unanswered=("varnish", "$STOREFRONT"), end=_SERVER),
+    "rabbitmq-down": _source(
+        "rabbitmq", {"collector": "queues_rabbitmq"}, unanswered=("rabbitmqctl", "curl"), end=_SERVER
+    ),
+    "redis-down": _source("redis", {"collector": "redis"}, unanswered=("redis-cli",), end=_SERVER),
+    "varnish-down": _source(
+        "varnish", {"collector": "page_cache"}, unanswered=("varnish", "$STOREFRONT"), end=_SERVER
+    ),
 }
 
 _CRON: Final[Mapping[str, Expectation]] = {
