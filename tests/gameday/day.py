@@ -162,7 +162,9 @@ class GameDay(Demo):
         unclaimed = [
             episode
             for episode in self.watch.since(began)
-            if (episode.firing or 0.0) > began and not any(player.claims(episode) for player in players)
+            if (episode.firing or 0.0) > began
+            and not any(player.claims(episode) for player in players)
+            and not (episode.pending < began and self._is_excused(episode))
         ]
         unexpected = sorted({place(episode) for episode in unclaimed})
         say(f"  beside: {', '.join(self._course(episode, began) for episode in unclaimed) or 'nothing'}")
@@ -176,9 +178,10 @@ class GameDay(Demo):
 
     def _calm(self) -> bool:
         """Tell whether nothing fires but what may go on for long after a fault."""
-        return all(
-            any(seen.matches(episode.labels) for seen in self._excused) for episode in self.watch.firing()
-        )
+        return all(self._is_excused(episode) for episode in self.watch.firing())
+
+    def _is_excused(self, episode: Episode) -> bool:
+        return any(seen.matches(episode.labels) for seen in self._excused)
 
     def _course(self, episode: Episode, began: float) -> str:
         firing = "-" if episode.firing is None else f"{episode.firing - began:.0f}"

@@ -94,12 +94,14 @@ def _source(
     end: Fix | SwitchOff,
     unanswered: tuple[str, ...],
     minutes: float = 8,
+    may: Mapping[Seen, str] | None = None,
 ) -> Expectation:
     """Return what the loss of a backend does: one message, and silence about what is read from it."""
     return Expectation(
         fires=(seen("MagentoSourceDown", source=source),),
         minutes=minutes,
         kept_back=tuple(found for labels in collectors for found in _one(*_BLIND, **labels)),
+        may=may or {},
         end=end,
         unanswered=unanswered,
     )
@@ -114,16 +116,24 @@ _ORDERS_LOW_AFTER: Final = (
 )
 
 _ANY: Final[Mapping[str, str]] = {}
+_MISSED: Final = {
+    seen("MagentoCronJobMissed"): "runs that cron missed meanwhile: one ticket, when it is back"
+}
 _EXPORTER: Final[Mapping[str, Expectation]] = {
     "database-down": _source(
         "database",
         _ANY,
+        may=_MISSED,
         minutes=12,
         unanswered=("mysql",),
         end=SwitchOff("a frozen server is killed and started anew"),
     ),
     "database-killed": _source(
-        "database", _ANY, unanswered=("mysql",), end=Fix("MagentoSourceDown", "The server is dead")
+        "database",
+        _ANY,
+        may=_MISSED,
+        unanswered=("mysql",),
+        end=Fix("MagentoSourceDown", "The server is dead"),
     ),
     "exporter-down": Expectation(
         fires=(seen("MagentoExporterDown"),),
