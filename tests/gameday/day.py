@@ -28,7 +28,7 @@ RATE: Final = 30
 SLACK: Final = 6.0
 """Real seconds on top of what is promised: two scrapes, two evaluations and two polls."""
 
-CALM: Final = 240.0
+CALM: Final = 300.0
 """Longest wait for a shop in which nothing fires."""
 
 WARM: Final = 30.0
@@ -38,7 +38,10 @@ SETTLE: Final = 15.0
 """How long a fault stays on after its alerts fired, or after the time that was promised."""
 
 LONGEST_RECOVERY: Final = 300.0
-STEP: Final = 0.25
+ORDERS_LACK: Final = "magento_orders_recent < 0.6 * magento_orders_expected > 5"
+"""The next fault would be held to account for what the last one did to sales."""
+
+STEP: Final = 0.5
 _SEVERITIES: Final = {"critical": "page", "warning": "ticket"}
 
 
@@ -177,8 +180,10 @@ class GameDay(Demo):
         self._wait(self._calm, CALM)
 
     def _calm(self) -> bool:
-        """Tell whether nothing fires but what may go on for long after a fault."""
-        return all(self._is_excused(episode) for episode in self.watch.firing())
+        """Tell whether nothing fires but what may go on for long, and orders have come for a while again."""
+        return all(
+            self._is_excused(episode) for episode in self.watch.firing()
+        ) and not self.stack.prometheus.query(ORDERS_LACK)
 
     def _is_excused(self, episode: Episode) -> bool:
         return any(seen.matches(episode.labels) for seen in self._excused)
