@@ -108,7 +108,9 @@ def _source(
 
 
 _PROVIDER: Final = SwitchOff("it stands for something that people outside the shop repair")
-_SERVER: Final = SwitchOff("the page shows how for the database; here only the service's name differs")
+_SERVER: Final = SwitchOff(
+    "its page shows the command for the database, and here only the service has another name"
+)
 _CODE: Final = SwitchOff("it stands for an error in code or data that a developer repairs")
 _SENDER: Final = SwitchOff("it stands for a sender that somebody stops")
 _ORDERS_LOW_AFTER: Final = (

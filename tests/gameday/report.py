@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -117,19 +118,39 @@ def _told(alert: str, fault: Mapping[str, Any]) -> str:
 
 
 def _ended(fault: Mapping[str, Any]) -> str:
-    page, separator, section = str(fault["ended_by"]).partition(": ")
-    if page == "switched off" or not separator:
-        return "switching it off"
-    return f"[{section}](../runbooks/{page}.md)"
+    found = _page(fault)
+    return f"[{found[1]}](../runbooks/{found[0]}.md)" if found else "switching it off"
 
 
 def _remarks(faults: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, fault in faults.items():
-        for complaint in fault["complaints"]:
-            yield f"- Not as expected: `{name}`: {' '.join(complaint.split())[:200]}"
+        if fault["complaints"]:
+            yield f"- Not as expected: `{name}`: {_shortened(fault['complaints'])}."
     for name, fault in faults.items():
         if fault["kept_back"]:
-            yield f"- `{name}`: {', '.join(fault['kept_back'])} fired as well; Alertmanager told nobody."
+            yield f"- `{name}`: {_named(fault['kept_back'])} fired as well; Alertmanager told nobody."
+    reasons: dict[str, list[str]] = {}
+    for name, fault in faults.items():
+        if not _page(fault):
+            reasons.setdefault(fault["ended_by"].removeprefix("switched off: "), []).append(f"`{name}`")
+    for reason, names in reasons.items():
+        yield f"- Ended by switching it off, because {reason}: {', '.join(names)}."
+
+
+def _shortened(complaints: Sequence[str]) -> str:
+    """Return the complaints, those about places of one alert as one."""
+    texts = dict.fromkeys(re.sub(r"\{[^}]*\}", "", " ".join(text.split()))[:200] for text in complaints)
+    return "; ".join(texts)
+
+
+def _named(places: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(place.partition("{")[0] for place in places))
+
+
+def _page(fault: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return page and heading of the commands that ended the fault."""
+    page, _, heading = str(fault["ended_by"]).partition(": ")
+    return None if page == "switched off" else (page, heading)
 
 
 def _healthy(healthy: Mapping[str, Any]) -> Iterator[str]:
