@@ -24,7 +24,7 @@ from tests.gameday.expectations import EXPECTED, LEFT_OUT, WAVES
 from tests.gameday.sink import Sink
 
 SCALE: Final = 30.0
-HEALTHY_SCALE: Final = 40.0
+HEALTHY_SCALE: Final = 60.0
 DAY: Final = 86_400.0
 
 
