@@ -22,6 +22,7 @@ from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
+from exporter.core.slices import by_slices
 from exporter.magento.stores import DELETED
 
 CLOCK = Query("carts_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
@@ -86,8 +87,13 @@ BANDS: Final = (("lt_15m", 0, 900), ("lt_1h", 900, 3_600))
 
 _ZERO: Final = Decimal(0)
 
-CARTS_A_STATEMENT: Final = 20_000
-CARTS_A_RUN: Final = 60_000
+PAGE: Final = 5_000
+"""Carts read by one statement. More in one second is a mass update."""
+
+CARTS_A_BAND: Final = 20_000
+"""Carts of one band read at most; beyond that the band is not known."""
+
+CARTS_A_RUN: Final = 20_000
 """Carts looked at for abandonment by one run at most; after a long absence the rest follows later."""
 
 
@@ -119,18 +125,29 @@ def _active(context: Context, now: int) -> Iterator[Sample]:
     """Yield the carts in use by store and band; a band that cannot be read whole is left out."""
     for band, youngest, oldest in BANDS:
         # A cart may be changed in this very second, so the youngest band has no end.
-        rows = _changed(context, now - oldest, now - youngest if youngest else now + 1)
-        if len(rows) >= CARTS_A_STATEMENT:
+        end = now - youngest if youngest else now + 1
+        carts = _carts_in_use(context, now - oldest, end)
+        if carts is None:
             continue
         counts = dict.fromkeys(context.stores.codes(), 0)
-        for store_id, carts in Counter(row["store_id"] for row in rows if row["in_use"]).items():
-            counts[context.stores.code(store_id)] = carts
-        for code, carts in counts.items():
-            yield ACTIVE.sample(carts, store=code, age=band)
+        counts.update((context.stores.code(store_id), number) for store_id, number in carts.items())
+        for code, number in counts.items():
+            yield ACTIVE.sample(number, store=code, age=band)
+
+
+def _carts_in_use(context: Context, first: int, end: int) -> Counter[int] | None:
+    """Return the carts in use by store id that were last changed in the span, if all could be read."""
+    carts, done = Counter[int](), first
+    for until, rows in _changed(context, first, end, budget=CARTS_A_BAND):
+        if len(rows) >= PAGE:
+            return None
+        carts.update(row["store_id"] for row in rows if row["in_use"])
+        done = until
+    return carts if done == end else None
 
 
 def _abandoned(context: Context, now: int) -> Iterator[Sample]:
-    """Count the carts whose last change has just become old enough."""
+    """Count the carts whose last change has just become old enough; of a mass update, PAGE a second."""
     remembered = context.memory.table("looks")
     number, value = context.memory.counters(ABANDONED), context.memory.counters(ABANDONED_VALUE)
     end = now - int(context.tuning.abandoned_after_seconds)
@@ -139,7 +156,7 @@ def _abandoned(context: Context, now: int) -> Iterator[Sample]:
         if store_id:
             number.touch(store=context.stores.code(store_id))
             value.touch(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
-    for until, rows in _slices(context, done, end):
+    for until, rows in _changed(context, done, end, budget=CARTS_A_RUN):
         for (store_id, currency), totals in _in_use(rows).items():
             code = context.stores.code(store_id)
             number.add(len(totals), store=code)
@@ -149,22 +166,6 @@ def _abandoned(context: Context, now: int) -> Iterator[Sample]:
     shown = {*context.stores.codes(), context.stores.code(0), DELETED}
     yield from (sample for sample in number.samples() if sample.labels[0] in shown)
     yield from (sample for sample in value.samples() if sample.labels[0] in shown)
-
-
-def _slices(context: Context, first: int, end: int) -> Iterator[tuple[int, Sequence[Row]]]:
-    """Yield (moment, sums of the carts last changed before it), from old to new, within the run's limit.
-
-    More than CARTS_A_STATEMENT carts in one second are a mass update; those beyond are not counted.
-    """
-    budget, width = CARTS_A_RUN, end - first
-    while first < end and budget > 0:
-        until = min(first + width, end)
-        rows = _changed(context, first, until)
-        if len(rows) >= CARTS_A_STATEMENT and until - first > 1:
-            width = max(1, (until - first) // 8)
-            continue
-        yield until, rows
-        first, budget = until, budget - len(rows)
 
 
 def _in_use(rows: Iterable[Row]) -> dict[tuple[int, str | None], list[Decimal]]:
@@ -177,8 +178,13 @@ def _in_use(rows: Iterable[Row]) -> dict[tuple[int, str | None], list[Decimal]]:
     return found
 
 
-def _changed(context: Context, first: int, end: int) -> Sequence[Row]:
+def _changed(context: Context, first: int, end: int, *, budget: int) -> Iterator[tuple[int, Sequence[Row]]]:
+    """Yield (moment, carts last changed before it), from old to new."""
     stores = tuple(context.stores.ids())
     if not stores:
-        return []
-    return context.database.rows(CARTS_CHANGED, stores=stores, first=first, end=end, limit=CARTS_A_STATEMENT)
+        return iter(())
+
+    def read(first: int, end: int) -> Sequence[Row]:
+        return context.database.rows(CARTS_CHANGED, stores=stores, first=first, end=end, limit=PAGE)
+
+    return by_slices(read, first, end, page=PAGE, budget=budget)

@@ -48,6 +48,7 @@ from exporter.core.follow import new_rows
 from exporter.core.metrics import Sample, counter
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
+from exporter.core.slices import by_slices
 from exporter.magento import checkout
 from exporter.magento.checkout import CUSTOMERS, NOTHING, SHIPPING, STAGES, Stage
 from exporter.magento.stores import DELETED
@@ -264,15 +265,13 @@ class _Looks:
 def _changed(context: Context, first: int, end: int, *, budget: int) -> Iterator[tuple[int, Sequence[Row]]]:
     """Yield (moment, carts changed before it), from old to new, until the budget is used up."""
     stores = tuple(context.stores.ids())
-    width = end - first
-    while first < end and budget > 0 and stores:
-        until = min(first + width, end)
-        rows = context.database.rows(CHANGED_QUOTES, stores=stores, first=first, end=until, limit=PAGE)
-        if len(rows) == PAGE and until - first > 1:
-            width = max(1, (until - first) // 8)
-            continue
-        yield until, rows
-        first, budget = until, budget - len(rows)
+    if not stores:
+        return iter(())
+
+    def read(first: int, end: int) -> Sequence[Row]:
+        return context.database.rows(CHANGED_QUOTES, stores=stores, first=first, end=end, limit=PAGE)
+
+    return by_slices(read, first, end, page=PAGE, budget=budget)
 
 
 def _note_history(context: Context, funnel: _Funnel, now: int) -> None:

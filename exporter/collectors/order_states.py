@@ -4,9 +4,10 @@ A shop may leave hundreds of thousands of orders in processing for ever, so
 nothing here reads all of them. Since Magento 2.4.7 the index (store_id, state,
 created_at) says which states a store has and since when, with some three
 index entries each; then each store and state is counted up to
-:data:`FIRST_LIMIT`, and those that have more share :data:`ROWS_A_RUN`. Before
-2.4.7 there is only the index on state: the oldest orders of each state are
-read, up to the same limits, and told apart by store here.
+:data:`FIRST_LIMIT`, as long as no more than :data:`FIRST_ROWS` are read for that,
+and those that have more share :data:`ROWS_A_RUN`. Before 2.4.7 there is only the
+index on state: the oldest orders of each state are read, up to the same limits,
+and told apart by store here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final
 from exporter.core.collector import Collector, Context, Refresh
 from exporter.core.metrics import Sample, gauge
 from exporter.core.query import Connection, Query
-from exporter.core.slots import ask, repeated
+from exporter.core.slots import SLOTS, ask, repeated
 from exporter.magento.orders import OPEN_STATES
 
 _IN_STATES: Final = ", ".join(f"'{state}'" for state in OPEN_STATES)
@@ -36,16 +37,16 @@ GROUPS = Query(
     connection=Connection.SALES,
 )
 
-COUNTS = Query(
-    "order_states_counts",
+# Counted here: a COUNT(*) over a derived table would write and read every row once more.
+COUNTED = Query(
+    "order_states_counted",
     repeated(
         """
-        SELECT %(store_#)s AS store_id, %(state_#)s AS state, COUNT(*) AS orders
-        FROM (
-            SELECT 1 FROM {sales_order}
-            WHERE store_id <=> %(store_#)s AND state = %(state_#)s
-            ORDER BY created_at LIMIT %(limit)s
-        ) AS counted_#
+        SELECT # AS slot
+        FROM {sales_order}
+        WHERE store_id <=> %(store_#)s AND state = %(state_#)s
+        ORDER BY created_at
+        LIMIT %(limit)s
         """
     ),
     reads={"sales_order": ("store_id", "state", "created_at")},
@@ -87,10 +88,11 @@ TRUNCATED = gauge(
 )
 
 FIRST_LIMIT: Final = 100
-"""Orders of a store and state counted in any case."""
+FIRST_ROWS: Final = 5_000
+"""Orders of one store and state counted at first, and of all; when these are used up, one each."""
 
 ROWS_A_RUN: Final = 3_000
-"""Orders counted at most in one run by the stores and states that have more than FIRST_LIMIT."""
+"""Orders that the stores and states which have more share in one run, if that gives each of them more."""
 
 _NOBODY: Final = {"store": -1, "state": ""}
 
@@ -113,7 +115,7 @@ class OrderStatesCollector(Collector):
     help = "Open orders by store and state, and the oldest one's age; from sales_order."
     source = "database"
     metrics = (OPEN, OLDEST_AGE, TRUNCATED)
-    queries = (GROUPS, COUNTS, OLDEST)
+    queries = (GROUPS, COUNTED, OLDEST)
     refresh = Refresh(interval=240.0, max_staleness=900.0)
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -129,19 +131,28 @@ def _by_store_and_state(context: Context) -> _Found:
     found = _Found()
     for row in context.database.rows(GROUPS):
         found.oldest[row["store_id"], str(row["state"])] = float(row["oldest"])
-    found.orders = _counts(context, list(found.oldest), FIRST_LIMIT)
-    many = [group for group, orders in found.orders.items() if orders >= FIRST_LIMIT]
-    if many:
-        limit = max(FIRST_LIMIT, ROWS_A_RUN // len(many))
-        found.orders.update(_counts(context, many, limit))
-        found.truncated = {group[1] for group in many if found.orders[group] >= limit}
+    groups, many, left = list(found.oldest), list[Group](), FIRST_ROWS
+    for start in range(0, len(groups), SLOTS):
+        some = groups[start : start + SLOTS]
+        limit = max(1, min(FIRST_LIMIT, left // len(some)))
+        many += _count(context, some, limit, found)
+        left -= sum(found.orders[group] for group in some)
+    share = ROWS_A_RUN // max(len(many), 1)
+    if share > max((found.orders[group] for group in many), default=share):
+        many = _count(context, many, share, found)
+    found.truncated = {state for _, state in many}
     return found
 
 
-def _counts(context: Context, groups: Sequence[Group], limit: int) -> dict[Group, int]:
-    subjects = [{"store": store_id, "state": state} for store_id, state in groups]
-    rows = ask(context.database, COUNTS, subjects, nobody=_NOBODY, limit=limit)
-    return {(row["store_id"], str(row["state"])): int(row["orders"]) for row in rows if row["state"]}
+def _count(context: Context, groups: Sequence[Group], limit: int, found: _Found) -> list[Group]:
+    """Count the orders of each group up to a limit; return the groups that may have more."""
+    for start in range(0, len(groups), SLOTS):
+        some = groups[start : start + SLOTS]
+        subjects = [{"store": store_id, "state": state} for store_id, state in some]
+        rows = ask(context.database, COUNTED, subjects, nobody=_NOBODY, limit=limit)
+        orders = Counter(some[row["slot"]] for row in rows)
+        found.orders.update((group, orders[group]) for group in some)
+    return [group for group in groups if found.orders[group] >= limit]
 
 
 def _by_state(context: Context) -> _Found:

@@ -6,6 +6,7 @@ the optimiser chooses for real; the counts are the server's own (Handler_read_*)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -86,6 +87,20 @@ GROWING = {
     ),
 }
 """A past for the tables that grow beside orders and carts: their columns, as far as a version has them."""
+
+LIMITED = re.compile(r"\bLIMIT (%\(limit\)s|\d+)")
+BY_ID = re.compile(r"\bIN %\((ids|numbers)\)s")
+END_OF_INDEX = re.compile(r"SELECT (%\(store\)s AS store_id, )?MAX\(\w+\) AS \w+ FROM \{\w+\}")
+LOOSE_SCANS = ("carts_oldest_changes", "order_states_groups", "orders_newest_of_stores")
+
+BOUNDED_OTHERWISE = {
+    **dict.fromkeys(LOOSE_SCANS, "two or three entries of an index a store (and state); see the plan's test"),
+    "bulk_oldest_waiting": "joins at most 100 rows with one row each",
+    "indexer_backlog": "the collector asks for no more versions than backlog_scan_limit",
+    "order_grid_new": "joins a limited number of orders with one row each",
+    "queue_newest_change": "the end of the index on status and time",
+}
+"""Statements on growing tables without a LIMIT or a list of ids for each, and what bounds them instead."""
 
 VERSIONS = (schema.VERSIONS[0], schema.VERSIONS[-1])
 
@@ -223,6 +238,29 @@ def test_no_statement_touches_more_rows_than_allowed(
         if touched > MOST_READ:
             dear[statement.query.name] = touched
     assert dear == {}
+
+
+def _bounds_itself(query: Query) -> bool:
+    """Return whether the text alone bounds what is read of every table that grows."""
+    growing = [table for table in query.reads if table not in SMALL_TABLES]
+    times = sum(query.sql.count(f"{{{table}}}") for table in growing)
+    limits = len(LIMITED.findall(query.sql))
+    return limits >= times or bool(BY_ID.search(query.sql) or END_OF_INDEX.fullmatch(query.sql.strip()))
+
+
+def test_every_statement_says_how_much_it_may_read() -> None:
+    queries = [query for collector in COLLECTORS for query in collector.queries]
+    assert {query.name for query in queries if not _bounds_itself(query)} == BOUNDED_OTHERWISE.keys()
+
+
+@each_shop
+def test_what_groups_a_whole_table_jumps_through_an_index(shops: dict[str, Asked], version: str) -> None:
+    asked = shops[version]
+    for found in asked.statements.values():
+        for statement in found:
+            if statement.query.name in LOOSE_SCANS:
+                (row,) = asked.ask(f"EXPLAIN {statement.query.text()}", statement.parameters)
+                assert "Using index for group-by" in row["Extra"], statement.query.name
 
 
 def test_every_declared_statement_was_seen(shops: dict[str, Asked]) -> None:

@@ -101,6 +101,36 @@ def test_too_many_orders_are_a_lower_bound_and_say_so(
     assert found["magento_orders_open_truncated", "new"] == 0
 
 
+def test_many_stores_and_states_share_a_budget(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_states, "FIRST_ROWS", 40)
+    monkeypatch.setattr(order_states, "ROWS_A_RUN", 100)
+    monkeypatch.setattr(order_states, "SLOTS", 4)
+    with observed_shop(mariadb) as observed:
+        fill(observed, [(1, "new", 8), (1, "processing", 30), (2, "processing", 30), (3, "holded", 3)])
+        fill(observed, [(3, "processing", 30), (3, "new", 1)])
+        returned = []
+        source = observed.reader("order_states", OrderStatesCollector.queries)
+        source._observer = lambda _query, rows, _seconds: returned.append(rows)
+        found = collect(observed, time.time())
+        assert {
+            key[1:]: value for key, value in found.items() if key[0] == "magento_orders_open" and value
+        } == {
+            ("default", "new"): 8,
+            ("default", "processing"): 30,
+            ("de", "processing"): 30,
+            ("us", "holded"): 3,
+            ("us", "new"): 1,
+            ("us", "processing"): 30,
+        }
+        assert not found["magento_orders_open_truncated", "processing"]
+        monkeypatch.setattr(order_states, "ROWS_A_RUN", 40)
+        returned.clear()
+        found = collect(observed, time.time())
+        assert sum(returned) <= 6 + 40 + 6 + 40
+        assert found["magento_orders_open_truncated", "processing"] == 1
+        assert found["magento_orders_open", "us", "processing"] < 30
+
+
 def test_the_oldest_is_exact_by_index_even_when_the_count_is_not(
     mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:

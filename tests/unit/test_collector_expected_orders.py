@@ -8,6 +8,7 @@ import pytest
 from exporter.collectors import expected_orders
 from exporter.collectors.expected_orders import ExpectedOrdersCollector
 from exporter.core.baseline import BUCKET
+from exporter.core.counting import PATIENCE
 from exporter.core.memory import VolatileStore
 from tests.support import core
 from tests.support.core import FakeDatabase, run, values
@@ -41,15 +42,11 @@ class Orders:
     def _new(self, after: int, limit: int) -> list[Mapping[str, Any]]:
         return [row for row in self.rows if row["id"] > after][:limit]
 
-    def _history(
-        self, horizon: int, before: int, before_id: int, newest: int, limit: int
-    ) -> list[Mapping[str, Any]]:
+    def _history(self, horizon: int, before: int, before_id: int, limit: int) -> list[Mapping[str, Any]]:
         found = [
             row
             for row in self.rows
-            if row["id"] <= newest
-            and horizon <= row["created"] <= before
-            and (row["created"] < before or row["id"] < before_id)
+            if horizon <= row["created"] <= before and (row["created"] < before or row["id"] < before_id)
         ]
         return sorted(found, key=lambda row: (row["created"], row["id"]), reverse=True)[:limit]
 
@@ -100,7 +97,8 @@ def test_stores_do_not_mix_and_orders_of_deleted_stores_are_nobodys() -> None:
 def test_the_history_is_filled_in_slices_and_recent_windows_wait_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(expected_orders, "HISTORY_ROWS", 10)
+    monkeypatch.setattr(expected_orders, "HISTORY_PAGE", 5)
+    monkeypatch.setattr(expected_orders, "HISTORY_PAGES", 2)
     orders, state = Orders(), VolatileStore()
     for hour in range(24, 0, -1):
         orders.add(NOON - hour * HOUR + 60)
@@ -119,7 +117,8 @@ def test_the_history_is_filled_in_slices_and_recent_windows_wait_for_it(
 
 
 def test_equal_creation_times_are_not_lost_at_the_edge_of_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expected_orders, "HISTORY_ROWS", 4)
+    monkeypatch.setattr(expected_orders, "HISTORY_PAGE", 2)
+    monkeypatch.setattr(expected_orders, "HISTORY_PAGES", 2)
     orders, state = Orders(), VolatileStore()
     orders.add(NOON - 600, number=11)
     for _ in range(5):
@@ -144,6 +143,20 @@ def test_an_exporter_that_was_away_says_nothing_until_it_has_caught_up() -> None
     orders.add(NOON + HOUR, number=12_000)
     assert orders.collect(state, NOON + HOUR + 60) == {}
     found = orders.collect(state, NOON + HOUR + 120)
+    assert found["magento_orders_recent", "default", "30m"] == 12_000
+
+
+def test_nor_does_it_when_the_ids_have_gaps_and_the_same_orders_are_read_again() -> None:
+    orders, state = Orders(), VolatileStore()
+    orders.collect(state)
+    orders.add(NOON + HOUR, number=12_000)
+    for row in orders.rows:
+        row["id"] *= 3
+    for seconds in (0, 30, 60, 90):
+        assert orders.collect(state, NOON + HOUR + seconds) == {}
+    found = orders.collect(state, NOON + HOUR + PATIENCE)
+    assert found == {}, "the gaps are passed over only now"
+    found = orders.collect(state, NOON + HOUR + PATIENCE + 30)
     assert found["magento_orders_recent", "default", "30m"] == 12_000
 
 
