@@ -112,10 +112,12 @@ class GameDay(Demo):
         self.results: dict[str, Result] = {}
         self.healthy: Healthy | None = None
         self.seconds = 0.0
+        self._since = 0.0
         self._excused: list[Seen] = []
         self.watch = Watch(self.stack)
 
     def _watch(self) -> None:
+        self._since = time.monotonic()
         self.watch.start()
         say("waiting for a calm shop ...")
         self._wait(lambda: False, WARM)
@@ -153,6 +155,8 @@ class GameDay(Demo):
 
     def _play(self, wave: Sequence[str]) -> None:
         """Play faults whose alerts are disjoint at the same time; each goes its own way to its end."""
+        history = max(EXPECTED[name].history for name in wave) * 3600 / self.scale
+        self._wait(lambda: time.monotonic() - self._since > history, history)
         say(f"{time.strftime('%H:%M:%S')} playing {', '.join(wave)}")
         began = time.monotonic()
         players = [Player(self, name, EXPECTED[name]) for name in wave]

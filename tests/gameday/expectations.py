@@ -62,6 +62,7 @@ class Expectation:
     inhibits it (``inhibited``). ``kept_back`` may fire; Alertmanager must not tell anybody. ``may`` fire
     and be told, each for the reason given. Nothing else may fire. ``unanswered`` are programs in the
     runbook that get no answer because of the fault itself: their failure is what the page is about.
+    ``history`` are the hours of the shop's life that its alerts compare with: it is not played before.
     """
 
     fires: tuple[Seen, ...] = ()
@@ -71,6 +72,7 @@ class Expectation:
     end: Fix | SwitchOff
     unanswered: tuple[str, ...] = ()
     inhibited: tuple[Seen, ...] = ()
+    history: float = 0
 
     def claims(self) -> tuple[Seen, ...]:
         """Return everything that this fault accounts for."""
@@ -261,8 +263,12 @@ _AFTER_THE_ORDER: Final[Mapping[str, Expectation]] = {
     ),
 }
 
+_COMPARED: Final = 6
+"""Hours over which the checkout's alerts compare tries and stages with the shop's own."""
+
 _SELLING: Final[Mapping[str, Expectation]] = {
     "carding": Expectation(
+        history=_COMPARED,
         fires=(seen("MagentoCarding", store="default"),),
         minutes=20,
         kept_back=(
@@ -277,6 +283,7 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         end=_SENDER,
     ),
     "checkout-stalled": Expectation(
+        history=_COMPARED,
         fires=(seen("MagentoCheckoutStageFailing", stage="payment_method"),),
         minutes=90,
         kept_back=_one("MagentoOrderDroughtWithTraffic"),
@@ -296,6 +303,7 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         end=_PROVIDER,
     ),
     "payment-declined": Expectation(
+        history=_COMPARED,
         fires=(seen("MagentoCheckoutBudgetBurnFast", store="default"),),
         minutes=75,
         kept_back=(*_one("MagentoOrderDroughtWithTraffic", "MagentoCheckoutBudgetBurnSteady"),
