@@ -120,14 +120,15 @@ _ORDERS_LOW_AFTER: Final = (
 )
 
 _ANY: Final[Mapping[str, str]] = {}
-_MISSED: Final = {
-    seen("MagentoCronJobMissed"): "runs that cron missed meanwhile: one ticket, when it is back"
+_AFTERMATH: Final = {
+    seen("MagentoCronJobMissed"): "runs that cron missed meanwhile: one ticket, when it is back",
+    seen("MagentoFailedPlacementsUnusual"): "orders that were cut off had their numbers: tries that failed",
 }
 _EXPORTER: Final[Mapping[str, Expectation]] = {
     "database-down": _source(
         "database",
         _ANY,
-        may=_MISSED,
+        may=_AFTERMATH,
         minutes=12,
         unanswered=("mysql",),
         end=SwitchOff("a frozen server is killed and started anew"),
@@ -135,7 +136,7 @@ _EXPORTER: Final[Mapping[str, Expectation]] = {
     "database-killed": _source(
         "database",
         _ANY,
-        may=_MISSED,
+        may=_AFTERMATH,
         unanswered=("mysql",),
         end=Fix("MagentoSourceDown", "The server is dead"),
     ),
