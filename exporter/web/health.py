@@ -21,15 +21,16 @@ from exporter.web.site import Site
 router: Final = APIRouter()
 
 
-@router.api_route("/-/healthy", methods=["GET", "HEAD"], response_class=PlainTextResponse)
+@router.head("/-/healthy", include_in_schema=False)
+@router.get("/-/healthy", response_class=PlainTextResponse)
 async def healthy() -> PlainTextResponse:
     """Answer that the process lives."""
     return PlainTextResponse("ok\n")
 
 
-@router.api_route(
+@router.head("/-/ready", include_in_schema=False)
+@router.get(
     "/-/ready",
-    methods=["GET", "HEAD"],
     response_class=PlainTextResponse,
     responses={503: {"description": "No collector has a usable result"}},
 )

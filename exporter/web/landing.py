@@ -42,7 +42,8 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-@router.api_route("/", methods=["GET", "HEAD"], response_class=HTMLResponse)
+@router.head("/", include_in_schema=False)
+@router.get("/", response_class=HTMLResponse)
 async def landing(request: Request) -> HTMLResponse:
     """Return the landing page. It shows the last results and collects nothing."""
     site: Site = request.app.state.site

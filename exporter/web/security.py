@@ -1,8 +1,8 @@
 """Who may read: basic auth, bearer token and TLS, in the file format of the Prometheus exporter-toolkit.
 
-The file is read again when it changes, and so are the certificate and the
-token, so nothing needs a restart. ``/-/healthy`` stays open for probes: it
-says nothing but that the process lives.
+The file, the certificates and the token are looked at in every handshake and
+request, and read again when they have changed, so nothing needs a restart.
+``/-/healthy`` stays open for probes: it says nothing but that the process lives.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import binascii
 import hashlib
 import hmac
 import logging
+import re
 import ssl
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -30,11 +30,19 @@ from exporter.errors import SettingsError
 log: Final = logging.getLogger("exporter.web")
 
 OPEN_PATHS: Final = frozenset({"/-/healthy"})
-_LOOK_AGAIN: Final = 5.0
+_BCRYPT: Final = re.compile(r"\$2[abxy]\$(0[4-9]|1[0-9])\$[./A-Za-z0-9]{53}")
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]*")
 _CACHE_SIZE: Final = 100
 # A real hash of a random text, compared against when the user is unknown, so that time tells nothing.
 _NOBODY: Final = b"$2b$10$CwTycUXWue0Thq9StjUM0uJ8oQ0pQYqT0nJ5V5n1u5pVqYk6eO0nK"
+_CLIENTS: Final = {
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
+}
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+_SETTLED_EARLY: Final = ("verify_mode", "minimum_version", "maximum_version")
+"""What of a context counts from the moment a client connects, whichever context it is handed on to."""
 
 
 class _Part(BaseModel):
@@ -46,15 +54,27 @@ class TlsServer(_Part):
 
     cert_file: Path
     key_file: Path
-    client_auth_type: Literal["NoClientCert", "RequireAndVerifyClientCert"] = "NoClientCert"
+    client_auth_type: Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"] = (
+        "NoClientCert"
+    )
     client_ca_file: Path | None = None
     min_version: Literal["TLS12", "TLS13"] = "TLS12"
+    max_version: Literal["TLS12", "TLS13"] = "TLS13"
 
 
 class HttpServer(_Part):
-    """``http_server_config``: extra response headers."""
+    """``http_server_config``: extra response headers. ``http2`` is a permission that is not made use of."""
 
+    http2: bool = True
     headers: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER.fullmatch(f"{name}: {value}"):
+                raise ValueError(f"{name!r} or its value is no HTTP header")
+        return headers
 
 
 class WebConfig(_Part):
@@ -68,10 +88,8 @@ class WebConfig(_Part):
     @classmethod
     def _are_bcrypt(cls, users: dict[str, str]) -> dict[str, str]:
         for name, hashed in users.items():
-            try:
-                bcrypt.checkpw(b"", hashed.encode())
-            except ValueError:
-                raise ValueError(f"the password of {name!r} is not a bcrypt hash") from None
+            if not _BCRYPT.fullmatch(hashed):
+                raise ValueError(f"the password of {name!r} is not a bcrypt hash of a cost below 20")
         return users
 
 
@@ -93,8 +111,9 @@ def read_web_config(file: Path) -> WebConfig:
         tls = config.tls_server_config
         if tls.client_auth_type != "NoClientCert" and tls.client_ca_file is None:
             raise SettingsError(f"{file}: tls_server_config: {tls.client_auth_type} needs client_ca_file")
-        if not tls.cert_file.is_absolute():
-            config = _beside(config, file.parent)
+        if tls.min_version > tls.max_version:
+            raise SettingsError(f"{file}: tls_server_config: min_version is above max_version")
+        config = _beside(config, file.parent)
     return config
 
 
@@ -120,17 +139,17 @@ class Protection:
         self._config = read_web_config(config_file) if config_file else WebConfig()
         self._token = _read_token(token_file) if token_file else None
         self._stamp = self._files_stamp()
-        self._looked_at = time.monotonic()
         self._known: dict[bytes, bool] = {}
         self._hashing = asyncio.Lock()
-        self.tls = self._tls_context()
+        self._certificate = _context(self._config.tls_server_config)
+        self.tls = self._handshakes()
 
     @property
     def required(self) -> bool:
         """Whether a request must say who it is (a client certificate says so as well)."""
         tls = self._config.tls_server_config
         return bool(self._config.basic_auth_users or self._token) or (
-            tls is not None and tls.client_auth_type != "NoClientCert"
+            tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
         )
 
     @property
@@ -170,9 +189,6 @@ class Protection:
 
     def follow_files(self) -> None:
         """Read the files again if they changed; a broken file leaves the last good state in force."""
-        if time.monotonic() - self._looked_at < _LOOK_AGAIN:
-            return
-        self._looked_at = time.monotonic()
         stamp = self._files_stamp()
         if stamp == self._stamp:
             return
@@ -187,19 +203,33 @@ class Protection:
     def _read_again(self) -> None:
         config = read_web_config(self._config_file) if self._config_file else WebConfig()
         token = _read_token(self._token_file) if self._token_file else None
-        if self.tls is not None and config.tls_server_config is not None:
-            _load_certificate(self.tls, config.tls_server_config)
-        self._config, self._token = config, token
+        certificate = _context(config.tls_server_config)
+        if (certificate is None) != (self._certificate is None):
+            raise SettingsError("tls_server_config: switching TLS on or off takes a restart")
+        self._config, self._token, self._certificate = config, token, certificate
         self._known.clear()
+        self._stamp = self._files_stamp()
+        if self.tls is not None and certificate is not None:
+            for name in _SETTLED_EARLY:
+                setattr(self.tls, name, getattr(certificate, name))
 
-    def _tls_context(self) -> ssl.SSLContext | None:
-        tls = self._config.tls_server_config
-        if tls is None:
+    def _handshakes(self) -> ssl.SSLContext | None:
+        """Return the context to listen with: it hands every client on to the newest certificate."""
+        listening = _context(self._config.tls_server_config)
+        if listening is None:
             return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = _VERSIONS[tls.min_version]
-        _load_certificate(context, tls)
-        return context
+
+        def hand_on(client: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> int | None:
+            settled = [getattr(listening, name) for name in _SETTLED_EARLY]
+            self.follow_files()
+            if self._certificate is not None:
+                client.context = self._certificate
+            # A client that came in on conditions that have just changed has to come again.
+            changed = settled != [getattr(listening, name) for name in _SETTLED_EARLY]
+            return ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE if changed else None
+
+        listening.sni_callback = hand_on
+        return listening
 
     def _files_stamp(self) -> tuple[tuple[str, int, int], ...]:
         tls = self._config.tls_server_config
@@ -249,16 +279,26 @@ def _matches(password: str, hashed: bytes) -> bool:
         return False
 
 
-def _load_certificate(context: ssl.SSLContext, tls: TlsServer) -> None:
+def _context(tls: TlsServer | None) -> ssl.SSLContext | None:
+    """Return the context that the settings describe; raises :exc:`SettingsError` if a file is of no use."""
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     try:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
+        context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_passphrase)
         if tls.client_ca_file is not None:
             context.load_verify_locations(tls.client_ca_file)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"{tls.cert_file}: certificate or key cannot be used ({error.args[-1]})"
-        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(f"{tls.cert_file}: certificate or key cannot be used ({reason})") from None
+    context.verify_mode = _CLIENTS[tls.client_auth_type]
+    return context
+
+
+def _no_passphrase() -> str:
+    """Refuse a key with a passphrase: OpenSSL would ask for it at the terminal, and wait."""
+    raise ValueError("the key has a passphrase")
 
 
 def _read_token(file: Path) -> bytes:

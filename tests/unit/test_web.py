@@ -243,7 +243,7 @@ async def test_a_page_that_is_not_of_the_house_is_shown_too(client: httpx.AsyncC
     assert site.runbooks is not None
     (site.runbooks / "Mine.md").write_text("# Mine\n\nAsk Jo.\n")
     assert "Ask Jo." in (await client.get("/runbooks/Mine")).text
-    assert "<span>Ask Jo.</span>" in (await client.get("/runbooks/")).text
+    assert "</b>Ask Jo.</a>" in (await client.get("/runbooks/")).text
 
 
 async def test_labels_of_the_link_are_filled_into_commands_and_links(client: httpx.AsyncClient) -> None:
