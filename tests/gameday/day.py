@@ -150,8 +150,9 @@ class GameDay(Demo):
         return healthy
 
     def _orders(self) -> int:
+        """Return the orders counted so far; none while Prometheus has no sample yet."""
         found = self.stack.prometheus.query("sum(magento_orders_placed_total)")
-        return round(float(found[0]["value"][1]))
+        return round(float(found[0]["value"][1])) if found else 0
 
     def _play(self, wave: Sequence[str]) -> None:
         """Play faults whose alerts are disjoint at the same time; each goes its own way to its end."""
