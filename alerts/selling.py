@@ -146,15 +146,13 @@ RECORDINGS: Final = (
 )
 
 _TRAFFIC: Final = (
-    f"{_STORE} ({total(select(STAGES_HOUR, stage='cart'), 'store', operator='max')} / 1h > {_STORE} "
-    f"{warning(limits.TRAFFIC_CARTS_PER_EXPECTED_ORDER)} * "
-    f"{total(select(expected_orders.EXPECTED, window='2h'), 'store', operator='max')} / 3600)"
+    f"{_STORE} ({total(increase(checkout.STAGE_REACHED, '30m', stage='cart'), 'store')} > {_STORE} "
+    f"{warning(limits.TRAFFIC_CARTS_PER_EXPECTED_ORDER):g} * "
+    f"{total(select(expected_orders.EXPECTED, window='2h'), 'store', operator='max')} / 4)"
 )
-"""Stores in which carts are filled as if orders were to follow.
-
-``1h`` is the range over which carts are counted and runs with a game day's clock; 3600 does not, since the
-exporter measures expected orders by real time.
-"""
+"""Stores in which carts are filled as if orders were to follow: half an hour of carts against a quarter of
+two hours' orders. Half an hour, because that is the shortest time after which orders count as lacking: with
+a longer one the last customers' carts would hide for a while that nobody comes any more."""
 
 
 def _shortfall(share: float, windows: str = "=~.+") -> str:
@@ -221,7 +219,7 @@ ALERTS: Final = (
             },
             before=2 * HOUR,
             step=5 * MINUTE,
-            after=20 * MINUTE,
+            after=10 * MINUTE,
             says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Carts are "
             "filled as usual.",
         ),
@@ -254,7 +252,7 @@ ALERTS: Final = (
             silent={"too small a shop to tell": {0: At(0), 1: At(10)}},
             before=2 * HOUR,
             step=5 * MINUTE,
-            after=35 * MINUTE,
+            after=15 * MINUTE,
             says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Hardly any "
             "carts are filled.",
         ),

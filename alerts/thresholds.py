@@ -156,10 +156,9 @@ VIEWS_BROKEN: Final = Threshold(
 ANY_ALERT: Final = Threshold(critical=1, reason="An alert that fires is there to be answered.")
 
 TRAFFIC_CARTS_PER_EXPECTED_ORDER: Final = Threshold(
-    warning=0.5,
+    warning=1.0,
     low=True,
-    reason="Carts in the last hour for each order expected in two hours: usually about ten; below half "
-    "a cart nobody comes.",
+    reason="Carts for each order expected in the same time: usually about five; below one nobody comes.",
 )
 SALES_LOW_NATS: Final = 14.0
 """Surprise from which half of the usual is worth a ticket; at 7 a shop of 600 orders a day gets one
