@@ -1,4 +1,4 @@
-"""Watches Prometheus and Alertmanager while faults are played: which alert was what, from when to when."""
+"""Watches Prometheus while faults are played: which alert was what, from when to when."""
 
 from __future__ import annotations
 
@@ -27,9 +27,6 @@ class Episode:
     pending: float
     firing: float | None = None
     ended: float | None = None
-    inhibited: bool = False
-    """Whether Alertmanager kept it back each time that it was asked."""
-    told_at_all: bool = False
 
     @property
     def fired(self) -> bool:
