@@ -70,15 +70,15 @@ def _urgency(page: Runbook) -> int:
 
 def _group(title: str, pages: Iterable[Runbook]) -> str:
     rows = "".join(
-        f'<li><a href="{escape(page.name)}">{_badge(page)}<b>{_breakable(page.name)}</b>'
-        f"<span>{escape(page.summary)}</span></a></li>\n"
+        f'<li><a href="{escape(page.name)}"><b>{_breakable(page.name)}</b>'
+        f"{_badge(page)}{escape(page.summary)}</a></li>\n"
         for page in pages
     )
     return f'<h2 id="{anchor(title)}">{escape(title)}</h2>\n<ul class="index">\n{rows}</ul>\n'
 
 
 def _badge(page: Runbook) -> str:
-    return f'<i class="{escape(page.severity)}">{escape(page.severity)}</i>' if page.severity else ""
+    return f'<i class="{escape(page.severity)}">{escape(page.severity)}</i> ' if page.severity else ""
 
 
 def _breakable(name: str) -> str:

@@ -135,7 +135,10 @@ def _name_headings(tokens: Sequence[Token], seen: _Seen) -> None:
 
 
 def _label_cells(tokens: Sequence[Token]) -> None:
-    """Give each cell the title of its column: on a phone a row is shown as a list of cells."""
+    """Give a cell the title of its column: on a phone a row is shown as a list of cells.
+
+    The first cell is what the row is about, and a link may say its title itself: they need none.
+    """
     titles: list[str] = []
     column = 0
     for opening, inline in pairwise(tokens):
@@ -146,7 +149,8 @@ def _label_cells(tokens: Sequence[Token]) -> None:
         elif opening.type == "tr_open":
             column = 0
         elif opening.type == "td_open":
-            opening.attrSet("data-title", titles[column])
+            if column and not inline.content.startswith(f"[{titles[column]}]"):
+                opening.attrSet("data-title", titles[column])
             column += 1
 
 
@@ -164,10 +168,14 @@ def _command(
     _options: OptionsDict,
     _environment: MutableMapping[str, Any],
 ) -> str:
-    """Return a fenced block: what it does, and its text with the variables marked."""
+    """Return a fenced block: what it does, and its text with the variables marked.
+
+    Queries are divided by a blank line; each is copied by itself, since Prometheus takes one at a time.
+    """
     language, _, effect = tokens[index].info.strip().partition(" ")
-    kind = effect or language
-    return command_block(_WORDS.get(kind, kind), _with_variables(tokens[index].content.rstrip()), kind)
+    kind, text = effect or language, tokens[index].content.rstrip()
+    parts = text.split("\n\n") if language == "promql" else [text]
+    return "".join(command_block(_WORDS.get(kind, kind), _with_variables(part), kind) for part in parts)
 
 
 def _with_variables(text: str) -> str:

@@ -88,6 +88,13 @@ echo "$JOB_CODE" "$OWN" "$MAGENTO" '<script>2</script>'
 ## Check it
 
 <script>1</script>
+
+```promql
+up == 0
+
+sum(
+  up)
+```
 """
 
 
@@ -237,6 +244,8 @@ async def test_a_runbook_is_a_page_without_raw_html(client: httpx.AsyncClient) -
     assert 'id="check-it-1"' in page
     assert '<td data-title="check">look</td>' in page
     assert "<dt>Impact</dt><dd>No e-mails.</dd>" in page
+    assert "<code>up == 0</code>" in page
+    assert "<code>sum(\n  up)</code>" in page
 
 
 async def test_a_page_that_is_not_of_the_house_is_shown_too(client: httpx.AsyncClient, site: Site) -> None:
