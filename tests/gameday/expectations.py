@@ -58,9 +58,10 @@ class SwitchOff:
 class Expectation:
     """What one fault is to do.
 
-    ``fires`` must fire, each within ``minutes`` of the shop's time, and be told. ``kept_back`` may fire; Alertmanager must not tell anybody. ``may`` fire
-    and be told, each for the reason given. Nothing else may fire. ``unanswered`` are programs in the
-    runbook that get no answer because of the fault itself: their failure is what the page is about.
+    ``fires`` must fire, each within ``minutes`` of the shop's time, and be told. ``kept_back`` may fire;
+    Alertmanager must not tell anybody. ``may`` fire and be told, each for the reason given. Nothing else
+    may fire. ``unanswered`` are programs in the runbook that get no answer because of the fault itself:
+    their failure is what the page is about.
     ``history`` are the hours of the shop's life that its alerts compare with: it is not played before.
     """
 
