@@ -4,17 +4,22 @@
 from ``sales_order_payment``, which Magento writes in the same transaction. An
 order counts when it is placed, whatever becomes of it: cancellations and
 refunds are counters of their own. Multishipping makes one order per address;
-an order that an administrator edited is a new order beside the old one.
+an order that an administrator edited is a new order beside the old one. Value,
+items, discount and coupons are counted by store and, for the whole shop, by
+payment method: by both at once they would be thousands of series in a shop with
+hundreds of store views.
 
 Whether an administrator made an order cannot be told: the only trace in the
 row is the missing address of the customer's computer, which is personal data.
-An edited order is an exception, it names the order that it replaces.
+An order made out of another is an exception, for only the admin does that: it
+was edited, or ordered again by newer versions of Magento.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import product
 from typing import Final
 
 from exporter.core.collector import Collector, Context
@@ -108,6 +113,28 @@ ITEMS = counter(
 WITH_COUPON = counter(
     "magento_orders_with_coupon_total", "Orders placed with a coupon code (coupon_code not empty).", "store"
 )
+REVENUE_BY_METHOD = counter(
+    "magento_orders_revenue_by_method_base_total",
+    "magento_orders_revenue_base_total of the whole shop by payment method.",
+    "method",
+    "currency",
+)
+DISCOUNT_BY_METHOD = counter(
+    "magento_orders_discount_by_method_base_total",
+    "magento_orders_discount_base_total of the whole shop by payment method.",
+    "method",
+    "currency",
+)
+ITEMS_BY_METHOD = counter(
+    "magento_orders_items_by_method_total",
+    "magento_orders_items_total of the whole shop by payment method.",
+    "method",
+)
+WITH_COUPON_BY_METHOD = counter(
+    "magento_orders_with_coupon_by_method_total",
+    "magento_orders_with_coupon_total of the whole shop by payment method.",
+    "method",
+)
 BY_CUSTOMER = counter(
     "magento_orders_by_customer_total",
     "Orders placed by customer type, guest or registered (customer_is_guest).",
@@ -116,13 +143,28 @@ BY_CUSTOMER = counter(
 )
 EDITED = counter(
     "magento_orders_edited_total",
-    "Placed orders that replace one which an administrator edited (relation_parent_id).",
+    "Placed orders that an administrator made out of another: edited or, by newer versions, ordered again"
+    " (relation_parent_id).",
     "store",
 )
 LAST_ORDER = gauge(
     "magento_last_order_timestamp_seconds",
     "Unix time at which the store's last order was placed (created_at); absent for a store without orders.",
     "store",
+)
+
+COUNTED: Final = (
+    PLACED,
+    REVENUE,
+    REVENUE_BY_METHOD,
+    DISCOUNT,
+    DISCOUNT_BY_METHOD,
+    ITEMS,
+    ITEMS_BY_METHOD,
+    WITH_COUPON,
+    WITH_COUPON_BY_METHOD,
+    BY_CUSTOMER,
+    EDITED,
 )
 
 LOOK_BACK: Final = 2_000
@@ -141,7 +183,7 @@ class OrdersCollector(Collector):
     name = "orders"
     help = "Orders placed: number, value, items, discounts, coupons, guests, last order; from sales_order."
     source = "database"
-    metrics = (PLACED, REVENUE, DISCOUNT, ITEMS, WITH_COUPON, BY_CUSTOMER, EDITED, LAST_ORDER)
+    metrics = (*COUNTED, LAST_ORDER)
     queries = (NEWEST, NEW_ORDERS, NEWEST_OF_STORES, CREATED)
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -180,29 +222,27 @@ class _Ledger:
     def __init__(self, context: Context) -> None:
         self._now = context.now
         self._stores = context.stores
-        memory = context.memory
-        self._placed = memory.counters(PLACED)
-        self._revenue = memory.counters(REVENUE)
-        self._discount = memory.counters(DISCOUNT)
-        self._items = memory.counters(ITEMS)
-        self._coupons = memory.counters(WITH_COUPON)
-        self._customers = memory.counters(BY_CUSTOMER)
-        self._edited = memory.counters(EDITED)
-        self._last = memory.table("last")
-        self._state = memory.table("methods")
+        self._counters = context.memory.counters
+        self._last = context.memory.table("last")
+        self._state = context.memory.table("methods")
         self._methods = Methods(self._state.get("known", ()))
         for store_id in self._stores.ids():
             if store_id != 0:
                 self._touch(self._stores.code(store_id), self._stores.currency(store_id))
 
     def _touch(self, store: str, currency: str) -> None:
-        self._revenue.touch(store=store, currency=currency)
-        self._discount.touch(store=store, currency=currency)
-        self._items.touch(store=store)
-        self._coupons.touch(store=store)
-        self._edited.touch(store=store)
+        for metric in (REVENUE, DISCOUNT):
+            self._counters(metric).touch(store=store, currency=currency)
+        for metric in (ITEMS, WITH_COUPON, EDITED):
+            self._counters(metric).touch(store=store)
         for customer in ("guest", "registered"):
-            self._customers.touch(store=store, customer=customer)
+            self._counters(BY_CUSTOMER).touch(store=store, customer=customer)
+
+    def _touch_method(self, method: str, currency: str) -> None:
+        for metric in (REVENUE_BY_METHOD, DISCOUNT_BY_METHOD):
+            self._counters(metric).touch(method=method, currency=currency)
+        for metric in (ITEMS_BY_METHOD, WITH_COUPON_BY_METHOD):
+            self._counters(metric).touch(method=method)
 
     def prepare(self, orders: Iterable[Row]) -> None:
         """Let the stores and methods of past orders have their series before the next order comes."""
@@ -210,22 +250,32 @@ class _Ledger:
         methods = {method for _, method in pairs}
         everywhere = {(store, method) for store in self._stores.codes() for method in methods}
         for store, method in sorted(pairs | everywhere if len(everywhere) <= TOUCHED_PAIRS else pairs):
-            self._placed.touch(store=store, method=method)
+            self._counters(PLACED).touch(store=store, method=method)
+        currencies = {self._stores.currency(store_id) for store_id in self._stores.ids() if store_id}
+        for method, currency in sorted(product(methods, currencies)):
+            self._touch_method(method, currency)
 
     def count(self, row: Row) -> None:
         """Count one order."""
-        store = self._stores.code(row["store_id"])
+        store, method = self._stores.code(row["store_id"]), self._method(row["method"])
         currency = str(row["currency"] or self._stores.currency(row["store_id"]))
         self._touch(store, currency)
-        self._placed.add(store=store, method=self._method(row["method"]))
-        self._revenue.add(max(row["total"] or _ZERO, _ZERO), store=store, currency=currency)
-        self._discount.add(max(-(row["discount"] or _ZERO), _ZERO), store=store, currency=currency)
-        self._items.add(max(row["items"] or _ZERO, _ZERO), store=store)
-        self._customers.add(store=store, customer="guest" if row["guest"] else "registered")
+        self._touch_method(method, currency)
+        self._counters(PLACED).add(store=store, method=method)
+        revenue, discount = max(row["total"] or _ZERO, _ZERO), max(-(row["discount"] or _ZERO), _ZERO)
+        self._counters(REVENUE).add(revenue, store=store, currency=currency)
+        self._counters(REVENUE_BY_METHOD).add(revenue, method=method, currency=currency)
+        self._counters(DISCOUNT).add(discount, store=store, currency=currency)
+        self._counters(DISCOUNT_BY_METHOD).add(discount, method=method, currency=currency)
+        items = max(row["items"] or _ZERO, _ZERO)
+        self._counters(ITEMS).add(items, store=store)
+        self._counters(ITEMS_BY_METHOD).add(items, method=method)
+        self._counters(BY_CUSTOMER).add(store=store, customer="guest" if row["guest"] else "registered")
         if row["coupon"]:
-            self._coupons.add(store=store)
+            self._counters(WITH_COUPON).add(store=store)
+            self._counters(WITH_COUPON_BY_METHOD).add(method=method)
         if row["edited"]:
-            self._edited.add(store=store)
+            self._counters(EDITED).add(store=store)
         self.note_time(row)
 
     def _method(self, method: str | None) -> str:
@@ -244,17 +294,10 @@ class _Ledger:
             self._last.put(str(row["store_id"]), created)
 
     def samples(self) -> Iterator[Sample]:
-        """Yield every counter of a store that exists, and the stores' last orders."""
-        for counters in (
-            self._placed,
-            self._revenue,
-            self._discount,
-            self._items,
-            self._coupons,
-            self._customers,
-            self._edited,
-        ):
-            yield from of_known_stores(counters.samples(), self._stores)
+        """Yield every counter of a store that exists or of the whole shop, and the stores' last orders."""
+        for metric in COUNTED:
+            samples = self._counters(metric).samples()
+            yield from of_known_stores(samples, self._stores) if "store" in metric.labels else samples
         existing = set(self._stores.ids())
         for store_id, created in self._last.scan().items():
             if int(store_id) in existing:

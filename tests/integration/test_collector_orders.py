@@ -44,6 +44,27 @@ SUMS = {
         " FROM {sales_order} o LEFT JOIN {store} s ON s.store_id = o.store_id"
         " WHERE o.entity_id > %s GROUP BY 1"
     ),
+    "magento_orders_revenue_by_method_base_total": (
+        "SELECT COALESCE(p.method, '(none)'), o.base_currency_code, SUM(GREATEST(o.base_grand_total, 0))"
+        " FROM {sales_order} o LEFT JOIN {sales_order_payment} p ON p.parent_id = o.entity_id"
+        " WHERE o.entity_id > %s GROUP BY 1, 2"
+    ),
+    "magento_orders_discount_by_method_base_total": (
+        "SELECT COALESCE(p.method, '(none)'), o.base_currency_code,"
+        " SUM(GREATEST(-COALESCE(o.base_discount_amount, 0), 0))"
+        " FROM {sales_order} o LEFT JOIN {sales_order_payment} p ON p.parent_id = o.entity_id"
+        " WHERE o.entity_id > %s GROUP BY 1, 2"
+    ),
+    "magento_orders_items_by_method_total": (
+        "SELECT COALESCE(p.method, '(none)'), SUM(o.total_qty_ordered)"
+        " FROM {sales_order} o LEFT JOIN {sales_order_payment} p ON p.parent_id = o.entity_id"
+        " WHERE o.entity_id > %s GROUP BY 1"
+    ),
+    "magento_orders_with_coupon_by_method_total": (
+        "SELECT COALESCE(p.method, '(none)'), SUM(COALESCE(o.coupon_code, '') <> '')"
+        " FROM {sales_order} o LEFT JOIN {sales_order_payment} p ON p.parent_id = o.entity_id"
+        " WHERE o.entity_id > %s GROUP BY 1"
+    ),
     "magento_orders_by_customer_total": (
         "SELECT COALESCE(s.code, '(deleted)'), IF(o.customer_is_guest, 'guest', 'registered'), COUNT(*)"
         " FROM {sales_order} o LEFT JOIN {store} s ON s.store_id = o.store_id"
