@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox import demo, faults, repairs
+from sandbox import demo, faults
 from sandbox.errors import SandboxError
 from sandbox.paths import STATE
 from sandbox.stack import owner
@@ -68,11 +68,6 @@ def fault(options: argparse.Namespace) -> None:
     (faults.switch_on if options.action == "on" else faults.switch_off)(state, options.name)
 
 
-def repair(options: argparse.Namespace) -> None:
-    """Take a command that the sandbox has no program for, and end the fault that it repairs."""
-    print(repairs.report(options.directory.resolve(), options.words))
-
-
 def listing(state: Path) -> str:
     """Return the registry, one fault a line; an asterisk marks what is on."""
     on = faults.switched_on(state)
@@ -120,12 +115,6 @@ def parser() -> argparse.ArgumentParser:
     switch.set_defaults(command=fault)
     switch.add_argument("action", choices=["list", "on", "off"])
     switch.add_argument("name", nargs="?", help="see `fault list`")
-
-    stand_in = commands.add_parser("repair", parents=[place], help=repair.__doc__)
-    stand_in.set_defaults(command=repair)
-    stand_in.add_argument(
-        "words", nargs=argparse.REMAINDER, help="the command, e.g. bin/magento cron:install"
-    )
     return top
 
 

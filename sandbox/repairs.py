@@ -1,10 +1,11 @@
-"""What ends a fault as an engineer would: which command of a shop's own server repairs what.
+"""`python -m sandbox.repairs STATE COMMAND ...`: which command of a shop's own server ends which fault.
 
 The sandbox has no Magento and no systemd. Its `bin/magento`, `systemctl` and `n98-magerun2` are
 stand-ins that report the command here: where it is the repair of a fault that is on, the fault ends.
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -45,3 +46,7 @@ def report(state: Path, words: Sequence[str]) -> str:
     for fault in ended:
         faults.switch_off(state, fault)
     return f"[{command}: ends {', '.join(ended)}]" if ended else f"[not in the sandbox: {command}]"
+
+
+if __name__ == "__main__":
+    print(report(Path(sys.argv[1]), sys.argv[2:]))

@@ -30,7 +30,7 @@ _CONSOLE: Final = """\
 #!/usr/bin/env php
 <?php
 $words = array_map('escapeshellarg', array_merge(['bin/magento'], array_slice($argv, 1)));
-passthru('cd {project} && {python} -m sandbox repair --directory {state} ' . implode(' ', $words));
+passthru('cd {project} && {python} -m sandbox.repairs {state} ' . implode(' ', $words));
 """
 """The sandbox has no Magento to run: the command is reported, and ends the fault that it repairs."""
 

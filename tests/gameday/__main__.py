@@ -2,8 +2,8 @@
 
 Rules, exporter, shop and Alertmanager run SCALE times faster than in life, so that a fault takes
 minutes and not hours, in waves of faults whose alerts are disjoint. ``--healthy`` plays none and lets a
-simulated day pass, which takes 48 minutes. Writes ``build/gameday.json`` and, unless faults are named, the table in
-``docs/alerts.md``; exit code 1 if something was not as expected.
+simulated day pass, which takes 48 minutes. Writes ``build/gameday.json`` and, unless faults are named,
+the table in ``docs/alerts.md``; exit code 1 if something was not as expected.
 """
 
 from __future__ import annotations

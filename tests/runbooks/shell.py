@@ -177,9 +177,7 @@ def _programs(demo: Range, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     database = demo.endpoints["database"]
     varnish = f"-n {demo.servers / 'storefront' / 'varnish' / 'work'}"
-    said = (
-        f'cd {PROJECT} && exec {sys.executable} -m sandbox repair --directory {demo.state} "${{0##*/}}" "$@"'
-    )
+    said = f'cd {PROJECT} && exec {sys.executable} -m sandbox.repairs {demo.state} "${{0##*/}}" "$@"'
     programs = {
         "mysql": f'exec {_found("mariadb")} --socket={database["socket"]} -u root -D {database["name"]} "$@"',
         "redis-cli": f'exec {_found("redis-cli")} -p {demo.endpoints["redis"]["port"]} "$@"',
