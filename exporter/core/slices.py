@@ -38,5 +38,5 @@ def by_slices(
             continue
         yield until, rows
         first, finished = until, True
-        if len(rows) < page // _SHRINK:
+        if len(rows) * _SHRINK < page:
             width *= 2

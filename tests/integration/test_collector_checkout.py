@@ -357,7 +357,7 @@ def test_a_long_absence_is_caught_up_in_bounded_steps(
     funnel: Funnel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkout, "PAGE", 5)
-    monkeypatch.setattr(checkout, "CARTS_A_LOOK", 8)
+    monkeypatch.setattr(checkout, "CARTS_A_LOOK", 20)
     shop, now = funnel.observed.shop, datetime.now(UTC)
     for back in range(1, 101):
         when = now - timedelta(minutes=15 * back)
@@ -372,8 +372,8 @@ def test_a_long_absence_is_caught_up_in_bounded_steps(
         before = dict(funnel.clock.rows_returned)
         counted.append(funnel.run().get(("us", "cart", "guest"), 0))
         name = checkout.CHANGED_QUOTES.name
-        assert funnel.clock.rows_returned[name] - before.get(name, 0) <= 3 * (8 + 5) + 60
-        assert len(counted) < 12, counted
+        assert funnel.clock.rows_returned[name] - before.get(name, 0) <= 3 * (20 + 5)
+        assert len(counted) < 20, counted
     assert counted == sorted(counted)
     assert len(counted) > 2
     assert funnel.settled() == funnel.truth()
