@@ -38,7 +38,8 @@ def test_the_wheel_holds_the_exporter_and_its_metadata_only(wheel: Path) -> None
     assert code == {str(file.relative_to(PROJECT)) for file in (PROJECT / "exporter").rglob("*.py")}
     others = {name for name in names if name.startswith("exporter/") and name not in code}
     pages = {f"exporter/web/pages/{page.name}" for page in (PROJECT / "runbooks").glob("*.md")}
-    assert others == {"exporter/py.typed", *pages}
+    assets = {str(file.relative_to(PROJECT)) for file in (PROJECT / "exporter/web/assets").iterdir()}
+    assert others == {"exporter/py.typed", *assets, *pages}
 
 
 def test_the_build_backend_is_pinned_to_what_the_lock_installs() -> None:
