@@ -30,7 +30,7 @@ IMAGES: Final = ROOT / "docs" / "images"
 MINUTES: Final = 40.0
 SHOWN: Final = "now-38m"
 SCRAPE_SECONDS: Final = 10
-DEMO: Final = ("--history-days", "15", "--rate", "2", "--scrape-seconds", str(SCRAPE_SECONDS))
+DEMO: Final = ("--history-days", "15", "--rate", "1", "--scrape-seconds", str(SCRAPE_SECONDS))
 INCIDENT: Final = (
     (4.0, "on", "cron-stopped"),
     (6.0, "on", "consumer-dead"),
