@@ -179,6 +179,8 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
         by="job_code",
         above=MINUTE,
         rest="no job a minute late",
+        shown=5,
+        clock=MINUTES,
     ),
 )
 
@@ -206,6 +208,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         by="job_code",
         above=0,
         rest="no job failed",
+        shown=5,
     ),
     Worst(
         key="missed",
@@ -230,6 +233,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         by="job_code",
         above=0,
         rest="no job missed its time",
+        shown=5,
     ),
     Worst(
         key="running",
@@ -248,6 +252,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         by="job_code",
         above=MINUTE,
         rest="none for a minute",
+        shown=5,
     ),
     Table(
         key="jobs",
