@@ -136,7 +136,7 @@ def grants(settings: Settings, options: argparse.Namespace) -> int:
         settings, wanted, account=account, dialect=Dialect(options.dialect), database=backends.database
     )
     backends.close()
-    for remark in (*rights.remarks, *other_rights(options.user)):
+    for remark in (*rights.remarks, *other_rights(options.user, settings)):
         print(f"-- {remark}")
     for statement in rights.statements:
         print(f"{statement};")

@@ -8,6 +8,7 @@ printed for the views of Magento Open Source and the stores that the user names.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,7 +20,7 @@ from exporter.errors import SourceError
 from exporter.magento import stores
 from exporter.magento.grants import Account, Dialect, create_user, grant_statements, queries_of
 from exporter.magento.indexers import VIEWS, VIEWS_WITHOUT_INDEXER, changelog
-from exporter.settings import Settings
+from exporter.settings import Redis, Settings
 
 CHANGELOGS: Final = "<view_id>_cl"
 SEQUENCES: Final = "sequence_order_<store_id>"
@@ -72,12 +73,29 @@ def database_rights(
     return Rights((create_user(account, dialect), *statements), tuple(remarks))
 
 
-def other_rights(user: str) -> Iterator[str]:
-    """Yield, as comments, what Redis and RabbitMQ need."""
-    yield "Redis and Valkey (redis-cli, at every instance): ACL SETUSER " + user + " on '><password>' +info"
-    yield f"RabbitMQ: rabbitmqctl add_user {user} '<password>'"
-    yield f"RabbitMQ: rabbitmqctl set_user_tags {user} management"
-    yield f"RabbitMQ: rabbitmqctl set_permissions -p / {user} '^$' '^$' '^$'"
+def other_rights(user: str, settings: Settings) -> Iterator[str]:
+    """Yield, as lines to copy, what Redis and RabbitMQ need: those in use, or both if none is configured."""
+    redis, rabbitmq = settings.redis, settings.rabbitmq
+    unknown = redis is None and rabbitmq is None
+    if redis or unknown:
+        for place in _redis_places(redis):
+            yield f"Redis or Valkey: redis-cli {place}ACL SETUSER {user} reset on '><password>' +info"
+    if rabbitmq or unknown:
+        vhost = shlex.quote(rabbitmq.vhost if rabbitmq else "/")
+        yield f"RabbitMQ: rabbitmqctl add_user {user} '<password>'"
+        yield f"RabbitMQ: rabbitmqctl set_user_tags {user} management"
+        yield f"RabbitMQ: rabbitmqctl set_permissions -p {vhost} {user} '^$' '^$' '^$'"
+
+
+def _redis_places(redis: Redis | None) -> list[str]:
+    """Return redis-cli's options for every instance, each once however many roles it has."""
+    servers = (redis.cache, redis.page_cache, redis.session) if redis else ()
+    places = [
+        f"-s {shlex.quote(str(server.socket))} " if server.socket else f"-h {server.host} -p {server.port} "
+        for server in servers
+        if server is not None
+    ]
+    return list(dict.fromkeys(places)) or [""]
 
 
 def _named(views: Sequence[str], store_ids: Sequence[int]) -> Mapping[str, Sequence[str]]:

@@ -1,16 +1,26 @@
-"""The wheel as a user gets it, built once and installed into a virtual environment of its own."""
+"""The wheel as a user gets it, in a virtual environment of its own, and a shop to point it at."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.rabbitmq import RabbitMQ
+from sandbox.servers.redis import Redis
+from sandbox.shop import install
+
 PROJECT = Path(__file__).parents[2]
+VARIANTS = Path(__file__).parent / "env_php"
+ENV_PHP = Path("app/etc/env.php")
+SECRET = f"planted-{secrets.token_hex(8)}"
 UV = Path(sys.executable).with_name("uv")
 
 
@@ -77,3 +87,62 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     uv(*install, "--no-deps", "--require-hashes", "-r", "requirements.lock")
     uv(*install, "--no-deps", wheel)
     return Installed(wheel, home / "bin")
+
+
+@dataclass(frozen=True)
+class RealShop:
+    database: MariaDB
+    broker: RabbitMQ
+    redis: Redis
+
+    def env_php(self, variant: str, password: str = SECRET) -> str:
+        """Return a variant of env.php with this shop's addresses in it."""
+        text = (VARIANTS / f"{variant}.php").read_text()
+        values = {
+            "DB_PORT": self.database.port,
+            "DB_NAME": "magento",
+            "DB_USER": "shop",
+            "REDIS_PORT": self.redis.port,
+            "AMQP_PORT": self.broker.port,
+            "SECRET": password,
+        }
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", str(value))
+        assert "@" not in text
+        return text
+
+    def set_password(self, password: str) -> None:
+        """Give the shop's users at the database and the broker this password, and end what is logged in."""
+        self.database.execute("CREATE USER IF NOT EXISTS shop")
+        self.database.execute("ALTER USER shop IDENTIFIED BY %s", [password])
+        self.database.execute("GRANT SELECT ON magento.* TO shop")
+        self.database.execute("KILL USER shop")
+        self.broker.declare_user("shop", password, tags="management", vhost="/")
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShop]:
+    home = tmp_path_factory.mktemp("shop")
+    with MariaDB(home / "db") as database, Redis(home / "redis") as redis, RabbitMQ(home / "mq") as broker:
+        database.execute("CREATE DATABASE magento")
+        with database.connect("magento") as connection:
+            shop = install(connection, prefix="m2_")
+            shop.place_order()
+            shop.database.execute(
+                "INSERT INTO {cron_schedule} (job_code, status, scheduled_at, executed_at, finished_at)"
+                " VALUES ('consumers_runner', 'success', UTC_TIMESTAMP(), UTC_TIMESTAMP(), UTC_TIMESTAMP())"
+            )
+        yield RealShop(database, broker, redis)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Callable[[str | bytes], Path]:
+    """Return what writes a shop's directory that holds an env.php and nothing else."""
+
+    def write(content: str | bytes) -> Path:
+        file = tmp_path / "shop" / ENV_PHP
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return tmp_path / "shop"
+
+    return write

@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -17,70 +16,7 @@ import pytest
 
 from exporter.cli import main
 from sandbox.process import free_port
-from sandbox.servers.mariadb import MariaDB
-from sandbox.servers.rabbitmq import RabbitMQ
-from sandbox.servers.redis import Redis
-from sandbox.shop import install
-from tests.install.conftest import Installed, plain_environment
-
-VARIANTS = Path(__file__).parent / "env_php"
-SECRET = f"planted-{secrets.token_hex(8)}"
-ENV_PHP = Path("app/etc/env.php")
-
-
-@dataclass(frozen=True)
-class RealShop:
-    database: MariaDB
-    broker: RabbitMQ
-    redis: Redis
-
-    def env_php(self, variant: str, password: str = SECRET) -> str:
-        """Return a variant of env.php with this shop's addresses in it."""
-        text = (VARIANTS / f"{variant}.php").read_text()
-        values = {
-            "DB_PORT": self.database.port,
-            "DB_NAME": "magento",
-            "DB_USER": "shop",
-            "REDIS_PORT": self.redis.port,
-            "AMQP_PORT": self.broker.port,
-            "SECRET": password,
-        }
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", str(value))
-        assert "@" not in text
-        return text
-
-    def set_password(self, password: str) -> None:
-        """Give the shop's users at the database and the broker this password, and end what is logged in."""
-        self.database.execute("CREATE USER IF NOT EXISTS shop")
-        self.database.execute("ALTER USER shop IDENTIFIED BY %s", [password])
-        self.database.execute("GRANT SELECT ON magento.* TO shop")
-        self.database.execute("KILL USER shop")
-        self.broker.declare_user("shop", password, tags="management", vhost="/")
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShop]:
-    home = tmp_path_factory.mktemp("shop")
-    with MariaDB(home / "db") as database, Redis(home / "redis") as redis, RabbitMQ(home / "mq") as broker:
-        database.execute("CREATE DATABASE magento")
-        with database.connect("magento") as connection:
-            shop = install(connection, prefix="m2_")
-            shop.place_order()
-        yield RealShop(database, broker, redis)
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Callable[[str | bytes], Path]:
-    """Return what writes a shop's directory that holds an env.php and nothing else."""
-
-    def write(content: str | bytes) -> Path:
-        file = tmp_path / "shop" / ENV_PHP
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content.encode() if isinstance(content, str) else content)
-        return tmp_path / "shop"
-
-    return write
+from tests.install.conftest import ENV_PHP, SECRET, VARIANTS, Installed, RealShop, plain_environment
 
 
 @pytest.mark.parametrize("variant", sorted(file.stem for file in VARIANTS.glob("*.php")))

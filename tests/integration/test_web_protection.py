@@ -14,13 +14,6 @@ from tests.support.certificates import Certificate
 from tests.support.served import Served, serving
 
 
-def client_context(authority: Certificate, client: tuple[Path, Path] | None = None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=authority.pem().decode())
-    if client is not None:
-        context.load_cert_chain(*client)
-    return context
-
-
 def subject(served: Served, context: ssl.SSLContext) -> str:
     """Return who the server says it is in a handshake of its own."""
     with (
@@ -51,7 +44,7 @@ def configure(home: Path, **more: object) -> dict[str, object]:
 
 
 def test_the_next_handshake_shows_the_new_certificate(home: Path, authority: Certificate) -> None:
-    context = client_context(authority)
+    context = authority.trusted()
     with serving(home, configure(home), tls=context) as served:
         assert subject(served, context) == "first"
         newer = authority.issue("second")
@@ -74,10 +67,8 @@ def test_only_known_clients_come_in_and_others_when_they_are_made_known(
     for name, signer in (("known", clients), ("other", others)):
         signer.issue(name).write(home / f"{name}.crt", home / f"{name}.key")
     (home / "ca.crt").write_bytes(clients.pem())
-    nobody = client_context(authority)
-    known, other = (
-        client_context(authority, (home / f"{n}.crt", home / f"{n}.key")) for n in ("known", "other")
-    )
+    nobody = authority.trusted()
+    known, other = (authority.trusted((home / f"{n}.crt", home / f"{n}.key")) for n in ("known", "other"))
     required = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "ca.crt"}
     with serving(home, configure(home), tls=nobody) as served:
         configure(home, **required)
@@ -99,14 +90,14 @@ def refused(served: Served, context: ssl.SSLContext) -> bool:
 
 
 def test_an_old_protocol_is_refused(home: Path, authority: Certificate) -> None:
-    context = client_context(authority)
+    context = authority.trusted()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with serving(home, configure(home), tls=client_context(authority)) as served:
+    with serving(home, configure(home), tls=authority.trusted()) as served:
         assert subject(served, context) == "first"
         configure(home, min_version="TLS13")
         assert refused(served, context)
         assert refused(served, context)
-        assert subject(served, client_context(authority)) == "first"
+        assert subject(served, authority.trusted()) == "first"
 
 
 def test_login_and_token_are_followed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +41,13 @@ class Certificate:
             serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
         )
         return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+
+    def trusted(self, client: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+        """Return what a client uses who trusts this authority and may have a certificate and key."""
+        context = ssl.create_default_context(cadata=self.pem().decode())
+        if client is not None:
+            context.load_cert_chain(*client)
+        return context
 
     def write(self, certificate: Path, key: Path) -> None:
         certificate.write_bytes(self.pem())
