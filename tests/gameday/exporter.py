@@ -14,7 +14,14 @@ from dataclasses import replace
 from typing import cast
 
 from exporter import cli
-from exporter.collectors import all_collectors, expected_orders, order_emails, order_grid, placements
+from exporter.collectors import (
+    all_collectors,
+    expected_orders,
+    order_emails,
+    order_grid,
+    placements,
+    search_terms,
+)
 from exporter.core import baseline
 from exporter.core.collector import Refresh
 
@@ -28,6 +35,8 @@ def shorten(scale: float) -> None:
     emails = cast("MutableMapping[str, order_emails.Watch]", order_emails.WATCHES)
     emails.update({document: _sooner(watch, scale) for document, watch in emails.items()})
     placements.HOLD_SECONDS /= scale
+    search_terms.RIPE_AFTER /= scale
+    search_terms.USES_INTERVAL /= scale
     windows = cast("MutableMapping[str, int]", baseline.WINDOWS)
     windows.update({window: round(length / scale) for window, length in windows.items()})
     expected_orders._MINUTE = round(expected_orders._MINUTE / scale)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from alerts.lib.expression import duration
 from tests.gameday.day import GameDay, alert_of
-from tests.gameday.expectations import LEFT_OUT
+from tests.gameday.expectations import LEFT_OUT, REMARKS
 
 BEGIN: Final = "<!-- detection: begin (written by make gameday) -->"
 END: Final = "<!-- detection: end -->"
@@ -67,6 +67,8 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield from _table(document)
     if "healthy" in document:
         yield from _healthy(document["healthy"])
+    else:
+        yield "No healthy day has been played to its end yet (`make gameday ARGS=--healthy`, 48 minutes)."
 
 
 def _table(document: Mapping[str, Any]) -> Iterator[str]:
@@ -126,6 +128,8 @@ def _remarks(faults: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, fault in faults.items():
         if fault["complaints"]:
             yield f"- Not as expected: `{name}`: {_shortened(fault['complaints'])}."
+        if name in REMARKS:
+            yield f"- `{name}`: {REMARKS[name]}."
     for name, fault in faults.items():
         if fault["kept_back"]:
             yield f"- `{name}`: {_named(fault['kept_back'])} fired as well; Alertmanager told nobody."
