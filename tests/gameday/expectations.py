@@ -356,13 +356,13 @@ LEFT_OUT: Final[dict[str, str]] = {
 """Faults without a game day, and why. Their alerts are shown by promtool tests only."""
 
 REMARKS: Final[Mapping[str, str]] = {
-    "carding": "mended since and not played again: MagentoCarding, which keeps MagentoFailedPlacementsUnusual "
-    "back, is kept for as long as that one remembers the tries",
+    "carding": "mended since and not played again: MagentoCarding, which keeps "
+    "MagentoFailedPlacementsUnusual back, is kept for as long as that one remembers the tries",
     "checkout-stalled": "mended since and not played again: the expectation says now that a busy store's "
     "drought may be told before an hour of carts can name the step",
-    "no-traffic": "mended since and not played again: the drought alerts look at half an hour of carts and no "
-    "longer at an hour, so that the right one of the two speaks",
-    "payment-declined": "played before the game day's clock reached the exporter's windows of orders, so what "
-    "MagentoOrderDroughtWithTraffic does beside it is not shown",
+    "no-traffic": "mended since and not played again: the drought alerts look at half an hour of carts and "
+    "no longer at an hour, so that the right one of the two speaks",
+    "payment-declined": "played before the game day's clock reached the exporter's windows of orders, so "
+    "what MagentoOrderDroughtWithTraffic does beside it is not shown",
 }
 """What a reader of the last results must know beside them; goes away with a full run."""
