@@ -33,6 +33,10 @@ class SQLiteState:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         try:
+            path.touch(mode=0o600)  # the shop's numbers are nobody else's business
+        except OSError as error:
+            raise SettingsError(f"state file {path}: {error.strerror}") from None
+        try:
             self._connection = sqlite3.connect(
                 path, check_same_thread=False, timeout=2.0, isolation_level=None
             )

@@ -309,3 +309,10 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, troub
         SQLiteState(path)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_the_state_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    with closing(SQLiteState(tmp_path / "state")) as store:
+        store.commit([("a", "b", "c")])
+        for file in tmp_path.iterdir():
+            assert file.stat().st_mode & 0o077 == 0, file
