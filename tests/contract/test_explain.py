@@ -88,6 +88,9 @@ GROWING = {
 }
 """A past for the tables that grow beside orders and carts: their columns, as far as a version has them."""
 
+FEW_PAGES = 12
+"""A statement with a limit may read a table of so many pages as a whole: the optimiser finds that cheaper."""
+
 LIMITED = re.compile(r"\bLIMIT (%\(limit\)s|\d+)")
 BY_ID = re.compile(r"\bIN %\((ids|numbers)\)s")
 END_OF_INDEX = re.compile(r"SELECT (%\(store\)s AS store_id, )?MAX\(\w+\) AS \w+ FROM \{\w+\}")
@@ -207,12 +210,17 @@ def test_every_table_that_grows_is_read_by_an_index(
         plan = asked.ask(f"EXPLAIN {query.text()}", statement.parameters)
         limit = int(str(statement.parameters.get("limit", 0)))
         for row in plan:
-            whole_index = row["type"] == "index" and (row["rows"] or 0) > max(limit, 1_000)
+            whole_index = row["type"] == "index" and _estimate(row["rows"]) > max(FEW_PAGES * limit, 1_000)
             walked = row["type"] == "ALL" or whole_index
             derived = str(row["table"]).startswith("<")
             if walked and not derived and not _is_small(row["table"], query):
                 walks.append(f"{query.name}: {row['type']} {row['table']} {row['rows']} {row['Extra']}")
     assert sorted(set(walks)) == []
+
+
+def _estimate(rows: object) -> int:
+    """MariaDB says the rows of a plan as a text, with what a filter leaves of them: ``1200 (5%)``."""
+    return int(str(rows or 0).split()[0])
 
 
 def _is_small(name: str, query: Query) -> bool:
