@@ -48,7 +48,8 @@ _ENABLED: Final = {0.0: ("off", Colour.MUTED), 1.0: ("on", Colour.GOOD)}
 
 def _ours(expr: Expr) -> Expr:
     """Keep the targets that were this exporter within the last day, so that a dead one is still shown."""
-    seen = over_time("last", here(own.ENABLED, collector=CronCollector.name)["1d:15m"])
+    enabled = here(own.ENABLED, collector=CronCollector.name)
+    seen = enabled.now.or_else(over_time("last", enabled["1d:5m"]))
     return expr.only_if(seen, on=("job", "instance"))
 
 

@@ -1,8 +1,8 @@
 """Where each fault of the sandbox is seen: the panel that shows it, and what it must show.
 
-A sign must not be there before its fault and must come with it. The shop's minutes are shortened, the
-limits of the alerts are not: where one cannot be passed in a few minutes, the sign is a value that the
-healthy shop never has.
+A sign must not be there before its fault and must come with it. The shop's minutes are shortened
+(``tests/dashboards/hasty.py``), the limits of the alerts are not: where one cannot be passed in a few
+minutes, the sign is a value that the healthy shop never has.
 """
 
 from __future__ import annotations
@@ -89,59 +89,40 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "rabbitmq-down": _down("rabbitmq"),
     "redis-down": _down("redis"),
     "registrations-flood": Sign(dashboard=CHECKOUT, panel="accounts", rise=50),
-    "search-zero-results": Sign(dashboard=CHECKOUT, panel="search", query=1, rise=150),
+    "search-zero-results": Sign(dashboard=CHECKOUT, panel="search", query=1, rise=20),
     "varnish-down": _down("varnish"),
 }
 
 
-@dataclass(frozen=True)
-class Act:
-    """Faults that are switched on together because they do not hide each other, and those that must show now.
-
-    What shows is switched off; what takes longer stays on until a later act.
-    """
-
-    on: tuple[str, ...]
-    shows_later: tuple[str, ...] = ()
-
-
-SLOW: Final = ("emails-unsent", "grid-missing", "orders-stuck-pending-payment", "search-zero-results")
-"""What the exporter reads minutes late on purpose, or looks at every few minutes only."""
-
-PLAY: Final = (
-    Act(
-        on=(
-            "carding",
-            "consumer-dead-amqp",
-            "cron-job-failing",
-            "emails-unsent",
-            "grid-missing",
-            "indexer-invalid",
-            "indexer-stuck",
-            "orders-stuck-pending-payment",
-            "page-uncacheable",
-            "payment-method-quiet",
-            "queue-errors",
-            "registrations-flood",
-            "search-zero-results",
-        ),
-        shows_later=SLOW,
+PLAY: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        "cache-flushed",
+        "carding",
+        "consumer-dead-amqp",
+        "cron-job-failing",
+        "emails-unsent",
+        "grid-missing",
+        "indexer-invalid",
+        "indexer-stuck",
+        "orders-stuck-pending-payment",
+        "payment-method-quiet",
+        "queue-errors",
+        "registrations-flood",
+        "search-zero-results",
     ),
-    Act(
-        on=(
-            "backlog-growing",
-            "bulk-stuck",
-            "cache-flushed",
-            "changelog-reset",
-            "consumer-dead",
-            "cron-bloat",
-            "cron-job-stuck",
-        ),
-        shows_later=SLOW,
+    (
+        "backlog-growing",
+        "bulk-stuck",
+        "changelog-reset",
+        "consumer-dead",
+        "cron-bloat",
+        "cron-job-stuck",
+        "page-uncacheable",
     ),
-    Act(on=("backend-sick", "ban-storm", "cron-stopped", "payment-declined", "rabbitmq-down", "redis-down")),
-    Act(on=("checkout-stalled", "varnish-down")),
-    Act(on=("database-killed", "maintenance")),
-    Act(on=("database-down", "no-traffic")),
-    Act(on=("exporter-down",)),
+    ("backend-sick", "ban-storm", "cron-stopped", "payment-declined", "rabbitmq-down", "redis-down"),
+    ("checkout-stalled", "varnish-down"),
+    ("database-killed", "maintenance"),
+    ("database-down", "no-traffic"),
+    ("exporter-down",),
 )
+"""Acts: faults that are switched on together, because none hides another."""

@@ -7,7 +7,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,10 +136,10 @@ class Running:
 
 
 @contextmanager
-def demo(folder: Path, *options: str) -> Iterator[Running]:
+def demo(folder: Path, *options: str, program: Sequence[str] = ("sandbox", "demo")) -> Iterator[Running]:
     """Run a demo below this folder."""
     state = folder / "state"
-    command = [sys.executable, "-m", "sandbox", "demo", "--directory", str(state), *options]
+    command = [sys.executable, "-m", *program, "--directory", str(state), *options]
     process = Process("demo", command, log=folder / "log", cwd=PROJECT)
     process.start()
     try:
