@@ -39,7 +39,7 @@ texts = st.one_of(
 )
 plain = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="\\\"$'{"), max_size=6)
 escapes = st.sampled_from(
-    [r"\n", r"\t", r"\\", r"\$", r"\"", r"\x41", r"\x9", r"\101", r"\u{263A}", r"\q", r"\'"]
+    [r"\n", r"\t", r"\\", r"\$", r"\"", r"\x41", r"\x9 ", r"\101", r"\u{263A}", r"\q", r"\'"]
 )
 numbers = st.one_of(
     st.integers(-(10**18), 10**18).map(str),
