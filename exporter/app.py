@@ -33,6 +33,7 @@ from exporter.web.security import Protection
 from exporter.web.site import Site
 
 SOURCES: Final = ("database", "rabbitmq", "varnish", "redis", "files")
+_IN_WORDS: Final = {"files": "the shop's directory (magento_root)"}
 _THREADS_OF_OTHER_SOURCES: Final = 1
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -118,7 +119,7 @@ def choose(settings: Settings, configured: Iterable[str]) -> tuple[list[type[Col
         if name in disabled or (only is not None and name not in only):
             off[name] = "disabled by the settings"
         elif collector.source not in sources:
-            off[name] = f"{collector.source} is not configured"
+            off[name] = f"{_IN_WORDS.get(collector.source, collector.source)} is not configured"
         else:
             wanted.append(collector)
     return wanted, off
