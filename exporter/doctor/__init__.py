@@ -18,7 +18,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Examination], Iterator[Finding]]], ...]
     ("Shop", shop.check),
     ("Connections", connections.check),
     ("Rights and indexes", rights.check),
-    ("Collectors", collecting.check),
+    ("Collectors (first run; later ones read less)", collecting.check),
     ("Operation", operation.check),
 )
 """The sections of the report, each after what it stands on."""
