@@ -1,4 +1,4 @@
-"""Which currency and time zone a store has: what is locked wins in its scope, a narrow scope over a wide one."""
+"""Which currency and time zone a store has: what is locked wins in its scope, and a narrow scope wins."""
 
 from __future__ import annotations
 
