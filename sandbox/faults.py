@@ -74,9 +74,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "backlog-growing",
-        "the index cron does nothing while an import touches two thousand products a second",
+        "nobody starts cron group index while an import touches two thousand products a second",
         Actor.SHOP,
-        "magento_indexer_backlog grows; views stay idle",
+        "magento_indexer_backlog grows; views stay idle; the group's pending jobs are overdue",
     ),
     Fault(
         "ban-storm",
@@ -166,7 +166,7 @@ FAULTS: tuple[Fault, ...] = (
         "indexer-invalid",
         "the reindex of catalogrule_product throws every time",
         Actor.SHOP,
-        "the indexer is invalid over and over",
+        "the indexer is invalid over and over; indexer_reindex_all_invalid ends in error at every run",
     ),
     Fault(
         "indexer-stuck",

@@ -98,6 +98,7 @@ PLAY: Final[tuple[tuple[str, ...], ...]] = (
     (
         "cache-flushed",
         "carding",
+        "changelog-reset",
         "consumer-dead-amqp",
         "cron-job-failing",
         "emails-unsent",
@@ -113,7 +114,6 @@ PLAY: Final[tuple[tuple[str, ...], ...]] = (
     (
         "backlog-growing",
         "bulk-stuck",
-        "changelog-reset",
         "consumer-dead",
         "cron-bloat",
         "cron-job-stuck",

@@ -204,6 +204,8 @@ def asks(statement: str, *parameters: object) -> Callable[[Living, Any], object]
 
 
 LAST_RUN = "(SELECT MAX(executed_at) FROM {cron_schedule})"
+REINDEX_JOB = "indexer_reindex_all_invalid"
+VIEWS_JOB = "indexer_update_all_views"
 VIEW_OF_STUCK = magento.INDEXERS[STUCK_INDEXER].view
 BACKLOG = (
     "(SELECT COALESCE(MAX(version_id), 0) FROM {catalog_product_price_cl}) - CAST((SELECT version_id"
@@ -240,10 +242,17 @@ UNPAID = (
 )
 
 
-def last_run(code: str) -> str:
+def last_run(code: str, since: str = "%(since)s") -> str:
     return (
-        f"(SELECT status FROM {{cron_schedule}} WHERE job_code = '{code}' AND executed_at > %(since)s"
+        f"(SELECT status FROM {{cron_schedule}} WHERE job_code = '{code}' AND executed_at > {since}"
         " AND status <> 'running' ORDER BY schedule_id DESC LIMIT 1)"
+    )
+
+
+def overdue(code: str) -> str:
+    return (
+        f"(SELECT COUNT(*) FROM {{cron_schedule}} WHERE job_code = '{code}' AND status = 'pending'"
+        " AND scheduled_at < UTC_TIMESTAMP() - INTERVAL 4 SECOND)"
     )
 
 
@@ -309,10 +318,17 @@ THOROUGH = (
     symptom_of(
         "indexer-invalid",
         f"(SELECT status = 'invalid' AND updated > %(since)s + INTERVAL 3 SECOND FROM {{indexer_state}}"
-        f" WHERE indexer_id = '{INVALID_INDEXER}')",
-        f"(SELECT status = 'valid' FROM {{indexer_state}} WHERE indexer_id = '{INVALID_INDEXER}')",
+        f" WHERE indexer_id = '{INVALID_INDEXER}') AND {last_run(REINDEX_JOB)} = 'error'",
+        f"(SELECT status = 'valid' FROM {{indexer_state}} WHERE indexer_id = '{INVALID_INDEXER}')"
+        f" AND {last_run(REINDEX_JOB)} = 'success'",
     ),
-    symptom_of("backlog-growing", f"{BACKLOG} > 5000", f"{BACKLOG} < 50"),
+    symptom_of(
+        "backlog-growing",
+        f"{BACKLOG} > 5000 AND {overdue(VIEWS_JOB)} > 0"
+        f" AND {last_run(VIEWS_JOB, '%(since)s + INTERVAL 2 SECOND')} IS NULL"
+        f" AND {last_run(FAILING_JOB, '%(since)s + INTERVAL 2 SECOND')} = 'success'",
+        f"{BACKLOG} < 50 AND {overdue(VIEWS_JOB)} = 0 AND {last_run(VIEWS_JOB)} = 'success'",
+    ),
     symptom_of(
         "queue-errors",
         "(SELECT COUNT(*) FROM {queue_message_status} WHERE status = 6 AND updated_at > %(since)s) > 1",

@@ -12,6 +12,7 @@ from sandbox.shop.simulation.world import Component, World, utc_now
 
 FAILING_JOB: Final = "catalog_product_outdated_price_values_cleanup"
 STUCK_JOB: Final = "catalog_product_frontend_actions_flush"
+FORGOTTEN_GROUP: Final = "index"
 MAKE_UP: Final = 30
 """Runs made up for at most."""
 
@@ -49,7 +50,7 @@ class CronGroup(Component):
         """
         minute = self.world.pace.minute
         tick = int(time.time() // minute)
-        if not self.fault("cron-stopped"):
+        if not self._is_left_out():
             slept = 0 if self._ran is None else tick - self._ran - 1
             for _ in range(1 + min(max(slept, 0), MAKE_UP)):
                 self._run(tick)
@@ -62,6 +63,12 @@ class CronGroup(Component):
         """Drop the connection; runs that failed for want of a database are not made up for."""
         super().reset()
         self._ran = None
+
+    def _is_left_out(self) -> bool:
+        """Tell whether nobody starts this group: there is no cron at all, or none of this group."""
+        return self.fault("cron-stopped") or (
+            self.group.name == FORGOTTEN_GROUP and self.fault("backlog-growing")
+        )
 
     def _run(self, tick: int) -> None:
         if tick - self._cleaned >= self.group.cleanup_every:
@@ -124,7 +131,7 @@ class CronGroup(Component):
         )
         done: set[str] = set()
         for schedule_id, code, scheduled_at in pending:
-            if self.world.stopping.is_set() or self.fault("cron-stopped"):
+            if self.world.stopping.is_set() or self._is_left_out():
                 return
             if scheduled_at < utc_now() - self._minutes(self.group.lifetime):
                 self._finish(schedule_id, "missed", f"Cron Job {code} is missed at {scheduled_at}")
