@@ -4,7 +4,10 @@
 so it is never searched: its rows are followed by primary key. New rows are read
 once; those still pending or running are read again by id until they are final.
 Magento deletes a successful row an hour later, so the last success of a job is
-remembered here.
+remembered here, and so is its last start. A cron run starts each job once,
+however many of its rows are due: after a pause the rows that piled up are worked
+off one a minute while new ones come at the same pace, and the oldest stays old
+for good. So a job waits from when it was due or last started, whichever is later.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.follow import new_rows
+from exporter.core.follow import catching_up, new_rows
 from exporter.core.memory import Memory
 from exporter.core.metrics import Sample, counter, gauge, summary
 from exporter.core.ports import Row
@@ -59,11 +62,14 @@ OPEN_ROWS = Query(
 
 LAST_EXECUTION = gauge(
     "magento_cron_last_execution_timestamp_seconds",
-    "Unix time at which any cron job was last started (cron_schedule.executed_at).",
+    "Unix time at which any cron job was last started (cron_schedule.executed_at). "
+    "Absent while an exporter that was away catches up with the table.",
 )
 LAG = gauge(
     "magento_cron_lag_seconds",
-    "Age of the oldest pending job whose time has come (cron_schedule.scheduled_at); 0 when none is late.",
+    "Longest wait of a job with a pending run whose time has come: since it was due "
+    "(cron_schedule.scheduled_at) or, if that is later, since the job was last started; 0 when none waits. "
+    "Absent while an exporter that was away catches up with the table.",
 )
 JOBS = gauge(
     "magento_cron_jobs",
@@ -153,8 +159,11 @@ class CronCollector(Collector):
             jobs.note(row, count=not first_run)
         still_open = [row for row in rows if row["status"] not in FINAL_STATUSES]
         followed.put("open", sorted(int(row["id"]) for row in still_open)[-MAX_OPEN:])
+        late = [row for row in still_open if _is_late(row, context.now)]
         yield from jobs.samples()
-        yield from _state(still_open, jobs.codes(), context.now)
+        yield from _state(still_open, late, jobs.codes(), context.now)
+        if not catching_up(followed):
+            yield from jobs.liveness(late)
         estimate = context.database.estimated_rows("cron_schedule")
         if estimate is not None:
             yield TABLE_ROWS.sample(estimate)
@@ -170,13 +179,16 @@ def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:
         yield from context.database.rows(OPEN_ROWS, ids=tuple(ids[start : start + _IDS_A_STATEMENT]))
 
 
-def _state(still_open: Sequence[Row], codes: Iterable[str], now: float) -> Iterator[Sample]:
+def _is_late(row: Row, now: float) -> bool:
+    return row["status"] == "pending" and row["scheduled"] is not None and row["scheduled"] <= now
+
+
+def _state(
+    still_open: Sequence[Row], late: Sequence[Row], codes: Iterable[str], now: float
+) -> Iterator[Sample]:
     """Yield what is true at this moment."""
-    pending = [row for row in still_open if row["status"] == "pending"]
     running = [row for row in still_open if row["status"] == "running"]
-    late = [row for row in pending if row["scheduled"] is not None and row["scheduled"] <= now]
-    yield LAG.sample(max((now - float(row["scheduled"]) for row in late), default=0.0))
-    yield JOBS.sample(len(pending), status="pending")
+    yield JOBS.sample(sum(row["status"] == "pending" for row in still_open), status="pending")
     yield JOBS.sample(len(running), status="running")
     overdue = Counter(str(row["job_code"]) for row in late)
     for code in codes:
@@ -218,13 +230,20 @@ class _Jobs:
             self._table.put(code, job)
         for final in FINAL_STATUSES:
             self._runs.touch(job_code=code, status=final)
-        if row["executed"] is not None and float(row["executed"]) > (self._executed or 0.0):
-            self._executed = float(row["executed"])
-            self._overall.put("executed", self._executed)
+        if row["executed"] is not None:
+            self._note_start(code, job, float(row["executed"]))
         if status == "success" and row["finished"] is not None:
             self._note_success(code, job, float(row["finished"]))
         if count and status in FINAL_STATUSES:
             self._count(code, status, row)
+
+    def _note_start(self, code: str, job: dict[str, Any], executed: float) -> None:
+        if executed > job.get("started", 0.0):
+            job["started"] = executed
+            self._table.put(code, job)
+        if executed > (self._executed or 0.0):
+            self._executed = executed
+            self._overall.put("executed", executed)
 
     def _note_success(self, code: str, job: dict[str, Any], finished: float) -> None:
         if finished > (job["success"] or 0.0):
@@ -240,10 +259,18 @@ class _Jobs:
         if status == "success" and row["finished"] is not None:
             self._duration.add(max(0.0, float(row["finished"] - row["executed"])), job_code=code)
 
-    def samples(self) -> Iterator[Sample]:
-        """Yield what is remembered."""
+    def liveness(self, late: Iterable[Row]) -> Iterator[Sample]:
+        """Yield when cron last started something, and how long the job waits that has waited longest."""
         if self._executed is not None:
             yield LAST_EXECUTION.sample(self._executed)
+        waits = (self._now - max(float(row["scheduled"]), self._started(row)) for row in late)
+        yield LAG.sample(max((0.0, *waits)))
+
+    def _started(self, row: Row) -> float:
+        return float(self._jobs[str(row["job_code"])].get("started", 0.0))
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield what is remembered."""
         for code, job in self._jobs.items():
             if job["success"] is not None:
                 yield LAST_SUCCESS.sample(job["success"], job_code=code)
