@@ -468,7 +468,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
     Graph(
         key="grid",
         title="Does the admin see every order?",
-        meaning="Orders of the last day that are not in the grid of orders, and the mails not yet sent.",
+        meaning="Orders that are not in the grid of orders, and the mails not yet sent.",
         good="Zero.",
         then="With asynchronous grids the cron job `sales_grid_order_async_insert` must run.",
         asks=(
@@ -484,7 +484,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
     Graph(
         key="grid_age",
         title="Since when does it miss one?",
-        meaning="Age of the oldest order of the last day that is not in the grid of orders.",
+        meaning="Age of the oldest order that is not in the grid of orders.",
         good="Zero.",
         then="Rising: the cron job `sales_grid_order_async_insert` does not run, or fails at one order.",
         asks=(Ask(expr=max_by(here(order_grid.OLDEST).now), legend="oldest missing order"),),

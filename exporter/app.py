@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from exporter.collectors import all_collectors
 from exporter.core.collector import Collector, Context, Tuning
 from exporter.core.memory import Memory, VolatileStore
-from exporter.core.ports import StateStore
+from exporter.core.ports import Locked, StateStore, nothing_locked
 from exporter.core.query import Connection
 from exporter.core.runner import Limits, Runner
 from exporter.errors import AccessDenied, SettingsError, SpecError, UsageError
@@ -132,7 +132,7 @@ def open_backends(settings: Settings) -> Backends:
     database = _database(settings, env_php) if settings.database else None
     return Backends(
         database=database,
-        stores=_stores(database, env_php) if database else None,
+        stores=StoreDirectory(database, locked=_locked(env_php)) if database else None,
         rabbitmq=_rabbitmq(settings, env_php) if settings.rabbitmq else None,
         varnish=_varnish(settings) if settings.varnish else None,
         redis=_redis(settings, env_php) if settings.redis else None,
@@ -160,12 +160,11 @@ def _from_env_php(key: str, env_php: EnvPhp | None) -> Callable[[], str]:
     return lambda: env_php.current().text(key)
 
 
-def _stores(database: MySQL, env_php: EnvPhp | None) -> StoreDirectory:
+def _locked(env_php: EnvPhp | None) -> Locked:
+    """Return what env.php and the environment say at the moment of the question."""
     if env_php is None:
-        return StoreDirectory(database)
-    return StoreDirectory(
-        database, locked=lambda scope, code, path: env_php.current().locked(scope, code, path)
-    )
+        return nothing_locked
+    return lambda scope, code, path: env_php.current().locked(scope, code, path)
 
 
 def _database(settings: Settings, env_php: EnvPhp | None) -> MySQL:
@@ -251,6 +250,7 @@ def _executors(settings: Settings, configured: Iterable[str]) -> dict[str, Execu
 def context_factory(settings: Settings, backends: Backends) -> Callable[[Collector, Memory, float], Context]:
     """Return the function that gives each run of a collector what it may use."""
     tuning = Tuning(**settings.tuning.model_dump())
+    locked = _locked(backends.env_php)
 
     def context(_collector: Collector, memory: Memory, now: float) -> Context:
         return Context(
@@ -263,6 +263,7 @@ def context_factory(settings: Settings, backends: Backends) -> Callable[[Collect
             now=now,
             tuning=tuning,
             files=backends.files,
+            locked=locked,
         )
 
     return context

@@ -5,7 +5,7 @@ handed to the mail server with ``email_sent = 1``; anything else in
 ``email_sent`` is unsent: waiting for the cron (asynchronous sending), failed
 for ever (synchronous sending), or given up after three tries (0, since 2.4.8).
 Each document is looked at when it is 15 minutes old, and again until its e-mail
-is sent or it is a day old.
+is sent or it is a week old. A new exporter begins with the documents of a day.
 
 An order that waits for its payment gets its e-mail when it is paid: it is
 watched as well. A document whose e-mail is requested later than that, and for
@@ -22,24 +22,20 @@ from exporter.core.metrics import Sample, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.core.watch import Watch
+from exporter.magento.flags import Flag
 
 DOCUMENTS: Final = ("order", "invoice", "shipment", "creditmemo")
 
 RIPE_AFTER: Final = 900.0
-FORGET_AFTER: Final = 86_400.0
+LOOK_BACK: Final = 86_400.0
+FORGET_AFTER: Final = 7 * 86_400.0
 
-ASYNC = Query(
-    "order_emails_async",
-    """
-    SELECT value FROM {core_config_data}
-    WHERE scope = 'default' AND scope_id = 0 AND path = 'sales_email/general/async_sending'
-    """,
-    reads={"core_config_data": ("scope", "scope_id", "path", "value")},
-)
+ASYNC: Final = Flag.at("sales_email/general/async_sending", query="order_emails_async")
 
 UNSENT = gauge(
     "magento_order_emails_unsent",
-    "Documents 15 minutes to a day old whose e-mail is owed and not sent; at most some 1,000 are counted.",
+    "Documents 15 minutes to seven days old whose e-mail is owed and not sent (those of a day, when the "
+    "exporter is new); at most some 1,000 are counted.",
     "document",
 )
 OLDEST = gauge(
@@ -93,6 +89,7 @@ def _watch(document: str) -> Watch:
             connection=Connection.SALES,
         ),
         ripe_after=RIPE_AFTER,
+        look_back=LOOK_BACK,
         forget_after=FORGET_AFTER,
     )
 
@@ -108,7 +105,7 @@ class OrderEmailsCollector(Collector):
     source = "database"
     metrics = (UNSENT, OLDEST, ASYNC_SENDING)
     queries = (
-        ASYNC,
+        ASYNC.query,
         *(
             query
             for watch in WATCHES.values()
@@ -125,8 +122,7 @@ class OrderEmailsCollector(Collector):
             unsent = [float(row["created"]) for row in rows if _is_unsent(row)]
             yield UNSENT.sample(len(unsent), document=document)
             yield OLDEST.sample(context.now - min(unsent, default=context.now), document=document)
-        setting = context.database.rows(ASYNC)
-        yield ASYNC_SENDING.sample(float(bool(setting) and setting[0]["value"] == "1"))
+        yield ASYNC_SENDING.sample(float(ASYNC.is_on(context.database, context.locked)))
 
 
 def _is_unsent(row: Row) -> bool:

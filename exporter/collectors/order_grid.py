@@ -2,7 +2,8 @@
 
 Magento copies an order into the grid in the same request, or with asynchronous
 grid indexing once a minute by cron. Each order is looked for in the grid when it
-is five minutes old, and again until it is there or a day old.
+is five minutes old, and again until it is there or a week old. A new exporter
+begins with the orders of a day.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.query import Connection, Query
 from exporter.core.watch import Watch
+from exporter.magento.flags import Flag
 
 RIPE_AFTER: Final = 300.0
-FORGET_AFTER: Final = 86_400.0
+LOOK_BACK: Final = 86_400.0
+FORGET_AFTER: Final = 7 * 86_400.0
 
 _READS: Final = {"sales_order": ("entity_id", "created_at"), "sales_order_grid": ("entity_id",)}
 _SELECT: Final = """
@@ -59,21 +62,16 @@ WATCH: Final = Watch(
         connection=Connection.SALES,
     ),
     ripe_after=RIPE_AFTER,
+    look_back=LOOK_BACK,
     forget_after=FORGET_AFTER,
 )
 
-ASYNC = Query(
-    "order_grid_async",
-    """
-    SELECT value FROM {core_config_data}
-    WHERE scope = 'default' AND scope_id = 0 AND path = 'dev/grid/async_indexing'
-    """,
-    reads={"core_config_data": ("scope", "scope_id", "path", "value")},
-)
+ASYNC: Final = Flag.at("dev/grid/async_indexing", query="order_grid_async")
 
 MISSING = gauge(
     "magento_order_grid_missing_orders",
-    "Orders five minutes to a day old that are not in sales_order_grid; at most some 1,000 are counted.",
+    "Orders five minutes to seven days old that are not in sales_order_grid (those of a day, when the "
+    "exporter is new); at most some 1,000 are counted.",
 )
 OLDEST = gauge(
     "magento_order_grid_oldest_missing_age_seconds",
@@ -92,7 +90,7 @@ class OrderGridCollector(Collector):
     help = "Orders that are missing in the admin's order grid; from sales_order and sales_order_grid."
     source = "database"
     metrics = (MISSING, OLDEST, ASYNC_INDEXING)
-    queries = (WATCH.newest, WATCH.before, WATCH.between, WATCH.again, ASYNC)
+    queries = (WATCH.newest, WATCH.before, WATCH.between, WATCH.again, ASYNC.query)
     refresh = EVERY_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -104,5 +102,4 @@ class OrderGridCollector(Collector):
         oldest = min((float(row["created"]) for row in missing), default=context.now)
         yield MISSING.sample(len(missing))
         yield OLDEST.sample(max(0.0, context.now - oldest))
-        setting = context.database.rows(ASYNC)
-        yield ASYNC_INDEXING.sample(float(bool(setting) and setting[0]["value"] == "1"))
+        yield ASYNC_INDEXING.sample(float(ASYNC.is_on(context.database, context.locked)))

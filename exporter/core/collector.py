@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 
 from exporter.core.memory import Memory
 from exporter.core.metrics import Metric, Sample
-from exporter.core.ports import Broker, Database, Files, Redis, Stores, Varnish
+from exporter.core.ports import Broker, Database, Files, Locked, Redis, Stores, Varnish, nothing_locked
 from exporter.core.query import Query
 
 
@@ -59,6 +59,7 @@ class Context:
     now: float
     tuning: Tuning = field(default_factory=Tuning)
     files: Files | None = None
+    locked: Locked = nothing_locked
 
 
 class Collector(ABC):

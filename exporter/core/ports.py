@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from exporter.core.query import Connection, Query
 
 Row = Mapping[str, Any]
+
+Locked = Callable[[str, str, str], str | None]
+"""Scope, code of the website or store (empty in scope default) and path of a setting to the value that
+env.php or the environment gives it whatever the database says, ``None`` if they are silent."""
+
+
+def nothing_locked(_scope: str, _code: str, _path: str) -> None:
+    """Say that the database alone decides about every setting."""
 
 
 class Database(Protocol):

@@ -3,7 +3,8 @@
 Every row is looked at once, ``ripe_after`` seconds after it appeared. If what
 should have happened has not, its id is remembered and looked at in every run
 until it has, or until ``forget_after`` seconds have passed since the row was
-created. So the cost follows the new rows and the late ones, not the history.
+created. So the cost follows the new rows and the late ones, not the history. A
+first run begins with the rows of the last ``look_back`` seconds.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Watch:
     between: Query
     again: Query
     ripe_after: float
+    look_back: float
     forget_after: float
 
     def look(
@@ -69,8 +71,8 @@ class Watch:
         return rows
 
     def _start(self, database: Database, now: float) -> Ripening:
-        """Begin with the rows that are young enough to be watched."""
-        ripening = Ripening(self._newest_before(database, now - self.forget_after))
+        """Begin with the rows that appeared within ``look_back``."""
+        ripening = Ripening(self._newest_before(database, now - self.look_back))
         ripening.note(self._newest_before(database, now - self.ripe_after), now - self.ripe_after)
         return ripening
 

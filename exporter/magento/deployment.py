@@ -56,13 +56,15 @@ class Deployment:
     def locked(self, scope: str, code: str, path: str) -> str | None:
         """Return the system configuration that overrides the database, ``None`` if nothing does.
 
+        It is text as PHP would print it: empty for ``false``, which is not the same as nothing.
         ``code`` is a website's or store's, empty in scope ``default``. config.php is not looked at.
         """
         where = [scope, *([code] if code else []), *path.split("/")]
         variable = self._environment.get("__".join(("CONFIG", *where)).upper())
         if variable is not None:
             return variable
-        return self.text("/".join(("system", *where))) or None
+        place = "/".join(("system", *where))
+        return None if self.get(place) is None else self.text(place)
 
     def settings(self) -> dict[str, Any]:
         """Return what can be concluded, shaped like :class:`exporter.settings.Settings`."""

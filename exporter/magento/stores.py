@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from exporter.core.ports import Database, Row
+from exporter.core.ports import Database, Locked, Row, nothing_locked
 from exporter.core.query import Query
 
 DELETED: Final = "(deleted)"
@@ -49,9 +49,6 @@ STORE_SETTINGS = Query(
 )
 
 QUERIES: Final = (STORES, STORE_SETTINGS)
-
-Locked = Callable[[str, str, str], str | None]
-"""Scope, code of the website or store (empty in scope default) and path to the value that is locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,7 @@ class StoreDirectory:
         self,
         database: Database,
         *,
-        locked: Locked = lambda _scope, _code, _path: None,
+        locked: Locked = nothing_locked,
         lifetime: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

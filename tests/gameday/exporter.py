@@ -44,7 +44,12 @@ def shorten(scale: float) -> None:
 
 
 def _sooner(watch: order_emails.Watch, scale: float) -> order_emails.Watch:
-    return replace(watch, ripe_after=watch.ripe_after / scale, forget_after=watch.forget_after / scale)
+    return replace(
+        watch,
+        ripe_after=watch.ripe_after / scale,
+        look_back=watch.look_back / scale,
+        forget_after=watch.forget_after / scale,
+    )
 
 
 if __name__ == "__main__":

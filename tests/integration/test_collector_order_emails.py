@@ -114,11 +114,12 @@ def test_an_order_paid_late_is_still_watched(observed: ObservedShop) -> None:
     assert emails(observed, state)[key] == 1
 
 
-def test_a_day_later_it_is_forgotten(observed: ObservedShop) -> None:
+def test_a_week_later_it_is_forgotten(observed: ObservedShop) -> None:
     shop, state = observed.shop, VolatileStore()
     shop.place_order("default", "checkmo", at=ago(23 * HOUR), email=False)
-    assert emails(observed, state)["magento_order_emails_unsent", "order"] == 1
-    found = emails(observed, state, later=2 * HOUR)
+    for later in (0, 2 * HOUR, 143 * HOUR):
+        assert emails(observed, state, later=later)["magento_order_emails_unsent", "order"] == 1
+    found = emails(observed, state, later=146 * HOUR)
     assert found["magento_order_emails_unsent", "order"] == 0
     assert found["magento_order_emails_oldest_unsent_age_seconds", "order"] == 0
 
@@ -148,6 +149,23 @@ def test_asynchronous_settings_are_told(observed: ObservedShop, setting: str | N
     found = {**emails(observed, VolatileStore()), **grid(observed, VolatileStore())}
     assert found["magento_order_emails_async",] == (setting == "1")
     assert found["magento_order_grid_async",] == (setting == "1")
+
+
+@pytest.mark.parametrize(("locked", "shown"), [("1", 1), ("0", 0), ("", 0)])
+def test_a_locked_setting_wins_over_the_database(observed: ObservedShop, locked: str, shown: int) -> None:
+    database = observed.shop.database
+    paths = ("sales_email/general/async_sending", "dev/grid/async_indexing")
+    for path in paths:
+        database.execute("DELETE FROM {core_config_data} WHERE path = %s", (path,))
+        database.insert("core_config_data", scope="default", scope_id=0, path=path, value=str(1 - shown))
+    settings = {("default", "", path): locked for path in paths}
+    found: Found = {}
+    for collector in (OrderEmailsCollector(), OrderGridCollector()):
+        found |= observed.collect(
+            collector, VolatileStore(), time.time(), locked=lambda *place: settings.get(place)
+        )
+    assert found["magento_order_emails_async",] == shown
+    assert found["magento_order_grid_async",] == shown
 
 
 def test_orders_missing_in_the_grid(observed: ObservedShop) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from exporter.core.collector import Collector, Context, Tuning
 from exporter.core.memory import NEWBORN_SECONDS, Memory, VolatileStore
 from exporter.core.metrics import Sample
-from exporter.core.ports import Database, StateStore, Stores
+from exporter.core.ports import Database, Locked, StateStore, Stores, nothing_locked
 from exporter.core.query import Connection, Query
 from exporter.magento.stores import Store, StoreMap
 
@@ -86,6 +86,7 @@ def context(
     database: Database | None = None,
     stores: Stores = STORES,
     tuning: Tuning | None = None,
+    locked: Locked = nothing_locked,
     **others: Any,
 ) -> Context:
     """Return a context in which every source that is not given must not be asked."""
@@ -96,6 +97,7 @@ def context(
         memory=memory,
         now=now,
         tuning=tuning or Tuning(),
+        locked=locked,
         **sources,
     )
 

@@ -12,7 +12,7 @@ from pymysql.connections import Connection as DriverConnection
 from pymysql.cursors import Cursor
 
 from exporter.core.collector import Collector, Tuning
-from exporter.core.ports import StateStore, Stores
+from exporter.core.ports import Locked, StateStore, Stores, nothing_locked
 from exporter.core.query import Connection, Query
 from exporter.magento import stores
 from exporter.magento.stores import StoreDirectory
@@ -69,11 +69,19 @@ class ObservedShop:
         }
 
     def collect(
-        self, collector: Collector, state: StateStore, now: float, *, tuning: Tuning | None = None
+        self,
+        collector: Collector,
+        state: StateStore,
+        now: float,
+        *,
+        tuning: Tuning | None = None,
+        locked: Locked = nothing_locked,
     ) -> dict[tuple[str, ...], float]:
         """Run a collector as its own least-privileged user; return (name, label values...) to value."""
         source = self.reader(collector.name, collector.queries)
-        found = run(collector, state, now, database=source, stores=self.directory(), tuning=tuning)
+        found = run(
+            collector, state, now, database=source, stores=self.directory(), tuning=tuning, locked=locked
+        )
         return values(found)
 
     def directory(self) -> Stores:

@@ -137,6 +137,11 @@ def test_system_configuration_is_locked_by_the_environment_over_env_php(
     assert deployment.locked("websites", "base", "catalog/search/engine") == website
 
 
+def test_a_setting_that_is_locked_to_false_is_locked() -> None:
+    source = "<?php return ['system' => ['default' => ['dev' => ['grid' => ['async_indexing' => false]]]]];"
+    assert Deployment(source, {}).locked("default", "", "dev/grid/async_indexing") == ""
+
+
 EVERYTHING = r"""<?php return [
   'MAGE_MODE' => 'production',
   'db' => ['table_prefix' => 'm2_',
