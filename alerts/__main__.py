@@ -76,7 +76,7 @@ def write(files: Mapping[Path, str], root: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 if all is well, 1 if files are not fresh, 2 for a user's mistake."""
     options = _parser().parse_args(arguments)
-    links = Links(options.runbook_base, options.grafana_base)
+    links = Links(options.runbook_base, options.grafana_base, options.standby_runbook_base)
     try:
         found = catalogue()
         if options.scale != 1.0:
@@ -104,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="write below this directory instead of the repository")
     parser.add_argument(
         "--runbook-base", default=DEFAULT_RUNBOOKS, help="address under which runbooks are served"
+    )
+    parser.add_argument(
+        "--standby-runbook-base",
+        default="",
+        help="address that serves runbooks/ when the exporter is down: another exporter, any web server",
     )
     parser.add_argument("--grafana-base", default=DEFAULT_GRAFANA, help="address of Grafana")
     parser.add_argument("--scale", type=float, default=1.0, help="how many seconds of a rule pass in one")

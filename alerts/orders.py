@@ -100,14 +100,14 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="Orders are missing from the admin's list.",
-        description='{{ $value | printf "%.0f" }} orders of the last day are not in the order grid.',
+        description='{{ $value | printf "%.0f" }} orders are not in the order grid.',
         impact="Nobody sees, packs or ships these orders; exports that read the grid lose them.",
         first_action="See whether the grid is filled by cron (dev/grid/async_indexing) and that job runs.",
         why="An order is in the grid with its own transaction, or a minute later by cron.",
         panel=Panel("magento-checkout", "grid"),
         cases=Cases(
             inputs=(Input(order_grid.MISSING, bad=At(3), good=At(0), edge=At(0)),),
-            says="3 orders of the last day are not in the order grid.",
+            says="3 orders are not in the order grid.",
         ),
     ),
 )

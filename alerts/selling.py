@@ -420,7 +420,8 @@ ALERTS: Final = (
         "reCAPTCHA.",
         why="People give up after a few tries. Thirty failures in ten minutes, five times the usual, are a "
         "program. It is kept while the hour of MagentoFailedPlacementsUnusual remembers the tries: card "
-        "testers come back, and nobody needs a second ticket about them.",
+        "testers come back, and nobody needs a second ticket about them. In an installation's first hour "
+        "it is silent: nothing usual is known yet.",
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,

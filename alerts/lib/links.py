@@ -19,10 +19,14 @@ _VARIABLES: Final = ("job", "instance", "store")
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The bases of the links in notifications."""
+    """The bases of the links in notifications.
+
+    ``standby`` serves the runbooks of the alerts that say that the exporter does not; empty: nobody does.
+    """
 
     runbooks: str = DEFAULT_RUNBOOKS
     grafana: str = DEFAULT_GRAFANA
+    standby: str = ""
 
     def runbook(self, alert: Alert) -> str:
         """Return the template of the address of the alert's runbook, with its labels for the commands."""
@@ -34,7 +38,8 @@ class Links:
 
     def _runbook(self, alert: Alert, values: Mapping[str, str]) -> str:
         query = "&".join(f"{name}={value}" for name, value in values.items())
-        return f"{self.runbooks.rstrip('/')}/{alert.runbook}" + (f"?{query}" if query else "")
+        base = (alert.blinds and self.standby) or self.runbooks
+        return f"{base.rstrip('/')}/{alert.runbook}" + (f"?{query}" if query else "")
 
     def panel(self, alert: Alert) -> str:
         """Return the template of the address of the alert's panel, with the variables set."""

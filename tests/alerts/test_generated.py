@@ -65,6 +65,14 @@ def test_the_bases_of_links_are_chosen_when_generating(tmp_path: Path) -> None:
     assert "localhost" not in text
 
 
+def test_the_page_about_a_dead_exporter_is_served_by_another(tmp_path: Path) -> None:
+    assert main(["--out", str(tmp_path), "--standby-runbook-base", "https://other.example/runbooks"]) == 0
+    text = (tmp_path / "alerts/generated/exporter.yml").read_text()
+    led = set(re.findall(r"https://other\.example/runbooks/(\w+)", text))
+    assert led == {"MagentoExporterDown", "MagentoExporterMissing"}
+    assert "runbook_url: http://localhost:9816/runbooks/MagentoSourceDown?" in text
+
+
 def test_scaled_rules_are_valid_and_keep_four_scrapes_in_every_range(tmp_path: Path) -> None:
     assert main(["--scale", "60", "--out", str(tmp_path)]) == 0
     files = sorted(tmp_path.glob("*.yml"))
