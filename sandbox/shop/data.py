@@ -508,6 +508,31 @@ class Shop:
             self._capture(order_id, when)
             self.invoice(order_id, at=when, grid=grid, email=email)
 
+    def forget_payment(self, order_id: int, *, at: datetime | None = None) -> None:
+        """Put an order back to `pending_payment`, as if its payment had never been reported.
+
+        What was paid is unknown again, not zero. Invoice and shipment stay where an order has them.
+        """
+        with self.database.transaction():
+            total = self._order(order_id)["base_grand_total"]
+            self.database.update(
+                "sales_order",
+                {"entity_id": order_id},
+                base_total_invoiced=None,
+                base_total_paid=None,
+                total_paid=None,
+                base_total_due=total,
+                total_due=total,
+            )
+            self.database.update(
+                "sales_order_payment",
+                {"parent_id": order_id},
+                base_amount_paid=None,
+                amount_paid=None,
+                base_amount_paid_online=None,
+            )
+            self.set_state(order_id, "pending_payment", "pending_payment", at=at)
+
     def invoice(
         self, order_id: int, *, at: datetime | None = None, grid: bool = True, email: bool = True
     ) -> int:

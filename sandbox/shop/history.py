@@ -200,6 +200,7 @@ _ADDRESS: Final = (
 _EARLY: Final = ", ".join(
     f"'{method.code}'" for method in magento.PAYMENT_METHODS.values() if method.reserves_early
 )
+_GOODS: Final = f"h.total - {SHIPPING_COST}"
 _SKU: Final = "CONCAT('SB-', LPAD(h.product_id, 4, '0')), CONCAT('Product ', h.product_id)"
 
 _QUOTES: Final = f"""
@@ -207,7 +208,8 @@ INSERT INTO {{quote}} (entity_id, store_id, created_at, updated_at, is_active, i
     base_currency_code, quote_currency_code, subtotal, base_subtotal, grand_total, base_grand_total,
     customer_is_guest, checkout_method, customer_email, remote_ip, reserved_order_id)
 SELECT h.quote_id, h.store_id, h.at, h.at + INTERVAL 5 MINUTE, h.depth < {ORDER_DEPTH}, 1, 1,
-    h.currency, h.currency, h.total, h.total, h.total, h.total,
+    h.currency, h.currency, {_GOODS}, {_GOODS},
+    IF(h.depth >= 2, h.total, {_GOODS}), IF(h.depth >= 2, h.total, {_GOODS}),
     1, IF(h.depth = {ORDER_DEPTH}, 'guest', NULL), IF(h.depth = {ORDER_DEPTH}, {_EMAIL}, NULL), {_IP},
     IF(h.depth = {ORDER_DEPTH} OR h.method IN ({_EARLY}), n.increment_id, NULL)
 FROM `shop_history` h LEFT JOIN `shop_numbered` n ON n.quote_id = h.quote_id"""
@@ -237,7 +239,7 @@ _QUOTE_ITEMS: Final = f"""
 INSERT INTO {{quote_item}} (quote_id, created_at, updated_at, product_id, store_id, sku, name, qty,
     price, base_price, row_total, base_row_total, product_type)
 SELECT h.quote_id, h.at, h.at, h.product_id, h.store_id, {_SKU}, 1,
-    h.total, h.total, h.total, h.total, 'simple'
+    {_GOODS}, {_GOODS}, {_GOODS}, {_GOODS}, 'simple'
 FROM `shop_history` h"""
 
 QUOTE_STATEMENTS: Final = (_QUOTES, _BILLING, _SHIPPING, _EMPTY_ADDRESSES, _QUOTE_PAYMENTS, _QUOTE_ITEMS)
@@ -246,33 +248,39 @@ _OF_ORDERS: Final = (
     "`shop_history` h JOIN `shop_numbered` n ON n.quote_id = h.quote_id AND n.order_id IS NOT NULL"
 )
 _PAID: Final = "IF(n.state IN ('processing', 'complete', 'closed'), h.total, NULL)"
+_DUE: Final = "IF(n.state IN ('processing', 'complete', 'closed'), 0, h.total)"
 
 _ORDERS: Final = f"""
 INSERT INTO {{sales_order}} (entity_id, state, status, store_id, is_virtual, quote_id, increment_id,
-    base_grand_total, grand_total, base_subtotal, subtotal, base_total_paid, base_total_refunded,
-    base_total_canceled, base_to_global_rate, base_currency_code, order_currency_code, global_currency_code,
-    total_qty_ordered, total_item_count, customer_is_guest, customer_group_id, customer_email,
-    customer_firstname, customer_lastname, remote_ip, shipping_method, shipping_description, send_email,
-    email_sent, created_at, updated_at)
+    base_grand_total, grand_total, base_subtotal, subtotal, base_shipping_amount, shipping_amount,
+    base_discount_amount, base_tax_amount, base_total_paid, total_paid, base_total_due, total_due,
+    base_total_refunded, total_refunded, base_total_canceled,
+    base_to_global_rate, base_to_order_rate, base_currency_code, order_currency_code, store_currency_code,
+    global_currency_code, total_qty_ordered, total_item_count, customer_is_guest, customer_group_id,
+    customer_email, customer_firstname, customer_lastname, remote_ip, shipping_method, shipping_description,
+    send_email, email_sent, created_at, updated_at)
 SELECT n.order_id, n.state, IF(n.state = 'new', 'pending', n.state), h.store_id, 0, h.quote_id,
     n.increment_id,
-    h.total, h.total, h.total, h.total, {_PAID}, IF(n.state = 'closed', h.total, NULL),
-    IF(n.state = 'canceled', h.total, NULL), IF(h.currency = 'USD', 0.9, 1), h.currency, h.currency, 'EUR',
-    1, 1, 1, 0, {_EMAIL},
+    h.total, h.total, {_GOODS}, {_GOODS}, {SHIPPING_COST}, {SHIPPING_COST},
+    0, 0, {_PAID}, {_PAID}, {_DUE}, {_DUE},
+    IF(n.state = 'closed', h.total, NULL), IF(n.state = 'closed', h.total, NULL),
+    IF(n.state = 'canceled', h.total, NULL),
+    IF(h.currency = 'USD', 0.9, 1), 1, h.currency, h.currency, h.currency,
+    'EUR', 1, 1, 1, 0, {_EMAIL},
     {_NAME}, {_IP}, '{SHIPPING_METHOD}', 'Flat Rate - Fixed', 1,
     1, h.at + INTERVAL 5 MINUTE, h.at + INTERVAL IF(n.state IN ('new', 'processing'), 10, 1440) MINUTE
 FROM {_OF_ORDERS}"""
 
 _ORDER_PAYMENTS: Final = f"""
-INSERT INTO {{sales_order_payment}} (parent_id, method, base_amount_ordered, base_amount_paid,
-    additional_information)
-SELECT n.order_id, h.method, h.total, {_PAID}, 'private token' FROM {_OF_ORDERS}"""
+INSERT INTO {{sales_order_payment}} (parent_id, method, base_amount_ordered, amount_ordered,
+    base_amount_paid, amount_paid, additional_information)
+SELECT n.order_id, h.method, h.total, h.total, {_PAID}, {_PAID}, 'private token' FROM {_OF_ORDERS}"""
 
 _ORDER_ITEMS: Final = f"""
 INSERT INTO {{sales_order_item}} (order_id, store_id, created_at, updated_at, product_id, product_type, sku,
     name, qty_ordered, price, base_price, row_total, base_row_total)
 SELECT n.order_id, h.store_id, h.at, h.at, h.product_id, 'simple', {_SKU},
-    1, h.total, h.total, h.total, h.total
+    1, {_GOODS}, {_GOODS}, {_GOODS}, {_GOODS}
 FROM {_OF_ORDERS}"""
 
 _ORDER_ADDRESSES: Final = f"""

@@ -192,6 +192,25 @@ def test_a_failed_transaction_leaves_nothing(shop: Shop) -> None:
     assert shop.database.value("SELECT COUNT(*) FROM {sales_order}") == before
 
 
+def test_a_forgotten_payment_is_unknown_and_not_zero(shop: Shop) -> None:
+    never_paid = shop.place_order(method="mollie_methods_ideal")
+    forgotten = shop.place_order(method="mollie_methods_ideal")
+    shop.confirm_payment(forgotten)
+    assert order(shop, forgotten, "state", "base_total_due") == ("processing", 0)
+
+    shop.forget_payment(forgotten)
+
+    sums = ("base_total_paid", "total_paid", "base_total_invoiced", "base_total_due = base_grand_total")
+    assert order(shop, forgotten, "state", *sums) == order(shop, never_paid, "state", *sums)
+    assert order(shop, forgotten, *sums) == (None, None, None, 1)
+    paid = shop.database.row(
+        "SELECT base_amount_paid, amount_paid, base_amount_paid_online FROM {sales_order_payment}"
+        " WHERE parent_id = %s",
+        (forgotten,),
+    )
+    assert paid == (None, None, None)
+
+
 def test_searches_count_their_uses(shop: Shop) -> None:
     for results in (4, 0, 7):
         shop.search("kayak", results, store="de")
@@ -259,6 +278,14 @@ def test_a_history_has_its_proportions(mariadb: MariaDB) -> None:
                 database.value("SELECT COUNT(*) FROM {sales_order} WHERE HOUR(created_at) = %s", (hour,))
                 for hour in (3, 20)
             )
+            wrong_sums = database.value(
+                "SELECT COUNT(*) FROM {sales_order} o WHERE NOT (base_grand_total <=>"
+                " base_subtotal + base_shipping_amount + base_tax_amount + base_discount_amount)"
+                " OR NOT (base_total_due <=> base_grand_total - COALESCE(base_total_paid, 0))"
+                " OR NOT (base_total_paid <=> total_paid)"
+                " OR base_subtotal <> (SELECT SUM(base_row_total) FROM {sales_order_item} i"
+                " WHERE i.order_id = o.entity_id)"
+            )
             methods = {
                 row[0] for row in database.rows("SELECT DISTINCT payment_method FROM {sales_order_grid}")
             }
@@ -270,7 +297,7 @@ def test_a_history_has_its_proportions(mariadb: MariaDB) -> None:
     assert counts["sales_order"] == counts["sales_order_payment"] == counts["sales_order_grid"] == 1002
     assert counts["quote"] == 3002
     assert counts["quote_address"] == 2 * 3002
-    assert (outside, unordered, orphans) == (0, 0, 0)
+    assert (outside, unordered, orphans, wrong_sums) == (0, 0, 0, 0)
     assert sequences > 1002
     assert by_evening > 5 * max(1, by_night)
     assert len(methods) == 5

@@ -85,7 +85,7 @@ class OrderDesk(Component):
             (now - OVERDUE[1] / pace, now - OVERDUE[0] / pace, OVERDUE_ORDERS),
         )
         for order_id, created_at in found:
-            self.shop.set_state(order_id, "pending_payment", "pending_payment", at=created_at)
+            self.shop.forget_payment(order_id, at=created_at)
             self._overdue.append(order_id)
 
     def _cancel_overdue(self) -> None:
