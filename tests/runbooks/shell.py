@@ -25,7 +25,7 @@ from sandbox.stack import ENDPOINTS, URLS
 from tests.runbooks.pages import Block
 
 SECONDS: Final = 120
-"""How long a block may take. The doctor alone looks again after 70 seconds where messages have no consumer."""
+"""How long a block may take. The doctor looks again after 70 seconds where messages have no consumer."""
 STAND_INS: Final = ("n98-magerun2", "systemctl", "journalctl", "composer")
 """Programs of a shop's own server that the sandbox does not have. Like its ``bin/magento``, each reports
 what it was asked for (``sandbox.repairs``) and succeeds. Whether a page may name their commands, the
