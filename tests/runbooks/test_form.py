@@ -149,11 +149,26 @@ def _walk(node: object, found: set[str]) -> None:
         _walk(child, found)
 
 
+_QUOTED = r"""'[^']*'|"(?:\\.|[^"\\])*"|\\[^\n]"""
+_TARGET = rf"[ \t]*(?:{_QUOTED}|[^\s;|&()<>'\"\\])*"
+_REDIRECTION = rf"(?:(?<!\S)\d+|&)?(?:<<<|>>|>\||[<>])(?:&(?:\d+|-)|{_TARGET})"
+_PIECE = re.compile(
+    rf"(?P<quoted>{_QUOTED})"
+    r"|(?P<continued>\\\n)"
+    r"|(?P<comment>(?<![^\s;|&()])#[^\n]*)"
+    rf"|(?P<redirection>{_REDIRECTION})"
+    r"|(?P<end>\n)",
+    re.DOTALL,
+)
+"""What is no word of a command, in the order in which a shell would see it; quotes keep their content."""
+
+
 def commands(block: Block) -> list[list[str]]:
     """Split a block into simple commands, roughly: lines, pipes, && and ;."""
     found: list[list[str]] = []
     lexer = shlex.shlex(_one_line(block.text), posix=True, punctuation_chars="|&;()")
     lexer.whitespace_split = True
+    lexer.commenters = ""
     words: list[str] = []
     for token in [*lexer, ";"]:
         if set(token) <= set("|&;()"):
@@ -165,18 +180,15 @@ def commands(block: Block) -> list[list[str]]:
 
 
 def _one_line(text: str) -> str:
-    """Join continued lines, and end a command with `;` where a line ends outside of quotes."""
-    result, quote = "", ""
-    for character in re.sub(r"\\\n", " ", text):
-        if character in "'\"" and quote in ("", character):
-            quote = "" if quote else character
-        result += ";" if character == "\n" and not quote else character
-    return result
+    """Join continued lines, drop comments and redirections, and end a command with `;` where a line ends."""
+    return _PIECE.sub(
+        lambda piece: piece[0] if piece["quoted"] else ";" if piece["end"] else " ",
+        text,
+    )
 
 
 def without_prefixes(words: list[str]) -> list[str]:
-    """Drop `NAME=value`, `sudo -u user`, redirections and loop words."""
-    words = [word for word in words if not re.fullmatch(r"[0-9]?[<>]+.*", word)]
+    """Drop `NAME=value`, `sudo -u user` and loop words."""
     while words and (
         re.match(r"[A-Z_]+=", words[0]) or words[0] in {"do", "then", "else", "if", "while", "time", "!"}
     ):
@@ -197,6 +209,26 @@ def check_command(words: list[str]) -> None:
         assert words[1] in MAGENTO, words
     if program == "n98-magerun2":
         assert words[1] in MAGERUN, words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ls # the list\nreboot", [["ls"], ["reboot"]]),
+        ("# don't \\\nreboot", [["reboot"]]),
+        ("ls;# nothing\nreboot", [["ls"], ["reboot"]]),
+        ("grep '# no' \"a\n# b\" c#d ${e#f}", [["grep", "# no", "a\n# b", "c#d", "${e#f}"]]),
+        ("ls 2>&1 | wc -l", [["ls"], ["wc", "-l"]]),
+        ("echo no >&2 && reboot", [["echo", "no"], ["reboot"]]),
+        ("ls &> /dev/null & reboot", [["ls"], ["reboot"]]),
+        ("2>'a b' ls >>\"$LOG\" 1", [["ls", "1"]]),
+        ("wc -l < list; grep '>' x", [["wc", "-l"], ["grep", ">", "x"]]),
+        ('ls \\\n  -l "it\'s"\nreboot', [["ls", "-l", "it's"], ["reboot"]]),
+        ("X=$(ls | wc) PATH=x reboot", [["ls"], ["wc"], ["reboot"]]),
+    ],
+)
+def test_no_command_hides(text: str, expected: list[list[str]]) -> None:
+    assert commands(Block("bash", "read-only", text)) == expected
 
 
 def test_the_anchor_rule() -> None:
