@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Hourly, Input
+from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Late
 from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from dashboards.lib.promql import increase, select, total
@@ -16,6 +16,12 @@ _cron: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="cron", category=Category.CRON
 )
 _JOB: Final = {"job_code": "sales_send_order_emails"}
+
+
+def _known_for_a_day(status: str) -> str:
+    """Return the guard that leaves out what has been watched for less than a day."""
+    return f"\nand on (job, instance, job_code) {select(cron.RUNS, status=status)} offset 26h"
+
 
 ALERTS: Final = (
     _cron(
@@ -97,8 +103,10 @@ ALERTS: Final = (
         name="MagentoCronDailyJobFailed",
         value=total(increase(cron.RUNS, "26h", status="error"), "job_code"),
         threshold=0.5,
-        guard="unless on (job, instance, job_code) " + increase(cron.RUNS, "26h", status="success") + " > "
-        "0.5",
+        guard="unless on (job, instance, job_code) "
+        + increase(cron.RUNS, "26h", status="success")
+        + " > 0.5"
+        + _known_for_a_day("error"),
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="A cron job has failed and has not succeeded for more than a day.",
@@ -120,7 +128,8 @@ ALERTS: Final = (
                 ),
                 Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False),
             ),
-            before=4 * HOUR,
+            silent={"it has not been known for a day": {0: Late(33 * HOUR, Hourly(0.034))}},
+            before=30 * HOUR,
             settle=30 * MINUTE,
             after=25 * HOUR,
             clear=30 * MINUTE,
@@ -134,7 +143,8 @@ ALERTS: Final = (
         threshold=0.5,
         guard="unless on (job, instance, job_code) "
         + increase(cron.RUNS, "26h", status="=~success|error")
-        + " > 0.5",
+        + " > 0.5"
+        + _known_for_a_day("missed"),
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="A cron job is planned but never gets its turn.",
@@ -157,7 +167,8 @@ ALERTS: Final = (
                 ),
                 Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False),
             ),
-            before=4 * HOUR,
+            silent={"it has not been known for a day": {0: Late(33 * HOUR, Hourly(0.034))}},
+            before=30 * HOUR,
             settle=30 * MINUTE,
             after=25 * HOUR,
             clear=30 * MINUTE,

@@ -21,6 +21,9 @@ _cache: Final = partial(
     category=Category.CACHE,
     no_data=NoData.OPTIONAL,
 )
+_down: Final = partial(_cache, op="==", threshold=0)
+"""One server of several does not answer. When none does, its series end and MagentoSourceDown speaks."""
+
 _VARNISH: Final = {"varnish": "varnish-1"}
 _SESSION: Final = {"role": redis.SESSION}
 
@@ -152,6 +155,66 @@ ALERTS: Final = (
             ),
             silent={"one of two is healthy": {1: At(1)}},
             says="Every backend of varnish-1 fails its health probe.",
+        ),
+    ),
+    _down(
+        name="MagentoPageCacheInstanceDown",
+        value=select(page_cache.UP),
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="One Varnish of several is down.",
+        description="{{ $labels.varnish }} gives no counters, while another Varnish does.",
+        impact="Its visitors get errors until the balancer leaves it out; the others and PHP carry its load. "
+        "Purges do not reach it.",
+        first_action="See that the balancer leaves it out, then why it died; start it.",
+        why="The others serve the shop, so it can wait for the morning. One failed round is a hiccup; five "
+        "minutes are a dead or frozen Varnish, or one that the exporter may not read.",
+        panel=Panel("magento-page-cache", "varnish_up"),
+        cases=Cases(
+            entity=_VARNISH,
+            inputs=(Input(page_cache.UP, bad=At(0), good=At(1)),),
+            says="varnish-1 gives no counters, while another Varnish does.",
+        ),
+    ),
+    _down(
+        name="MagentoSessionStoreDown",
+        severity=Severity.CRITICAL,
+        service="sessions",
+        value=select(redis.UP, role=redis.SESSION),
+        for_=2 * MINUTE,
+        keep_firing_for=3 * MINUTE,
+        summary="The Redis that holds the sessions is down.",
+        description="The session server does not answer, while the Redis of another role does.",
+        impact="Every customer is logged out and every guest's cart is gone; with several web nodes no "
+        "login holds.",
+        first_action="Start it if it is dead; see whether the web nodes write session files meanwhile.",
+        why="Two minutes outlast a restart. Magento then keeps sessions in files of each web node and logs "
+        "nothing: a cart is on one node only, and checkouts break from one page to the next.",
+        panel=Panel("magento-page-cache", "redis_up"),
+        cases=Cases(
+            labels=_SESSION,
+            inputs=(Input(redis.UP, labels=_SESSION, bad=At(0), good=At(1)),),
+            says="The session server does not answer, while the Redis of another role does.",
+        ),
+    ),
+    _down(
+        name="MagentoCacheStoreDown",
+        service="cache",
+        value=select(redis.UP, role=f"!={redis.SESSION}"),
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="A Redis that holds a cache is down.",
+        description="The Redis of the role {{ $labels.role }} does not answer, while that of another does.",
+        impact="Pages are slow, and a flush reaches one web node only; Magento 2.4.0 and older answer no "
+        "page.",
+        first_action="See whether the shop answers at all; then start the server.",
+        why="Magento 2.4.4 and newer go on with cache files on each web node: slow, not closed. Where the "
+        "health check fails, MagentoBackendsSick wakes somebody.",
+        panel=Panel("magento-page-cache", "redis_up"),
+        cases=Cases(
+            entity={"role": "cache"},
+            inputs=(Input(redis.UP, bad=At(0), good=At(1)),),
+            says="The Redis of the role cache does not answer, while that of another does.",
         ),
     ),
     _cache(

@@ -37,6 +37,14 @@ CRON_FEEDS: Final = (
 )
 """What stands still when cron does: one message says it all."""
 
+NOBODY_BUYS: Final = (
+    "MagentoBackendsSick",
+    "MagentoMaintenanceForgotten",
+    "MagentoSessionStoreDown",
+    "MagentoSessionWritesRefused",
+)
+"""Why there are no orders, seen at its source."""
+
 FAILING_TRIES: Final = (
     "MagentoCheckoutBudgetBurnFast",
     "MagentoCheckoutBudgetBurnSteady",
@@ -179,7 +187,7 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
         _STORE,
     )
     yield _inhibit(
-        ['alertname =~ "MagentoBackendsSick|MagentoMaintenanceForgotten|MagentoSessionWritesRefused"'],
+        [f'alertname =~ "{"|".join(NOBODY_BUYS)}"'],
         ['category =~ "business|checkout"', 'alertname != "MagentoMaintenanceForgotten"'],
         _SHOP,
     )

@@ -72,6 +72,18 @@ class Line(Level):
 
 
 @dataclass(frozen=True, slots=True)
+class Late(Level):
+    """A series that begins so many seconds after the test does."""
+
+    start: float
+    then: Level
+
+    def value(self, now: float, before: float | None, step: float, /) -> float | None:
+        """Return no sample until it begins."""
+        return None if now < self.start else self.then.value(now, before, step)
+
+
+@dataclass(frozen=True, slots=True)
 class Gone(Level):
     """A series that is not there."""
 
