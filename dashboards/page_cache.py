@@ -273,7 +273,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         title="Does Redis answer?",
         meaning="Whether the server of each role (cache, page cache, session) answered.",
         good="Up throughout.",
-        then="Sessions down: nobody can log in or buy. Cache down: every page is built from scratch.",
+        then="Sessions down: customers are logged out, carts are gone. Cache down: slow pages, old content.",
         asks=(Ask(expr=min_by(here(redis.UP).now, "role"), legend="{{role}}"),),
         unit="none",
         empty="no Redis",

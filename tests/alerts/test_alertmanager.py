@@ -144,6 +144,9 @@ CAUSES: list[Pair] = [
     ("MagentoSourceDown", {"source": "database"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
     ("MagentoSourceDown", {"source": "database"}, "MagentoCollectorFailing", {"collector": "cron"}),
     ("MagentoSourceDown", {"source": "varnish"}, "MagentoDataStale", {"collector": "page_cache"}),
+    ("MagentoSourceDown", {"source": "redis"}, "MagentoSessionStoreDown", {"role": "session"}),
+    ("MagentoSourceDown", {"source": "redis"}, "MagentoCacheStoreDown", {"role": "cache"}),
+    ("MagentoSourceDown", {"source": "varnish"}, "MagentoPageCacheInstanceDown", {"varnish": "v"}),
     ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoCronLagging", {}),
     (
         "MagentoDataStale",
@@ -155,6 +158,7 @@ CAUSES: list[Pair] = [
     ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoOrdersLow", {"store": "de"}),
     ("MagentoBackendsSick", {"varnish": "v"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
     ("MagentoMaintenanceForgotten", {}, "MagentoOrdersLow", {"store": "de"}),
+    ("MagentoSessionStoreDown", {"role": "session"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
     ("MagentoCheckoutBudgetBurnFast", {"store": "de"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
     (
         "MagentoCheckoutBudgetBurnFast",
@@ -176,6 +180,8 @@ CAUSES: list[Pair] = [
 INDEPENDENT: list[Pair] = [
     ("MagentoSourceDown", {"source": "redis"}, "MagentoCronStopped", {}),
     ("MagentoSourceDown", {"source": "redis"}, "MagentoCollectorFailing", {"collector": "cron"}),
+    ("MagentoSourceDown", {"source": "varnish"}, "MagentoSessionStoreDown", {"role": "session"}),
+    ("MagentoCacheStoreDown", {"role": "cache"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
     ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoQueueMessagesFailing", {"queue": "export"}),
     ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoOrdersLow", {"store": "fr"}),
     ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoCronStopped", {}),

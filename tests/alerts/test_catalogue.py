@@ -27,6 +27,7 @@ CANNOT_BUY = {
     "MagentoCheckoutBudgetBurnSteady",
     "MagentoMaintenanceForgotten",
     "MagentoBackendsSick",
+    "MagentoSessionStoreDown",
     "MagentoSessionWritesRefused",
 }
 """The alerts that say: customers cannot buy now. Only these may wake somebody."""
