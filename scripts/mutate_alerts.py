@@ -79,11 +79,18 @@ def _changed(alert: Alert) -> Iterator[tuple[str, Alert]]:
     if alert.keep_firing_for:
         yield "keep_firing_for dropped", replace(alert, keep_firing_for=0)
     if alert.guard:
-        yield "guard dropped", replace(alert, guard="")
+        yield from _without_guards(alert)
     if alert.maintenance:
         yield "maintenance ignored", replace(alert, maintenance=False)
     if alert.scope is not None:
         yield "own threshold ignored", replace(alert, scope=None)
+
+
+def _without_guards(alert: Alert) -> Iterator[tuple[str, Alert]]:
+    clauses = alert.guard.splitlines()
+    for place, clause in enumerate(clauses):
+        rest = "\n".join(clauses[:place] + clauses[place + 1 :])
+        yield f"guard dropped: {clause}", replace(alert, guard=rest)
 
 
 def _without_labels(expression: str) -> Iterator[tuple[str, str]]:
