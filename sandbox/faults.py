@@ -61,6 +61,12 @@ FAULTS: tuple[Fault, ...] = (
         'magento_source_up{source="redis"} is 0; redis_up is 0',
     ),
     Fault(
+        "redis-full",
+        "Redis is full and refuses writes; the simulated shoppers buy on without a session",
+        Actor.SERVERS,
+        "magento_redis_refused_writes_total rises; no new session is kept",
+    ),
+    Fault(
         "varnish-down",
         "Varnish is dead: the storefront refuses connections",
         Actor.SERVERS,

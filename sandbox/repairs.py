@@ -29,6 +29,7 @@ REPAIRS: Final[Mapping[str, str]] = {
     "maintenance": r"magento maintenance:disable",
     "rabbitmq-down": _RUN + r"rabbitmq",
     "redis-down": _RUN + r"(redis|valkey)",
+    "redis-full": r"redis-cli config set maxmemory",
     "varnish-down": _RUN + r"varnish",
 }
 """Fault to the command that ends it. What is missing here is repaired elsewhere: by a payment provider, a

@@ -1,8 +1,9 @@
-"""Makes the faults of `sandbox.faults.Actor.SERVERS` real: freezes, kills and revives servers."""
+"""Makes the faults of `sandbox.faults.Actor.SERVERS` real: freezes, kills, fills and revives servers."""
 
 from collections.abc import Callable, Iterable, Mapping
 
 from sandbox.servers.base import Server
+from sandbox.servers.redis import Redis
 
 Action = Callable[[], None]
 
@@ -11,7 +12,7 @@ class ServerFaults:
     """Brings the servers into the state that the switches say."""
 
     def __init__(
-        self, *, mariadb: Server, redis: Server, rabbitmq: Server, varnish: Server, exporter: Server
+        self, *, mariadb: Server, redis: Redis, rabbitmq: Server, varnish: Server, exporter: Server
     ) -> None:
         self._actions: Mapping[str, tuple[Server, Action, Action]] = {
             "database-down": (mariadb, mariadb.pause, mariadb.resume),
@@ -19,6 +20,7 @@ class ServerFaults:
             "exporter-down": (exporter, exporter.kill, exporter.restart),
             "rabbitmq-down": (rabbitmq, rabbitmq.kill, rabbitmq.restart),
             "redis-down": (redis, redis.kill, redis.restart),
+            "redis-full": (redis, redis.refuse_writes, redis.accept_writes),
             "varnish-down": (varnish, varnish.kill, varnish.restart),
         }
         self._on: set[str] = set()

@@ -15,6 +15,11 @@ DATABASES: Mapping[str, int] = MappingProxyType({"cache": 0, "page_cache": 1, "s
 """Magento's role for each database number (fact sheet, 4.1)."""
 
 
+ROOMY: Mapping[str, str] = MappingProxyType({"maxmemory": "64mb", "maxmemory-policy": "volatile-lru"})
+FULL: Mapping[str, str] = MappingProxyType({"maxmemory": "100kb", "maxmemory-policy": "noeviction"})
+"""Less than an empty server takes, and nothing may be thrown out."""
+
+
 class Redis(Server):
     """Redis on 127.0.0.1. `arguments` are options as on its command line, e.g. `["--maxmemory", "8mb"]`."""
 
@@ -25,6 +30,7 @@ class Redis(Server):
         super().__init__(directory)
         self.arguments = tuple(arguments)
         self.port = free_port()
+        self._limits = ROOMY
 
     @property
     def url(self) -> str:
@@ -44,8 +50,7 @@ class Redis(Server):
             "--save": "",
             "--appendonly": "no",
             "--daemonize": "no",
-            "--maxmemory": "64mb",
-            "--maxmemory-policy": "volatile-lru",
+            **{f"--{name}": value for name, value in self._limits.items()},
         }
         return [
             program("redis-server"),
@@ -60,6 +65,21 @@ class Redis(Server):
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+    def refuse_writes(self) -> None:
+        """Be full: from now on, and after a restart, answer OOM to whatever needs memory."""
+        self._limit(FULL)
+
+    def accept_writes(self) -> None:
+        """Have room again."""
+        self._limit(ROOMY)
+
+    def _limit(self, limits: Mapping[str, str]) -> None:
+        self._limits = limits
+        if self.running:
+            with self.client() as client:
+                for name, value in limits.items():
+                    client.config_set(name, value)
 
     def client(self, role: str = "cache") -> "redis.Redis":
         """Return a client of the database that plays `role`: cache, page_cache or session."""

@@ -257,6 +257,11 @@ _CACHE: Final[Mapping[str, Expectation]] = {
     "page-uncacheable": Expectation(
         fires=(seen("MagentoPageCacheHitRatioCollapsed"),), minutes=25, end=_CODE
     ),
+    "redis-full": Expectation(
+        fires=(seen("MagentoSessionWritesRefused"),),
+        minutes=10,
+        end=Fix("MagentoSessionWritesRefused", "First five minutes"),
+    ),
 }
 
 _AFTER_THE_ORDER: Final[Mapping[str, Expectation]] = {
@@ -339,7 +344,7 @@ WAVES: Final = (
     ("queue-errors", "cron-job-failing", "ban-storm", "changelog-reset", "emails-unsent", "cron-bloat"),
     ("grid-missing", "cache-flushed", "indexer-invalid", "indexer-stuck", "cron-job-stuck", "consumer-dead",
      "consumer-dead-amqp", "orders-stuck-pending-payment"),
-    ("backlog-growing", "bulk-stuck", "page-uncacheable"),
+    ("backlog-growing", "bulk-stuck", "page-uncacheable", "redis-full"),
     ("rabbitmq-down", "redis-down", "varnish-down"),
     ("exporter-down",),
     ("database-down",),
@@ -371,6 +376,7 @@ REMARKS: Final[Mapping[str, str]] = {
     "that MagentoCronJobFailing is to fire as well",
     "no-traffic": "mended since and not played again: the drought alerts look at half an hour of carts and "
     "no longer at an hour, so that the right one of the two speaks",
+    "redis-full": "new, and not played yet",
     "payment-declined": "played before the game day's clock reached the exporter's windows of orders, so "
     "what MagentoOrderDroughtWithTraffic does beside it is not shown",
 }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from sandbox import faults
 from sandbox.process import wait_until
+from sandbox.servers.redis import Redis
+from sandbox.stack import ENDPOINTS, URLS
 from tests.dashboards.live import EVERY_COLLECTOR, demo, holds
 from tests.runbooks.__main__ import outcomes, show
 from tests.runbooks.pages import Page, pages
-from tests.runbooks.shell import Range
+from tests.runbooks.shell import Range, Shell
 
 ALL = pages()
 
@@ -40,3 +45,23 @@ def test_a_block_that_fails_is_told(shop: Range) -> None:
     for what, text in broken.items():
         [outcome] = outcomes(shop, Page("MagentoCronStopped", text))
         assert outcome.complaint, what
+
+
+def test_the_repair_of_a_full_redis_acts_on_it_and_ends_the_fault(tmp_path: Path) -> None:
+    urls = dict.fromkeys(("exporter", "prometheus", "alertmanager", "shop"), "http://127.0.0.1:9")
+    with Redis(tmp_path / "redis") as redis:
+        database = {"socket": "none", "name": "none", "prefix": ""}
+        endpoints = {"database": database, "redis": {"port": redis.port}}
+        (tmp_path / URLS).write_text(json.dumps(urls))
+        (tmp_path / ENDPOINTS).write_text(json.dumps(endpoints))
+        faults.switch_on(tmp_path, "redis-full")
+        redis.refuse_writes()
+        page = next(page for page in ALL if page.name == "MagentoSessionWritesRefused")
+        shell = Shell(Range(tmp_path), {})
+        for block in Page(page.name, page.part("First five minutes")).blocks():
+            if block.language == "bash":
+                outcome = shell.run(block)
+                assert not outcome.complaint, outcome.complaint
+                assert ("redis-full" in faults.switched_on(tmp_path)) == (block.effect == "read-only")
+        with redis.client("session") as client:
+            assert client.hset("sess_new", "data", "kept") == 1

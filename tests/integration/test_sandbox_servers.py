@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from redis import RedisError
+from redis import OutOfMemoryError, RedisError
 
 from sandbox.errors import ServerError
 from sandbox.process import Process, accepts, free_port, wait_until
@@ -154,6 +154,27 @@ def test_a_paused_redis_accepts_and_does_not_answer(tmp_path: Path) -> None:
             client.ping()
         server.resume()
         wait_until(server.ready, seconds=30, what="redis answers again")
+
+
+def test_a_full_redis_refuses_writes_until_there_is_room_again(tmp_path: Path) -> None:
+    with Redis(tmp_path) as server, server.client("session") as client:
+        client.hset("sess_before", "data", "kept")
+        server.refuse_writes()
+        with pytest.raises(OutOfMemoryError):
+            client.hset("sess_new", "data", "lost")
+        assert client.hget("sess_before", "data") == "kept"
+        assert client.info("errorstats")["errorstat_OOM"]["count"] == 1
+        server.kill()
+        server.restart()
+        with pytest.raises(OutOfMemoryError):
+            client.hset("sess_new", "data", "lost")
+        server.kill()
+        server.accept_writes()
+        server.restart()
+        assert client.hset("sess_new", "data", "kept") == 1
+        server.refuse_writes()
+        server.accept_writes()
+        assert client.hset("sess_other", "data", "kept") == 1
 
 
 def test_redis_has_magentos_three_databases(redis_server: Redis) -> None:

@@ -176,12 +176,12 @@ def _series(data: Mapping[str, Any]) -> list[str]:
 def _programs(demo: Range, directory: Path) -> Path:
     """Write small programs that lead to the demo's servers, as the login files of a real server would."""
     directory.mkdir(parents=True, exist_ok=True)
-    database = demo.endpoints["database"]
+    database, port = demo.endpoints["database"], demo.endpoints["redis"]["port"]
     varnish = f"-n {demo.servers / 'storefront' / 'varnish' / 'work'}"
-    said = f'cd {PROJECT} && exec {sys.executable} -m sandbox.repairs {demo.state} "${{0##*/}}" "$@"'
+    said = f'cd {PROJECT} && {sys.executable} -m sandbox.repairs {demo.state} "${{0##*/}}" "$@"'
     programs = {
         "mysql": f'exec {_found("mariadb")} --socket={database["socket"]} -u root -D {database["name"]} "$@"',
-        "redis-cli": f'exec {_found("redis-cli")} -p {demo.endpoints["redis"]["port"]} "$@"',
+        "redis-cli": f'({said}) > /dev/null\nexec {_found("redis-cli")} -p {port} "$@"',
         "varnishadm": f'exec {_found("varnishadm")} {varnish} "$@"',
         "varnishstat": f'exec {_found("varnishstat")} {varnish} "$@"',
         # It would follow for ever; a person ends it with Ctrl-C.
