@@ -376,7 +376,6 @@ REMARKS: Final[Mapping[str, str]] = {
     "that MagentoCronJobFailing is to fire as well",
     "no-traffic": "mended since and not played again: the drought alerts look at half an hour of carts and "
     "no longer at an hour, so that the right one of the two speaks",
-    "redis-full": "new, and not played yet",
     "payment-declined": "played before the game day's clock reached the exporter's windows of orders, so "
     "what MagentoOrderDroughtWithTraffic does beside it is not shown",
 }
