@@ -16,6 +16,9 @@ from exporter.core import self_metrics as own
 JOBS: Final = "=~magento.*"
 """The scrape jobs of this exporter: `job_name` begins with magento."""
 
+SELLING: Final = "database|redis|varnish"
+"""The sources without which customers cannot buy."""
+
 _exporter: Final = partial(
     Alert,
     severity=Severity.WARNING,
@@ -68,24 +71,52 @@ ALERTS: Final = (
         ),
     ),
     _exporter(
-        name="MagentoSourceDown",
-        value=select(own.SOURCE_UP),
+        name="MagentoBackendDown",
+        severity=Severity.CRITICAL,
+        service="backends",
+        value=select(own.SOURCE_UP, source=f"=~{SELLING}"),
         op="==",
         threshold=0,
-        for_=5 * MINUTE,
+        for_=2 * MINUTE,
         keep_firing_for=5 * MINUTE,
         no_data=NoData.OPTIONAL,
-        summary="The exporter cannot reach a backend of the shop.",
+        maintenance=True,
+        summary="A server that the shop cannot sell without does not answer.",
         description="The exporter gets no answer from {{ $labels.source }}.",
-        impact="What is read from it is unknown; if the backend itself is down, the shop suffers too.",
-        first_action="See whether the shop itself works; then connect by hand from the exporter's machine.",
-        why="One failed round is a hiccup; five minutes are a dead or frozen server, or a blocked way. "
-        "A refused login is not among them: that is MagentoCollectorFailing.",
+        impact="Without the database nobody can buy, without Varnish nobody gets a page; without Redis "
+        "logins and carts are lost.",
+        first_action="Open the shop's cart. If it fails as well, start that server; if it works, only the "
+        "exporter is cut off.",
+        why="Two minutes outlast a restart. Whoever cannot reach the database sees no orders either: every "
+        "other alert about selling is blind meanwhile, so this one wakes. A refused login is not "
+        "among them: that is MagentoCollectorFailing.",
         panel=Panel("magento-exporter", "sources"),
         cases=Cases(
             entity={"source": "database"},
             inputs=(Input(own.SOURCE_UP, bad=At(0), good=At(1)),),
             says="The exporter gets no answer from database.",
+        ),
+    ),
+    _exporter(
+        name="MagentoSourceDown",
+        value=select(own.SOURCE_UP, source=f"!~{SELLING}"),
+        op="==",
+        threshold=0,
+        for_=5 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="The exporter cannot reach a source that the shop can sell without.",
+        description="The exporter gets no answer from {{ $labels.source }}.",
+        impact="What is read from it is unknown; with RabbitMQ down, asynchronous work stands still.",
+        first_action="See whether the shop itself works; then connect by hand from the exporter's machine.",
+        why="One failed round is a hiccup; five minutes are a dead or frozen server, or a blocked way. "
+        "A refused login is not among them: that is MagentoCollectorFailing. Database, Redis and Varnish are "
+        "MagentoBackendDown's.",
+        panel=Panel("magento-exporter", "sources"),
+        cases=Cases(
+            entity={"source": "rabbitmq"},
+            inputs=(Input(own.SOURCE_UP, bad=At(0), good=At(1)),),
+            says="The exporter gets no answer from rabbitmq.",
         ),
     ),
     _exporter(

@@ -22,6 +22,7 @@ OFF_HOURS: Final = "off-hours"
 WINDOW: Final = "announced-window"
 _SHOP: Final = ("job", "instance")
 _STORE: Final = ("job", "instance", "store")
+_GONE: Final = ("MagentoBackendDown", "MagentoSourceDown")
 _BLIND: Final = ("MagentoExporterDown", "MagentoExporterMissing", WATCHDOG)
 
 CRON_FEEDS: Final = (
@@ -38,6 +39,7 @@ CRON_FEEDS: Final = (
 """What stands still when cron does: one message says it all."""
 
 NOBODY_BUYS: Final = (
+    "MagentoBackendDown",
     "MagentoBackendsSick",
     "MagentoMaintenanceForgotten",
     "MagentoSessionStoreDown",
@@ -157,14 +159,14 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     seen = "Magento.+"
     yield _inhibit(['alertname = "MagentoExporterDown"'], [f'alertname =~ "{seen}"', _none_of(_BLIND)], _SHOP)
     yield _inhibit(
-        ['alertname = "MagentoSourceDown"'],
-        [f'alertname =~ "{seen}"', _none_of((*_BLIND, "MagentoSourceDown")), 'source != ""'],
+        [_one_of(_GONE)],
+        [f'alertname =~ "{seen}"', _none_of((*_BLIND, *_GONE)), 'source != ""'],
         (*_SHOP, "source"),
     )
     for source in sorted({collector.source for collector in owners.collectors}):
         fed = sorted(c.name for c in owners.collectors if c.source == source)
         yield _inhibit(
-            ['alertname = "MagentoSourceDown"', f'source = "{source}"'],
+            [_one_of(_GONE), f'source = "{source}"'],
             [
                 'alertname =~ "MagentoCollectorFailing|MagentoDataStale"',
                 f'collector =~ "{"|".join(fed)}"',
@@ -187,7 +189,12 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
         _STORE,
     )
     yield _inhibit(
-        [f'alertname =~ "{"|".join(NOBODY_BUYS)}"'],
+        ['alertname = "MagentoBackendDown"', 'source =~ "database|redis"'],
+        ['alertname = "MagentoBackendsSick"'],
+        _SHOP,
+    )
+    yield _inhibit(
+        [_one_of(NOBODY_BUYS)],
         ['category =~ "business|checkout"', 'alertname != "MagentoMaintenanceForgotten"'],
         _SHOP,
     )
@@ -203,7 +210,7 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     )
     yield _inhibit(
         ['alertname = "MagentoCarding"'],
-        [f'alertname =~ "{"|".join(FAILING_TRIES)}"'],
+        [_one_of(FAILING_TRIES)],
         _STORE,
     )
     yield _inhibit(
@@ -214,13 +221,17 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     others = [a.name for a in alerts if a.category is Category.CRON and a.name != "MagentoCronStopped"]
     yield _inhibit(
         ['alertname = "MagentoCronStopped"'],
-        [f'alertname =~ "{"|".join((*others, *CRON_FEEDS))}"'],
+        [_one_of((*others, *CRON_FEEDS))],
         _SHOP,
     )
 
 
 def _inhibit(source: list[str], target: list[str], equal: Sequence[str]) -> dict[str, Any]:
     return {"source_matchers": source, "target_matchers": target, "equal": list(equal)}
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f'alertname =~ "{"|".join(names)}"'
 
 
 def _none_of(names: Sequence[str]) -> str:

@@ -64,8 +64,8 @@ class NoData(StrEnum):
     """What it means when the series of the expression are not there."""
 
     SILENT = (
-        "Silent: absence is not a reading. MagentoExporterDown, MagentoSourceDown, MagentoCollectorFailing "
-        "and MagentoDataStale speak instead."
+        "Silent: absence is not a reading. MagentoExporterDown, MagentoBackendDown, MagentoSourceDown, "
+        "MagentoCollectorFailing and MagentoDataStale speak instead."
     )
     OPTIONAL = (
         "Silent: the series exist only in shops that have the subject, so absence is a normal state. "

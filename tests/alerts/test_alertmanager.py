@@ -141,12 +141,15 @@ Pair = tuple[str, Mapping[str, str], str, Mapping[str, str]]
 CAUSES: list[Pair] = [
     ("MagentoExporterDown", {}, "MagentoCronStopped", {}),
     ("MagentoExporterDown", {}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
-    ("MagentoSourceDown", {"source": "database"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
-    ("MagentoSourceDown", {"source": "database"}, "MagentoCollectorFailing", {"collector": "cron"}),
-    ("MagentoSourceDown", {"source": "varnish"}, "MagentoDataStale", {"collector": "page_cache"}),
-    ("MagentoSourceDown", {"source": "redis"}, "MagentoSessionStoreDown", {"role": "session"}),
-    ("MagentoSourceDown", {"source": "redis"}, "MagentoCacheStoreDown", {"role": "cache"}),
-    ("MagentoSourceDown", {"source": "varnish"}, "MagentoPageCacheInstanceDown", {"varnish": "v"}),
+    ("MagentoBackendDown", {"source": "database"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
+    ("MagentoBackendDown", {"source": "database"}, "MagentoCollectorFailing", {"collector": "cron"}),
+    ("MagentoBackendDown", {"source": "varnish"}, "MagentoDataStale", {"collector": "page_cache"}),
+    ("MagentoBackendDown", {"source": "redis"}, "MagentoSessionStoreDown", {"role": "session"}),
+    ("MagentoBackendDown", {"source": "redis"}, "MagentoCacheStoreDown", {"role": "cache"}),
+    ("MagentoBackendDown", {"source": "varnish"}, "MagentoPageCacheInstanceDown", {"varnish": "v"}),
+    ("MagentoBackendDown", {"source": "database"}, "MagentoBackendsSick", {"varnish": "v"}),
+    ("MagentoBackendDown", {"source": "varnish"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
+    ("MagentoSourceDown", {"source": "rabbitmq"}, "MagentoDataStale", {"collector": "queues_rabbitmq"}),
     ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoCronLagging", {}),
     (
         "MagentoDataStale",
@@ -178,9 +181,10 @@ CAUSES: list[Pair] = [
 ]
 
 INDEPENDENT: list[Pair] = [
-    ("MagentoSourceDown", {"source": "redis"}, "MagentoCronStopped", {}),
-    ("MagentoSourceDown", {"source": "redis"}, "MagentoCollectorFailing", {"collector": "cron"}),
-    ("MagentoSourceDown", {"source": "varnish"}, "MagentoSessionStoreDown", {"role": "session"}),
+    ("MagentoSourceDown", {"source": "rabbitmq"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
+    ("MagentoBackendDown", {"source": "redis"}, "MagentoCronStopped", {}),
+    ("MagentoBackendDown", {"source": "redis"}, "MagentoCollectorFailing", {"collector": "cron"}),
+    ("MagentoBackendDown", {"source": "varnish"}, "MagentoSessionStoreDown", {"role": "session"}),
     ("MagentoCacheStoreDown", {"role": "cache"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
     ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoQueueMessagesFailing", {"queue": "export"}),
     ("MagentoOrderDroughtWithTraffic", {"store": "de"}, "MagentoOrdersLow", {"store": "fr"}),

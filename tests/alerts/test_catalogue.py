@@ -26,6 +26,7 @@ CANNOT_BUY = {
     "MagentoCheckoutBudgetBurnFast",
     "MagentoCheckoutBudgetBurnSteady",
     "MagentoMaintenanceForgotten",
+    "MagentoBackendDown",
     "MagentoBackendsSick",
     "MagentoSessionStoreDown",
     "MagentoSessionWritesRefused",

@@ -86,7 +86,7 @@ def _one(*alerts: str, **labels: str) -> tuple[Seen, ...]:
 
 
 _BLIND: Final = ("MagentoCollectorFailing", "MagentoDataStale")
-"""What says that a source is gone, beside MagentoSourceDown, which keeps it back."""
+"""What says that a source is gone, beside the alert about the source, which keeps it back."""
 
 
 def _source(
@@ -94,12 +94,13 @@ def _source(
     *collectors: Mapping[str, str],
     end: Fix | SwitchOff,
     unanswered: tuple[str, ...],
+    alert: str = "MagentoBackendDown",
     minutes: float = 8,
     may: Mapping[Seen, str] | None = None,
 ) -> Expectation:
     """Return what the loss of a backend does: one message, and silence about what is read from it."""
     return Expectation(
-        fires=(seen("MagentoSourceDown", source=source),),
+        fires=(seen(alert, source=source),),
         minutes=minutes,
         kept_back=tuple(found for labels in collectors for found in _one(*_BLIND, **labels)),
         may=may or {},
@@ -137,7 +138,7 @@ _EXPORTER: Final[Mapping[str, Expectation]] = {
         _ANY,
         may=_AFTERMATH,
         unanswered=("mysql",),
-        end=Fix("MagentoSourceDown", "The server is dead"),
+        end=Fix("MagentoBackendDown", "The server is dead"),
     ),
     "exporter-down": Expectation(
         fires=(seen("MagentoExporterDown"),),
@@ -146,7 +147,11 @@ _EXPORTER: Final[Mapping[str, Expectation]] = {
         end=Fix("MagentoExporterDown", "Start it"),
     ),
     "rabbitmq-down": _source(
-        "rabbitmq", {"collector": "queues_rabbitmq"}, unanswered=("rabbitmqctl", "curl"), end=_SERVER
+        "rabbitmq",
+        {"collector": "queues_rabbitmq"},
+        alert="MagentoSourceDown",
+        unanswered=("rabbitmqctl", "curl"),
+        end=_SERVER,
     ),
     "redis-down": _source("redis", {"collector": "redis"}, unanswered=("redis-cli",), end=_SERVER),
     "varnish-down": _source(

@@ -30,6 +30,7 @@ PROGRAMS: Final = frozenset(
         "php",
         "ps",
         "rabbitmqctl",
+        "rabbitmq-plugins",
         "redis-cli",
         "sed",
         "sleep",
