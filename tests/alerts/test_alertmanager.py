@@ -1,5 +1,6 @@
 """Who is told, and what silences what: amtool on the file, and a real Alertmanager for the inhibitions."""
 
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -92,6 +93,12 @@ def test_no_secret_is_in_the_file() -> None:
     text = CONFIGURATION.read_text()
     assert "routing_key:" not in text
     assert "api_url:" not in text
+
+
+def test_secrets_are_found_from_any_working_directory() -> None:
+    named = re.findall(r"_(?:url|key)_file: (\S+)", CONFIGURATION.read_text())
+    assert len(set(named)) == 3
+    assert all(path.startswith("/") for path in named)
 
 
 def test_the_dead_man_hears_the_watchdog_every_minute() -> None:
