@@ -1,7 +1,7 @@
 # `make` alone says what there is. Everything a target needs on this machine, it installs by itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-slow gameday lint types fmt docs golden lock clean venv servers dashboards check-dashboards images
+.PHONY: help demo bench mutate test test-slow gameday lint types fmt docs golden lock clean venv servers dashboards check-dashboards images
 
 ARGS ?=
 
