@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -94,8 +95,15 @@ def _fields(section: type[BaseModel], prefix: str) -> Iterator[str]:
             if prefix.count(".") < 2:  # noqa: PLR2004 - split connections repeat the server's settings
                 yield from _fields(inner, f"{prefix}{name}.")
             continue
-        default = "" if field.default in (None, PydanticUndefined, "", ()) else f"`{field.default}`"
+        default = _default(field.default)
         yield f"| `{prefix}{name}` | {_type(field.annotation)} | {default} | {field.description or ''} |"
+
+
+def _default(value: Any) -> str:
+    """Return a default as YAML takes it, which Python's own word for a list or a truth is not."""
+    if value in (None, PydanticUndefined, "", ()):
+        return ""
+    return f"`{json.dumps(value) if isinstance(value, bool | tuple) else value}`"
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
