@@ -645,12 +645,12 @@ def _page_lines(sizes: Sequence[Size]) -> Iterator[str]:
     yield "# What a scrape costs the shop's database\n"
     yield "<!-- Written by `make bench` (scripts/bench.py); measured, not edited. -->\n"
     yield (
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on MariaDB 10.11 and 2 cores shared with other work: a shop"
+        f"Measured {datetime.now(UTC):%Y-%m-%d} on MariaDB 10.11 and {os.cpu_count()} cores: a shop"
         f" with {ORDERS_A_MINUTE} orders a minute and {CARTS_AN_ORDER} carts an order, scraped every"
         f" {SCRAPE} s. Averages of {sizes[0].scrapes} scrapes, so a collector that runs once a minute counts"
         " by a quarter of a run. *Rows* is the sum of the server's `Handler_read_*` counters of the"
-        " exporter's session, *server* its busy time. Times depend on the machine; rows and statements do"
-        " not.\n"
+        " exporter's session, *server* its busy time. Times depend on the machine and on what"
+        " else it does; rows and statements do not.\n"
     )
     yield (
         "Before these scrapes, the exporter has caught up with the shop: data and clock stand still, and"
