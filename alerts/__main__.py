@@ -108,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--standby-runbook-base",
         default="",
-        help="address that serves runbooks/ when the exporter is down: another exporter, any web server",
+        help="address of the pages about a dead exporter: another exporter's /runbooks/, "
+        "or a web server that answers /MagentoExporterDown",
     )
     parser.add_argument("--grafana-base", default=DEFAULT_GRAFANA, help="address of Grafana")
     parser.add_argument("--scale", type=float, default=1.0, help="how many seconds of a rule pass in one")
