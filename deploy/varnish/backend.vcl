@@ -14,7 +14,10 @@ backend default {
     }
 }
 
+# Private addresses: which of them Docker or podman gives to its networks differs.
 acl purge {
     "localhost";
+    "10.0.0.0"/8;
     "172.16.0.0"/12;
+    "192.168.0.0"/16;
 }
