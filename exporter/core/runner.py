@@ -29,8 +29,8 @@ log: Final = logging.getLogger("exporter.runner")
 LATE: Final = SourceTimeout.reason
 _SOURCE_IS_DOWN: Final = frozenset({SourceUnavailable.reason, LATE})
 
-RETRY_AFTER_TIMEOUT: Final = 60.0
-"""Seconds within which what ran into a time limit is not tried again, unless it is due earlier anyway."""
+RETRY_AFTER: Final = 60.0
+"""Seconds within which what has failed is not tried again, unless it is due earlier anyway."""
 
 EARLY: Final = 1.0
 """Seconds before its time at which a collector is due: scrapes are never exactly a minute apart."""
@@ -46,13 +46,17 @@ class State(StrEnum):
 
 @dataclass(slots=True)
 class Slot:
-    """One collector and everything the runner knows about it."""
+    """One collector and everything the runner knows about it.
+
+    ``attempted_at`` is when its latest run began; ``judged_at`` when that run began whose outcome is known.
+    """
 
     collector: Collector
     page: Page = EMPTY_PAGE
     state: State = State.WAITING
     reason: str = ""
     attempted_at: float = 0.0
+    judged_at: float = 0.0
     succeeded_at: float = 0.0
     duration: float = 0.0
     late: bool = False
@@ -72,12 +76,13 @@ class Slot:
     def due(self, now: float) -> bool:
         """Return whether the refresh interval has passed.
 
-        A failed run is retried at the next scrape, except that what ran into a time
-        limit is dear: it waits for its interval, but not for longer than a minute.
+        What found its source gone has cost it nothing and is tried again at the next scrape.
+        Any other failure may have come late in a dear run: it waits for its interval, but not
+        for longer than a minute.
         """
         interval = self.collector.refresh.interval
         if self.state is State.FAILING:
-            interval = min(interval, RETRY_AFTER_TIMEOUT) if self.reason == LATE else 0.0
+            interval = 0.0 if self.reason == SourceUnavailable.reason else min(interval, RETRY_AFTER)
         return self.state is State.WAITING or not 0.0 <= now - self.attempted_at < interval - EARLY
 
     def shown(self, now: float) -> Page:
@@ -138,21 +143,22 @@ class Runner:
             if slot.flight is not None and slot.in_flight() and not slot.collector.refresh.background
         }
         patience = min(deadline, self.limits.collector_seconds)
-        if awaited:
-            await asyncio.wait(awaited, timeout=patience)
+        pending = (await asyncio.wait(awaited, timeout=patience))[1] if awaited else set()
         for slot in slots:
-            self._note_if_late(slot, patience)
+            self._note_if_late(slot, patience if slot.flight in pending else 0.0)
         return slots
 
     def _due(self, slot: Slot, now: float) -> bool:
-        if slot.state is State.OK and 0.0 <= now - slot.attempted_at < self.limits.minimum_interval:
+        tried = slot.state is not State.WAITING
+        if tried and 0.0 <= now - slot.attempted_at < self.limits.minimum_interval:
             return False
         return slot.due(now)
 
     def _note_if_late(self, slot: Slot, waited: float) -> None:
         """Mark a run that outlived its limit, once; the run itself goes on and may still succeed.
 
-        A deadline of the asker that is shorter than the limit is no failure of the collector.
+        ``waited`` is how long the asker has waited for this very run. A deadline of
+        the asker that is shorter than the limit is no failure of the collector.
         """
         limit = slot.max_staleness if slot.collector.refresh.background else self.limits.collector_seconds
         overdue = waited >= limit or self._clock() - slot.attempted_at >= limit
@@ -190,7 +196,7 @@ class Runner:
         if page.dropped and not slot.page.dropped:
             log.warning("collector %s: %d series over the limit are dropped", slot.name, page.dropped)
         slot.state, slot.reason, slot.page = State.OK, "", page
-        slot.succeeded_at = self._clock()
+        slot.judged_at, slot.succeeded_at = slot.attempted_at, self._clock()
 
     def _end_badly(self, slot: Slot, reason: str, message: str) -> None:
         """Charge a failed run, unless it was charged for being late: one run is one error."""
@@ -208,7 +214,7 @@ class Runner:
             reason,
             message,
         )
-        slot.state, slot.reason = State.FAILING, reason
+        slot.state, slot.reason, slot.judged_at = State.FAILING, reason, slot.attempted_at
         slot.errors[reason] = slot.errors.get(reason, 0) + 1
 
     def source_up(self) -> dict[str, bool]:
@@ -222,7 +228,7 @@ class Runner:
             if slot.state is not State.WAITING:
                 verdict = missed if slot.reason in _SOURCE_IS_DOWN else reached
                 source = slot.collector.source
-                verdict[source] = max(verdict.get(source, -math.inf), slot.attempted_at)
+                verdict[source] = max(verdict.get(source, -math.inf), slot.judged_at)
         return {
             source: reached.get(source, -math.inf) >= missed.get(source, -math.inf)
             for source in sorted(reached.keys() | missed.keys())

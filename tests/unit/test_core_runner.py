@@ -15,7 +15,7 @@ from exporter.core.memory import NEWBORN_SECONDS, Memory, VolatileStore
 from exporter.core.metrics import Metric, Sample, counter, gauge
 from exporter.core.ports import StateStore
 from exporter.core.render import Format, join
-from exporter.core.runner import RETRY_AFTER_TIMEOUT, Limits, Runner, Slot, State
+from exporter.core.runner import RETRY_AFTER, Limits, Runner, Slot, State
 from exporter.core.self_metrics import SELF_METRICS, about_runner
 from exporter.errors import REASONS, AccessDenied, SourceTimeout, SourceUnavailable
 from tests.support.core import NOON, Clock, context
@@ -278,7 +278,7 @@ async def test_a_failure_keeps_the_last_good_page_until_it_is_stale() -> None:
         assert shown(1) in made.page(slots)
         assert made.page(await made.scrape(after=1)) == ""
         probe.error = None
-        assert shown(4) in made.page(await made.scrape())
+        assert shown(3) in made.page(await made.scrape())
 
 
 @pytest.mark.parametrize("error", [AccessDenied("x"), ZeroDivisionError("x"), SourceUnavailable("x")])
@@ -408,23 +408,58 @@ async def test_a_source_is_down_when_the_latest_round_did_not_reach_it() -> None
         assert made.runner.source_up() == {"database": True}
 
 
-async def test_what_ran_into_a_time_limit_is_not_tried_again_at_every_scrape() -> None:
+async def test_a_run_that_is_under_way_says_nothing_about_its_source_yet() -> None:
+    rare, often = Probe("rare", refresh=Refresh(interval=60, background=True)), Probe("often")
+    async with bench(rare, often) as made:
+        await made.scrape()
+        await made.settle()
+        often.error = SourceUnavailable("gone")
+        with rare.held():
+            await made.scrape(after=60)
+            await made.scrape()
+            assert made.slot("rare").in_flight()
+            assert made.runner.source_up() == {"database": False}
+
+
+async def test_a_run_that_was_begun_for_another_asker_is_not_late() -> None:
+    hung, quick = Probe("hung", source="redis"), Probe("quick")
+    async with bench(hung, quick, collector_seconds=1.0) as made:
+        hung.may_end.clear()
+        first = asyncio.create_task(made.scrape())
+        await quick.has_started()
+        await asyncio.wait_for(made.slot("quick").flight or first, SOON)
+        await asyncio.sleep(0.5)
+        with quick.held():
+            second = asyncio.create_task(made.scrape())
+            await quick.has_started()
+            await first
+            assert made.slot("hung").late
+            assert made.slot("quick").in_flight()
+            assert made.slot("quick").state is State.OK
+        await second
+
+
+@pytest.mark.parametrize(
+    "error", [SourceTimeout("statement limit"), AccessDenied("late"), ValueError("late")]
+)
+async def test_what_may_have_failed_late_is_not_tried_again_at_every_scrape(error: Exception) -> None:
     heavy = Probe(refresh=Refresh(interval=600, max_staleness=3600))
-    heavy.error = SourceTimeout("statement limit")
+    heavy.error = error
     async with bench(heavy) as made:
         await made.scrape()
-        await made.scrape(after=RETRY_AFTER_TIMEOUT - 2)
+        await made.scrape(after=RETRY_AFTER - 2)
         assert heavy.runs == 1
         await made.scrape(after=2)
         assert heavy.runs == 2
 
 
-async def test_another_failure_is_tried_again_at_the_next_scrape() -> None:
+async def test_a_source_that_is_gone_is_tried_again_at_the_next_scrape() -> None:
     rare = Probe(refresh=Refresh(interval=600, max_staleness=3600))
     rare.error = SourceUnavailable("gone")
     async with bench(rare) as made:
         await made.scrape()
         rare.error = None
+        assert shown(2) not in made.page(await made.scrape(after=made.runner.limits.minimum_interval - 1))
         assert shown(2) in made.page(await made.scrape(after=1))
 
 
