@@ -139,7 +139,8 @@ class Protection:
         self._config = read_web_config(config_file) if config_file else WebConfig()
         self._token = _read_token(token_file) if token_file else None
         self._stamp = self._files_stamp()
-        self._known: dict[bytes, bool] = {}
+        self._right: set[bytes] = set()
+        self._wrong: set[bytes] = set()
         self._hashing = asyncio.Lock()
         self._certificate = _context(self._config.tls_server_config)
         self.tls = self._handshakes()
@@ -147,10 +148,7 @@ class Protection:
     @property
     def required(self) -> bool:
         """Whether a request must say who it is (a client certificate says so as well)."""
-        tls = self._config.tls_server_config
-        return bool(self._config.basic_auth_users or self._token) or (
-            tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
-        )
+        return _asks(self._config, self._token)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -177,15 +175,22 @@ class Protection:
             return False
         hashed = users.get(user, "").encode() or _NOBODY
         key = hashlib.sha256(b"\0".join((user.encode(), hashed, password.encode()))).digest()
-        if key in self._known:
-            return self._known[key]
+        if key in self._right or key in self._wrong:
+            return key in self._right
         # One comparison at a time: bcrypt is slow on purpose, and guesses must not eat the machine.
         async with self._hashing:
             right = await asyncio.to_thread(_matches, password, hashed) and user in users
-        if len(self._known) >= _CACHE_SIZE:
-            self._known.clear()
-        self._known[key] = right
+        if right:
+            self._right.add(key)
+        else:
+            self._remember_wrong(key)
         return right
+
+    def _remember_wrong(self, key: bytes) -> None:
+        """Keep some wrong guesses apart, so that guessing does not push the right logins out."""
+        if len(self._wrong) >= _CACHE_SIZE:
+            self._wrong.clear()
+        self._wrong.add(key)
 
     def follow_files(self) -> None:
         """Read the files again if they changed; a broken file leaves the last good state in force."""
@@ -206,8 +211,11 @@ class Protection:
         certificate = _context(config.tls_server_config)
         if (certificate is None) != (self._certificate is None):
             raise SettingsError("tls_server_config: switching TLS on or off takes a restart")
+        if self.required and not _asks(config, token):
+            raise SettingsError("switching authentication off takes a restart")
         self._config, self._token, self._certificate = config, token, certificate
-        self._known.clear()
+        self._right.clear()
+        self._wrong.clear()
         self._stamp = self._files_stamp()
         if self.tls is not None and certificate is not None:
             for name in _SETTLED_EARLY:
@@ -236,6 +244,13 @@ class Protection:
         files = [self._config_file, self._token_file]
         files += [tls.cert_file, tls.key_file, tls.client_ca_file] if tls else []
         return tuple(_file_stamp(file) for file in files if file is not None)
+
+
+def _asks(config: WebConfig, token: bytes | None) -> bool:
+    tls = config.tls_server_config
+    return bool(config.basic_auth_users or token) or (
+        tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
+    )
 
 
 class Guard:

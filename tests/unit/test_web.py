@@ -25,6 +25,7 @@ from exporter.core.metrics import Sample, gauge
 from exporter.core.render import Format
 from exporter.core.runner import Limits, Runner
 from exporter.errors import SourceUnavailable
+from exporter.web import security
 from exporter.web.application import create_application
 from exporter.web.metrics import deadline
 from exporter.web.negotiation import accepts_gzip, exposition_format
@@ -386,6 +387,20 @@ async def test_changed_files_are_followed_and_broken_ones_ignored(web_config: Pa
     web_config.write_text(f"basic_auth_users: {{prometheus: '{hashed}', second: '{hashed}'}}\n")
     assert not await protection.allows(basic("prometheus", "right")["authorization"])
     assert await protection.allows(basic("second", "newer")["authorization"])
-    web_config.write_text("basic_auth_users: [broken\n")
-    assert await protection.allows(basic("second", "newer")["authorization"])
-    assert not await protection.allows("")
+    for text in ("basic_auth_users: [broken\n", "", "basic_auth_users: {}\n"):
+        web_config.write_text(text)
+        assert await protection.allows(basic("second", "newer")["authorization"])
+        assert not await protection.allows(""), f"{text!r} opens the door"
+
+
+async def test_guessing_does_not_push_out_who_is_known(
+    web_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protection = Protection(config_file=web_config)
+    right = basic("prometheus", "right")["authorization"]
+    assert await protection.allows(right)
+    monkeypatch.setattr(security, "_CACHE_SIZE", 3)
+    for guess in range(5):
+        assert not await protection.allows(basic("prometheus", f"guess {guess}")["authorization"])
+    async with protection._hashing:
+        assert await asyncio.wait_for(protection.allows(right), 5)
