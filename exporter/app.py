@@ -136,7 +136,7 @@ def open_backends(settings: Settings) -> Backends:
         rabbitmq=_rabbitmq(settings, env_php) if settings.rabbitmq else None,
         varnish=_varnish(settings) if settings.varnish else None,
         redis=_redis(settings, env_php) if settings.redis else None,
-        files=ShopFiles(settings.magento_root, os.environ) if settings.magento_root else None,
+        files=ShopFiles(settings.magento_root, env_php) if settings.magento_root else None,
         env_php=env_php,
     )
 

@@ -16,6 +16,7 @@ every login, so that a rotated password is followed.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -29,6 +30,10 @@ from exporter.errors import SettingsError
 
 ENVIRONMENT_PREFIX: Final = "MAGENTO_EXPORTER_"
 CONFIG_VARIABLE: Final = "MAGENTO_EXPORTER_CONFIG"
+_SERVICE_LINK: Final = re.compile(
+    r"MAGENTO_EXPORTER_(?:[A-Z0-9]+_)*(?:SERVICE_HOST|(?:SERVICE_)?PORT(?:_[A-Z0-9]+)*)"
+)
+"""What Kubernetes puts into the environment of every pod where a Service is called like this program."""
 PASSWORDS: Final = ("password", "password_file", "password_key")
 """The three ways to say a password; one set by the user replaces whichever was found."""
 
@@ -257,7 +262,8 @@ def gather(
     """
     values = _read_file(file) if file else {}
     for name, text in (environment or {}).items():
-        if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
+        ours = name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE
+        if ours and not _SERVICE_LINK.fullmatch(name):
             _put(values, name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), text)
     for name, text in (overrides or {}).items():
         _put(values, name.split("."), text)

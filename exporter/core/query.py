@@ -14,7 +14,7 @@ from enum import StrEnum
 from exporter.errors import SpecError
 
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_$]{1,64}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 
 
 class Connection(StrEnum):

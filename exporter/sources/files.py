@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from exporter.errors import AccessDenied, SourceUnavailable, UnexpectedAnswer
-from exporter.sources.env_php import ENV_PHP, read_deployment
+from exporter.sources.env_php import EnvPhp
 
 COMPOSER_LOCK: Final = Path("composer.lock")
 MAINTENANCE_FLAG: Final = Path("var/.maintenance.flag")
@@ -25,9 +25,9 @@ _LARGEST_LOCK: Final = 64 * 1024 * 1024
 class ShopFiles:
     """Implements :class:`exporter.core.ports.Files`. composer.lock is parsed again only when it changes."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, env_php: EnvPhp | None = None) -> None:
         self._root = root
-        self._environment = environment
+        self._env_php = env_php
         self._product: tuple[int, tuple[str, str]] | None = None
 
     def product(self) -> tuple[str, str]:
@@ -40,10 +40,8 @@ class ShopFiles:
         return self._product[1]
 
     def mode(self) -> str:
-        """Return ``MAGE_MODE`` of env.php."""
-        if self._changed(ENV_PHP) is None:
-            return ""
-        return str(read_deployment(self._root / ENV_PHP, self._environment).get("MAGE_MODE") or "default")
+        """Return ``MAGE_MODE`` of env.php, of its last good reading; empty if no env.php is read."""
+        return str(self._env_php.current().get("MAGE_MODE") or "default") if self._env_php else ""
 
     def maintenance(self) -> bool:
         """Return whether ``var/.maintenance.flag`` exists; the shop's directory must be there to say no."""

@@ -12,14 +12,20 @@ from exporter.collectors.deployment import DEPLOYED, INFO, MAINTENANCE, Deployme
 from exporter.core.collector import Context
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.metrics import Sample
-from exporter.errors import EnvPhpError, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import SourceUnavailable, UnexpectedAnswer
+from exporter.sources.env_php import ENV_PHP, EnvPhp
 from exporter.sources.files import ShopFiles
+
+
+def shop_files(root: Path) -> ShopFiles:
+    env_php = root / ENV_PHP
+    return ShopFiles(root, EnvPhp(env_php, {}) if env_php.exists() else None)
 
 
 def collect(root: Path, files: ShopFiles | None = None) -> list[Sample]:
     context = Context(
         None, None, None, None, None, Memory(VolatileStore(), "deployment", 0.0), 0.0,  # type: ignore[arg-type]
-        files=files or ShopFiles(root, {}),
+        files=files or shop_files(root),
     )  # fmt: skip
     return list(DeploymentCollector().collect(context))
 
@@ -50,7 +56,7 @@ def test_a_running_shop(root: Path) -> None:
 
 
 def test_maintenance_is_seen_and_ends(root: Path) -> None:
-    files = ShopFiles(root, {})
+    files = shop_files(root)
     flag = root / "var/.maintenance.flag"
     flag.touch()
     assert collect(root, files)[0] == MAINTENANCE.sample(1)
@@ -59,7 +65,7 @@ def test_maintenance_is_seen_and_ends(root: Path) -> None:
 
 
 def test_an_upgrade_is_followed(root: Path) -> None:
-    files = ShopFiles(root, {})
+    files = shop_files(root)
     collect(root, files)
     write_lock(root, "mage-os/product-community-edition", "2.3.0")
     os.utime(root / "composer.lock", (2_000_000_000, 2_000_000_000))
@@ -82,7 +88,11 @@ def test_a_broken_lock_file_is_our_error(root: Path, text: str) -> None:
         collect(root)
 
 
-def test_a_broken_env_php_is_our_error(root: Path) -> None:
-    (root / "app/etc/env.php").write_text("<?php return getenv('x');")
-    with pytest.raises(EnvPhpError):
-        collect(root)
+def test_an_env_php_that_is_being_written_hides_neither_mode_nor_maintenance(root: Path) -> None:
+    files = shop_files(root)
+    (root / ENV_PHP).write_text("<?php return [")
+    (root / "var/.maintenance.flag").touch()
+    assert collect(root, files) == [
+        MAINTENANCE.sample(1),
+        INFO.sample(1, version="2.4.8-p1", edition="community", mode="production"),
+    ]

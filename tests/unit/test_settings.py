@@ -17,6 +17,17 @@ def refused(values: dict[str, object]) -> str:
     return str(error.value)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_9816_TCP", "PORT_9816_TCP_ADDR",
+        "EU_SERVICE_HOST", "EU_PORT_9816_TCP_PROTO",
+    ],
+)  # fmt: skip
+def test_links_to_a_service_of_kubernetes_are_no_settings(name: str) -> None:
+    assert gather(environment={f"MAGENTO_EXPORTER_{name}": "tcp://10.0.0.1:9816"}) == {}
+
+
 def test_command_line_over_environment_over_file(tmp_path: Path) -> None:
     file = tmp_path / "exporter.yml"
     file.write_text("database: {host: file, port: 1, name: file}\n")
