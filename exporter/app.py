@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -303,7 +302,6 @@ def create_app(settings: Settings, protection: Protection | None = None) -> Fast
             off=exporter.off,
             scrape_seconds=settings.limits.scrape_seconds,
             offset_seconds=settings.limits.scrape_offset_seconds,
-            started=time.time(),
             runbooks=settings.web.runbook_directory,
         )
         yield

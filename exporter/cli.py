@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,9 +105,7 @@ async def _collect(settings: Settings, wanted: Format) -> int:
 
 def _site(exporter: Exporter) -> Site:
     limits = exporter.settings.limits
-    return Site(
-        exporter.runner, exporter.off, limits.scrape_seconds, limits.scrape_offset_seconds, time.time()
-    )
+    return Site(exporter.runner, exporter.off, limits.scrape_seconds, limits.scrape_offset_seconds)
 
 
 def sql(settings: Settings, _options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.core.slices import by_slices
-from exporter.magento.stores import DELETED
+from exporter.magento.orders import of_known_stores
 
 CLOCK = Query("carts_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
 
@@ -117,8 +117,16 @@ class CartsCollector(Collector):
         now = int(context.database.rows(CLOCK)[0]["now"])
         yield from _active(context, now)
         yield from _abandoned(context, now)
-        for row in context.database.rows(OLDEST_CHANGES):
-            yield OLDEST.sample(row["oldest"], store=context.stores.code(row["store_id"]))
+        yield from _oldest(context)
+
+
+def _oldest(context: Context) -> Iterator[Sample]:
+    """Yield every store's oldest change; the carts of deleted stores come together under one label."""
+    oldest: dict[str, float] = {}
+    for row in context.database.rows(OLDEST_CHANGES):
+        code = context.stores.code(row["store_id"])
+        oldest[code] = min(float(row["oldest"]), oldest.get(code, float("inf")))
+    yield from (OLDEST.sample(changed, store=code) for code, changed in oldest.items())
 
 
 def _active(context: Context, now: int) -> Iterator[Sample]:
@@ -163,9 +171,8 @@ def _abandoned(context: Context, now: int) -> Iterator[Sample]:
             value.add(sum(totals, _ZERO), store=code, currency=currency or context.stores.currency(store_id))
         done = until
     remembered.put("done_until", done)
-    shown = {*context.stores.codes(), context.stores.code(0), DELETED}
-    yield from (sample for sample in number.samples() if sample.labels[0] in shown)
-    yield from (sample for sample in value.samples() if sample.labels[0] in shown)
+    for counters in (number, value):
+        yield from of_known_stores(counters.samples(), context.stores)
 
 
 def _in_use(rows: Iterable[Row]) -> dict[tuple[int, str | None], list[Decimal]]:

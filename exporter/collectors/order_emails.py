@@ -8,8 +8,9 @@ Each document is looked at when it is 15 minutes old, and again until its e-mail
 is sent or it is a week old. A new exporter begins with the documents of a day.
 
 An order that waits for its payment gets its e-mail when it is paid: it is
-watched as well. A document whose e-mail is requested later than that, and for
-another reason, is not seen.
+looked at until it is a day old, the newest 1,000 of them. One that is paid later,
+and a document whose e-mail is requested later than 15 minutes after it for
+another reason, is not watched.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ DOCUMENTS: Final = ("order", "invoice", "shipment", "creditmemo")
 RIPE_AFTER: Final = 900.0
 LOOK_BACK: Final = 86_400.0
 FORGET_AFTER: Final = 7 * 86_400.0
+WAIT_FOR_PAYMENT: Final = 86_400.0
 
 ASYNC: Final = Flag.at("sales_email/general/async_sending", query="order_emails_async")
 
@@ -91,6 +93,7 @@ def _watch(document: str) -> Watch:
         ripe_after=RIPE_AFTER,
         look_back=LOOK_BACK,
         forget_after=FORGET_AFTER,
+        wait_for=WAIT_FOR_PAYMENT,
     )
 
 
@@ -118,10 +121,17 @@ class OrderEmailsCollector(Collector):
         """Yield the samples of one run."""
         memory = context.memory.table("watched")
         for document, watch in WATCHES.items():
-            rows = watch.look(context.database, memory, key=document, now=context.now, wanted=_is_watched)
-            unsent = [float(row["created"]) for row in rows if _is_unsent(row)]
+            unsent = watch.look(
+                context.database,
+                memory,
+                key=document,
+                now=context.now,
+                late=_is_unsent,
+                waits=_waits_for_payment,
+            )
+            oldest = min((float(row["created"]) for row in unsent), default=context.now)
             yield UNSENT.sample(len(unsent), document=document)
-            yield OLDEST.sample(context.now - min(unsent, default=context.now), document=document)
+            yield OLDEST.sample(context.now - oldest, document=document)
         yield ASYNC_SENDING.sample(float(ASYNC.is_on(context.database, context.locked)))
 
 
@@ -129,6 +139,5 @@ def _is_unsent(row: Row) -> bool:
     return row["send_email"] == 1 and (row["email_sent"] is None or row["email_sent"] <= 0)
 
 
-def _is_watched(row: Row) -> bool:
-    waits_for_payment = row.get("state") in {"pending_payment", "payment_review"}
-    return (waits_for_payment and row["send_email"] is None) or _is_unsent(row)
+def _waits_for_payment(row: Row) -> bool:
+    return row["send_email"] is None and row.get("state") in {"pending_payment", "payment_review"}

@@ -5,13 +5,17 @@ should have happened has not, its id is remembered and looked at in every run
 until it has, or until ``forget_after`` seconds have passed since the row was
 created. So the cost follows the new rows and the late ones, not the history. A
 first run begins with the rows of the last ``look_back`` seconds.
+
+Rows that are not late yet but may still become so are remembered apart, under a
+limit of their own: they can be many on an ordinary day, and must not take the
+place of the late ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from exporter.core.memory import Table
 from exporter.core.ports import Database, Row
@@ -22,7 +26,20 @@ ROWS_A_RUN: Final = 2_000
 """Rows looked at for the first time in one run; an exporter that was away catches up in steps."""
 
 MAX_WATCHED: Final = 1_000
-"""Rows remembered at most; while that many are late, no new ones are looked at."""
+"""Late rows remembered at most; while that many are late, no new ones are looked at."""
+
+MAX_WAITING: Final = 1_000
+"""Rows remembered at most that are not late yet; beyond that the oldest are forgotten."""
+
+Test = Callable[[Row], bool]
+
+
+def _never(_: Row) -> bool:
+    return False
+
+
+def _age(row: Row, now: float) -> float:
+    return now - float(row["created"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +49,8 @@ class Watch:
     ``newest`` returns the largest ``id`` or NULL; ``before`` the ``id`` of the
     newest row created before ``moment`` (Unix time). ``between`` (``after``,
     ``upto``, ``limit``) and ``again`` (``ids``) return rows with ``id`` and ``created``,
-    the former all of them in ascending order.
+    the former all of them in ascending order. A row that is not late yet is
+    forgotten ``wait_for`` seconds after it was created.
     """
 
     newest: Query
@@ -42,33 +60,51 @@ class Watch:
     ripe_after: float
     look_back: float
     forget_after: float
+    wait_for: float = 0.0
 
     def look(
-        self, database: Database, memory: Table, *, key: str, now: float, wanted: Callable[[Row], bool]
+        self, database: Database, memory: Table, *, key: str, now: float, late: Test, waits: Test = _never
     ) -> Sequence[Row]:
-        """Return the rows that are still ``wanted``, at most some :data:`MAX_WATCHED` of them."""
-        state = memory.get(key)
-        ripening = self._start(database, now) if state is None else Ripening.from_json(state)
-        remembered: list[int] = [] if state is None else state["watched"]
-        rows = list(database.rows(self.again, ids=tuple(remembered))) if remembered else []
-        if len(remembered) < MAX_WATCHED:
-            rows += self._ripe(database, ripening, now)
-        found = {int(row["id"]): row for row in rows}
-        rows = [row for row in found.values() if self._is_young(row, now) and wanted(row)]
-        memory.put(key, {**ripening.to_json(), "watched": [int(row["id"]) for row in rows]})
-        return rows
+        """Return the rows that are ``late``, at most MAX_WATCHED; one that ``waits`` may be late in a later run."""
+        state = memory.get(key, {})
+        ripening = Ripening.from_json(state) if state else self._start(database, now)
+        rows = self._again(database, state, now)
+        room = MAX_WATCHED - sum(map(late, rows))
+        rows += self._ripe(database, ripening, now, room=room, late=late)
+        found = {int(row["id"]): row for row in rows if _age(row, now) <= self.forget_after}
+        watched = sorted(number for number, row in found.items() if late(row))
+        watched, beyond = watched[:MAX_WATCHED], watched[MAX_WATCHED:]
+        waiting = [number for number, row in found.items() if waits(row) and _age(row, now) <= self.wait_for]
+        waiting = sorted(waiting + beyond)[-MAX_WAITING:]
+        memory.put(key, {**ripening.to_json(), "watched": watched, "waiting": waiting})
+        return [found[number] for number in watched]
 
-    def _is_young(self, row: Row, now: float) -> bool:
-        return now - float(row["created"]) <= self.forget_after
+    def _again(self, database: Database, state: Mapping[str, Any], now: float) -> list[Row]:
+        """Return the rows that are remembered and young enough, as they are now."""
+        ids = (*state.get("watched", ()), *state.get("waiting", ()))
+        rows = database.rows(self.again, ids=ids) if ids else ()
+        return [row for row in rows if _age(row, now) <= self.forget_after]
 
-    def _ripe(self, database: Database, ripening: Ripening, now: float) -> Sequence[Row]:
+    def _ripe(
+        self, database: Database, ripening: Ripening, now: float, *, room: int, late: Test
+    ) -> Sequence[Row]:
+        """Return the rows that have become old enough, up to the late one that takes the last room.
+
+        Ids are noted even while there is no room: else what comes meanwhile would be looked at too late.
+        """
         ripening.note(int(database.rows(self.newest)[0]["id"] or 0), now)
         upto = ripening.ripe(now, self.ripe_after)
-        if upto <= ripening.done:
+        ripening.marks = [mark for mark in ripening.marks if mark[1] >= upto]
+        if room <= 0 or upto <= ripening.done:
             return ()
         rows = database.rows(self.between, after=ripening.done, upto=upto, limit=ROWS_A_RUN)
-        ripening.finish(upto if len(rows) < ROWS_A_RUN else int(rows[-1]["id"]))
-        return rows
+        if len(rows) >= ROWS_A_RUN:
+            upto = int(rows[-1]["id"])
+        last = [int(row["id"]) for row in rows if late(row)][room - 1 :]
+        if last:
+            upto = last[0]
+        ripening.finish(upto)
+        return [row for row in rows if int(row["id"]) <= upto]
 
     def _start(self, database: Database, now: float) -> Ripening:
         """Begin with the rows that appeared within ``look_back``."""

@@ -7,15 +7,19 @@ by env.php or the environment overrides the database, in each scope by itself.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from exporter.core.ports import Database, Locked, Row, nothing_locked
 from exporter.core.query import Query
+
+log: Final = logging.getLogger("exporter.magento")
 
 DELETED: Final = "(deleted)"
 """Label value of a store or website whose row is gone. No real code can hold a parenthesis."""
@@ -185,8 +189,11 @@ def _store(row: Row, settings: Mapping[tuple[str, int, str], str], locked: Locke
     )
 
 
+@cache
 def _zone(name: str) -> ZoneInfo:
+    """Return the zone, or UTC with one word in the log if nobody knows it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
+        log.warning("time zone %r of a store is unknown: taken for UTC", name)
         return ZoneInfo("UTC")

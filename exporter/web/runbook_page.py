@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from exporter.web.runbook_text import Runbook, anchor, command_block
 
-_VARIABLE: Final = re.compile(r"<var>\$\{?([A-Z0-9_]+)\}?</var>")
+_VARIABLE: Final = re.compile(r"<var>\$\{?([A-Z0-9_]+)(?::\?)?\}?</var>")
 _LINK: Final = re.compile(r'href="([A-Za-z0-9]+)((?:#[^"]*)?)"')
 _AT_ONCE: Final = ("Impact", "First action")
 """Facts that are shown before anything else; the others wait behind a tap."""

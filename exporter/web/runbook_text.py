@@ -29,8 +29,9 @@ _SUMMARY: Final = re.compile(r"^(?![#|<\s])(.+)$", re.MULTILINE)
 _FACT: Final = re.compile(r"^\| ([A-Z][^|\n]*) \| (.+) \|$", re.MULTILINE)
 _SUBJECT: Final = re.compile(r"alerts/([a-z_]+)\.py")
 _PAGE_LINK: Final = re.compile(r"([A-Za-z0-9]+)\.md(#.*)?")
-_VARIABLE: Final = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
-_ASSIGNED: Final = re.compile(r"^\s*([A-Z][A-Z0-9_]*)=", re.MULTILINE)
+_VARIABLE: Final = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)(?::\?)?\}?")
+"""``$NAME``, ``${NAME}``, and ``${NAME:?}``, which refuses to run without it."""
+_ASSIGNED: Final = re.compile(r"^\s*(?:export )?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 _WORDS: Final = {
     "read-only": "looks, changes nothing",
     "changes-state": "changes something",

@@ -29,7 +29,8 @@ router: Final = APIRouter()
 _HERE: Final = Path(__file__).parent
 _PACKAGED: Final = _HERE / "pages"
 _IN_REPOSITORY: Final = _HERE.parents[1] / "runbooks"
-_NAME: Final = re.compile(r"[A-Za-z0-9]{1,100}")
+_NAME: Final = re.compile(r"(?!README$)[A-Za-z0-9]{1,100}")
+"""Names of pages. A README is for those who read the files."""
 _LABEL: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_.:/@+-]{0,99}")
 """Values that mean only themselves to a shell, to PromQL and to HTML, with quotes or without."""

@@ -17,5 +17,4 @@ class Site:
     off: Mapping[str, str]
     scrape_seconds: float
     offset_seconds: float
-    started: float
     runbooks: Path | None = None

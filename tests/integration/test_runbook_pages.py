@@ -82,7 +82,7 @@ def address() -> Iterator[str]:
 
     application = create_application(lifespan)
     runner = Runner([], context=None, store=VolatileStore(), executors={})  # type: ignore[arg-type]
-    application.state.site = Site(runner, {}, 1.0, 0.5, 0.0)
+    application.state.site = Site(runner, {}, 1.0, 0.5)
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(application, host=LOOPBACK, port=port, log_config=None))
     thread = threading.Thread(target=server.run)

@@ -60,3 +60,11 @@ def test_magentos_own_defaults_stand_where_nothing_is_set() -> None:
     stores = StoreDirectory(Rows())
     assert stores.currency(3) == "USD"
     assert str(stores.timezone(3)) == "America/Los_Angeles"
+
+
+def test_a_zone_that_nobody_knows_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        stores = StoreDirectory(Rows(("stores", 3, ZONE, "Atlantis/Capital")))
+        assert str(stores.timezone(3)) == "UTC"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "Atlantis/Capital" in caplog.text

@@ -110,7 +110,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         limits=Limits(collector_seconds=0.3, minimum_interval=0),
     )
     (tmp_path / "MagentoCronStopped.md").write_text(RUNBOOK)
-    yield Site(runner, {"queues": "rabbitmq is not configured"}, 5.0, 0.5, time.time(), tmp_path)
+    yield Site(runner, {"queues": "rabbitmq is not configured"}, 5.0, 0.5, tmp_path)
     for pool in pools.values():
         pool.shutdown()
 
@@ -212,7 +212,7 @@ async def test_not_ready_while_nothing_works() -> None:
     runner = Runner(
         [Bad()], context=_context, store=VolatileStore(), executors={"redis": ThreadPoolExecutor(1)}
     )
-    lonely = Site(runner, {}, 1.0, 0.5, 0.0)
+    lonely = Site(runner, {}, 1.0, 0.5)
     transport = httpx.ASGITransport(application(lonely))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         assert (await client.get("/-/ready")).status_code == 503
