@@ -65,7 +65,7 @@ class Watch:
     def look(
         self, database: Database, memory: Table, *, key: str, now: float, late: Test, waits: Test = _never
     ) -> Sequence[Row]:
-        """Return the rows that are ``late``, at most MAX_WATCHED; one that ``waits`` may be late in a later run."""
+        """Return the rows that are ``late``, at most MAX_WATCHED; one that ``waits`` may be so later."""
         state = memory.get(key, {})
         ripening = Ripening.from_json(state) if state else self._start(database, now)
         rows = self._again(database, state, now)

@@ -49,6 +49,7 @@ def _sooner(watch: order_emails.Watch, scale: float) -> order_emails.Watch:
         ripe_after=watch.ripe_after / scale,
         look_back=watch.look_back / scale,
         forget_after=watch.forget_after / scale,
+        wait_for=watch.wait_for / scale,
     )
 
 

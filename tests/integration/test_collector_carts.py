@@ -198,6 +198,17 @@ def test_the_table_and_its_oldest_row(observed: ObservedShop) -> None:
     assert plan[-1] == "Using index for group-by"
 
 
+def test_the_carts_of_stores_that_are_gone_share_one_label(observed: ObservedShop) -> None:
+    """No foreign key reaches from another database to ``store``, and an import may check none."""
+    database, oldest = observed.shop.database, ago(40 * 86_400)
+    database.execute("SET foreign_key_checks = 0")
+    database.insert_many("quote", ("store_id", "updated_at"), [(902, ago(90)), (901, oldest), (903, ago(80))])
+    found = observed.collect(CartsCollector(), VolatileStore(), time.time())
+    assert {key[1]: value for key, value in found.items() if key[0] == OLDEST} == {
+        "(deleted)": int(oldest.timestamp())
+    }
+
+
 @pytest.mark.parametrize("arguments", [{"prefix": "m2_"}, {"prefix": "x", "split": True}])
 def test_prefix_and_split_databases(mariadb: MariaDB, arguments: dict[str, Any]) -> None:
     with observed_shop(mariadb, **arguments) as observed:

@@ -114,6 +114,34 @@ def test_an_order_paid_late_is_still_watched(observed: ObservedShop) -> None:
     assert emails(observed, state)[key] == 1
 
 
+def test_many_orders_that_wait_for_payment_hide_no_unsent_email(
+    observed: ObservedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "MAX_WATCHED", 3)
+    monkeypatch.setattr(watch, "MAX_WAITING", 3)
+    shop, state = observed.shop, VolatileStore()
+    key = ("magento_order_emails_unsent", "order")
+    waiting = [shop.place_order("default", "mollie_methods_ideal", at=ago(2 * HOUR)) for _ in range(5)]
+    assert emails(observed, state)[key] == 0
+    for _ in range(2):
+        shop.place_order("default", "checkmo", at=ago(HOUR), email=False)
+    emails(observed, state)
+    assert emails(observed, state, later=20 * MINUTE)[key] == 2
+    shop.confirm_payment(waiting[-1], email=False)
+    assert emails(observed, state, later=21 * MINUTE)[key] == 3
+
+
+def test_a_payment_is_waited_for_a_day(observed: ObservedShop) -> None:
+    shop, state = observed.shop, VolatileStore()
+    orders = [shop.place_order("us", "mollie_methods_ideal", at=ago(hours * HOUR)) for hours in (3, 1)]
+    key = ("magento_order_emails_unsent", "order")
+    for later in (0, 22 * HOUR):
+        assert emails(observed, state, later=later)[key] == 0
+    for order in orders:
+        shop.confirm_payment(order, email=False)
+    assert emails(observed, state, later=22.1 * HOUR)[key] == 1, "not the one that is older than a day"
+
+
 def test_a_week_later_it_is_forgotten(observed: ObservedShop) -> None:
     shop, state = observed.shop, VolatileStore()
     shop.place_order("default", "checkmo", at=ago(23 * HOUR), email=False)
@@ -134,9 +162,9 @@ def test_more_than_can_be_watched_waits_and_is_not_lost(
     key = ("magento_order_emails_unsent", "order")
     assert [emails(observed, state)[key] for _ in range(3)] == [3, 3, 3]
     shop.database.execute("UPDATE {sales_order} SET email_sent = 1 WHERE entity_id <= %s", (orders[2],))
-    assert [emails(observed, state)[key] for _ in range(3)] == [0, 3, 3]
+    assert [emails(observed, state)[key] for _ in range(3)] == [3, 3, 3]
     shop.database.execute("UPDATE {sales_order} SET email_sent = 1 WHERE entity_id <= %s", (orders[5],))
-    assert [emails(observed, state)[key] for _ in range(3)] == [0, 1, 1]
+    assert [emails(observed, state)[key] for _ in range(3)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("setting", [None, "0", "1"])
