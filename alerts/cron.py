@@ -222,7 +222,7 @@ ALERTS: Final = (
         description="{{ $labels.job_code }} has been running for {{ $value | humanizeDuration }} "
         "(limit %limit%).",
         impact="Its own next runs are missed; where only one cron:run may exist, all other jobs wait for it.",
-        first_action="Check whether its process still lives: ps aux | grep 'cron:run' on the cron node.",
+        first_action="Look for `cron:run` in `ps aux` on the cron node: does its process still live?",
         why="Magento's own jobs end within minutes. A row that stays `running` is a hung or a killed job.",
         panel=Panel("magento-cron", "running"),
         cases=Cases(

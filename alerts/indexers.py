@@ -158,7 +158,8 @@ ALERTS: Final = (
         summary="An indexer on schedule has no changelog.",
         description="The changelog of {{ $labels.indexer }} is missing, or the exporter may not read it.",
         impact="If it is missing, no change reaches this index until the next full reindex.",
-        first_action="Look for the table <view>_cl; if it is there, give the exporter's user its grant.",
+        first_action="Look for the table named after the view, ending in _cl; if it is there, give the "
+        "exporter's user its grant.",
         why="Mode schedule needs the table; a restored dump or a dropped table leaves the mode behind.",
         panel=Panel("magento-indexers", "changelog_missing"),
         cases=Cases(

@@ -27,7 +27,7 @@ ALERTS: Final = (
         scope="store",
         for_=30 * MINUTE,
         keep_firing_for=30 * MINUTE,
-        summary="Orders wait for their payment for ever.",
+        summary="Orders wait too long for their payment.",
         description="The oldest order of {{ $labels.store }} that waits for payment is "
         "{{ $value | humanizeDuration }} old (limit %limit%).",
         impact="Stock stays reserved, paid orders may not be shipped, and customers ask where they are.",
