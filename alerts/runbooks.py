@@ -3,6 +3,7 @@
 A page says by hand what a person has to know and do. What the catalogue knows
 (severity, limit, times, panel) is put between two marks, so that it never differs
 from the rule that fired. A page that is missing is begun with the house's headings.
+The README says by hand how to read the pages, and lists them below the first mark.
 """
 
 from __future__ import annotations
@@ -62,9 +63,22 @@ def page(alert: Alert, subject: str, present: str | None) -> str:
     return head(alert, subject) + body
 
 
+def readme(found: Catalogue, present: str) -> str:
+    """Return the README: what stands there by hand, and below it the pages by subject."""
+    lists = [
+        f"\n## {subject.replace('_', ' ').capitalize()}\n\n"
+        + "".join(
+            f"- [{alert.name}]({alert.runbook}.md), {alert.severity}: {alert.summary}\n" for alert in alerts
+        )
+        for subject, alerts in found.alerts.items()
+    ]
+    return f"{present.partition(BEGIN)[0]}{BEGIN}\n{''.join(lists)}"
+
+
 def pages(found: Catalogue, directory: Path = DIRECTORY) -> dict[Path, str]:
-    """Return every runbook's file and its text as it should be."""
-    result = {}
+    """Return every runbook's file and the README's, each with its text as it should be."""
+    contents = directory / "README.md"
+    result = {contents: readme(found, contents.read_text(encoding="utf-8"))}
     for alert in found.all:
         file = directory / f"{alert.runbook}.md"
         present = file.read_text(encoding="utf-8") if file.exists() else None

@@ -18,6 +18,7 @@ PROGRAMS: Final = frozenset(
         "date",
         "df",
         "echo",
+        "export",
         "find",
         "grep",
         "head",

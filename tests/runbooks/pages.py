@@ -78,4 +78,6 @@ class Page:
 
 def pages() -> list[Page]:
     """Return every runbook in name order."""
-    return [Page(file.stem, file.read_text(encoding="utf-8")) for file in sorted(DIRECTORY.glob("*.md"))]
+    return [
+        Page(file.stem, file.read_text(encoding="utf-8")) for file in sorted(DIRECTORY.glob("Magento*.md"))
+    ]

@@ -28,6 +28,8 @@ NAMES = [page.name for page in PAGES]
 EFFECTS = {"bash": ("read-only", "changes-state"), "promql": ("",), "": ("",), "text": ("",), "sql": ("",)}
 UNFINISHED = re.compile(r"\b(to-?do|tbd|fix-?me|lorem)\b", re.IGNORECASE)
 TARGET_LABELS = {"INSTANCE", "JOB"}
+SQL = re.compile(r'mysql [^\n"|;]*-e "(?:\\.|[^"\\])*"')
+"""A statement as pages give it to mysql."""
 
 
 def labels(alert: Alert) -> set[str]:
@@ -75,6 +77,14 @@ class TestPage:
         known = labels(ALERTS[page.name]) | VARIABLES
         for block in page.blocks():
             assert block.variables() <= known, block.variables() - known
+
+    def test_sql_is_not_run_without_a_label(self, page: Page) -> None:
+        """An empty label finds nothing, which reads as healthy: `${STORE:?}` refuses instead."""
+        for block in page.blocks():
+            for statement in SQL.findall(block.text):
+                wanted = block.variables() & labels(ALERTS[page.name])
+                open_to_nothing = {name for name in wanted if re.search(rf"\$\{{?{name}\b(?!:\?)", statement)}
+                assert open_to_nothing == set(), statement
 
     def test_links_lead_somewhere(self, page: Page) -> None:
         for link in page.links():

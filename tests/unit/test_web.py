@@ -256,6 +256,24 @@ async def test_a_page_that_is_not_of_the_house_is_shown_too(client: httpx.AsyncC
     assert "</b>Ask Jo.</a>" in (await client.get("/runbooks/")).text
 
 
+async def test_a_readme_beside_the_pages_is_none(client: httpx.AsyncClient, site: Site) -> None:
+    assert site.runbooks is not None
+    (site.runbooks / "README.md").write_text("# Runbooks\n\nFor readers of files.\n")
+    assert (await client.get("/runbooks/README")).status_code == 404
+    assert "README" not in (await client.get("/runbooks/")).text
+
+
+async def test_a_label_that_a_command_insists_on_is_filled_in(client: httpx.AsyncClient, site: Site) -> None:
+    assert site.runbooks is not None
+    (site.runbooks / "Mine.md").write_text(
+        "```bash read-only\nexport OWN=${OWN:-1}\nmysql -e \"SELECT '${STORE:?}'\"\n```\n"
+    )
+    page = (await client.get("/runbooks/Mine?store=fr")).text
+    assert "SELECT '<mark>fr</mark>'\"" in page
+    assert "Set in your shell" not in page
+    assert "Set in your shell: STORE<" in (await client.get("/runbooks/Mine")).text
+
+
 async def test_labels_of_the_link_are_filled_into_commands_and_links(client: httpx.AsyncClient) -> None:
     page = (await client.get("/runbooks/MagentoCronStopped?job_code=a_b&magento=/srv/shop")).text
     assert 'echo "<mark>a_b</mark>" "$OWN" "<mark>/srv/shop</mark>"' in page
