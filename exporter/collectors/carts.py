@@ -22,7 +22,7 @@ from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.core.slices import by_slices
+from exporter.core.slices import by_slices, whole
 from exporter.magento.orders import of_known_stores
 
 CLOCK = Query("carts_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
@@ -145,13 +145,8 @@ def _active(context: Context, now: int) -> Iterator[Sample]:
 
 def _carts_in_use(context: Context, first: int, end: int) -> Counter[int] | None:
     """Return the carts in use by store id that were last changed in the span, if all could be read."""
-    carts, done = Counter[int](), first
-    for until, rows in _changed(context, first, end, budget=CARTS_A_BAND):
-        if len(rows) >= PAGE:
-            return None
-        carts.update(row["store_id"] for row in rows if row["in_use"])
-        done = until
-    return carts if done == end else None
+    rows = whole(_changed(context, first, end, budget=CARTS_A_BAND), end, page=PAGE)
+    return None if rows is None else Counter(row["store_id"] for row in rows if row["in_use"])
 
 
 def _abandoned(context: Context, now: int) -> Iterator[Sample]:

@@ -10,7 +10,9 @@ or it failed. One that an active cart keeps is an exception, because hosted
 payments (PayPal Express and others) take the number, store it with the cart and
 send the customer away: it waits up to HOLD_SECONDS more. A customer who comes
 back even later is counted as failed, and so, before 2.4.7, is one who comes back
-after ``settle_seconds``: there such carts cannot be found by an index.
+after ``settle_seconds``: there such carts cannot be found by an index. When more
+carts were changed than a run may read, as by a price rule that marks them all,
+nobody can say which numbers are kept: then every one without an order waits.
 
 The unit is a number, not a customer: after an ordinary decline the number is not
 stored, so each further try takes a new one; with a hosted payment the tries of
@@ -27,12 +29,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.memory import Counters
 from exporter.core.metrics import Sample, counter, gauge
+from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
+from exporter.core.slices import by_slices, whole
 from exporter.errors import MissingTable
 from exporter.magento.checkout import OrderSequence
 
@@ -84,14 +88,16 @@ ORDERS_OF_NUMBERS = Query(
     connection=Connection.SALES,
 )
 
+CLOCK = Query("placements_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
+
+# Which carts keep a number is told here: few do, so a LIMIT after that condition would bound nothing.
 HELD_NUMBERS = Query(
     "placements_held_numbers",
     """
-    SELECT store_id, reserved_order_id AS number
+    SELECT store_id, CASE WHEN is_active = 1 THEN reserved_order_id END AS number
     FROM {quote}
     WHERE store_id IN %(stores)s
-      AND updated_at >= UTC_TIMESTAMP() - INTERVAL %(seconds)s SECOND
-      AND is_active = 1 AND reserved_order_id <> ''
+      AND updated_at >= FROM_UNIXTIME(%(first)s) AND updated_at < FROM_UNIXTIME(%(end)s)
     LIMIT %(limit)s
     """,
     reads={"quote": ("store_id", "updated_at", "is_active", "reserved_order_id")},
@@ -133,7 +139,8 @@ FAILED = counter(
 WAITING = gauge(
     "magento_checkout_placements_waiting",
     "Order numbers without an order that an active cart keeps: customers on a hosted payment page, or"
-    " gone from there (quote.reserved_order_id). Decided as failed after half an hour.",
+    " gone from there (quote.reserved_order_id); all, while too many carts change to tell which."
+    " Decided as failed after half an hour.",
     "store",
 )
 
@@ -147,10 +154,18 @@ NUMBERS_A_RUN: Final = 2_000
 BEHIND: Final = 1_000
 """Numbers by which a replica may lag behind the one that was read before it."""
 
+WHILE_READING: Final = 30
+"""Seconds after the look's begin in which a cart may be changed and is still found."""
+
 MISSES: Final = 3
 LATEST: Final = 500
 ORDERS_A_RUN: Final = 2_000
-CARTS_A_RUN: Final = 2_000
+CARTS_A_STATEMENT: Final = 2_000
+"""Carts read by one statement. More in one second is a mass update."""
+
+CARTS_A_RUN: Final = 10_000
+"""Carts read by one run at most; beyond that every number without an order waits."""
+
 REREAD_SEQUENCES: Final = 600.0
 
 _TABLES_A_STATEMENT: Final = 100
@@ -160,17 +175,26 @@ Placement = tuple[int, int]
 """Store id, and id in the store's sequence table."""
 
 
+class Span(NamedTuple):
+    """Numbers that were noticed together; at ``since``, the run before, they could not be seen yet."""
+
+    first: int
+    last: int
+    noticed: float
+    since: float = 0.0
+
+
 @dataclass(slots=True)
 class Numbers:
     """What is remembered of one store's sequence.
 
-    ``top`` is the largest id noticed, ``open`` the spans (first, last, noticed at) not decided yet,
+    ``top`` is the largest id noticed, ``open`` the spans not decided yet,
     ``held`` maps an id that a cart keeps to the time since when, ``misses`` counts the latest orders
     in a row whose number is not of this sequence.
     """
 
     top: int
-    open: list[tuple[int, int, float]] = field(default_factory=list)
+    open: list[Span] = field(default_factory=list)
     held: dict[str, float] = field(default_factory=dict)
     misses: int = 0
 
@@ -179,12 +203,15 @@ class Numbers:
         """Whether the store's orders are numbered by something else."""
         return self.misses >= MISSES
 
-    def notice(self, top: int, now: float) -> None:
-        """Take in the sequence's largest id. A sequence that was reset or restored begins anew."""
+    def notice(self, top: int, now: float, since: float) -> None:
+        """Take in the sequence's largest id; ``since`` is when it was read before.
+
+        A sequence that was reset or restored begins anew.
+        """
         if self.foreign or top < self.top - BEHIND:
             self.top, self.open, self.held = top, [], {}
         elif top > self.top:
-            self.open.append((self.top + 1, top, now))
+            self.open.append(Span(self.top + 1, top, now, since))
             self.top = top
 
 
@@ -200,6 +227,7 @@ class PlacementsCollector(Collector):
         SEQUENCE_TOPS,
         TAKEN_NUMBERS,
         ORDERS_OF_NUMBERS,
+        CLOCK,
         HELD_NUMBERS,
         NEWEST_ORDER,
         LATEST_ORDERS,
@@ -223,8 +251,9 @@ class PlacementsCollector(Collector):
             raise
         numbers = _remembered(context, tops)
         _judge_numbering(orders, sequences, tops, numbers)
+        since = _last_run(context)
         for store_id, top in tops.items():
-            numbers[store_id].notice(top, context.now)
+            numbers[store_id].notice(top, context.now, since)
         _decide(context, sequences, numbers)
         _remember(context, numbers)
         yield from _samples(context, numbers)
@@ -283,7 +312,7 @@ def _remembered(context: Context, tops: Mapping[int, int]) -> dict[int, Numbers]
         data = known.get(str(store_id))
         numbers[store_id] = Numbers(top)
         if data is not None:
-            spans = [(first, last, noticed) for first, last, noticed in data["open"]]
+            spans = [Span(*span) for span in data["open"]]
             numbers[store_id] = Numbers(data["top"], spans, data["held"], data["misses"])
     return numbers
 
@@ -296,6 +325,14 @@ def _remember(context: Context, numbers: Mapping[int, Numbers]) -> None:
         now["open"] = [list(span) for span in state.open]
         if known.get(str(store_id)) != now:
             table.put(str(store_id), now)
+
+
+def _last_run(context: Context) -> float:
+    """Return the time of the run before, and remember this one's. What no run saw is as old as can be."""
+    table = context.memory.table("latest")
+    before: float = table.get("run", 0.0)
+    table.put("run", context.now)
+    return before
 
 
 # --- whose numbers are the orders' ------------------------------------------------------------------
@@ -353,8 +390,8 @@ def _decide(context: Context, sequences: Mapping[int, OrderSequence], numbers: M
     undecided = [placement for placement in settled if placement in missing]
     if not undecided:
         return
-    oldest = min(settled[placement] for placement in undecided)
-    kept = _held(context, sequences, undecided, context.now - oldest)
+    since = min(settled[placement] for placement in undecided)
+    kept = _held(context, sequences, undecided, since)
     for store_id, number in kept:
         numbers[store_id].held[str(number)] = context.now
     # The carts were read after the orders: an order that was committed between is found by looking again.
@@ -365,42 +402,64 @@ def _decide(context: Context, sequences: Mapping[int, OrderSequence], numbers: M
 def _take_settled(
     context: Context, sequences: Mapping[int, OrderSequence], numbers: Mapping[int, Numbers]
 ) -> Iterator[tuple[Placement, float]]:
-    """Take the numbers that are old enough off the open spans; yield each with the time it was noticed."""
+    """Take the numbers that are old enough off the open spans; yield each with the time before it."""
     budget = NUMBERS_A_RUN
     for store_id, state in numbers.items():
-        while state.open and budget > 0 and context.now - state.open[0][2] >= context.tuning.settle_seconds:
-            first, last, noticed = state.open[0]
+        while (
+            state.open and budget > 0 and context.now - state.open[0].noticed >= context.tuning.settle_seconds
+        ):
+            span = state.open[0]
             rows = context.database.rows(
-                TAKEN_NUMBERS.on(sequence=sequences[store_id].table), first=first, last=last, limit=budget
+                TAKEN_NUMBERS.on(sequence=sequences[store_id].table),
+                first=span.first,
+                last=span.last,
+                limit=budget,
             )
             taken = [int(row["number"]) for row in rows]
             for number in taken:
-                yield (store_id, number), noticed
-            if len(taken) == budget and taken[-1] < last:
-                state.open[0] = (taken[-1] + 1, last, noticed)
+                yield (store_id, number), span.since
+            if len(taken) == budget and taken[-1] < span.last:
+                state.open[0] = span._replace(first=taken[-1] + 1)
             else:
                 del state.open[0]
             budget -= len(taken)
 
 
 def _held(
-    context: Context, sequences: Mapping[int, OrderSequence], missing: Sequence[Placement], age: float
+    context: Context, sequences: Mapping[int, OrderSequence], missing: Sequence[Placement], since: float
 ) -> set[Placement]:
-    """Return those of the numbers that an active cart keeps."""
+    """Return those of the numbers, all taken after ``since``, that an active cart keeps or may keep.
+
+    A replica shows them late, so their carts may have been changed before ``since``: by no more than
+    ``settle_seconds``, or nothing here could be told in time.
+    """
     if not context.database.has_index("quote", "store_id", "updated_at", connection=Connection.CHECKOUT):
         return set()
-    rows = context.database.rows(
-        HELD_NUMBERS,
-        stores=tuple(sorted({store_id for store_id, _ in missing})),
-        seconds=min(HOLD_WINDOW, int(age + PlacementsCollector.refresh.interval) + 1),
-        limit=CARTS_A_RUN,
-    )
-    held = {(int(row["store_id"]), str(row["number"])) for row in rows}
+    stores = tuple(sorted({store_id for store_id, _ in missing}))
+    carts = _changed_carts(context, stores, context.now - since + context.tuning.settle_seconds)
+    if carts is None:
+        return set(missing)
+    held = {(row["store_id"], row["number"]) for row in carts}
     return {
         (store_id, number)
         for store_id, number in missing
         if (store_id, sequences[store_id].increment_id(number)) in held
     }
+
+
+def _changed_carts(context: Context, stores: Sequence[int], seconds: float) -> Sequence[Row] | None:
+    """Return the carts that were changed in the last seconds, or None if these are too many to read."""
+    now = int(context.database.rows(CLOCK)[0]["now"])
+    first = now - min(HOLD_WINDOW, int(seconds) + 1)
+
+    def read(first: int, end: int) -> Sequence[Row]:
+        return context.database.rows(
+            HELD_NUMBERS, stores=tuple(stores), first=first, end=end, limit=CARTS_A_STATEMENT
+        )
+
+    end = now + WHILE_READING
+    slices = by_slices(read, first, end, page=CARTS_A_STATEMENT, budget=CARTS_A_RUN)
+    return whole(slices, end, page=CARTS_A_STATEMENT)
 
 
 class _Outcome:

@@ -8,7 +8,7 @@ any rows grow, so that neither a rush nor a quiet week takes many statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from exporter.core.ports import Row
@@ -40,3 +40,15 @@ def by_slices(
         first, finished = until, True
         if len(rows) * _SHRINK < page:
             width *= 2
+
+
+def whole(slices: Iterable[tuple[int, Sequence[Row]]], end: int, *, page: int) -> list[Row] | None:
+    """Return the rows of all slices up to ``end``, or None as soon as some are known to be left out."""
+    found: list[Row] = []
+    done = None
+    for until, rows in slices:
+        if len(rows) >= page:
+            return None
+        found += rows
+        done = until
+    return found if done == end else None

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,10 @@ def with_real_tables(observed: ObservedShop) -> list[Query]:
     return granted
 
 
+def ago(seconds: float) -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=seconds)
+
+
 @pytest.fixture(scope="module")
 def observed(mariadb: MariaDB) -> Iterator[ObservedShop]:
     with observed_shop(mariadb) as shop:
@@ -130,6 +135,43 @@ def test_a_hosted_payment_is_waited_for(taken: Placements) -> None:
     found = taken.run(forward=HOLD_SECONDS)
     assert found["us"] == (3, 1, 0)
     assert found == taken.truth()
+
+
+def test_a_hosted_payment_is_waited_for_at_slow_scrapes(taken: Placements) -> None:
+    """A minute's collector runs every 90 s when it is scraped every 45 s."""
+    shop, database = taken.observed.shop, taken.observed.shop.database
+    cart = cart_at_payment(taken.observed, "us", "paypal_express")
+    shop.decline(cart)
+    taken.run(forward=90)
+    database.update("quote", {"entity_id": cart}, updated_at=ago(180 + 85))
+    assert taken.run(forward=180)["us"] == (0, 0, 1), "taken just after the run before it was noticed"
+
+
+def test_when_too_many_carts_were_changed_every_number_waits(
+    taken: Placements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a price rule marks all carts: one statement changes them all, in one second."""
+    monkeypatch.setattr(placements, "CARTS_A_STATEMENT", 50)
+    monkeypatch.setattr(placements, "CARTS_A_RUN", 200)
+    shop, database = taken.observed.shop, taken.observed.shop.database
+    shop.decline(cart_at_payment(taken.observed, "us", "paypal_express"))
+    shop.decline(cart_at_payment(taken.observed))
+    database.insert_many("quote", ("store_id", "is_active"), [(1 + n % 3, 1) for n in range(300)])
+    database.execute("UPDATE {quote} SET trigger_recollect = 1, updated_at = UTC_TIMESTAMP() WHERE is_active")
+    taken.run()
+    read: list[int] = []
+    taken.observed.readers["placements"]._observer = lambda query, rows, _: (
+        read.append(rows) if query is placements.HELD_NUMBERS else None
+    )
+    found = taken.run(forward=SETTLED)
+    assert (found["us"], found["default"]) == ((0, 0, 1), (0, 0, 1))
+    assert max(read) <= 50
+    assert sum(read) <= 300
+    database.execute("UPDATE {quote} SET updated_at = updated_at - INTERVAL 1 HOUR")
+    shop.decline(cart_at_payment(taken.observed))
+    taken.run()
+    assert taken.run(forward=SETTLED)["default"] == (1, 1, 1), "later ones are told apart again"
+    assert taken.run(forward=HOLD_SECONDS) == taken.truth()
 
 
 def test_a_slow_placement_that_settles_in_time(taken: Placements) -> None:

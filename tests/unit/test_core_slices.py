@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.core.slices import FIRST_WIDTH, by_slices
+from exporter.core.slices import FIRST_WIDTH, by_slices, whole
 
 PAGE = 10
 
@@ -67,3 +67,20 @@ def test_a_busy_slice_is_read_again_in_parts() -> None:
     assert (done, len(found)) == (FIRST_WIDTH, FIRST_WIDTH // 10)
     assert changes.pages[0] == PAGE
     assert max(changes.pages[1:]) < PAGE
+
+
+@given(st.lists(st.integers(0, 999), max_size=60), st.integers(1, 200))
+def test_rows_are_whole_or_none(seconds: list[int], budget: int) -> None:
+    changes = Changes(seconds)
+    found = whole(by_slices(changes.read, 0, 1_000, page=PAGE, budget=budget), 1_000, page=PAGE)
+    if found is not None:
+        assert [row["at"] for row in found] == sorted(seconds)
+    else:
+        spent = sum(max(rows, 1) for rows in changes.pages)
+        assert spent >= budget or max(Counter(seconds).values()) >= PAGE
+
+
+def test_a_second_with_a_page_of_rows_ends_the_reading() -> None:
+    changes = Changes([5] * PAGE + [900])
+    assert whole(by_slices(changes.read, 0, 1_000, page=PAGE, budget=10_000), 1_000, page=PAGE) is None
+    assert len(changes.pages) < 10
