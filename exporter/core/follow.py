@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from exporter.core.counting import PATIENCE, Tail
 from exporter.core.memory import Table
 from exporter.core.ports import Database, Row
 from exporter.core.query import Query
+from exporter.core.restart import Restarts
 
 PAGE: Final = 2_000
 PAGES_A_RUN: Final = 5
@@ -39,8 +40,8 @@ def new_rows(
     in ascending order; ``newest`` returns one row whose ``id`` is the largest id
     or NULL. The first run returns nothing: counting begins now, with what is not
     visible yet. A table that was emptied, so that its ids start again, is followed
-    from its first row on, and one that was restored from its newest; the latter
-    after ``patience`` only, because a replica that lags looks the same.
+    from its first row on; one that was restored, or is being so, from its newest
+    (:mod:`exporter.core.restart` tells which).
 
     While a run cannot read all there is, the table's end at the first such run
     is remembered: gaps below it are as old as that, whenever they are reached.
@@ -49,17 +50,16 @@ def new_rows(
     if known is None:
         memory.put(key, _first_tail(database, rows, newest, now).to_json())
         return []
-    tail = Tail.from_json(known)
+    tail, restarts = Tail.from_json(known), Restarts.from_json(known)
     visible = _read(database, rows, tail.settled)
-    more: dict[str, Any] = {}
-    if not visible:
-        tail, more = _if_shortened(tail, known, _newest_id(database, newest), now, patience)
-    elif len(visible) == ROWS_A_RUN:
-        more = {"end": _end(known, int(visible[-1]["id"]), database, newest, now)}
-    fresh = set(
-        tail.take((int(row["id"]) for row in visible), now=now, patience=patience, end=more.get("end"))
+    begin = _beginning(
+        tail, restarts, visible, lambda: _newest_id(database, newest), now=now, patience=patience
     )
-    found = tail.to_json() | more
+    if begin is not None:
+        tail, visible = Tail(begin), []
+    end = _end(known, int(visible[-1]["id"]), database, newest, now) if len(visible) == ROWS_A_RUN else None
+    fresh = set(tail.take((int(row["id"]) for row in visible), now=now, patience=patience, end=end))
+    found = tail.to_json() | restarts.to_json() | ({} if end is None else {"end": list(end)})
     if found != known:
         memory.put(key, found)
     return [row for row in visible if int(row["id"]) in fresh]
@@ -70,24 +70,38 @@ def catching_up(memory: Table, key: str = "tail") -> bool:
     return "end" in (memory.get(key) or {})
 
 
-def _if_shortened(
-    tail: Tail, known: Mapping[str, Any], newest: int, now: float, patience: float
-) -> tuple[Tail, dict[str, Any]]:
-    """Begin anew if the table's end has been below what was read: at once if it is empty, else patiently."""
-    if newest >= tail.settled:
-        return tail, {}
-    behind = float(known.get("behind", now))
-    if not newest or now - behind >= patience:
-        return Tail(newest), {}
-    return tail, {"behind": behind}
+def _beginning(
+    tail: Tail,
+    restarts: Restarts,
+    visible: Sequence[Row],
+    newest: Callable[[], int],
+    *,
+    now: float,
+    patience: float,
+) -> int | None:
+    """Return the id above which to follow the table anew, if its ids have started again.
+
+    Where they go on although the table has been empty, its rows were deleted, and nothing is suspicious.
+    """
+    reached = int(visible[-1]["id"]) if visible else newest()
+    if restarts.shortened(reached, settled=tail.settled, top=tail.top, now=now, patience=patience):
+        return reached
+    if visible and restarts.goes_on(int(visible[0]["id"])):
+        restarts.clear()
+    unseen = sum(int(row["id"]) not in tail.seen for row in visible)
+    if restarts.returning(unseen, now=now, patience=patience):
+        return max(reached, newest())
+    return None
 
 
 def _end(
     known: Mapping[str, Any], reached: int, database: Database, newest: Query, now: float
-) -> list[float | int]:
+) -> tuple[float, int]:
     """Return when the table's end was at which id: as it was remembered, until it is reached."""
-    end: list[float | int] | None = known.get("end")
-    return end if end is not None and reached < end[1] else [now, _newest_id(database, newest)]
+    end: Sequence[Any] | None = known.get("end")
+    if end is None or reached >= end[1]:
+        return now, _newest_id(database, newest)
+    return float(end[0]), int(end[1])
 
 
 def _first_tail(database: Database, rows: Query, newest: Query, now: float) -> Tail:

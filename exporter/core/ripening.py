@@ -14,34 +14,33 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from exporter.core.counting import PATIENCE
+from exporter.core.restart import Restarts
 
 
 @dataclass(slots=True)
 class Ripening:
-    """Every id up to ``done`` has been read; ``marks`` say which was the largest id at what Unix time.
-
-    ``behind`` is the time since which the largest id has been below ``done``: a
-    replica that lags, or a table that was emptied or restored.
-    """
+    """Every id up to ``done`` has been read; ``marks`` say which was the largest id at what Unix time."""
 
     done: int
     marks: list[tuple[float, int]] = field(default_factory=list)
-    behind: float | None = None
+    restarts: Restarts = field(default_factory=Restarts)
 
     def note(self, newest: int, now: float) -> None:
         """Note the largest visible id; a mark is only kept if it is news.
 
-        When the ids start again, because the table is empty or has been behind for
-        longer than a replica may be, reading goes on from the newest row.
+        When the ids have started again, or a restored table is being filled, reading
+        goes on from the newest row; see :mod:`exporter.core.restart`.
         """
-        if newest >= self.done:
-            self.behind = None
-        else:
-            self.behind = now if self.behind is None else self.behind
-            if not newest or now - self.behind >= PATIENCE:
-                self.done, self.marks, self.behind = newest, [], None
-        if newest > max((number for _, number in self.marks), default=self.done):
+        largest = self._largest()
+        if self.restarts.shortened(
+            newest, settled=self.done, top=largest, now=now, patience=PATIENCE
+        ) or self.restarts.returning(newest - largest, now=now, patience=PATIENCE):
+            self.done, self.marks = newest, []
+        elif newest > largest:
             self.marks.append((now, newest))
+
+    def _largest(self) -> int:
+        return max((number for _, number in self.marks), default=self.done)
 
     def ripe(self, now: float, age: float) -> int:
         """Return the largest id first seen at least ``age`` seconds ago, or ``done``."""
@@ -54,11 +53,11 @@ class Ripening:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-serialisable data."""
-        behind = {} if self.behind is None else {"behind": self.behind}
-        return {"done": self.done, "marks": [[seen, number] for seen, number in self.marks], **behind}
+        marks = [[seen, number] for seen, number in self.marks]
+        return {"done": self.done, "marks": marks, **self.restarts.to_json()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Return what :meth:`to_json` described."""
         marks = [(float(seen), int(number)) for seen, number in data["marks"]]
-        return cls(int(data["done"]), marks, data.get("behind"))
+        return cls(int(data["done"]), marks, Restarts.from_json(data))

@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from exporter.core.counting import PATIENCE
 from exporter.core.follow import OPEN_AT_START, PAGE, PAGES_A_RUN, ROWS_A_RUN, new_rows
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.query import Query
+from exporter.core.restart import FEW, MANY, SUSPECT
 from tests.support.core import FakeDatabase
 
 ROWS = Query(
@@ -165,6 +170,91 @@ def test_a_table_that_was_restored_is_followed_from_there_without_counting_its_h
     assert follower.run(now=15 + PATIENCE) == []
     follower.ids.append(901)
     assert follower.run(now=30 + PATIENCE) == [901]
+
+
+@pytest.mark.parametrize("looks", [(100_000,), (700, 100_000), (40_000, 41_000, 99_500, 100_000)])
+@pytest.mark.parametrize("pause", [15.0, 4_000.0])
+def test_a_table_that_is_created_empty_and_filled_later_counts_nothing_of_its_past(
+    looks: tuple[int, ...], pause: float
+) -> None:
+    """Of a restore that has just begun, a look may find too few rows to tell it: those count."""
+    follower = Follower(*range(1, 100_001))
+    follower.run(now=0)
+    follower.ids.clear()
+    assert follower.run(now=15) == []
+    assert follower.run(now=pause) == []
+    counted = []
+    for look, there in enumerate(looks):
+        follower.ids = list(range(1, there + 1))
+        counted += follower.run(now=pause + 15 * (look + 1))
+    assert counted == (list(range(1, looks[0] + 1)) if looks[0] <= MANY else [])
+    follower.ids.append(100_001)
+    assert follower.run(now=pause + 300) == [100_001]
+
+
+def test_a_small_table_is_known_to_be_restored_by_its_size() -> None:
+    follower = Follower(*range(1, 801))
+    follower.run(now=0)
+    follower.ids.clear()
+    follower.run(now=15)
+    follower.ids = list(range(1, 791))
+    assert follower.run(now=30) == []
+    follower.ids.append(791)
+    assert follower.run(now=30 + PATIENCE) == [791]
+
+
+def test_a_table_that_is_filled_while_it_is_taken_for_restored_counts_nothing_of_its_past() -> None:
+    """It was never seen empty: the first look already found a part of it."""
+    follower = Follower(*range(1, 100_001))
+    follower.run(now=0)
+    counted = []
+    for step, there in enumerate((5_000, 20_000, 40_000, 60_000, 80_000, 99_990)):
+        follower.ids = list(range(1, there + 1))
+        counted += follower.run(now=PATIENCE / 2 * (step + 1))
+    assert counted == []
+    follower.ids.append(99_991)
+    assert follower.run(now=1_000) == [99_991]
+
+
+def test_rows_that_were_all_deleted_are_no_restore() -> None:
+    """The ids go on where they were, so a rush of any size is new."""
+    follower = Follower(*range(1, 11))
+    follower.run(now=0)
+    follower.ids.clear()
+    follower.run(now=15)
+    follower.ids = list(range(11, 3_011))
+    assert follower.run(now=30) == follower.ids
+
+
+def test_a_table_that_was_emptied_is_suspicious_for_a_day_only() -> None:
+    follower = Follower(*range(1, 1_001))
+    follower.run(now=0)
+    follower.ids.clear()
+    follower.run(now=15)
+    follower.ids = [1]
+    assert follower.run(now=9 * SUSPECT) == [1]
+    follower.ids += range(2, 302)
+    assert follower.run(now=10 * SUSPECT) == follower.ids[1:]
+
+
+def test_a_rush_in_a_table_that_never_had_rows_counts() -> None:
+    follower = Follower()
+    follower.run()
+    follower.ids += range(1, 5_001)
+    assert follower.run() == follower.ids
+
+
+@given(st.lists(st.integers(0, FEW), max_size=40), st.integers(1, 5_000))
+def test_an_emptied_table_counts_every_row_of_an_ordinary_pace(rows: list[int], before: int) -> None:
+    follower = Follower(*range(1, before + 1))
+    follower.run(now=0)
+    follower.ids.clear()
+    follower.run(now=15)
+    counted: list[int] = []
+    for run, number in enumerate(rows, 2):
+        follower.ids += range(len(follower.ids) + 1, len(follower.ids) + 1 + number)
+        counted += follower.run(now=15.0 * run)
+    assert counted == follower.ids
 
 
 def test_a_replica_that_lags_makes_nothing_count_twice() -> None:

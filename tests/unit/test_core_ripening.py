@@ -68,17 +68,36 @@ def test_every_committed_row_is_read_exactly_once(
     assert read == sorted(visible_at)
 
 
-def test_a_table_that_was_emptied_or_restored_is_read_again() -> None:
-    emptied, restored = Ripening(1_000), Ripening(1_000)
+def test_a_table_that_was_emptied_is_read_from_its_first_row() -> None:
+    emptied = Ripening(1_000)
     emptied.note(0, 0.0)
-    assert emptied == Ripening(0)
+    assert (emptied.done, emptied.marks) == (0, [])
+    emptied.note(3, 15.0)
+    assert emptied.ripe(15.0 + AGE, AGE) == 3
+
+
+def test_a_table_that_was_restored_is_read_from_its_newest_row() -> None:
+    restored = Ripening(1_000)
     restored.note(900, 0.0)
     assert Ripening.from_json(restored.to_json()).done == 1_000, "it may be a replica that lags"
     restored.note(910, 119.0)
     assert restored.done == 1_000
     restored.note(920, 120.0)
-    assert restored == Ripening(920)
+    assert (restored.done, restored.marks) == (920, [])
+
+
+def test_a_replica_that_lags_changes_nothing() -> None:
     lags = Ripening(1_000)
     for now in range(0, 1_000, 15):
         lags.note(990 if now % 2 else 1_000, float(now))
     assert lags == Ripening(1_000)
+
+
+def test_a_table_that_is_restored_before_our_eyes_is_not_read_again() -> None:
+    ripening = Ripening(100_000)
+    for now, newest in ((0.0, 0), (4_000.0, 700), (4_015.0, 60_000), (4_030.0, 99_900), (4_045.0, 99_950)):
+        ripening.note(newest, now)
+        ripening = Ripening.from_json(ripening.to_json())
+    assert ripening.ripe(10_000.0, AGE) == ripening.done == 99_950
+    ripening.note(99_951, 4_300.0)
+    assert ripening.ripe(10_000.0, AGE) == 99_951

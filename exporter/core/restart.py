@@ -1,0 +1,91 @@
+"""Tables whose ids start again: because they were emptied, or restored from a backup.
+
+What comes into an emptied table is new. A restore looks the same at first: the
+table is created empty and filled minutes or hours later, while it is being
+looked at. The two differ in the pace. So for a day (:data:`SUSPECT`) after the
+first rows of such a table, rows that come in a crowd are its past coming back,
+and so are those of the next ``patience`` seconds, because a crowd has an end.
+
+A crowd is more rows in one look than a tenth of the ids that there were, more
+than :data:`MANY` in a large table and more than :data:`FEW` in a tiny one. The
+residuals: what a look finds of a restore that has just begun may be less than
+that, and is taken for new; and a real rush of that size, on the first day after
+a table was emptied, is taken for its past. A table that never had rows is above
+suspicion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+FEW: Final = 10
+MANY: Final = 1_000
+"""Rows that are no crowd in any table, and that are the most that is none."""
+
+SUSPECT: Final = 86_400.0
+"""Seconds for which a crowd of rows is the past, after the first rows or the last crowd."""
+
+
+@dataclass(slots=True)
+class Restarts:
+    """Whether a table's ids have started again, and whether its past is coming back.
+
+    ``behind`` is the time since which the newest id has been below what was
+    known. ``top`` is the largest id before the last restart, as long as that is
+    of interest; ``since`` the time of the first rows after it or, if there was a
+    ``crowd``, of the last one.
+    """
+
+    behind: float | None = None
+    top: int | None = None
+    since: float | None = None
+    crowd: bool = False
+
+    def shortened(self, newest: int, *, settled: int, top: int, now: float, patience: float) -> bool:
+        """Return whether the ids have started again, so that ``newest`` is where to go on from.
+
+        At once if the table is empty (0) and was not. If it is only shorter than
+        ``settled``, after ``patience``: a replica that lags looks the same.
+        """
+        if newest >= settled and (newest or not top):
+            self.behind = None
+            return False
+        if newest:
+            self.behind = now if self.behind is None else self.behind
+            if now - self.behind < patience:
+                return False
+        self.behind, self.top = None, max(top, self.top or 0)
+        self.since, self.crowd = now if newest else None, False
+        return True
+
+    def returning(self, rows: int, *, now: float, patience: float) -> bool:
+        """Return whether ``rows``, so many as one look has found, are the table's past coming back."""
+        if self.top is None or rows <= 0:
+            return False
+        self.since = now if self.since is None else self.since
+        if now - self.since >= SUSPECT:
+            self.clear()
+        elif rows > min(max(FEW, self.top // 10), MANY):
+            self.since, self.crowd = now, True
+        return self.crowd and now - self.since < patience
+
+    def goes_on(self, first: int) -> bool:
+        """Return whether ``first``, the first row since the table was empty, has the next of the old ids."""
+        return self.top is not None and self.since is None and first > self.top
+
+    def clear(self) -> None:
+        """Forget the restart."""
+        self.top, self.since, self.crowd = None, None, False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-serialisable data; most of the time there is nothing to say."""
+        behind = {} if self.behind is None else {"behind": self.behind}
+        restart = {} if self.top is None else {"restart": [self.top, self.since, self.crowd]}
+        return {**behind, **restart}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return what :meth:`to_json` described."""
+        return cls(data.get("behind"), *data.get("restart", ()))
