@@ -4,7 +4,8 @@ A cancellation is a change of a row, so changed orders are followed by the index
 on ``updated_at``, with an overlap for transactions that commit late. Every later
 change of a cancelled order (a comment, an export) shows it as cancelled again,
 so the ids of counted orders are remembered until the order is
-:data:`MAX_AGE` old.
+:data:`MAX_AGE` old. The overlap is measured from the newest change that is
+visible: a replica may lag as far as it likes.
 
 Exact for orders that are at most 30 days old when they are cancelled and were
 among the 5,000 newest, or came later, when counting began. Others are not
@@ -15,7 +16,7 @@ cancellation that commits late can be missed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Self
 
@@ -26,7 +27,7 @@ from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.magento.orders import CANCELED, of_known_stores
 
-# The overlap is measured on the database's clock: it is the one that wrote updated_at.
+# The database's clock is the one that wrote updated_at.
 CLOCK = Query("database_clock", "SELECT UNIX_TIMESTAMP() AS clock", reads={}, connection=Connection.SALES)
 
 NEWEST = Query(
@@ -126,8 +127,10 @@ class OrderCancellationsCollector(Collector):
         _touch(context)
         position = _Position.read(followed)
         newest = _newest(context)
-        if position is None or newest < position.first_order:  # new, or a table that was emptied or restored
+        if position is None:
             position = _begin(context, counted, newest, clock)
+        elif newest < position.first_order:  # emptied or restored: what comes back was changed before now
+            position = replace(_begin(context, counted, newest, clock), since=_settled(context, clock, clock))
         else:
             for row in _changed(context, position, clock):
                 if _is_news(row, position, counted, clock):
@@ -142,10 +145,15 @@ class OrderCancellationsCollector(Collector):
 def _begin(context: Context, counted: Table, newest: int, clock: int) -> _Position:
     """Note which of the newest orders are cancelled already."""
     first = max(0, newest - LOOK_BACK)
-    for row in context.database.rows(RECENT, after=first, limit=LOOK_BACK):
-        if row["state"] == CANCELED:
-            counted.put(_key(row), 1)
-    return _Position(first, clock - round(context.tuning.settle_seconds))
+    rows = context.database.rows(RECENT, after=first, limit=LOOK_BACK)
+    counted.put_many({_key(row): 1 for row in rows if row["state"] == CANCELED})
+    changed = max((int(row["updated"]) for row in rows), default=clock)
+    return _Position(first, _settled(context, changed, clock))
+
+
+def _settled(context: Context, changed: int, clock: int) -> int:
+    """Return before which moment no change can become visible any more, if ``changed`` is the newest one."""
+    return min(changed, clock) - round(context.tuning.settle_seconds)
 
 
 def _newest(context: Context) -> int:
@@ -153,14 +161,21 @@ def _newest(context: Context) -> int:
 
 
 def _changed(context: Context, position: _Position, clock: int) -> Iterator[Row]:
-    """Yield the orders changed since the last run and move the position on."""
+    """Yield the orders changed since the last run and move the position on.
+
+    That is to ``settle_seconds`` before the newest change, because others may still
+    become visible there; but never back, and where a run cannot read all, just behind its end.
+    """
+    begun, newest = (position.since, position.after), 0
     for _ in range(PAGES_A_RUN):
         page = context.database.rows(CHANGED, since=position.since, after=position.after, limit=PAGE)
         yield from page
+        if page:
+            newest = position.since = int(page[-1]["updated"])
+            position.after = int(page[-1]["id"])
         if len(page) < PAGE:
-            position.since, position.after = clock - round(context.tuning.settle_seconds), 0
+            position.since, position.after = max(begun, (_settled(context, newest, clock), 0))
             return
-        position.since, position.after = int(page[-1]["updated"]), int(page[-1]["id"])
 
 
 def _is_news(row: Row, position: _Position, counted: Table, clock: int) -> bool:

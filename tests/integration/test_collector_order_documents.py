@@ -106,6 +106,21 @@ def test_a_cancellation_within_a_mass_update_is_found(observed: ObservedShop) ->
     shop.database.execute("DELETE FROM {sales_order} WHERE increment_id LIKE 'mass%'")
 
 
+def test_a_cancellation_that_a_replica_shows_five_minutes_late_counts(observed: ObservedShop) -> None:
+    shop, state = observed.shop, VolatileStore()
+    first, second = shop.place_order("de", "checkmo"), shop.place_order("de", "checkmo")
+    shop.database.execute("UPDATE {sales_order} SET updated_at = UTC_TIMESTAMP() - INTERVAL 400 SECOND")
+    cancellations(observed, state)
+    for order, late in ((first, 330), (second, 300)):
+        shop.cancel(order)
+        shop.database.execute(
+            "UPDATE {sales_order} SET updated_at = UTC_TIMESTAMP() - INTERVAL %s SECOND WHERE entity_id = %s",
+            (late, order),
+        )
+        found = cancellations(observed, state)
+    assert found["magento_orders_canceled_total", "de"] == 2
+
+
 def test_an_old_cancelled_order_does_not_count_and_is_forgotten(observed: ObservedShop) -> None:
     shop, state = observed.shop, VolatileStore()
     shop.database.execute("DELETE FROM {sales_order}")
