@@ -8,6 +8,10 @@ old, by when a transaction that was open at the first look has committed; and
 half an hour after it, because a step may write to ``quote_address`` or
 ``quote_payment`` only and leave ``quote.updated_at`` alone. A change that is
 committed later than that is counted at the cart's next change, or by its order.
+The two later looks stop behind the newest change that is visible, so a replica
+may lag. When it does by more than ``settle_seconds``, a cart that was changed in
+the same second as the newest visible one may have to wait for the last look, and
+beyond half an hour for its next change.
 
 Before 2.4.7 there is no such index. New carts are followed by primary key, and
 the newest MAX_OPEN unfinished ones are read again in turns, OPEN_A_RUN a run: a
@@ -25,10 +29,12 @@ What counts, read from the data whatever the storefront and the order of writes:
 - ``order``: the cart has an order; several orders of one multishipping cart are
   one. It implies every stage that the cart can have. Orders without a cart
   (imported ones) have passed no checkout and are not counted;
-- a cart that is inactive and has no order was merged into another, dropped, or
-  is being made by an administrator: from then on nothing is counted for it. What
-  it reached before stays counted. A guest's cart that is merged into a customer's
-  *empty* cart makes that one count as a cart too;
+- a cart that is inactive and has no order was merged into another or dropped:
+  from then on nothing is counted for it. What it reached before stays counted. A
+  guest's cart that is merged into a customer's *empty* cart makes that one count
+  as a cart too;
+- an administrator's cart is inactive until it is an order, and then counts in
+  every stage at once, as any order does;
 - ``customer`` and ``store`` are those of the cart when the stage is counted.
 
 Counting begins with the first run. Stages that a cart had reached before are not
@@ -36,6 +42,10 @@ counted: for carts changed in the hour before (at most HISTORY_ROWS) they are
 read then; for older ones, whatever they show when they are first seen again is
 taken as reached before, except an order, which counts with its attempt. A cart
 whose id is more than KEEP_IDS below the newest is forgotten and treated the same.
+
+When ``quote`` was restored from a backup, ids are given out again. The stages of
+carts above its newest are forgotten once that has been below what it was for
+``settle_seconds``; carts of these first minutes may be taken for counted ones.
 """
 
 from __future__ import annotations
@@ -48,10 +58,11 @@ from exporter.core.follow import new_rows
 from exporter.core.metrics import Sample, counter
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
+from exporter.core.restart import Restarts
 from exporter.core.slices import by_slices
 from exporter.magento import checkout
 from exporter.magento.checkout import CUSTOMERS, NOTHING, SHIPPING, STAGES, Stage
-from exporter.magento.stores import DELETED
+from exporter.magento.orders import of_known_stores
 
 CLOCK = Query("checkout_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
 
@@ -75,6 +86,14 @@ _STATE_COLUMNS: Final = (
     "is_virtual",
     "customer_id",
     "reserved_order_id",
+)
+
+# A loose index scan on (store_id, updated_at): some two index entries a store, however many carts there are.
+NEWEST_CHANGES = Query(
+    "checkout_newest_changes",
+    "SELECT store_id, UNIX_TIMESTAMP(MAX(updated_at)) AS newest FROM {quote} GROUP BY store_id",
+    reads={"quote": ("store_id", "updated_at")},
+    connection=Connection.CHECKOUT,
 )
 
 CHANGED_QUOTES = Query(
@@ -189,6 +208,7 @@ class CheckoutCollector(Collector):
     queries = (
         CLOCK,
         NEWEST_QUOTE,
+        NEWEST_CHANGES,
         CHANGED_QUOTES,
         NEW_QUOTES,
         OPEN_QUOTES,
@@ -233,13 +253,19 @@ def _follow_by_time(context: Context, funnel: _Funnel) -> None:
     if known is None:
         _note_history(context, funnel, now)
         known = [now - age for age in ages]
-    looks = _Looks(known, [now - age for age in ages])
+    received = _received(context)
+    looks = _Looks(known, [min(now - age, received) if age else now for age in ages])
     for look in range(len(ages)):
         first, end = looks.due(look)
         for done, rows in _changed(context, first, end, budget=CARTS_A_LOOK):
             funnel.note_quotes(rows)
             looks.finish(first, done)
     remembered.put("done_until", looks.done_until)
+
+
+def _received(context: Context) -> int:
+    """Return the moment behind the newest visible change: a replica that lags may show others later."""
+    return max((int(row["newest"]) for row in context.database.rows(NEWEST_CHANGES)), default=0) + 1
 
 
 class _Looks:
@@ -338,13 +364,24 @@ class _Funnel:
         self._known = context.memory.table("stages")
         self._limits = context.memory.table("limits")
         self._counters = context.memory.counters(STAGE_REACHED)
-        start = self._limits.get("start")
-        if start is None:
-            start = int(context.database.rows(NEWEST_QUOTE)[0]["id"] or 0)
-            self._limits.put("start", start)
-        self.start: int = start
+        self._newest = int(context.database.rows(NEWEST_QUOTE)[0]["id"] or 0)
+        self.start: int = self._limits.get("start", self._newest)
         self._floor: int = self._limits.get("floor", max(0, self.start - KEEP_IDS))
-        self._newest = self.start
+        self._heed_restarts(self._newest)
+
+    def _heed_restarts(self, newest: int) -> None:
+        """Forget the carts whose ids are given out again; take those that a restore brings for old ones."""
+        known = self._limits.get("newest", newest)
+        restarts = Restarts.from_json(self._limits.get("restarts", {}))
+        now, patience = self._context.now, self._context.tuning.settle_seconds
+        if restarts.shortened(newest, settled=known, top=known, now=now, patience=patience):
+            self._known.delete(self._known.scan(_key(newest + 1)))
+            self.start, self._floor = min(self.start, newest), min(self._floor, newest + 1)
+        elif restarts.returning(newest - known, first=known + 1, now=now, patience=patience):
+            self.start = newest
+        top = known if restarts.behind is not None else newest
+        limits = {"start": self.start, "floor": self._floor, "newest": top, "restarts": restarts.to_json()}
+        self._limits.put_many(limits)
 
     def note_quotes(self, rows: Sequence[Row], *, history: bool = False) -> None:
         """Count what the carts have newly reached; ``history`` notes it without counting."""
@@ -399,14 +436,13 @@ class _Funnel:
             self._floor = floor
             self._limits.put("floor", floor)
 
-    def samples(self) -> Iterator[Sample]:
-        """Yield the counters of the stores that exist, and of orders whose store is gone."""
+    def samples(self) -> Iterable[Sample]:
+        """Return the counters of the stores that exist, and of orders whose store is gone."""
         codes = list(self._context.stores.codes())
         if len(codes) <= MANY_STORES:
             for code in codes:
                 self._touch(code)
-        shown = {*codes, self._context.stores.code(0), DELETED}
-        return (sample for sample in self._counters.samples() if sample.labels[0] in shown)
+        return of_known_stores(self._counters.samples(), self._context.stores)
 
     def _is_old(self, number: int) -> bool:
         """Return whether a cart that is not remembered may have been counted, or was there at the start."""

@@ -79,17 +79,12 @@ def _beginning(
     now: float,
     patience: float,
 ) -> int | None:
-    """Return the id above which to follow the table anew, if its ids have started again.
-
-    Where they go on although the table has been empty, its rows were deleted, and nothing is suspicious.
-    """
+    """Return the id above which to follow the table anew, if its ids have started again."""
     reached = int(visible[-1]["id"]) if visible else newest()
     if restarts.shortened(reached, settled=tail.settled, top=tail.top, now=now, patience=patience):
         return reached
-    if visible and restarts.goes_on(int(visible[0]["id"])):
-        restarts.clear()
-    unseen = sum(int(row["id"]) not in tail.seen for row in visible)
-    if restarts.returning(unseen, now=now, patience=patience):
+    unseen = [int(row["id"]) for row in visible if int(row["id"]) not in tail.seen]
+    if unseen and restarts.returning(len(unseen), first=unseen[0], now=now, patience=patience):
         return max(reached, newest())
     return None
 

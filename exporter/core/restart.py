@@ -7,7 +7,7 @@ first rows of such a table, rows that come in a crowd are its past coming back,
 and so are those of the next ``patience`` seconds, because a crowd has an end.
 
 A crowd is more rows in one look than a tenth of the ids that there were, more
-than :data:`MANY` in a large table and more than :data:`FEW` in a tiny one. The
+than :data:`MANY` in a large table and more than :data:`FEW` in a small one. The
 residuals: what a look finds of a restore that has just begun may be less than
 that, and is taken for new; and a real rush of that size, on the first day after
 a table was emptied, is taken for its past. A table that never had rows is above
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-FEW: Final = 10
+FEW: Final = 100
 MANY: Final = 1_000
 """Rows that are no crowd in any table, and that are the most that is none."""
 
@@ -60,24 +60,20 @@ class Restarts:
         self.since, self.crowd = now if newest else None, False
         return True
 
-    def returning(self, rows: int, *, now: float, patience: float) -> bool:
-        """Return whether ``rows``, so many as one look has found, are the table's past coming back."""
+    def returning(self, rows: int, *, first: int, now: float, patience: float) -> bool:
+        """Return whether one look's finds, ``rows`` from id ``first`` on, are the table's past coming back.
+
+        They are not where the ids go on above the old ones: some rows were deleted then, and that is all.
+        """
         if self.top is None or rows <= 0:
             return False
         self.since = now if self.since is None else self.since
-        if now - self.since >= SUSPECT:
-            self.clear()
-        elif rows > min(max(FEW, self.top // 10), MANY):
+        if now - self.since >= SUSPECT or (first > self.top and not self.crowd):
+            self.top, self.since, self.crowd = None, None, False
+            return False
+        if rows > min(max(FEW, self.top // 10), MANY):
             self.since, self.crowd = now, True
         return self.crowd and now - self.since < patience
-
-    def goes_on(self, first: int) -> bool:
-        """Return whether ``first``, the first row since the table was empty, has the next of the old ids."""
-        return self.top is not None and self.since is None and first > self.top
-
-    def clear(self) -> None:
-        """Forget the restart."""
-        self.top, self.since, self.crowd = None, None, False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-serialisable data; most of the time there is nothing to say."""

@@ -31,12 +31,13 @@ class Ripening:
         When the ids have started again, or a restored table is being filled, reading
         goes on from the newest row; see :mod:`exporter.core.restart`.
         """
-        largest = self._largest()
-        if self.restarts.shortened(
+        largest, found = self._largest(), newest - self._largest()
+        shortened = self.restarts.shortened(
             newest, settled=self.done, top=largest, now=now, patience=PATIENCE
-        ) or self.restarts.returning(newest - largest, now=now, patience=PATIENCE):
+        )
+        if shortened or self.restarts.returning(found, first=largest + 1, now=now, patience=PATIENCE):
             self.done, self.marks = newest, []
-        elif newest > largest:
+        elif found > 0:
             self.marks.append((now, newest))
 
     def _largest(self) -> int:

@@ -94,7 +94,12 @@ FEW_PAGES = 12
 LIMITED = re.compile(r"\bLIMIT (%\(limit\)s|\d+)")
 BY_ID = re.compile(r"\bIN %\((ids|numbers)\)s")
 END_OF_INDEX = re.compile(r"SELECT (%\(store\)s AS store_id, )?MAX\(\w+\) AS \w+ FROM \{\w+\}")
-LOOSE_SCANS = ("carts_oldest_changes", "order_states_groups", "orders_newest_of_stores")
+LOOSE_SCANS = (
+    "carts_oldest_changes",
+    "checkout_newest_changes",
+    "order_states_groups",
+    "orders_newest_of_stores",
+)
 
 BOUNDED_OTHERWISE = {
     **dict.fromkeys(LOOSE_SCANS, "two or three entries of an index a store (and state); see the plan's test"),

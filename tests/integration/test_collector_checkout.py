@@ -414,6 +414,43 @@ def test_old_carts_are_forgotten_and_not_counted_again(
     assert funnel.run() == of("us", "guest", ("cart",), 41) | of("us", "guest", ("payment_method",))
 
 
+@pytest.mark.parametrize("version", ["2.4.8", "2.4.6"])
+def test_carts_count_again_after_a_restore(mariadb: MariaDB, version: str) -> None:
+    """Their ids are those of carts that were counted before it."""
+    with observed_shop(mariadb, version=version) as observed:
+        funnel, shop = Funnel(observed), observed.shop
+        for _ in range(30):
+            shop.place_order("us")
+        assert funnel.run() == of("us", "guest", BOUGHT, 30)
+        assert funnel.run(forward=200) == of("us", "guest", BOUGHT, 30)
+        for table in ("quote", "quote_address", "quote_payment", "sales_order"):
+            shop.database.execute(f"DELETE FROM {{{table}}}")
+            shop.database.execute(f"ALTER TABLE {{{table}}} AUTO_INCREMENT = 1")
+        shop.open_cart("us", headless=True)
+        for _ in range(3):
+            funnel.run(forward=130)
+        for _ in range(30):
+            shop.place_order("us")
+        assert funnel.run(forward=1) == funnel.settled() == of("us", "guest", BOUGHT, 60)
+
+
+def test_carts_that_a_restore_brings_back_are_old_ones(funnel: Funnel) -> None:
+    shop, database = funnel.observed.shop, funnel.observed.shop.database
+    database.insert_many("quote", ("store_id", "items_count"), [(3, 0)] * 300)
+    funnel.run()
+    database.execute("CREATE TEMPORARY TABLE saved SELECT * FROM {quote}")
+    database.execute("DELETE FROM {quote}")
+    funnel.run(forward=15)
+    database.execute("INSERT INTO {quote} SELECT * FROM saved")
+    assert funnel.run(forward=15) == {}
+    last = database.value("SELECT MAX(entity_id) FROM {quote}")
+    shop.add_items(last)
+    assert funnel.run(forward=125) == {}, "what it shows when it is first seen again is history"
+    database.insert("quote_payment", quote_id=last, method="checkmo")
+    database.update("quote", {"entity_id": last}, updated_at=datetime.now(UTC) + timedelta(seconds=20))
+    assert funnel.run(forward=125) == of("us", "guest", ("payment_method",))
+
+
 @pytest.mark.parametrize("arguments", [{"prefix": "m2_"}, {"split": True}, {"prefix": "x", "split": True}])
 def test_prefix_and_split_databases(mariadb: MariaDB, arguments: dict[str, Any]) -> None:
     with observed_shop(mariadb, **arguments) as observed:

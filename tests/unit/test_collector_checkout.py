@@ -32,19 +32,24 @@ class Change:
 
 @dataclass
 class Carts:
-    """The carts of a shop as they are visible at a moment."""
+    """The carts of a shop as a replica shows them, ``lag`` seconds late, though its clock is right."""
 
     changes: dict[int, list[Change]]
     now: float = NOON
+    lag: float = 0.0
     read: Counter[str] = field(default_factory=Counter)
 
     def visible(self) -> dict[int, Change]:
         """Return the last committed change of every cart."""
         committed = {
-            number: [change for change in changes if change.committed <= self.now]
+            number: [change for change in changes if change.committed <= self.now - self.lag]
             for number, changes in self.changes.items()
         }
         return {number: changes[-1] for number, changes in committed.items() if changes}
+
+    def newest_change(self) -> Sequence[Mapping[str, Any]]:
+        shown = self.visible().values()
+        return [{"store_id": 1, "newest": max(int(change.began) for change in shown)}] if shown else []
 
     def changed(self, *, first: int, end: int, limit: int, **_: Any) -> Sequence[Mapping[str, Any]]:
         rows = [
@@ -86,6 +91,7 @@ class Carts:
             answers={
                 checkout.CLOCK.name: lambda: [{"now": int(self.now)}],
                 checkout.NEWEST_QUOTE.name: [{"id": None}],
+                checkout.NEWEST_CHANGES.name: self.newest_change,
                 checkout.CHANGED_QUOTES.name: self.changed,
                 checkout.SHIPPING_STEPS.name: self.shipping,
                 checkout.PAYMENT_STEPS.name: self.payments,
@@ -170,3 +176,21 @@ def test_a_cart_costs_two_or_three_looks_however_often_the_shop_is_scraped() -> 
         shop.now = NOON + second
         run(CheckoutCollector(), state, shop.now, database=database)
     assert 150 <= shop.read["carts"] <= 200, "now, settled and late; once more within the overlap"
+
+
+@pytest.mark.parametrize("lag", [0, 200, 1_000, 7_200])
+def test_a_replica_that_lags_loses_no_cart(lag: int) -> None:
+    shop = Carts(
+        {
+            number: [Change(NOON + 30 * number, NOON + 30 * number, frozenset({"cart", "payment_method"}))]
+            for number in range(1, 101)
+        },
+        lag=lag,
+    )
+    state, database = VolatileStore(), shop.database()
+    while shop.now <= NOON + 3_600 + lag:
+        found = counted(run(CheckoutCollector(), state, shop.now, database=database))
+        if shop.now > NOON + 600 + lag:
+            assert found, "not only when the change is half an hour old"
+        shop.now += 15
+    assert found == {"cart": 100, "payment_method": 100}

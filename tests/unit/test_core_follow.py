@@ -226,6 +226,16 @@ def test_rows_that_were_all_deleted_are_no_restore() -> None:
     assert follower.run(now=30) == follower.ids
 
 
+def test_a_last_row_that_was_deleted_is_no_restore_either() -> None:
+    follower = Follower(*range(1, 1_001))
+    follower.run(now=0)
+    follower.ids.pop()
+    for moment in (15, 15 + PATIENCE):
+        assert follower.run(now=moment) == []
+    follower.ids += range(1_001, 4_001)
+    assert follower.run(now=1_000) == list(range(1_001, 4_001))
+
+
 def test_a_table_that_was_emptied_is_suspicious_for_a_day_only() -> None:
     follower = Follower(*range(1, 1_001))
     follower.run(now=0)
