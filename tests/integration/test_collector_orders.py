@@ -267,3 +267,24 @@ def test_five_hundred_stores_stay_within_the_series_of_one_collector(mariadb: Ma
         assert found["magento_orders_placed_total", "s77", "checkmo"] == 1
         assert found["magento_orders_items_total", "s499"] == 0
         assert len(found) < Limits().series
+
+
+def test_orders_that_a_restore_brings_back_step_by_step_are_not_counted(mariadb: MariaDB) -> None:
+    """The table is created empty and filled later, as by a dump without locks."""
+    with observed_shop(mariadb) as observed:
+        database, state = observed.shop.database, VolatileStore()
+        database.execute(
+            "INSERT INTO {sales_order} (store_id, state, increment_id, base_grand_total)"
+            " SELECT 1, 'complete', CONCAT('past', seq), 1 FROM seq_1_to_30000"
+        )
+        collect(observed, state)
+        database.execute("CREATE TEMPORARY TABLE saved SELECT * FROM {sales_order}")
+        database.execute("DELETE FROM {sales_order}")
+        collect(observed, state)
+        for first, last in ((1, 12_000), (12_001, 29_500), (29_501, 30_000)):
+            database.execute(
+                "INSERT INTO {sales_order} SELECT * FROM saved WHERE entity_id BETWEEN %s AND %s",
+                (first, last),
+            )
+            found = collect(observed, state)
+        assert sum(value for key, value in found.items() if key[0] == "magento_orders_placed_total") == 0
