@@ -26,6 +26,7 @@ def test_from_a_user_of_its_own_to_a_report(
     real: RealShop, shop: Callable[[str], Path], installed: Installed, tmp_path: Path
 ) -> None:
     real.set_password(SECRET)
+    real.run_cron()
     places = {
         "/etc/magento-exporter": str(tmp_path / "etc"),
         "/var/lib/magento-exporter": str(tmp_path / "lib"),
