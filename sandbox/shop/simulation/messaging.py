@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty
@@ -29,6 +30,9 @@ PREFETCH: Final = 100
 
 LINGER_SECONDS: Final = 20.0
 """How long, in Magento's seconds, a consumer waits at an empty queue before it goes."""
+
+EMPTY_LOOKS: Final = 10
+"""And how often it must have looked; a look takes a tenth of a second, whatever the pace."""
 
 
 class DatabaseConsumers(Component):
@@ -115,6 +119,7 @@ class AmqpConsumers(Component):
         self._channel: Any = None
         self._consumers: dict[str, str] = {}
         self._last_delivery: dict[str, float] = {}
+        self._empty_looks: Counter[str] = Counter()
         self._next_message = time.monotonic()
 
     def step(self) -> float:
@@ -167,21 +172,30 @@ class AmqpConsumers(Component):
                 yield self.world.outbox.get_nowait()
 
     def _attend(self, queue: str) -> None:
-        """Start a consumer where messages wait, end it where they have not for a while or it must be dead."""
+        """Start a consumer where messages wait, end it where they have not for a while or it must be dead.
+
+        A while is some looks as well: where the machine stood still, messages may wait unseen.
+        """
         dead = self.fault("consumer-dead-amqp") or (queue == BULK_QUEUE and self.fault("bulk-stuck"))
         idle = time.monotonic() - self._last_delivery.get(queue, 0.0)
+        self._empty_looks[queue] += 1
         if queue in self._consumers:
-            if dead or idle > max(2.0, self.world.pace.seconds(LINGER_SECONDS)):
+            lonely = self._empty_looks[queue] >= EMPTY_LOOKS
+            if dead or (lonely and idle > max(2.0, self.world.pace.seconds(LINGER_SECONDS))):
                 self._channel.basic_cancel(self._consumers.pop(queue))
         elif not dead and self._waiting(queue):
-            self._last_delivery[queue] = time.monotonic()
+            self._note_delivery(queue)
             self._consumers[queue] = self._channel.basic_consume(queue, self._deliver)
+
+    def _note_delivery(self, queue: str) -> None:
+        self._last_delivery[queue] = time.monotonic()
+        self._empty_looks[queue] = 0
 
     def _waiting(self, queue: str) -> bool:
         return bool(self._channel.queue_declare(queue, passive=True).method.message_count)
 
     def _deliver(self, channel: Any, method: Any, _properties: Any, _body: bytes) -> None:
-        self._last_delivery[method.routing_key] = time.monotonic()
+        self._note_delivery(method.routing_key)
         self.world.wait(self.random.uniform(0.01, 0.1))
         channel.basic_ack(method.delivery_tag)
 
