@@ -46,7 +46,7 @@ lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer 
 
 clean: ## Remove what can be made again
 	@rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
-	@mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -name gameday.json -exec rm -rf {} +
+	@mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -name bench.json ! -name gameday.json -exec rm -rf {} +
 
 venv:
 	@scripts/bootstrap.sh
