@@ -22,7 +22,7 @@ from exporter.collectors import (
     placements,
     search_terms,
 )
-from exporter.core import baseline
+from exporter.core import baseline, memory
 from exporter.core.collector import Refresh
 
 
@@ -34,6 +34,7 @@ def shorten(scale: float) -> None:
     order_grid.WATCH = _sooner(order_grid.WATCH, scale)
     emails = cast("MutableMapping[str, order_emails.Watch]", order_emails.WATCHES)
     emails.update({document: _sooner(watch, scale) for document, watch in emails.items()})
+    memory.NEWBORN_SECONDS /= scale
     placements.HOLD_SECONDS /= scale
     search_terms.RIPE_AFTER /= scale
     search_terms.USES_INTERVAL /= scale
