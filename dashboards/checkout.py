@@ -8,6 +8,7 @@ from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
+    SINCE_INSTALLED,
     STAGE_NAMES,
     against_expected,
     expected,
@@ -69,8 +70,11 @@ def _recorded(recording: Selectable, window: str, *by: str, **matchers: str) -> 
 
 
 def _by_method() -> tuple[Expr, ...]:
-    """Return orders, revenue, mean value, units, coupon share and discount share of each payment method."""
-    placed_orders = _a_day(placed.PLACED, "method")
+    """Return orders, revenue, mean value, units, coupon share and discount share of each payment method.
+
+    All of the whole shop: only the orders are counted by store, so a chosen store would divide unlike things.
+    """
+    placed_orders = _a_day(placed.PLACED, "method", store="=~.+")
     revenue = _a_day(placed.REVENUE_BY_METHOD, "method")
     return (
         placed_orders,
@@ -82,8 +86,8 @@ def _by_method() -> tuple[Expr, ...]:
     )
 
 
-def _a_day(metric: Selectable, *by: str) -> Expr:
-    return sum_by(increase(here(metric)["1d"]), *by)
+def _a_day(metric: Selectable, *by: str, **matchers: str) -> Expr:
+    return sum_by(increase(here(metric, **matchers)["1d"]), *by)
 
 
 def _since_last_order(*by: str) -> Expr:
@@ -137,21 +141,21 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no order yet",
         base=Colour.NEUTRAL,
+        spark=True,
         link=Link("Which store?", UID, "stores"),
     ),
     Stat(
         key="revenue_day",
         title="Revenue in 24 hours",
-        meaning="Value of the orders of the last 24 hours in base currency.",
+        meaning=f"Value of the orders of the last 24 hours in base currency. {SINCE_INSTALLED}",
         good="Moves with the orders.",
         then="If it does not, look at order value, discounts and currency below.",
-        asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}", instant=True),),
+        asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}"),),
         unit="short",
         decimals=1,
         empty="no order counted yet",
         base=Colour.NEUTRAL,
         show="value_and_name",
-        spark=False,
         link=Link("Over time", UID, "revenue"),
     ),
     Stat(
@@ -160,12 +164,11 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Carts with an order for each 100 carts with items, both of the last 24 hours.",
         good="What your shop usually has; a sudden change is the signal.",
         then="See at which step they leave.",
-        asks=(Ask(expr=stage_in_a_day("order") / (stage_in_a_day("cart") > 0), instant=True),),
+        asks=(Ask(expr=stage_in_a_day("order") / (stage_in_a_day("cart") > 0)),),
         unit="percentunit",
         decimals=1,
         empty="no cart in 24 hours",
         base=Colour.NEUTRAL,
-        spark=False,
         link=Link("Where do they leave?", UID, "funnel"),
     ),
     Stat(
@@ -235,7 +238,10 @@ _SELLING: Final[tuple[Panel, ...]] = (
     Table(
         key="stores",
         title="Which store is not selling?",
-        meaning="Every chosen store over the last 24 hours, the one furthest below its usual first.",
+        meaning=(
+            "Every chosen store over the last 24 hours, the one furthest below its usual first. Orders are "
+            "read from the database; revenue, failures and carts are counted since the installation."
+        ),
         good="Around 100 % of the usual; a recent last order.",
         then="Click a store to see this dashboard for it alone.",
         asks=(
@@ -291,7 +297,7 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
     Bars(
         key="funnel",
         title="Where do customers leave? (24 h)",
-        meaning="Carts that reached each stage in the last 24 hours, each cart once per stage.",
+        meaning=f"Carts that reached each stage in 24 hours, each cart once per stage. {SINCE_INSTALLED}",
         good="Each step loses a share that you know. Virtual carts skip address and shipping.",
         then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",
         asks=tuple(
@@ -411,13 +417,21 @@ _AFTER: Final[tuple[Panel, ...]] = (
     Graph(
         key="open_orders_age",
         title="How old is the oldest unfinished order?",
-        meaning="Age of the oldest order in each unfinished state.",
+        meaning=(
+            "Age of the oldest order in each state in which an order waits for somebody. The dashed line is "
+            "the limit of `pending_payment` alone: `payment_review` and `holded` get a ticket after two "
+            "days, and `new` waits for a bank transfer or cheque as long as the shop allows."
+        ),
         good="`pending_payment` below eight hours, after which Magento cancels it.",
-        then="Older: the cron job `sales_clean_orders` fails or does not run.",
+        then=(
+            "`pending_payment` older: the cron job `sales_clean_orders` fails or does not run. "
+            "`payment_review` or `holded` older: open the orders in the admin and decide."
+        ),
         asks=(
             Ask(
                 expr=max_by(
-                    here(order_states.OLDEST_AGE, state="=~new|pending_payment|payment_review").now, "state"
+                    here(order_states.OLDEST_AGE, state="=~new|pending_payment|payment_review|holded").now,
+                    "state",
                 ),
                 legend="{{state}}",
             ),
@@ -590,7 +604,10 @@ _MONEY: Final[tuple[Panel, ...]] = (
     Table(
         key="methods_table",
         title="What does each payment method bring?",
-        meaning="Each payment method of the whole shop in the last 24 hours. Currencies are not converted.",
+        meaning=(
+            "Each payment method of the whole shop in the last 24 hours, whichever stores are chosen. "
+            "Currencies are not converted."
+        ),
         good="Shares, order values and discounts that you know.",
         then="A method unlike the rest: look at its fees, its limits, and the coupons that come with it.",
         asks=tuple(Ask(expr=expr, instant=True, table=True) for expr in _by_method()),

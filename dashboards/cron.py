@@ -58,7 +58,6 @@ _HEADER: Final[tuple[Panel, ...]] = (
         empty="no job has run yet",
         threshold=thresholds.CRON_SILENT_SECONDS,
         link=Link("When did it stop?", UID, "last_execution"),
-        spark=False,
         filled=True,
     ),
     Stat(

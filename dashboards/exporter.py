@@ -70,7 +70,6 @@ _HEADER: Final[tuple[Panel, ...]] = (
         unit="none",
         empty="not scraped for a day",
         mappings=words(_UP),
-        spark=False,
         filled=True,
         link=Link("Since when?", UID, "up"),
     ),
@@ -136,6 +135,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="not scraped",
         base=Colour.NEUTRAL,
+        spark=True,
         link=Link("Which collector?", UID, "series"),
     ),
 )

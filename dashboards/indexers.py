@@ -66,7 +66,6 @@ _HEADER: Final[tuple[Panel, ...]] = (
         mappings=words(_YES_NO),
         base=Colour.GOOD,
         link=Link("Since when?", UID, "stale_by_indexer"),
-        spark=False,
         filled=True,
     ),
     Stat(

@@ -14,6 +14,7 @@ from dashboards.lib.alerting import firing, number_firing
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
     SELLING,
+    SINCE_INSTALLED,
     STAGE_NAMES,
     against_expected,
     expected,
@@ -60,13 +61,12 @@ _SELLING: Final[tuple[Panel, ...]] = (
         ),
         good="Yes: at least half of the usual.",
         then="Compare the funnel: nobody came, or nobody can pay? Then the store in *Checkout & orders*.",
-        asks=(Ask(expr=against_expected(), instant=True),),
+        asks=(Ask(expr=against_expected()),),
         unit="percentunit",
         empty="no baseline yet",
         threshold=thresholds.ORDERS_AGAINST_EXPECTED,
         mappings=SELLING,
         link=Link("Which store?", CHECKOUT, "stores"),
-        spark=False,
         filled=True,
         width=4,
     ),
@@ -97,22 +97,25 @@ _SELLING: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no order yet",
         base=Colour.NEUTRAL,
+        spark=True,
         link=Link("Orders by store", CHECKOUT, "stores"),
         width=3,
     ),
     Stat(
         key="revenue",
         title="Revenue in 24 hours",
-        meaning="Value of the orders placed in the last 24 hours in base currency, one figure a currency.",
+        meaning=(
+            "Value of the orders placed in the last 24 hours in base currency, one figure a currency. "
+            f"{SINCE_INSTALLED}"
+        ),
         good="Moves with the orders.",
         then="Orders normal and revenue not: look at prices and discounts in *Checkout & orders*.",
-        asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}", instant=True),),
+        asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}"),),
         unit="short",
         decimals=1,
         empty="no order counted yet",
         base=Colour.NEUTRAL,
         show="value_and_name",
-        spark=False,
         link=Link("Revenue by store", CHECKOUT, "revenue"),
         width=4,
     ),
@@ -144,7 +147,6 @@ _SELLING: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no rules loaded",
         show="value_and_name",
-        spark=False,
         threshold=thresholds.ANY_ALERT,
         overrides=(
             override(
@@ -169,7 +171,6 @@ _SELLING: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="exporter is not scraped",
         threshold=thresholds.DATA_AGE_SECONDS,
-        spark=False,
         link=Link("Which collector?", EXPORTER, "collectors"),
         width=3,
     ),
@@ -246,7 +247,6 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         unit="none",
         empty="recording rules not loaded",
         mappings=words({0.0: ("today's catalogue", Colour.GOOD), 1.0: ("an old catalogue", Colour.CRITICAL)}),
-        spark=False,
         link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
         width=4,
         height=4,
@@ -277,7 +277,6 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         empty="not watched",
         may_be_empty=True,
         mappings=words({0.0: ("open", Colour.GOOD), 1.0: ("closed", Colour.CRITICAL)}),
-        spark=False,
         link=Link("Are we selling?", CHECKOUT, "against_expected"),
         width=3,
         height=4,
@@ -309,7 +308,7 @@ _COURSE: Final[tuple[Panel, ...]] = (
     Bars(
         key="funnel",
         title="Where do customers leave? (24 h)",
-        meaning="Carts that reached each stage in the last 24 hours, each cart once per stage.",
+        meaning=f"Carts that reached each stage in 24 hours, each cart once per stage. {SINCE_INSTALLED}",
         good="Each step loses a share that you know; virtual carts skip address and shipping.",
         then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",
         asks=tuple(

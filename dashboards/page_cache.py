@@ -67,6 +67,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=1,
         empty="no page requested, or cache not read",
         base=Colour.NEUTRAL,
+        spark=True,
         link=Link("What is requested?", UID, "requests"),
     ),
     Stat(
@@ -80,6 +81,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=1,
         empty="cache not read",
         base=Colour.NEUTRAL,
+        spark=True,
         link=Link("What is requested?", UID, "requests"),
     ),
     Stat(
@@ -93,6 +95,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="cache not read",
         base=Colour.NEUTRAL,
+        spark=True,
         link=Link("When?", UID, "purges"),
     ),
     Stat(
@@ -105,7 +108,6 @@ _HEADER: Final[tuple[Panel, ...]] = (
         unit="none",
         empty="no backend seen",
         mappings=words(_HEALTH),
-        spark=False,
         link=Link("Since when?", UID, "backends"),
     ),
     Stat(
@@ -118,6 +120,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         unit="opm",
         empty="cache not read",
         base=Colour.NEUTRAL,
+        spark=True,
         link=Link("Is the origin healthy?", UID, "backends"),
     ),
 )

@@ -116,6 +116,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="bulk collector off",
         base=Colour.NEUTRAL,
+        spark=True,
         link=Link("How long do they wait?", UID, "bulk_waiting"),
     ),
     Stat(

@@ -9,13 +9,13 @@ from dashboards.lib.query import ALERTS, Expr, Series, count_by, series
 WATCHDOG: Final = "MagentoWatchdog"
 """The alert that always fires: without it no rules are loaded, and silence means nothing."""
 
-_THIS_JOB: Final = "=~$job|"
-"""The chosen jobs, and alerts about something absent, which have no job."""
+_CHOSEN: Final = {"job": "=~$job|", "instance": "=~$instance|"}
+"""The chosen jobs and instances, and alerts about something absent, which have no such label."""
 
 
 def firing(severity: str) -> Series:
     """Select the alerts of the chosen shop that fire with a severity (a matcher)."""
-    return series(ALERTS, alertname="=~Magento.+", alertstate="firing", severity=severity, job=_THIS_JOB)
+    return series(ALERTS, alertname="=~Magento.+", alertstate="firing", severity=severity, **_CHOSEN)
 
 
 def number_firing(severity: str) -> Expr:

@@ -17,6 +17,9 @@ ENOUGH: Final = 10
 
 DAY: Final = "1d:5m"
 
+SINCE_INSTALLED: Final = "Counted since the exporter was installed: in its first day less than the orders."
+"""What a number of a day made of counters says beside orders, which the database knows from before."""
+
 STAGE_NAMES: Final = {
     "cart": "Cart",
     "shipping_address": "Address",

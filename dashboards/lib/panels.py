@@ -182,11 +182,15 @@ class _Rendered(core.Panel):  # type: ignore[misc]  # grafanalib has no types
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat(Panel):
-    """One number (or a few), coloured by its threshold. ``spark`` draws its course behind it."""
+    """One number (or a few) of this moment, coloured by its threshold.
+
+    ``spark`` draws its course behind it, and then the number is the newest of the whole range: it stays
+    when its source is gone. So it is for numbers that nobody acts upon, not for one with a threshold.
+    """
 
     type: ClassVar[str] = "stat"
     reduce: str = "lastNotNull"
-    spark: bool = True
+    spark: bool = False
     filled: bool = False
     show: str = "value"
     columns: str = "auto"
@@ -195,6 +199,9 @@ class Stat(Panel):
 
     def _header_links(self) -> tuple[Link | Page, ...]:
         return ()  # a click on the number follows the link, and the title keeps its room
+
+    def _questions(self) -> Sequence[Ask]:
+        return self.asks if self.spark else [replace(ask, instant=True) for ask in self.asks]
 
     def _options(self) -> Json:
         return {

@@ -2,6 +2,7 @@
 
 The linter itself is a Go program that not every machine can install. Where its rules look at some types
 of panels only, these look at all; a rule that it words as a warning is an error here, as with ``--strict``.
+``panel-of-this-moment-rule`` is ours alone.
 """
 
 from __future__ import annotations
@@ -148,6 +149,19 @@ def _units(panel: Json) -> Iterator[str]:
             yield f"unit {unit!r}"
 
 
+def _of_this_moment(panel: Json) -> Iterator[str]:
+    """Find numbers that would stay when their source is gone: a range ends at its newest sample."""
+    if panel["type"] != "stat":
+        return
+    defaults = panel["fieldConfig"]["defaults"]
+    words = [mapping for mapping in defaults["mappings"] if mapping["type"] != "special"]
+    judged = len(defaults["thresholds"]["steps"]) > 1 or words
+    if judged and panel["options"]["graphMode"] != "none":
+        yield "a judged number with its course"
+    if panel["options"]["graphMode"] == "none" and not all(t["instant"] for t in panel["targets"]):
+        yield "a number without its course that asks for a range"
+
+
 def _has_targets(panel: Json) -> Iterator[str]:
     if not panel.get("targets"):
         yield "no query"
@@ -203,6 +217,7 @@ OF_PANELS: Final[Mapping[str, Callable[[Json], Iterator[str]]]] = {
     "panel-title-description-rule": _title_and_description,
     "panel-units-rule": _units,
     "panel-no-targets-rule": _has_targets,
+    "panel-of-this-moment-rule": _of_this_moment,
 }
 OF_QUERIES: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "target-promql-rule": _valid,

@@ -138,6 +138,12 @@ def test_ids_survive_new_panels_and_other_orders() -> None:
     assert ids["a"] == panel_id("test", "a")
 
 
+def test_a_number_is_of_this_moment_unless_it_shows_its_course() -> None:
+    now, course = page(Row(panels=(stat("a"), stat("b", spark=True)))).render()["panels"]
+    assert [(target["instant"], target["range"]) for target in now["targets"]] == [(True, False)]
+    assert [(target["instant"], target["range"]) for target in course["targets"]] == [(False, True)]
+
+
 def test_panels_flow_and_stacks_stand_in_one_place() -> None:
     row = Row(
         panels=(stat("a", width=16, height=6), Stack(panels=(stat("b"), stat("c"))), stat("d", width=24))

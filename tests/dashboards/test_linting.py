@@ -80,6 +80,8 @@ VIOLATIONS: list[tuple[str, Callable[[Json], None]]] = [
     ("panel-units-rule", set_unit("seconds")),
     ("panel-units-rule", override_unit("suffix:x")),
     ("panel-no-targets-rule", set_panel(targets=[])),
+    ("panel-of-this-moment-rule", lambda d: d["panels"][0]["targets"][0].update(instant=False)),
+    ("panel-of-this-moment-rule", lambda d: d["panels"][0]["options"].update(graphMode="area")),
     ("target-promql-rule", set_query(f"sum(up{{{HERE}}}")),
     ("target-rate-interval-rule", set_query(f"sum(rate(x_total{{{HERE}}}[5m]))")),
     ("target-rate-interval-rule", set_query(f"irate(x_total{{{HERE}}}[$__interval])")),
