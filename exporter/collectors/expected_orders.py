@@ -12,6 +12,9 @@ weeks: the same weekday and time in the store's own time zone, whatever the
 clocks did in between. The first and last quarter of an hour of a past window
 count by the part that lies in it. A week before the store's first order is no
 week; with fewer than two there is no sample.
+
+A store view that is switched off is expected to sell nothing and has no samples.
+Its orders are counted all the same, so that it has its past when it is back.
 """
 
 from __future__ import annotations
@@ -64,19 +67,22 @@ PAST_ORDERS = Query(
 
 RECENT = gauge(
     "magento_orders_recent",
-    "Orders placed in the last 30m, 2h, 6h or 1d, to the minute (sales_order.created_at).",
+    "Orders placed in the last 30m, 2h, 6h or 1d, to the minute (sales_order.created_at);"
+    " absent for a store view that is switched off (store.is_active).",
     "store",
     "window",
 )
 EXPECTED = gauge(
     "magento_orders_expected",
-    "Median of the orders in the same local hours of the last 2 to 8 weeks; absent with less history.",
+    "Median of the orders in the same local hours of the last 2 to 8 weeks; absent with less history"
+    " and for a store view that is switched off (store.is_active).",
     "store",
     "window",
 )
 BASELINE = gauge(
     "magento_orders_baseline_seconds",
-    "Length of the store's order history that magento_orders_expected can look at, at most 58 days.",
+    "Length of the store's order history that magento_orders_expected can look at, at most 58 days;"
+    " absent for a store view that is switched off (store.is_active).",
     "store",
 )
 
@@ -128,9 +134,7 @@ class ExpectedOrdersCollector(Collector):
         history.prune()
         if behind:
             return
-        stores = {
-            str(store_id): context.stores.code(store_id) for store_id in context.stores.ids() if store_id
-        }
+        stores = {str(store_id): context.stores.code(store_id) for store_id in context.stores.active_ids()}
         yield from _recent(history, stores)
         for store_id, begin in history.begins(stores).items():
             yield BASELINE.sample(context.now - begin, store=stores[store_id])

@@ -149,7 +149,8 @@ EDITED = counter(
 )
 LAST_ORDER = gauge(
     "magento_last_order_timestamp_seconds",
-    "Unix time at which the store's last order was placed (created_at); absent for a store without orders.",
+    "Unix time at which the store's last order was placed (created_at); absent for a store without orders"
+    " and for a store view that is switched off (store.is_active).",
     "store",
 )
 
@@ -294,11 +295,11 @@ class _Ledger:
             self._last.put(str(row["store_id"]), created)
 
     def samples(self) -> Iterator[Sample]:
-        """Yield every counter of a store that exists or of the whole shop, and the stores' last orders."""
+        """Yield the counters of every store and of the whole shop, and the last orders of active stores."""
         for metric in COUNTED:
             samples = self._counters(metric).samples()
             yield from of_known_stores(samples, self._stores) if "store" in metric.labels else samples
-        existing = set(self._stores.ids())
+        selling = set(self._stores.active_ids())
         for store_id, created in self._last.scan().items():
-            if int(store_id) in existing:
+            if int(store_id) in selling:
                 yield LAST_ORDER.sample(created, store=self._stores.code(int(store_id)))

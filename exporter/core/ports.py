@@ -72,6 +72,9 @@ class Stores(Protocol):
     def ids(self) -> Sequence[int]:
         """Return every store id, 0 (admin) included."""
 
+    def active_ids(self) -> Sequence[int]:
+        """Return the ids of the store views that are switched on (``store.is_active``), without admin."""
+
     def code(self, store_id: int | None) -> str:
         """Return the store's code; ``(deleted)`` for a store that is gone."""
 

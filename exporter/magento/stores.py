@@ -1,5 +1,7 @@
 """The store views, with what is needed to label and convert: website, base currency, time zone.
 
+And whether a view is switched on: one that was switched off on purpose is not expected to sell.
+
 Read from ``store``, ``store_website`` and ``core_config_data`` (paths
 ``currency/options/base`` and ``general/locale/timezone``). A value that is locked
 by env.php or the environment overrides the database, in each scope by itself.
@@ -34,11 +36,11 @@ _TIMEZONE: Final = "general/locale/timezone"
 STORES = Query(
     "stores",
     """
-    SELECT s.store_id, s.code, s.website_id, w.code AS website
+    SELECT s.store_id, s.code, s.website_id, s.is_active, w.code AS website
     FROM {store} AS s
     JOIN {store_website} AS w ON w.website_id = s.website_id
     """,
-    reads={"store": ("store_id", "code", "website_id"), "store_website": ("website_id", "code")},
+    reads={"store": ("store_id", "code", "website_id", "is_active"), "store_website": ("website_id", "code")},
 )
 
 STORE_SETTINGS = Query(
@@ -65,6 +67,7 @@ class Store:
     website: str
     currency: str
     timezone: ZoneInfo
+    active: bool
 
 
 class StoreMap:
@@ -77,6 +80,10 @@ class StoreMap:
     def ids(self) -> Sequence[int]:
         """Return every store id, 0 (admin) included."""
         return tuple(sorted(self._by_id))
+
+    def active_ids(self) -> Sequence[int]:
+        """Return the ids of the store views that are switched on, without admin."""
+        return tuple(store_id for store_id, store in sorted(self._by_id.items()) if store_id and store.active)
 
     def code(self, store_id: int | None) -> str:
         """Return the store's code, or :data:`DELETED`."""
@@ -138,6 +145,10 @@ class StoreDirectory:
         """Return every store id, 0 (admin) included."""
         return self.current().ids()
 
+    def active_ids(self) -> Sequence[int]:
+        """Return the ids of the store views that are switched on, without admin."""
+        return self.current().active_ids()
+
     def code(self, store_id: int | None) -> str:
         """Return the store's code, or :data:`DELETED`."""
         return self.current().code(store_id)
@@ -186,6 +197,7 @@ def _store(row: Row, settings: Mapping[tuple[str, int, str], str], locked: Locke
         # The base currency is a website setting: a value in store scope has no effect in Magento.
         currency=setting(_CURRENCY, website, default) or DEFAULT_CURRENCY,
         timezone=_zone(setting(_TIMEZONE, store, website, default) or DEFAULT_TIMEZONE),
+        active=bool(row["is_active"]),
     )
 
 

@@ -64,6 +64,18 @@ def test_orders_placed_now_are_recent_at_once(observed: ObservedShop) -> None:
     assert observed.collect(ExpectedOrdersCollector(), state, now + 1)[key] == before + 3
 
 
+def test_a_view_that_was_switched_off_is_absent_until_it_is_back(observed: ObservedShop) -> None:
+    collector, state, database = ExpectedOrdersCollector(), VolatileStore(), observed.shop.database
+    for _ in range(RUNS):
+        before = observed.collect(collector, state, NOW)
+    assert before["magento_orders_expected", "us", "1d"] > 0
+    database.update("store", {"code": "us"}, is_active=0)
+    found = observed.collect(collector, state, NOW)
+    assert found == {key: value for key, value in before.items() if key[1] != "us"}
+    database.update("store", {"code": "us"}, is_active=1)
+    assert observed.collect(collector, state, NOW) == before
+
+
 def test_split_connections_and_prefix(mariadb: MariaDB) -> None:
     with observed_shop(mariadb, version="2.3.7", prefix="p_", split=True) as observed:
         observed.shop.place_order("de")

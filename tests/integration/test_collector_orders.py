@@ -215,6 +215,20 @@ def test_the_last_order_of_every_store_is_known_at_once_and_follows(observed: Ob
     assert found["magento_last_order_timestamp_seconds", "de"] == shop.database.value(truth, ("de",))
 
 
+def test_a_view_that_is_switched_off_has_no_last_order_but_counts_on(mariadb: MariaDB) -> None:
+    with observed_shop(mariadb) as observed:
+        shop, state, last = observed.shop, VolatileStore(), ("magento_last_order_timestamp_seconds", "us")
+        shop.place_order("us", "checkmo")
+        before = collect(observed, state)
+        shop.database.update("store", {"code": "us"}, is_active=0)
+        shop.place_order("us", "checkmo")
+        found = collect(observed, state)
+        assert found.keys() == before.keys() - {last}
+        assert found["magento_orders_placed_total", "us", "checkmo"] == 1
+        shop.database.update("store", {"code": "us"}, is_active=1)
+        assert collect(observed, state)[last] >= before[last]
+
+
 def test_deleting_and_archiving_orders_takes_nothing_back(observed: ObservedShop) -> None:
     shop, state = observed.shop, VolatileStore()
     collect(observed, state)

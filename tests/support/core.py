@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -70,13 +70,17 @@ class Nothing:
         raise AssertionError(f"asked for {name}")
 
 
-STORES = StoreMap(
-    [
-        Store(0, "admin", 0, "admin", "USD", ZoneInfo("UTC")),
-        Store(1, "default", 1, "base", "USD", ZoneInfo("America/Los_Angeles")),
-        Store(2, "german", 2, "europe", "EUR", ZoneInfo("Europe/Berlin")),
-    ]
-)
+def stores(off: Collection[str] = ()) -> StoreMap:
+    """Return the stores of a small shop; the views ``off`` are switched off."""
+    found = (
+        (0, "admin", 0, "admin", "USD", ZoneInfo("UTC")),
+        (1, "default", 1, "base", "USD", ZoneInfo("America/Los_Angeles")),
+        (2, "german", 2, "europe", "EUR", ZoneInfo("Europe/Berlin")),
+    )
+    return StoreMap([Store(*store, active=store[1] not in off) for store in found])
+
+
+STORES = stores()
 
 
 def context(

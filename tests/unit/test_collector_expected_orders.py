@@ -10,6 +10,7 @@ from exporter.collectors.expected_orders import ExpectedOrdersCollector
 from exporter.core.baseline import BUCKET
 from exporter.core.counting import PATIENCE
 from exporter.core.memory import VolatileStore
+from exporter.core.ports import Stores
 from tests.support import core
 from tests.support.core import FakeDatabase, run, values
 
@@ -50,8 +51,16 @@ class Orders:
         ]
         return sorted(found, key=lambda row: (row["created"], row["id"]), reverse=True)[:limit]
 
-    def collect(self, state: VolatileStore, now: float = NOON) -> dict[tuple[str, ...], float]:
-        return values(run(ExpectedOrdersCollector(), state, now, database=self.database))
+    def collect(
+        self,
+        state: VolatileStore,
+        now: float = NOON,
+        *,
+        collector: ExpectedOrdersCollector | None = None,
+        stores: Stores = core.STORES,
+    ) -> dict[tuple[str, ...], float]:
+        collector = collector or ExpectedOrdersCollector()
+        return values(run(collector, state, now, database=self.database, stores=stores))
 
 
 def test_two_weeks_of_history_let_expect_something() -> None:
@@ -92,6 +101,25 @@ def test_stores_do_not_mix_and_orders_of_deleted_stores_are_nobodys() -> None:
     assert found["magento_orders_recent", "default", "30m"] == 3
     assert found["magento_orders_recent", "german", "30m"] == 5
     assert {key[1] for key in found} == {"default", "german"}
+
+
+def test_a_view_that_is_switched_off_expects_nothing_and_has_its_past_when_it_is_back() -> None:
+    orders, state, collector = Orders(), VolatileStore(), ExpectedOrdersCollector()
+    for store in (1, 2):
+        orders.add(NOON - 2 * WEEK - 2 * DAY, store)
+        for week in (2, 1, 0):
+            orders.add(NOON - week * WEEK - 600, store, number=10)
+    before = orders.collect(state, collector=collector)
+    assert before["magento_orders_expected", "german", "30m"] == 10
+    off = core.stores(off={"german"})
+    orders.add(NOON - 10, store=2)
+    found = orders.collect(state, NOON + 30, collector=collector, stores=off)
+    assert {key[1] for key in found} == {"default"}
+    assert found["magento_orders_expected", "default", "30m"] == 10
+    found = orders.collect(state, NOON + 60, collector=collector)
+    assert found.keys() == before.keys()
+    assert found["magento_orders_expected", "german", "30m"] == 10
+    assert found["magento_orders_recent", "german", "30m"] == 11
 
 
 def test_the_history_is_filled_in_slices_and_recent_windows_wait_for_it(

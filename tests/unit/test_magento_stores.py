@@ -1,4 +1,7 @@
-"""Which currency and time zone a store has: what is locked wins in its scope, and a narrow scope wins."""
+"""Which currency and time zone a store has: what is locked wins in its scope, and a narrow scope wins.
+
+And which store views are switched on, at the latest a minute after that changed.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,18 @@ CURRENCY, ZONE = "currency/options/base", "general/locale/timezone"
 
 
 class Rows:
-    """A database that holds one store of one website, and some settings."""
+    """A database that holds admin, one store of one website, and some settings."""
 
     def __init__(self, *settings: tuple[str, int, str, str]) -> None:
         names = ("scope", "scope_id", "path", "value")
         self._settings = [dict(zip(names, setting, strict=True)) for setting in settings]
+        self.is_active = 1
 
     def rows(self, query: Query, /, **_parameters: object) -> list[dict[str, Any]]:
         if query is STORES:
-            return [{"store_id": 3, "code": "de", "website_id": 2, "website": "europe"}]
+            names = ("store_id", "code", "website_id", "is_active", "website")
+            found = ((0, "admin", 0, 1, "admin"), (3, "de", 2, self.is_active, "europe"))
+            return [dict(zip(names, store, strict=True)) for store in found]
         return self._settings
 
     def __getattr__(self, name: str) -> Any:
@@ -68,3 +74,17 @@ def test_a_zone_that_nobody_knows_is_told_once(caplog: pytest.LogCaptureFixture)
         assert str(stores.timezone(3)) == "UTC"
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "Atlantis/Capital" in caplog.text
+
+
+def test_a_view_that_was_switched_off_is_known_to_be_off_within_a_minute() -> None:
+    database, moment = Rows(), 0.0
+    stores = StoreDirectory(database, clock=lambda: moment)
+    assert stores.active_ids() == (3,)
+    database.is_active, moment = 0, 59.9
+    assert stores.active_ids() == (3,)
+    moment = 60.0
+    assert stores.active_ids() == ()
+    assert stores.ids() == (0, 3)
+    assert stores.code(3) == "de"
+    database.is_active, moment = 1, 120.0
+    assert stores.active_ids() == (3,)
