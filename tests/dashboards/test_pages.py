@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from alerts import thresholds
 from alerts.lib.owners import names
+from alerts.orders import ALERTS as ORDER_ALERTS
 from alerts.recording import RECORDINGS
 from alerts.thresholds import Threshold
 from dashboards.__main__ import stale
@@ -344,3 +346,19 @@ def test_the_methods_of_payment_are_compared_over_the_same_stores() -> None:
         if panel["title"] == "What does each payment method bring?"
     )
     assert not [target["expr"] for target in table["targets"] if "$store" in target["expr"]]
+
+
+def test_the_ages_of_open_orders_show_every_state_with_an_alert() -> None:
+    drawn = age_states(
+        target["expr"]
+        for panel in panels(RENDERED["magento-checkout"])
+        if panel["title"] == "How old is the oldest unfinished order?"
+        for target in panel["targets"]
+    )
+    judged = age_states(a.value for a in ORDER_ALERTS if a.panel.key == "open_orders_age")
+    assert {"pending_payment", "payment_review", "holded"} <= judged <= drawn
+
+
+def age_states(expressions: Iterable[str]) -> set[str]:
+    found = (selected.matchers["state"] for text_ in expressions for selected in selectors(text_))
+    return {state for matcher in found for state in matcher.split("|")}
