@@ -170,23 +170,24 @@ ALERTS: Final = (
     ),
     _index(
         name="MagentoIndexerModeChanged",
-        value=f"max_over_time({select(indexers.MODE, mode=SCHEDULE)}[1d]) - "
+        value=f"max_over_time({select(indexers.MODE, mode=SCHEDULE)}[4d]) - "
         f"{select(indexers.MODE, mode=SCHEDULE)}",
         threshold=0,
         for_=10 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="An indexer was taken off its schedule.",
-        description="{{ $labels.indexer }} updates on save; within the last day it was on schedule.",
+        description="{{ $labels.indexer }} updates on save; within the last four days it was on schedule.",
         impact="Every save in the admin waits for the index, and locks orders out under load.",
         first_action="Ask who changed it; set it back with bin/magento indexer:set-mode schedule.",
-        why="A change of mode is rare and always made by somebody; it often stays behind after a repair.",
+        why="A change of mode is rare and always made by somebody; it often stays behind after a repair. "
+        "Four days outlast a weekend, in which tickets wait.",
         panel=Panel("magento-indexers", "mode"),
         cases=Cases(
             entity=_PRICE,
             inputs=(Input(indexers.MODE, labels={"mode": SCHEDULE}, bad=At(0), good=At(1), edge=At(1)),),
             labels={"mode": SCHEDULE},
             before=HOUR,
-            says="catalog_product_price updates on save; within the last day it was on schedule.",
+            says="catalog_product_price updates on save; within the last four days it was on schedule.",
         ),
     ),
 )

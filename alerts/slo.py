@@ -11,13 +11,15 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Line
 from alerts.lib.lookup import warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
+from alerts.lib.surprise import surprise
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE, failed_ratio
-from dashboards.lib.promql import select
-from exporter.collectors import indexers, placements
+from alerts.selling import ORDERS_SURPRISE
+from dashboards.lib.promql import increase, select, total
+from exporter.collectors import expected_orders, indexers, placements
 
 _STORE: Final = "on (job, instance, store)"
 _DE: Final = {"store": "de"}
@@ -51,6 +53,17 @@ _slo: Final = partial(
     unit=Unit.RATIO,
     scope="store",
 )
+
+
+_STEADY_FAILURES: Final = 12
+"""Failed tries in six hours that a few customers make by themselves. Retries are not independent, as the
+interval takes them to be."""
+
+_DOUBT: Final = 2
+"""Nats of surprise, one chance in seven, from which on it is not taken for granted that orders hold."""
+
+_RECENT: Final = select(expected_orders.RECENT, window="30m")
+_AN_HOUR_AGO: Final = f"{_RECENT} offset 1h"
 
 
 def _goes_on(window: str, short: str) -> str:
@@ -105,14 +118,15 @@ ALERTS: Final = (
         severity=Severity.CRITICAL,
         value=select(LEAST["6h"]),
         threshold=round(limits.BURN_STEADY * BUDGET, 6),
-        guard=_goes_on("6h", "30m"),
+        guard=f"{_goes_on('6h', '30m')}\nand {_STORE} {select(FAILED['6h'])} > {_STEADY_FAILURES}",
         for_=15 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="A large part of the orders fails at the last step, for hours.",
         description=_DESCRIPTION % "six hours",
         impact="About every third try to pay fails, and many of these customers leave.",
         first_action="Compare payment methods and stores: what do the failures have in common?",
-        why="Six times the budget spends a month's in five days; the half hour shows that it goes on.",
+        why="Six times the budget spends a month's in five days; the half hour shows that it goes on. A "
+        "dozen failures at most may be two or three customers who try again and again: that wakes nobody.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
@@ -152,6 +166,46 @@ ALERTS: Final = (
             clear=295 * MINUTE,
             says="At least 5.177% of the tries to place an order in de failed in the last three days, "
             "chance allowed for (limit 5 %).",
+        ),
+    ),
+    _slo(
+        name="MagentoOrdersHoldDespiteFailures",
+        severity=Severity.INFO,
+        service="payment",
+        value=total(increase(placements.FAILED, "10m"), "store"),
+        threshold=warning(limits.CARDING_FAILURES),
+        unit=Unit.NUMBER,
+        guard=f"and {_STORE} {select(expected_orders.EXPECTED, window='30m')} > 0\n"
+        f"unless {_STORE} {select(ORDERS_SURPRISE, window='30m')} > {_DOUBT}\n"
+        f"unless {_STORE} ({surprise(_RECENT, _AN_HOUR_AGO)} > {_DOUBT} and {_RECENT} < {_AN_HOUR_AGO})",
+        for_=15 * MINUTE,
+        summary="Tries to order fail by the dozen, and customers buy as usual.",
+        description='{{ $value | printf "%.0f" }} tries to place an order failed in {{ $labels.store }} '
+        "in ten minutes (limit %limit%), and as many orders come as expected, and as an hour ago.",
+        impact="None by itself: it keeps back the pages about a failing checkout, because this one sells.",
+        first_action="Go to MagentoCarding, which fires beside it: somebody tries out stolen cards.",
+        why="Only what customers do tells card testers from an outage, because both fail by the dozen. "
+        "When orders lack, by more than chance, it ends at once, and the pages about the checkout speak.",
+        panel=Panel("magento-checkout", "failed_placements"),
+        cases=Cases(
+            entity=_DE,
+            inputs=(
+                Input(placements.FAILED, bad=Hourly(210), good=Hourly(6), edge=Hourly(174)),
+                Input(expected_orders.EXPECTED, labels={"window": "30m"}, bad=At(50), good=At(50)),
+                Input(
+                    expected_orders.RECENT, labels={"window": "30m"}, bad=At(50), good=At(50), needed=False
+                ),
+            ),
+            silent={
+                "fewer orders come than expected": {2: At(30)},
+                "fewer orders come than an hour ago": {2: Line(250, -50)},
+            },
+            before=2 * HOUR,
+            after=8 * MINUTE,
+            clear=MINUTE,
+            mixes=False,
+            says="35 tries to place an order failed in de in ten minutes (limit 30), and as many orders come "
+            "as expected, and as an hour ago.",
         ),
     ),
     _slo(

@@ -12,7 +12,7 @@ import yaml
 
 from alerts.__main__ import ROOT
 from alerts.catalogue import Catalogue
-from alerts.lib.alertmanager import CRON_FEEDS, DEADMAN, NOBODY, SECURITY, page, ticket
+from alerts.lib.alertmanager import CRON_FEEDS, DEADMAN, HOLD, NOBODY, SECURITY, page, ticket
 from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.prometheus import tags
 from sandbox.process import wait_until
@@ -155,7 +155,6 @@ CAUSES: list[Pair] = [
     ("MagentoBackendDown", {"source": "redis"}, "MagentoCacheStoreDown", {"role": "cache"}),
     ("MagentoBackendDown", {"source": "varnish"}, "MagentoPageCacheInstanceDown", {"varnish": "v"}),
     ("MagentoBackendDown", {"source": "database"}, "MagentoBackendsSick", {"varnish": "v"}),
-    ("MagentoBackendDown", {"source": "varnish"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
     ("MagentoSourceDown", {"source": "rabbitmq"}, "MagentoDataStale", {"collector": "queues_rabbitmq"}),
     ("MagentoCollectorFailing", {"collector": "cron"}, "MagentoCronLagging", {}),
     (
@@ -176,9 +175,11 @@ CAUSES: list[Pair] = [
         "MagentoCheckoutStageFailing",
         {"store": "de", "stage": "order"},
     ),
-    ("MagentoCarding", {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),
+    ("MagentoCarding", {"store": "de"}, "MagentoFailedPlacementsUnusual", {"store": "de"}),
+    (HOLD, {"store": "de"}, "MagentoCheckoutBudgetBurnFast", {"store": "de"}),
+    (HOLD, {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),
     (
-        "MagentoCarding",
+        HOLD,
         {"store": "de"},
         "MagentoCheckoutStageFailing",
         {"store": "de", "stage": "order"},
@@ -188,6 +189,9 @@ CAUSES: list[Pair] = [
 ]
 
 INDEPENDENT: list[Pair] = [
+    ("MagentoBackendDown", {"source": "varnish"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
+    ("MagentoCarding", {"store": "de"}, "MagentoCheckoutBudgetBurnFast", {"store": "de"}),
+    ("MagentoCarding", {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),
     ("MagentoSourceDown", {"source": "rabbitmq"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
     ("MagentoBackendDown", {"source": "redis"}, "MagentoCronStopped", {}),
     ("MagentoBackendDown", {"source": "redis"}, "MagentoCollectorFailing", {"collector": "cron"}),

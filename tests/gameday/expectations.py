@@ -265,6 +265,7 @@ _CACHE: Final[Mapping[str, Expectation]] = {
     "redis-full": Expectation(
         fires=(seen("MagentoSessionWritesRefused"),),
         minutes=10,
+        may={seen("MagentoSessionsEvicted"): "it throws sessions out before it refuses new ones"},
         end=Fix("MagentoSessionWritesRefused", "First five minutes"),
     ),
 }
@@ -292,7 +293,7 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         minutes=20,
         kept_back=(
             *_one("MagentoCheckoutBudgetBurnFast", "MagentoCheckoutBudgetBurnSteady",
-                  "MagentoFailedPlacementsUnusual", store="default"),
+                  "MagentoFailedPlacementsUnusual", "MagentoOrdersHoldDespiteFailures", store="default"),
             seen("MagentoCheckoutStageFailing", store="default", stage="order"),
         ),
         may={
@@ -370,18 +371,5 @@ LEFT_OUT: Final[dict[str, str]] = {
 }
 """Faults without a game day, and why. Their alerts are shown by promtool tests only."""
 
-REMARKS: Final[Mapping[str, str]] = {
-    "backlog-growing": "mended since and not played again: nobody starts the cron group now, whose jobs "
-    "ended in success before without doing anything, so that MagentoCronLagging is to fire as well",
-    "carding": "mended since and not played again: MagentoCarding, which keeps "
-    "MagentoFailedPlacementsUnusual back, is kept for as long as that one remembers the tries",
-    "checkout-stalled": "mended since and not played again: the expectation says now that a busy store's "
-    "drought may be told before an hour of carts can name the step",
-    "indexer-invalid": "mended since and not played again: the job ends in error now, as Magento's does, so "
-    "that MagentoCronJobFailing is to fire as well",
-    "no-traffic": "mended since and not played again: the drought alerts look at half an hour of carts and "
-    "no longer at an hour, so that the right one of the two speaks",
-    "payment-declined": "played before the game day's clock reached the exporter's windows of orders, so "
-    "what MagentoOrderDroughtWithTraffic does beside it is not shown",
-}
+REMARKS: Final[Mapping[str, str]] = {}
 """What a reader of the last results must know beside them; goes away with a full run."""
