@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Hourly, Input, Line, Until
 from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
@@ -43,6 +43,24 @@ ORDERS_SURPRISE: Final = _rule(
     "How surprising it is that so few orders came in the window, in nats; absent when there are enough.",
 )
 
+_LAST: Final = select(orders.LAST_ORDER)
+_SILENT_HOUR: Final = (
+    f"({total(select(expected_orders.EXPECTED, window='1d'), 'store', operator='max')} / 24\n"
+    f"  and {_STORE} time() - {_LAST} > 12h)"
+)
+"""An hour's share of a usual day, in a store without an order for twelve hours. The usual day is the one that
+ended: half a day after an order it is the day around that order, so the first twelve hours are left out."""
+
+_MISSED: Final = "magento:orders_expected:since_last_order"
+ORDERS_MISSED: Final = _rule(
+    _MISSED,
+    f"{_SILENT_HOUR}\n+ (max_over_time({_MISSED}[6h] offset 1h) or {_SILENT_HOUR} * 0)",
+    ("store",),
+    "Orders that were to be expected from the last order to twelve hours ago: what the rule said an hour "
+    "ago, and an hour's share of a usual day. An order ends it for twelve hours, longer than it remembers; a "
+    "gap of less than six hours it survives. A sum over two weeks would cost seconds with hundreds of stores.",
+)
+
 
 def _per_method(window: str, before: str = "") -> str:
     return total(increase(orders.PLACED, window, before=before), "store", "method")
@@ -66,11 +84,13 @@ METHOD_USUAL_6H: Final = _rule(
     ("store", "method"),
     "The fewer of the orders in the same six hours of yesterday and of a week ago, by payment method.",
 )
+_MEAN_DAY: Final = f"{_per_method('1w', '1d')} / 7"
 METHOD_USUAL_1D: Final = _rule(
     "magento:payment_method_orders:usual1d",
-    f"{_per_method('1w', '1d')} / 7",
+    f"({_per_method('1d', '1w')} < {_MEAN_DAY}) or {_MEAN_DAY}",
     ("store", "method"),
-    "The mean day of the week before the last day, by payment method.",
+    "The fewer of the orders on the same day a week ago and on the mean day of the week before the last day, "
+    "by payment method.",
 )
 
 
@@ -120,6 +140,11 @@ STAGE_EXPECTED: Final = _rule(
     "times the share of a usual week.",
 )
 
+_STILL_REACHED: Final = 0.5
+"""A step that half as many carts reach as a week ago works, however many more reach the one before."""
+
+_STAGES_BEFORE: Final = f"({select(STAGES_HOUR)} offset 1w or {select(STAGES_HOUR)} offset 1d)"
+
 
 def _mean_value(window: str, name: str) -> Recording:
     value = total(increase(orders.REVENUE, window), "store")
@@ -134,6 +159,7 @@ VALUE_1W: Final = _mean_value("1w", "magento:order_value_base:mean1w")
 
 RECORDINGS: Final = (
     ORDERS_SURPRISE,
+    ORDERS_MISSED,
     METHOD_RECENT_6H,
     METHOD_RECENT_1D,
     METHOD_USUAL_6H,
@@ -185,6 +211,13 @@ def _carts(*, bad: float, good: float, needed: bool = True) -> Input:
         needed=needed,
     )
 
+
+_CLOSED: Final = Until(14 * HOUR, At(20), Until(24 * HOUR, Line(48, -2), At(0)))
+"""The usual day of a shop that takes its 20 orders from eight to six and rests at weekends, from Friday at
+six on: the day that ended is a full one until Saturday at eight, an empty one from Saturday at six."""
+
+_WEEKDAYS: Final = Until(5 * DAY, Hourly(5), Until(7 * DAY, Hourly(0), Until(12 * DAY, Hourly(5), Hourly(0))))
+"""A counter that stands still at weekends, from a Monday on."""
 
 ALERTS: Final = (
     _selling(
@@ -285,35 +318,44 @@ ALERTS: Final = (
     ),
     _selling(
         name="MagentoNoOrdersForLong",
-        value=f"(time() - {select(orders.LAST_ORDER)}) / {DAY} * {_STORE} "
-        + total(
-            f"avg_over_time({select(expected_orders.EXPECTED, window='1d')}[3d])", "store", operator="max"
-        ),
+        value=select(ORDERS_MISSED),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
-        guard=f"and {_STORE} time() - {select(orders.LAST_ORDER)} > 1d",
+        guard=f"and {_STORE} time() - {_LAST} > 1d",
         scope="store",
         for_=15 * MINUTE,
         summary="A small shop has had no order for far too long.",
-        description="In the time since the last order of {{ $labels.store }}, "
+        description="Since the last order of {{ $labels.store }}, "
         '{{ $value | printf "%.1f" }} were to '
-        "be expected (limit %limit%).",
+        "be expected by its own past weeks (limit %limit%).",
         impact="The shop probably cannot be bought from, and has not been for more than a day.",
         first_action="Place a test order.",
         why="Shops with a few orders a day are too small for the drought alerts; after this silence chance "
-        "is ruled out.",
+        "is ruled out. Each hour of the silence counts what that hour of the week usually brings, so a "
+        "shop that closes at weekends is not missed on Sunday.",
         panel=Panel("magento-checkout", "last_order"),
         cases=Cases(
             entity=_DE,
             inputs=(
-                Input(orders.LAST_ORDER, bad=Ago(2 * DAY), good=Ago(HOUR), edge=Ago(1.766 * DAY)),
-                _orders(expected_orders.EXPECTED, "1d", bad=6, good=6, edge=6),
+                Input(orders.LAST_ORDER, bad=At(0), good=Ago(HOUR), edge=At(HOUR)),
+                Input(
+                    expected_orders.EXPECTED,
+                    labels={"window": "1d"},
+                    bad=Until(30 * HOUR, At(6), Until(34 * HOUR, Gone(), At(6))),
+                    good=At(6),
+                ),
             ),
-            silent={"a busier shop, within the day": {0: Ago(0.9 * DAY), 1: At(20)}},
+            silent={
+                "a busier shop, within the day": {0: At(37 * HOUR), 1: At(60)},
+                "a shop that sells 20 a day and closes at weekends": {0: At(0), 1: _CLOSED},
+                "an order came between": {0: Until(30 * HOUR, At(0), At(30 * HOUR)), 1: At(12)},
+            },
             before=HOUR,
+            after=57 * HOUR,
+            settle=0,
             step=5 * MINUTE,
             mixes=False,
-            says="In the time since the last order of de, 12.0 were to be expected (limit 10.6).",
+            says="Since the last order of de, 10.8 were to be expected by its own past weeks (limit 10.6).",
         ),
     ),
     _selling(
@@ -338,16 +380,18 @@ ALERTS: Final = (
         '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Customers who want to pay this way cannot; some choose another method, some leave.",
         first_action="Place a test order with this method; look at the provider's status page.",
-        why="Compared with the method's own yesterday and week, so rare methods never page.",
+        why="Compared with the method's own yesterday, week and day a week ago, whichever had least: rare "
+        "methods never page, nor does one that nobody uses at weekends.",
         panel=Panel("magento-checkout", "methods"),
         cases=Cases(
             entity={"store": "de", "method": "paypal_express"},
-            inputs=(Input(orders.PLACED, bad=Hourly(0), good=Hourly(1.75), edge=Hourly(0.04)),),
-            before=2 * DAY,
+            inputs=(Input(orders.PLACED, bad=Hourly(0), good=Hourly(0.5), edge=Hourly(0.02)),),
+            silent={"an invoice that companies use on weekdays": {0: _WEEKDAYS}},
+            before=12 * DAY,
             step=HOUR,
             settle=2 * HOUR,
             after=23 * HOUR,
-            says="Orders with paypal_express in de have all but stopped (surprise 11.7 nats, limit 10.6).",
+            says="Orders with paypal_express in de have all but stopped (surprise 11.9 nats, limit 10.6).",
         ),
     ),
     _selling(
@@ -359,6 +403,8 @@ ALERTS: Final = (
         f"{select(STAGES_HOUR)} < {critical(limits.FUNNEL_STAGE_RATIO)} * {select(STAGE_EXPECTED)}",
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
+        guard=f"unless on (job, instance, store, stage) "
+        f"{select(STAGES_HOUR)} > {_STILL_REACHED} * {_STAGES_BEFORE}",
         scope="store",
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,
@@ -370,7 +416,8 @@ ALERTS: Final = (
         impact="Customers are stopped on their way to paying.",
         first_action="Go through the checkout to this step with the browser's console open.",
         why="The share that passes is compared with the shop's own week, so a step that is always hard does "
-        "not fire.",
+        "not fire. A broken step loses its own count, too: while half as many reach it as in the same hour a "
+        "week ago (in the first week: yesterday), it is bots that fill carts, and nobody is woken.",
         panel=Panel("magento-checkout", "funnel"),
         cases=Cases(
             entity={"store": "de", "stage": "payment_method"},
@@ -389,13 +436,19 @@ ALERTS: Final = (
                     good=Hourly(20),
                 ),
             ),
-            silent={"a step that few ever pass": {0: Hourly(1)}},
-            before=12 * HOUR,
+            silent={
+                "a step that few ever pass": {0: Hourly(1)},
+                "bots fill carts and go no further": {
+                    0: Hourly(16),
+                    1: Until(26 * HOUR, Hourly(20), Hourly(660)),
+                },
+            },
+            before=26 * HOUR,
             step=10 * MINUTE,
             mixes=False,
             after=50 * MINUTE,
             says="Hardly anybody in de reaches the step payment_method any more, though the step before is "
-            "(surprise 13.6 nats, limit 10.6).",
+            "(surprise 13.7 nats, limit 10.6).",
         ),
     ),
     _selling(

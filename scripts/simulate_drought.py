@@ -4,7 +4,8 @@ Simulates years of orders of a healthy shop from a seed: a weekly shape with qui
 that moves from week to week, and hours that vary more than chance alone. The rules are the ones of
 the catalogue with the limits of alerts/thresholds.py, asked every ten minutes: the expected number
 is the median of the same window of the last eight weeks, as the exporter computes it. A total stop
-at a random moment shows how long each rule needs. Writes the table into docs/alerts.md with --write.
+at a random moment shows how long each rule needs. One shop takes orders on weekdays from eight to six
+only: it must not be missed on Sunday. Writes the table into docs/alerts.md with --write.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -35,11 +36,15 @@ BASELINE_WEEKS: Final = 8
 WEEKLY_SPREAD: Final = 0.15
 HOURLY_VARIANCE: Final = 0.03
 SIZES: Final = (6, 24, 120, 600, 5_000)
+WEEKDAY_SIZE: Final = 24
 STOPS: Final = 40
 LONGEST_STOP: Final = 4 * DAY
 LARGE: Final = 50.0
 BEGIN: Final = "<!-- simulated: begin -->"
 END: Final = "<!-- simulated: end -->"
+
+Hours = Callable[[], list[float]]
+"""Gives the share of a week's orders in each step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,13 @@ def shape() -> list[float]:
     return [value / sum(raw) for value in raw]
 
 
+def office_hours() -> list[float]:
+    """Return the share of a week's orders in each step of a shop that sells on weekdays from eight to six."""
+    hours = [step // HOUR for step in range(WEEK)]
+    selling = [hour < 5 * 24 and 8 <= hour % 24 < 18 for hour in hours]  # noqa: PLR2004 - weekdays, hours
+    return [open_now / sum(selling) for open_now in selling]
+
+
 def poisson(mean: float, random: Random) -> int:
     """Draw from a Poisson distribution; from its normal approximation where it is large."""
     if mean > LARGE:
@@ -92,10 +104,10 @@ def poisson(mean: float, random: Random) -> int:
     return count
 
 
-def orders(per_day: float, weeks: int, random: Random) -> list[int]:
+def orders(per_day: float, weeks: int, random: Random, hours: Hours = shape) -> list[int]:
     """Return the orders of each step."""
     steps: list[int] = []
-    week_shape = shape()
+    week_shape = hours()
     for _ in range(weeks):
         level = per_day * 7 * (1 + WEEKLY_SPREAD * max(-2.0, min(2.0, random.gauss(0, 1))))
         for hour in range(WEEK // HOUR):
@@ -144,8 +156,8 @@ def fires(now: History, before: History, at: int, held: dict[str, int], last_ord
                 bad[rule.name] = True
     silent = at - last_order
     if silent > DAY:
-        daily = sum(before.usual(at - hours * HOUR, DAY) for hours in range(0, 72, 6)) / 12
-        bad[NO_ORDERS] = silent / DAY * daily > critical(limits.DROUGHT_SURPRISE_NATS)
+        missed = sum(before.usual(then, DAY) for then in range(at, last_order + DAY // 2, -HOUR)) / 24
+        bad[NO_ORDERS] = missed > critical(limits.DROUGHT_SURPRISE_NATS)
     for name, state in bad.items():
         held[name] = held.get(name, 0) + 1 if state else 0
     return {name: held[name] > 1 for name in NAMES}
@@ -184,12 +196,12 @@ def delays(steps: Sequence[int], random: Random) -> dict[str, list[float]]:
     return found
 
 
-def row(per_day: int, years: int, seed: int) -> str:
+def row(per_day: int, years: int, seed: int, hours: Hours = shape, note: str = "") -> str:
     """Return the table's line for a size of shop."""
     random = Random(f"{seed}/{per_day}")  # noqa: S311 - a simulation, to be repeated exactly
-    steps = orders(per_day, BASELINE_WEEKS + 1 + 52 * years, random)
+    steps = orders(per_day, BASELINE_WEEKS + 1 + 52 * years, random, hours)
     alarms, late = false_alarms(steps), delays(steps, random)
-    cells = [f"{per_day:,}"]
+    cells = [f"{per_day:,}{note}"]
     for name in NAMES:
         middle = median(late[name])
         seen = f"not in {LONGEST_STOP // DAY} days" if math.isinf(middle) else f"{middle:.1f} h"
@@ -200,7 +212,9 @@ def row(per_day: int, years: int, seed: int) -> str:
 def table(years: int, seed: int, sizes: Sequence[int] = SIZES) -> str:
     """Return the whole table in Markdown."""
     head = "| orders a day | " + " | ".join(f"`{name}`" for name in NAMES) + " |"
-    return "\n".join([head, "| ---: " * (len(NAMES) + 1) + "|", *(row(s, years, seed) for s in sizes)])
+    rows = [row(size, years, seed) for size in sizes]
+    rows.append(row(WEEKDAY_SIZE, years, seed, office_hours, ", none at weekends"))
+    return "\n".join([head, "| ---: " * (len(NAMES) + 1) + "|", *rows])
 
 
 def main() -> int:

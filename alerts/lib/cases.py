@@ -84,6 +84,19 @@ class Late(Level):
 
 
 @dataclass(frozen=True, slots=True)
+class Until(Level):
+    """Behaves one way for so many seconds from the start of the test, then another."""
+
+    end: float
+    first: Level
+    then: Level
+
+    def value(self, now: float, before: float | None, step: float, /) -> float | None:
+        """Return the sample of whichever holds at the time."""
+        return (self.first if now < self.end else self.then).value(now, before, step)
+
+
+@dataclass(frozen=True, slots=True)
 class Gone(Level):
     """A series that is not there."""
 
