@@ -58,7 +58,7 @@ ORDERS_MISSED: Final = _rule(
     ("store",),
     "Orders that were to be expected from the last order to twelve hours ago: what the rule said an hour "
     "ago, and an hour's share of a usual day. An order ends it for twelve hours, longer than it remembers; a "
-    "gap of less than six hours it survives. A sum over two weeks would cost seconds with hundreds of stores.",
+    "gap of less than six hours it survives. A sum over two weeks would cost seconds with many stores.",
 )
 
 
