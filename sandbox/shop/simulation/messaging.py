@@ -118,7 +118,7 @@ class AmqpConsumers(Component):
         self._connection: Any = None
         self._channel: Any = None
         self._consumers: dict[str, str] = {}
-        self._last_delivery: dict[str, float] = {}
+        self._last_activity: dict[str, float] = {}
         self._empty_looks: Counter[str] = Counter()
         self._next_message = time.monotonic()
 
@@ -135,6 +135,7 @@ class AmqpConsumers(Component):
         for queue in (*AMQP_QUEUES, BULK_QUEUE):
             self._attend(queue)
         for queue, body in self._due():
+            self._note_activity(queue)  # the broker may take its time to deliver it
             self._channel.basic_publish(EXCHANGE, queue, body.encode(), pika.BasicProperties(delivery_mode=2))
         return 0.1
 
@@ -177,25 +178,25 @@ class AmqpConsumers(Component):
         A while is some looks as well: where the machine stood still, messages may wait unseen.
         """
         dead = self.fault("consumer-dead-amqp") or (queue == BULK_QUEUE and self.fault("bulk-stuck"))
-        idle = time.monotonic() - self._last_delivery.get(queue, 0.0)
+        idle = time.monotonic() - self._last_activity.get(queue, 0.0)
         self._empty_looks[queue] += 1
         if queue in self._consumers:
             lonely = self._empty_looks[queue] >= EMPTY_LOOKS
             if dead or (lonely and idle > max(2.0, self.world.pace.seconds(LINGER_SECONDS))):
                 self._channel.basic_cancel(self._consumers.pop(queue))
         elif not dead and self._waiting(queue):
-            self._note_delivery(queue)
+            self._note_activity(queue)
             self._consumers[queue] = self._channel.basic_consume(queue, self._deliver)
 
-    def _note_delivery(self, queue: str) -> None:
-        self._last_delivery[queue] = time.monotonic()
+    def _note_activity(self, queue: str) -> None:
+        self._last_activity[queue] = time.monotonic()
         self._empty_looks[queue] = 0
 
     def _waiting(self, queue: str) -> bool:
         return bool(self._channel.queue_declare(queue, passive=True).method.message_count)
 
     def _deliver(self, channel: Any, method: Any, _properties: Any, _body: bytes) -> None:
-        self._note_delivery(method.routing_key)
+        self._note_activity(method.routing_key)
         self.world.wait(self.random.uniform(0.01, 0.1))
         channel.basic_ack(method.delivery_tag)
 
