@@ -46,19 +46,19 @@ ORDERS_SURPRISE: Final = _rule(
 _LAST: Final = select(orders.LAST_ORDER)
 _SILENT_HOUR: Final = (
     f"({total(select(expected_orders.EXPECTED, window='1d'), 'store', operator='max')} / 24\n"
-    f"  and {_STORE} time() - {_LAST} > 12h)"
+    f"  and {_STORE} time() - {_LAST} > 1d)"
 )
-"""An hour's share of a usual day, in a store without an order for twelve hours. The usual day is the one that
-ended: half a day after an order it is the day around that order, so the first twelve hours are left out."""
+"""An hour's share of a usual day, in a store without an order for a day. The usual day is the one that ended:
+sooner it would reach back to before the last order, and count the Friday that was sold well on Saturday."""
 
 _MISSED: Final = "magento:orders_expected:since_last_order"
 ORDERS_MISSED: Final = _rule(
     _MISSED,
-    f"{_SILENT_HOUR}\n+ (max_over_time({_MISSED}[6h] offset 1h) or {_SILENT_HOUR} * 0)",
+    f"{_SILENT_HOUR}\n+ (max_over_time({_MISSED}[12h] offset 1h) or {_SILENT_HOUR} * 0)",
     ("store",),
-    "Orders that were to be expected from the last order to twelve hours ago: what the rule said an hour "
-    "ago, and an hour's share of a usual day. An order ends it for twelve hours, longer than it remembers; a "
-    "gap of less than six hours it survives. A sum over two weeks would cost seconds with many stores.",
+    "Orders that were to be expected since a day after the last order: what the rule said an hour "
+    "ago, and an hour's share of a usual day. An order ends it for a day, longer than it remembers; a "
+    "gap of less than twelve hours it survives. A sum over two weeks would cost seconds with many stores.",
 )
 
 
@@ -321,7 +321,6 @@ ALERTS: Final = (
         value=select(ORDERS_MISSED),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
-        guard=f"and {_STORE} time() - {_LAST} > 1d",
         scope="store",
         for_=15 * MINUTE,
         summary="A small shop has had no order for far too long.",
@@ -346,12 +345,12 @@ ALERTS: Final = (
                 ),
             ),
             silent={
-                "a busier shop, within the day": {0: At(37 * HOUR), 1: At(60)},
+                "a busier shop, within the day": {0: At(48 * HOUR), 1: At(600)},
                 "a shop that sells 20 a day and closes at weekends": {0: At(0), 1: _CLOSED},
-                "an order came between": {0: Until(30 * HOUR, At(0), At(30 * HOUR)), 1: At(12)},
+                "an order came between": {0: Until(36 * HOUR, At(0), At(36 * HOUR)), 1: At(18)},
             },
             before=HOUR,
-            after=57 * HOUR,
+            after=69 * HOUR,
             settle=0,
             step=5 * MINUTE,
             mixes=False,

@@ -156,7 +156,7 @@ def fires(now: History, before: History, at: int, held: dict[str, int], last_ord
                 bad[rule.name] = True
     silent = at - last_order
     if silent > DAY:
-        missed = sum(before.usual(then, DAY) for then in range(at, last_order + DAY // 2, -HOUR)) / 24
+        missed = sum(before.usual(then, DAY) for then in range(at, last_order + DAY, -HOUR)) / 24
         bad[NO_ORDERS] = missed > critical(limits.DROUGHT_SURPRISE_NATS)
     for name, state in bad.items():
         held[name] = held.get(name, 0) + 1 if state else 0
