@@ -16,17 +16,12 @@ from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Hourly, In
 from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
+from alerts.lib.surprise import surprise
 from dashboards.lib.promql import Series, increase, select, total
 from exporter.collectors import checkout, deployment, expected_orders, orders, placements
 
 _STORE: Final = "on (job, instance, store)"
 _DE: Final = {"store": "de"}
-
-
-def _surprise(seen: str, usual: str) -> str:
-    """Return the surprise in nats of the shortfall of ``seen`` against ``usual`` (same labels)."""
-    some = f"clamp_min({seen}, 1e-9)"
-    return f"({usual} - {seen} + {some} * ln({some} / ({usual} > 0)))"
 
 
 def _rule(name: str, expression: str, labels: tuple[str, ...], about: str) -> Recording:
@@ -38,7 +33,7 @@ _EXPECTED: Final = select(expected_orders.EXPECTED)
 
 ORDERS_SURPRISE: Final = _rule(
     "magento:orders_surprise:nats",
-    f"{_surprise(_RECENT, _EXPECTED)} and {_RECENT} < {_EXPECTED}",
+    f"{surprise(_RECENT, _EXPECTED)} and {_RECENT} < {_EXPECTED}",
     ("store", "window"),
     "How surprising it is that so few orders came in the window, in nats; absent when there are enough.",
 )
@@ -98,7 +93,7 @@ def _quiet(recent: Recording, usual: Recording, window: str) -> str:
     """Return the surprise at a method's silence where only a fifth of the usual is left."""
     seen, expected = select(recent), select(usual)
     effect = critical(limits.ORDERS_AGAINST_EXPECTED)
-    found = f"({_surprise(seen, expected)} and {seen} < {effect} * {expected})"
+    found = f"({surprise(seen, expected)} and {seen} < {effect} * {expected})"
     return f'label_replace({found}, "window", "{window}", "", "")'
 
 
@@ -398,7 +393,7 @@ ALERTS: Final = (
         severity=Severity.CRITICAL,
         service="checkout",
         category=Category.CHECKOUT,
-        value=f"{_surprise(select(STAGES_HOUR), select(STAGE_EXPECTED))} and "
+        value=f"{surprise(select(STAGES_HOUR), select(STAGE_EXPECTED))} and "
         f"{select(STAGES_HOUR)} < {critical(limits.FUNNEL_STAGE_RATIO)} * {select(STAGE_EXPECTED)}",
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
