@@ -239,8 +239,8 @@ def test_varnish_counts_hits(varnish_stack: Storefront) -> None:
     httpx.get(varnish_stack.varnish.url)
     before = varnish_stack.varnish.counters()["MAIN.cache_hit"]
     httpx.get(varnish_stack.varnish.url)
-    wait_until(
-        lambda: varnish_stack.varnish.counters()["MAIN.cache_hit"] == before + 1,
+    wait_until(  # more than one where a hit from before was not counted at once
+        lambda: varnish_stack.varnish.counters()["MAIN.cache_hit"] > before,
         seconds=10,
         what="one hit more",
     )
