@@ -63,6 +63,9 @@ _DOUBT: Final = 2
 """Nats of surprise, one chance in seven, from which on it is not taken for granted that orders hold."""
 
 _RECENT: Final = select(expected_orders.RECENT, window="30m")
+_SAME: Final = "ignoring (window)"
+"""The same store; both sides carry nothing else but the window."""
+
 _AN_HOUR_AGO: Final = f"{_RECENT} offset 1h"
 
 
@@ -178,9 +181,9 @@ ALERTS: Final = (
         value=total(increase(placements.FAILED, "10m"), "store"),
         threshold=warning(limits.CARDING_FAILURES),
         unit=Unit.NUMBER,
-        guard=f"and {_STORE} {select(expected_orders.EXPECTED, window='30m')} > 0\n"
-        f"unless {_STORE} {select(ORDERS_SURPRISE, window='30m')} > {_DOUBT}\n"
-        f"unless {_STORE} ({surprise(_RECENT, _AN_HOUR_AGO)} > {_DOUBT} and {_RECENT} < {_AN_HOUR_AGO})",
+        guard=f"and {_SAME} {select(expected_orders.EXPECTED, window='30m')} > 0\n"
+        f"unless {_SAME} {select(ORDERS_SURPRISE, window='30m')} > {_DOUBT}\n"
+        f"unless {_SAME} ({surprise(_RECENT, _AN_HOUR_AGO)} > {_DOUBT} and {_RECENT} < {_AN_HOUR_AGO})",
         for_=15 * MINUTE,
         summary="Tries to order fail by the dozen, and customers buy as usual.",
         description='{{ $value | printf "%.0f" }} tries to place an order failed in {{ $labels.store }} '

@@ -102,7 +102,11 @@ def labels_of(node: object, known: Mapping[str, tuple[str, ...]]) -> set[str]:
 def labels_of_pair(node: promql_parser.BinaryExpr, known: Mapping[str, tuple[str, ...]]) -> set[str]:
     left, right = labels_of(node.lhs, known), labels_of(node.rhs, known)
     matching = node.modifier.matching if node.modifier else None
-    if matching is not None:
+    if matching is not None and matching.type == promql_parser.LabelModifierType.Exclude:
+        ignored = set(matching.labels)
+        assert ignored <= left | right, node.prettify()
+        assert left - ignored == right - ignored, node.prettify()
+    elif matching is not None:
         assert set(matching.labels) <= left, node.prettify()
         assert set(matching.labels) <= right, node.prettify()
     return left or right  # a number or time() has none
