@@ -182,6 +182,10 @@ def _shortfall(share: float, windows: str = "=~.+") -> str:
     return total(effect, "store", operator="max")
 
 
+_SHORTEST: Final = 30 * MINUTE
+"""The shortest window in which orders can lack. Half an hour after a maintenance it holds nothing of it, and
+the next one, of two hours, a quarter of the usual, which is enough."""
+
 _selling: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.COMMERCE, service="selling", category=Category.BUSINESS
 )
@@ -223,6 +227,7 @@ ALERTS: Final = (
         unit=Unit.NATS,
         guard="and " + _TRAFFIC,
         scope="store",
+        aftermath=_SHORTEST,
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="Customers fill carts, but orders do not come.",
@@ -260,6 +265,7 @@ ALERTS: Final = (
         unit=Unit.NATS,
         guard="unless " + _TRAFFIC,
         scope="store",
+        aftermath=_SHORTEST,
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="Nobody buys, and nobody even fills a cart.",
@@ -291,6 +297,7 @@ ALERTS: Final = (
         threshold=limits.SALES_LOW_NATS,
         unit=Unit.NATS,
         scope="store",
+        aftermath=_SHORTEST,
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="Fewer orders than usual.",

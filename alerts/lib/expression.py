@@ -73,8 +73,13 @@ def expression(alert: Alert, clock: Clock = REAL) -> str:
     if alert.guard:
         lines += alert.guard.splitlines()
     if alert.maintenance:
-        lines.append(f"unless on (job, instance) ({select(MAINTENANCE)} == 1)")
+        lines.append(f"unless on (job, instance) ({_maintenance(alert)} == 1)")
     return clock.render("\n".join(lines))
+
+
+def _maintenance(alert: Alert) -> str:
+    flag = select(MAINTENANCE)
+    return f"max_over_time({flag}[{duration(alert.aftermath)}])" if alert.aftermath else flag
 
 
 def _comparison(alert: Alert, clock: Clock) -> Iterator[str]:

@@ -170,8 +170,17 @@ def _maintenance(alert: Alert) -> Iterator[dict[str, Any]]:
     series.setdefault(window, f"1x{_steps(times.bad + length, times.step)}")
     if alert.maintenance:
         yield _test("maintenance", alert, series, alert_rule_test=_silence(alert))
+        if alert.aftermath:
+            ended = {**series, window: _until_just_before(times, alert.for_)}
+            yield _test("after maintenance", alert, ended, alert_rule_test=[_expect(alert, times.fires, [])])
     else:
         yield _test("maintenance", alert, series, promql_expr_test=[_firing(alert, times.fires, 1)])
+
+
+def _until_just_before(times: Times, hold: int) -> str:
+    """Return a maintenance that ended so long ago that the alert, but for its aftermath, would fire."""
+    on = times.fires - hold - 2 * times.step
+    return f"1x{_steps(on, times.step)} 0x{_steps(times.settled - on, times.step)}"
 
 
 def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
