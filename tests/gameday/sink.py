@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 import yaml
 
+from alerts.lib.alertmanager import NOBODY
 from alerts.lib.expression import duration, parse
 from sandbox.servers.alertmanager import CONFIGURATION
 
@@ -56,7 +57,7 @@ class Sink:
         return Handler
 
     def configuration(self, file: Path, scale: float) -> Path:
-        """Write the pack's Alertmanager configuration with every receiver leading here.
+        """Write the pack's Alertmanager configuration with every receiver leading here that leads anywhere.
 
         Its times are divided by ``scale``; tickets do not wait for the morning. Routes and inhibition
         are as shipped.
@@ -66,7 +67,8 @@ class Sink:
         settings["templates"] = []
         hook = {"url": f"http://127.0.0.1:{self._server.server_port}/", "send_resolved": True}
         settings["receivers"] = [
-            {"name": receiver["name"], "webhook_configs": [hook]} for receiver in settings["receivers"]
+            receiver if receiver["name"] == NOBODY else {"name": receiver["name"], "webhook_configs": [hook]}
+            for receiver in settings["receivers"]
         ]
         for route in (settings["route"], *settings["route"]["routes"]):
             route.pop("mute_time_intervals", None)
