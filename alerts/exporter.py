@@ -29,6 +29,25 @@ _exporter: Final = partial(
     maintenance=False,
 )
 
+_unanswered: Final = partial(
+    _exporter,
+    op="==",
+    threshold=0,
+    keep_firing_for=5 * MINUTE,
+    no_data=NoData.OPTIONAL,
+    description="The exporter gets no answer from {{ $labels.source }}.",
+    panel=Panel("magento-exporter", "sources"),
+)
+
+
+def _no_answer(source: str) -> Cases:
+    return Cases(
+        entity={"source": source},
+        inputs=(Input(own.SOURCE_UP, bad=At(0), good=At(1)),),
+        says=f"The exporter gets no answer from {source}.",
+    )
+
+
 ALERTS: Final = (
     _exporter(
         name="MagentoExporterDown",
@@ -70,19 +89,14 @@ ALERTS: Final = (
             after=5 * MINUTE,
         ),
     ),
-    _exporter(
+    _unanswered(
         name="MagentoBackendDown",
         severity=Severity.CRITICAL,
         service="backends",
         value=select(own.SOURCE_UP, source=f"=~{SELLING}"),
-        op="==",
-        threshold=0,
         for_=2 * MINUTE,
-        keep_firing_for=5 * MINUTE,
-        no_data=NoData.OPTIONAL,
         maintenance=True,
         summary="A server that the shop cannot sell without does not answer.",
-        description="The exporter gets no answer from {{ $labels.source }}.",
         impact="Without the database nobody can buy, without Varnish nobody gets a page; without Redis "
         "logins and carts are lost.",
         first_action="Open the shop's cart. If it fails as well, start that server; if it works, only the "
@@ -90,34 +104,19 @@ ALERTS: Final = (
         why="Two minutes outlast a restart. Whoever cannot reach the database sees no orders either: every "
         "other alert about selling is blind meanwhile, so this one wakes. A refused login is not "
         "among them: that is MagentoCollectorFailing.",
-        panel=Panel("magento-exporter", "sources"),
-        cases=Cases(
-            entity={"source": "database"},
-            inputs=(Input(own.SOURCE_UP, bad=At(0), good=At(1)),),
-            says="The exporter gets no answer from database.",
-        ),
+        cases=_no_answer("database"),
     ),
-    _exporter(
+    _unanswered(
         name="MagentoSourceDown",
         value=select(own.SOURCE_UP, source=f"!~{SELLING}"),
-        op="==",
-        threshold=0,
         for_=5 * MINUTE,
-        keep_firing_for=5 * MINUTE,
-        no_data=NoData.OPTIONAL,
         summary="The exporter cannot reach a source that the shop can sell without.",
-        description="The exporter gets no answer from {{ $labels.source }}.",
         impact="What is read from it is unknown; with RabbitMQ down, asynchronous work stands still.",
         first_action="See whether the shop itself works; then connect by hand from the exporter's machine.",
         why="One failed round is a hiccup; five minutes are a dead or frozen server, or a blocked way. "
         "A refused login is not among them: that is MagentoCollectorFailing. Database, Redis and Varnish are "
         "MagentoBackendDown's.",
-        panel=Panel("magento-exporter", "sources"),
-        cases=Cases(
-            entity={"source": "rabbitmq"},
-            inputs=(Input(own.SOURCE_UP, bad=At(0), good=At(1)),),
-            says="The exporter gets no answer from rabbitmq.",
-        ),
+        cases=_no_answer("rabbitmq"),
     ),
     _exporter(
         name="MagentoCollectorFailing",

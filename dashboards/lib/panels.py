@@ -7,6 +7,7 @@ what is dead.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
@@ -60,7 +61,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
+class Panel(ABC):
     """What every panel has.
 
     ``key`` never changes: the panel's id, and so every link to it, is made from
@@ -167,8 +168,9 @@ class Panel:
     def _custom(self) -> Json:
         return {}
 
+    @abstractmethod
     def _options(self) -> Json:
-        raise NotImplementedError
+        """Return the options of the panel's type."""
 
 
 class _Rendered(core.Panel):  # type: ignore[misc]  # grafanalib has no types

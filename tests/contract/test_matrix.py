@@ -6,7 +6,7 @@ exactly the rights that its queries declare. A new collector is covered by being
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import pairwise
 
@@ -169,15 +169,25 @@ def test_tables_that_are_emptied_between_two_scrapes(emptied: Story, collector: 
     assert_fine(emptied.slots[collector.name])
 
 
-def nothing(place: Place) -> None:
-    """Set every column that may be NULL to NULL, in all rows of all tables that are read."""
+def rewrite(
+    place: Place, changes: Callable[[str, Sequence[str]], Sequence[str]], *, spared: Collection[str]
+) -> None:
+    """Change all rows of all tables that are read, but of those that are spared."""
     with place.server.connect(place.database) as connection, connection.cursor() as cursor:
         cursor.execute("SET foreign_key_checks = 0, sql_mode = ''")
         for table, columns in place.reads(*COLLECTORS).items():
-            nullable = place.columns(table)
-            changes = [f"`{column}` = NULL" for column in columns if nullable[column]]
-            if changes and table != "core_config_data":
-                cursor.execute(f"UPDATE `{place.prefix}{table}` SET {', '.join(changes)}")
+            if table not in spared and (assignments := changes(table, columns)):
+                cursor.execute(f"UPDATE `{place.prefix}{table}` SET {', '.join(assignments)}")
+
+
+def nothing(place: Place) -> None:
+    """Set every column that may be NULL to NULL."""
+
+    def nulls(table: str, columns: Sequence[str]) -> list[str]:
+        nullable = place.columns(table)
+        return [f"`{column}` = NULL" for column in columns if nullable[column]]
+
+    rewrite(place, nulls, spared={"core_config_data"})
 
 
 @pytest.fixture(scope="module")
@@ -192,12 +202,11 @@ def test_null_wherever_the_schema_allows_it(nulls: Story, collector: type[Collec
 
 def without_stores(place: Place) -> None:
     """Let all rows belong to stores and websites that are gone, as a split database or an import may."""
-    with place.server.connect(place.database) as connection, connection.cursor() as cursor:
-        cursor.execute("SET foreign_key_checks = 0")
-        for table, columns in place.reads(*COLLECTORS).items():
-            changes = [f"`{name}` = `{name}` + 900" for name in ("store_id", "website_id") if name in columns]
-            if changes and table not in {"store", "store_website"}:
-                cursor.execute(f"UPDATE `{place.prefix}{table}` SET {', '.join(changes)}")
+
+    def elsewhere(_table: str, columns: Sequence[str]) -> list[str]:
+        return [f"`{name}` = `{name}` + 900" for name in ("store_id", "website_id") if name in columns]
+
+    rewrite(place, elsewhere, spared={"store", "store_website"})
 
 
 @pytest.fixture(scope="module")

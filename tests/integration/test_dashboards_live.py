@@ -7,7 +7,7 @@ import pytest
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.page import Dashboard
 from sandbox.process import wait_until
-from tests.dashboards.live import EVERY_COLLECTOR, PROJECT, Asker, demo, holds
+from tests.dashboards.live import EVERY_COLLECTOR, Asker, demo, holds
 
 FILLED = {
     "the usual number of orders is known": 'magento_orders_expected{window="1d"} > 0',
@@ -16,9 +16,6 @@ FILLED = {
     "the cache has answered": "magento:page_cache_hit:ratio5m",
     "every collector has run": EVERY_COLLECTOR,
 }
-NEEDS_RULES = pytest.mark.skipif(
-    not any((PROJECT / "alerts" / "generated").rglob("*.yml")), reason="the rules are not generated"
-)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
 
 
 @pytest.mark.slow
-@NEEDS_RULES
 @pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
 def test_no_panel_is_empty_on_a_healthy_shop(healthy: Asker, page: Dashboard) -> None:
     declared = {panel.key for panel in page.panels() if panel.may_be_empty}

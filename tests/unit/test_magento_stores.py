@@ -37,7 +37,7 @@ class Rows:
 DATABASE = (
     ("default", 0, CURRENCY, "USD"),
     ("websites", 2, CURRENCY, "EUR"),
-    ("stores", 3, CURRENCY, "XXX"),
+    ("stores", 3, CURRENCY, "JPY"),
     ("default", 0, ZONE, "America/Chicago"),
     ("stores", 3, ZONE, "Europe/Berlin"),
 )
