@@ -54,13 +54,16 @@ def _time_left(left: Expr, burn: Expr) -> Expr:
     return clamp_max(clamp_min(left, 0) * PERIOD_SECONDS / (burn > 0), PERIOD_SECONDS)
 
 
+_RENEWED: Final = "Renewed at every full and half hour: what came since is in the burn rate first."
+
 _CHECKOUT: Final[tuple[Panel, ...]] = (
     Stat(
         key="checkout_success",
         title="Attempts that succeed (30 d)",
         meaning=(
             "Share of the attempts to place an order in the last 30 days that left an order. The objective "
-            f"is {thresholds.CHECKOUT_SUCCESS_SLO:.1%}. Attempts, not customers: each retry counts."
+            f"is {thresholds.CHECKOUT_SUCCESS_SLO:.1%}. Attempts, not customers: each retry counts. "
+            f"{_RENEWED}"
         ),
         good=f"Above {thresholds.CHECKOUT_SUCCESS_SLO:.1%}.",
         then="See when the budget was spent, and in which store.",
@@ -75,7 +78,7 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
     Stat(
         key="checkout_left",
         title="Budget left",
-        meaning="Part of the month's allowed failures that is left.",
+        meaning=f"Part of the month's allowed failures that is left. {_RENEWED}",
         good="More than a quarter.",
         then="Nothing left: changes to the checkout wait until it recovers.",
         asks=(Ask(expr=_checkout_left()),),
@@ -121,7 +124,7 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
     Stat(
         key="checkout_attempts",
         title="Attempts in 30 days",
-        meaning="Attempts to place an order that the figures above stand on.",
+        meaning=f"Attempts to place an order that the figures above stand on. {_RENEWED}",
         good="Thousands. With few, one failure weighs much: the alerts allow for that.",
         then="Few attempts: judge by the orders against the usual instead.",
         asks=(Ask(expr=sum_by(here(ATTEMPTS[PERIOD]).now)),),
@@ -159,7 +162,7 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
     Graph(
         key="checkout_budget",
         title="When was the budget spent?",
-        meaning="Part of the 30 days' budget that was left at each moment.",
+        meaning=f"Part of the 30 days' budget that was left at each moment. {_RENEWED}",
         good="A level line; it rises again as old failures leave the 30 days.",
         then="A step down is an incident: what was deployed or changed then?",
         asks=(Ask(expr=_checkout_left(), legend="budget left"),),
