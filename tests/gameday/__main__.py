@@ -37,14 +37,15 @@ def main() -> int:
     wanted = options.fault or ([] if options.healthy else list(EXPECTED))
     waves = [some for wave in WAVES if (some := [name for name in wave if name in wanted])]
     healthy_seconds = DAY / scale if options.healthy else 0.0
-    day = _play(options.directory.resolve(), scale, waves, healthy_seconds)
-    report.write(options.json, day)
+    day = _play(options.directory.resolve(), scale, waves, healthy_seconds, options.json)
     if options.publish or not options.fault:
         report.publish(options.json, PROJECT / "docs" / "alerts.md")
     return 1 if report.complaints(day) else 0
 
 
-def _play(state: Path, scale: float, waves: Sequence[Sequence[str]], healthy: float) -> GameDay:
+def _play(
+    state: Path, scale: float, waves: Sequence[Sequence[str]], healthy: float, results: Path
+) -> GameDay:
     state.mkdir(parents=True, exist_ok=True)
     with interruptible(), exclusive(state), Sink() as sink:
         clear(state)
@@ -54,6 +55,8 @@ def _play(state: Path, scale: float, waves: Sequence[Sequence[str]], healthy: fl
             day.run()
         except KeyboardInterrupt:
             say("stopped")
+        finally:
+            report.write(results, day)
         clear(state)
     return day
 

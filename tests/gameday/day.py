@@ -127,7 +127,7 @@ class GameDay(Demo):
             self.healthy = self._let_pass(self.healthy_seconds)
         for wave in self.waves:
             self._play(wave)
-        self.seconds = time.monotonic() - began
+            self.seconds = time.monotonic() - began
         self.watch.stop()
 
     def _let_pass(self, seconds: float) -> Healthy:
