@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 
 import promql_parser
 import pytest
@@ -175,18 +177,27 @@ _PIECE = re.compile(
 
 def commands(block: Block) -> list[list[str]]:
     """Split a block into simple commands, roughly: lines, pipes, && and ;."""
-    found: list[list[str]] = []
+    found = [
+        words for text in _quoted_substitutions(block.text) for words in commands(replace(block, text=text))
+    ]
     lexer = shlex.shlex(_one_line(block.text), posix=True, punctuation_chars="|&;()")
     lexer.whitespace_split = True
     lexer.commenters = ""
     words: list[str] = []
     for token in [*lexer, ";"]:
         if set(token) <= set("|&;()"):
-            found.append(words)
+            found.append(without_prefixes(words))
             words = []
         else:
             words.append(token)
-    return [stripped for words in found if (stripped := without_prefixes(words))]
+    return [words for words in found if words]
+
+
+def _quoted_substitutions(text: str) -> Iterator[str]:
+    """Yield what a shell runs within double quotes: `$(...)`, as far as the quotes that it knows itself."""
+    for piece in _PIECE.finditer(text):
+        if (piece["quoted"] or "").startswith('"'):
+            yield from re.findall(r"\$\(([^()\n]+)", piece["quoted"].strip('"'))
 
 
 def _one_line(text: str) -> str:
@@ -235,6 +246,11 @@ def check_command(words: list[str]) -> None:
         ("wc -l < list; grep '>' x", [["wc", "-l"], ["grep", ">", "x"]]),
         ('ls \\\n  -l "it\'s"\nreboot', [["ls", "-l", "it's"], ["reboot"]]),
         ("X=$(ls | wc) PATH=x reboot", [["ls"], ["wc"], ["reboot"]]),
+        (
+            'ls "$(reboot -f | wc) $(date)"',
+            [["reboot", "-f"], ["wc"], ["date"], ["ls", "$(reboot -f | wc) $(date)"]],
+        ),
+        ('ls "$(reboot "$HOW")"', [["reboot"], ["ls", "$(reboot $HOW)"]]),
     ],
 )
 def test_no_command_hides(text: str, expected: list[list[str]]) -> None:
