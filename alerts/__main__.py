@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from alerts.catalogue import Catalogue, catalogue
+from alerts.docs import page
 from alerts.lib.alertmanager import configuration
-from alerts.lib.docs import page
 from alerts.lib.expression import Clock
 from alerts.lib.grafana import provisioning
 from alerts.lib.links import DEFAULT_GRAFANA, DEFAULT_RUNBOOKS, Links

@@ -7,10 +7,10 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Late
-from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
-from dashboards.lib.promql import increase, select, total
+from alerts.thresholds import critical, warning
 from exporter.collectors import cron
+from promql.selector import increase, select, total
 
 _cron: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="cron", category=Category.CRON

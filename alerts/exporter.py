@@ -7,11 +7,11 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input, Line
-from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
-from dashboards.lib.promql import select
-from dashboards.lib.query import SCRAPE_DURATION, UP
+from alerts.thresholds import critical, warning
 from exporter.core import self_metrics as own
+from promql.expr import SCRAPE_DURATION, UP
+from promql.selector import select
 
 JOBS: Final = "=~magento.*"
 """The scrape jobs of this exporter: `job_name` begins with magento."""

@@ -7,11 +7,11 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Input, Line
-from alerts.lib.lookup import warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
-from dashboards.lib.promql import select
+from alerts.thresholds import warning
 from exporter.collectors import indexers
 from exporter.magento.indexers import SCHEDULE
+from promql.selector import select
 
 _index: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="indexers", category=Category.INDEX

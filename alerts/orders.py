@@ -7,10 +7,10 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import MINUTE, At, Cases, Input
-from alerts.lib.lookup import warning
 from alerts.lib.model import Alert, Category, Panel, Severity, Team, Unit
-from dashboards.lib.promql import select
+from alerts.thresholds import warning
 from exporter.collectors import order_emails, order_grid, order_states
+from promql.selector import select
 
 _orders: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.COMMERCE, service="orders", category=Category.BUSINESS

@@ -7,11 +7,11 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import MINUTE, At, Cases, Hourly, Input
-from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.recording import HIT_RATIO, LOOKED_UP
-from dashboards.lib.promql import increase, select, total
+from alerts.thresholds import critical, warning
 from exporter.collectors import page_cache, redis
+from promql.selector import increase, select, total
 
 _cache: Final = partial(
     Alert,

@@ -7,11 +7,11 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input
-from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
-from dashboards.lib.promql import increase, select, total
+from alerts.thresholds import critical, warning
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
 from exporter.magento import queues
+from promql.selector import increase, select, total
 
 _queue: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="queues", category=Category.QUEUE

@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from alerts.lib.recording import Recording
-from alerts.thresholds import CHECKOUT_SUCCESS_SLO, FRESHNESS_SECONDS
-from dashboards.lib.promql import TARGET
-from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.query import Expr, age, increase, max_by, over_time, series, sum_by
+from alerts.thresholds import CHECKOUT_BUDGET, FRESHNESS_SECONDS
 from exporter.collectors import checkout, indexers, orders, page_cache, placements
+from promql.expr import Expr, age, increase, max_by, over_time, series, sum_by
+from promql.selector import TARGET, Selectable
 
 
 def _record(name: str, expr: Expr, *, group: str, about: str) -> Recording:
@@ -80,7 +79,7 @@ def failed_ratio(window: str) -> Expr:
 BURN: Final[Mapping[str, Recording]] = {
     window: _record(
         f"magento:placements_failed:burnrate{window}",
-        failed_ratio(window) / round(1 - CHECKOUT_SUCCESS_SLO, 6),
+        failed_ratio(window) / CHECKOUT_BUDGET,
         group="slo",
         about=f"How many times faster than allowed the checkout's budget was spent in the last {window}.",
     )

@@ -13,12 +13,12 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Hourly, Input, Line, Until
-from alerts.lib.lookup import critical, warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
 from alerts.lib.surprise import surprise
-from dashboards.lib.promql import Series, increase, select, total
+from alerts.thresholds import critical, warning
 from exporter.collectors import checkout, deployment, expected_orders, orders, placements
+from promql.selector import Selectable, increase, select, total
 
 _STORE: Final = "on (job, instance, store)"
 _DE: Final = {"store": "de"}
@@ -214,7 +214,7 @@ _selling: Final = partial(
 )
 
 
-def _orders(series: Series, window: str, *, bad: float, good: float, edge: float | None) -> Input:
+def _orders(series: Selectable, window: str, *, bad: float, good: float, edge: float | None) -> Input:
     return Input(
         series,
         labels={"window": window},

@@ -12,19 +12,17 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Line, Until
-from alerts.lib.lookup import warning
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
 from alerts.lib.surprise import surprise
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE, failed_ratio
 from alerts.selling import ORDERS_SURPRISE
-from dashboards.lib.promql import increase, select, total
+from alerts.thresholds import warning
 from exporter.collectors import expected_orders, indexers, placements
+from promql.selector import increase, select, total
 
 _STORE: Final = "on (job, instance, store)"
 _DE: Final = {"store": "de"}
-BUDGET: Final = round(1 - limits.CHECKOUT_SUCCESS_SLO, 6)
-"""The share of tries that may fail."""
 
 
 def _least_ratio(window: str) -> Recording:
@@ -93,7 +91,7 @@ ALERTS: Final = (
         name="MagentoCheckoutBudgetBurnFast",
         severity=Severity.CRITICAL,
         value=select(LEAST["1h"]),
-        threshold=round(limits.BURN_FAST * BUDGET, 6),
+        threshold=round(limits.BURN_FAST * limits.CHECKOUT_BUDGET, 6),
         guard=_goes_on("1h", "5m"),
         for_=2 * MINUTE,
         keep_firing_for=30 * MINUTE,
@@ -122,7 +120,7 @@ ALERTS: Final = (
         name="MagentoCheckoutBudgetBurnSteady",
         severity=Severity.CRITICAL,
         value=select(LEAST["6h"]),
-        threshold=round(limits.BURN_STEADY * BUDGET, 6),
+        threshold=round(limits.BURN_STEADY * limits.CHECKOUT_BUDGET, 6),
         guard=f"{_goes_on('6h', '30m')}\nand {select(FAILED['6h'])} > {_STEADY_FAILURES}",
         for_=15 * MINUTE,
         keep_firing_for=5 * MINUTE,
@@ -150,7 +148,7 @@ ALERTS: Final = (
     _slo(
         name="MagentoCheckoutBudgetBurnSlow",
         value=select(LEAST["3d"]),
-        threshold=round(limits.BURN_SLOW * BUDGET, 6),
+        threshold=round(limits.BURN_SLOW * limits.CHECKOUT_BUDGET, 6),
         guard=_goes_on("3d", "6h"),
         for_=HOUR,
         keep_firing_for=HOUR,
@@ -250,7 +248,7 @@ ALERTS: Final = (
         service="indexers",
         category=Category.INDEX,
         value=f"avg_over_time({select(STOREFRONT_STALE)}[6h])",
-        threshold=round(limits.BURN_STEADY * (1 - limits.FRESHNESS_SLO), 6),
+        threshold=round(limits.BURN_STEADY * limits.FRESHNESS_BUDGET, 6),
         guard=f"and on (job, instance) avg_over_time({select(STOREFRONT_STALE)}[30m]) > 0.5",
         scope=None,
         for_=5 * MINUTE,

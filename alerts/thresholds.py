@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.errors import SpecError
+
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY: Final = 86_400.0
@@ -33,6 +35,22 @@ class Threshold:
                 raise ValueError(f"warning comes before critical: {self.reason}")
 
 
+def warning(threshold: Threshold) -> float:
+    """Return where the value is worth a look: where panels turn orange."""
+    return _given(threshold.warning, threshold)
+
+
+def critical(threshold: Threshold) -> float:
+    """Return where the value is bad: where panels turn red."""
+    return _given(threshold.critical, threshold)
+
+
+def _given(limit: float | None, threshold: Threshold) -> float:
+    if limit is None:
+        raise SpecError(f"the threshold has no such limit: {threshold.reason}")
+    return limit
+
+
 ORDERS_AGAINST_EXPECTED: Final = Threshold(
     warning=0.5,
     critical=0.2,
@@ -44,18 +62,6 @@ DROUGHT_SURPRISE_NATS: Final = Threshold(
     critical=10.6,
     reason="-ln of the chance that a healthy shop sells so little; 10.6 is 1e-4 spread over four windows.",
 )
-CHECKOUT_SUCCESS_SLO: Final = 0.95
-"""Objective: of the tries to place an order, this share succeeds.
-
-Declined cards are among the failures, and a few tries in a hundred are declined in any healthy shop, so
-an objective of 99.5 % would burn for ever. A shop with other habits sets its own (docs/alerts.md).
-"""
-
-CHECKOUT_FAILURE_RATIO: Final = Threshold(
-    warning=6 * (1 - CHECKOUT_SUCCESS_SLO),
-    critical=14.4 * (1 - CHECKOUT_SUCCESS_SLO),
-    reason="The failed share at which the fast burn rates (6 and 14.4) of the checkout budget are reached.",
-)
 BURN_FAST: Final = 14.4
 """Burn rate at which a month's budget is gone in two days; asked over 1h and 5m."""
 BURN_STEADY: Final = 6.0
@@ -63,12 +69,29 @@ BURN_STEADY: Final = 6.0
 BURN_SLOW: Final = 1.0
 """Burn rate at which a month's budget is gone in a month; asked over 3d and 6h."""
 
+CHECKOUT_SUCCESS_SLO: Final = 0.95
+"""Objective: of the tries to place an order, this share succeeds.
+
+Declined cards are among the failures, and a few tries in a hundred are declined in any healthy shop, so
+an objective of 99.5 % would burn for ever. A shop with other habits sets its own (docs/alerts.md).
+"""
+CHECKOUT_BUDGET: Final = round(1 - CHECKOUT_SUCCESS_SLO, 6)
+"""The share of the tries that may fail."""
+
+CHECKOUT_FAILURE_RATIO: Final = Threshold(
+    warning=round(BURN_STEADY * CHECKOUT_BUDGET, 6),
+    critical=round(BURN_FAST * CHECKOUT_BUDGET, 6),
+    reason="The failed share at which the fast burn rates (6 and 14.4) of the checkout budget are reached.",
+)
+
 FRESHNESS_SLO: Final = 0.99
 """Objective: the share of minutes in which the storefront shows what the catalogue says."""
+FRESHNESS_BUDGET: Final = round(1 - FRESHNESS_SLO, 6)
+"""The share of the minutes in which it may not."""
 
 BURN_RATE: Final = Threshold(
-    warning=1.0,
-    critical=14.4,
+    warning=BURN_SLOW,
+    critical=BURN_FAST,
     reason="At 1 the budget lasts exactly its period; at 14.4 a month's budget is gone in two days.",
 )
 BUDGET_LEFT: Final = Threshold(

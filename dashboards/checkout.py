@@ -22,8 +22,6 @@ from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table
-from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.query import Expr, age, increase, max_by, min_by, over_time, sum_by, top
 from dashboards.lib.style import HOURS, MINUTES, Colour, fixed, line, override
 from dashboards.lib.uids import CHECKOUT, CRON, INDEXERS, PAGE_CACHE, SLO
 from dashboards.lib.variables import Variable
@@ -42,6 +40,8 @@ from exporter.collectors import (
     search_terms,
 )
 from exporter.collectors import orders as placed
+from promql.expr import Expr, age, increase, max_by, min_by, over_time, sum_by, top
+from promql.selector import Selectable
 
 UID: Final = CHECKOUT
 

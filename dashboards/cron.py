@@ -11,11 +11,11 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Worst
-from dashboards.lib.query import Expr, age, increase, max_by, relabel, sum_by, top
 from dashboards.lib.style import MINUTES, Colour, line, override
 from dashboards.lib.uids import CRON
 from dashboards.lib.variables import values_of
 from exporter.collectors import cron
+from promql.expr import Expr, age, increase, max_by, relabel, sum_by, top
 
 UID: Final = CRON
 _JOBS: Final = "=~$job_code"

@@ -11,7 +11,14 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stack, Stat, Table, Timeline, Worst
-from dashboards.lib.query import (
+from dashboards.lib.style import MINUTES, Colour, line, override, words
+from dashboards.lib.uids import EXPORTER, OVERVIEW
+from dashboards.lib.variables import values_of
+from exporter.collectors.cron import CronCollector
+from exporter.collectors.deployment import INFO
+from exporter.core import self_metrics as own
+from exporter.web.metrics import BUILD_INFO
+from promql.expr import (
     PROCESS_CPU,
     PROCESS_FILES,
     PROCESS_MEMORY,
@@ -31,13 +38,6 @@ from dashboards.lib.query import (
     sum_by,
     top,
 )
-from dashboards.lib.style import MINUTES, Colour, line, override, words
-from dashboards.lib.uids import EXPORTER, OVERVIEW
-from dashboards.lib.variables import values_of
-from exporter.collectors.cron import CronCollector
-from exporter.collectors.deployment import INFO
-from exporter.core import self_metrics as own
-from exporter.web.metrics import BUILD_INFO
 
 UID: Final = EXPORTER
 _CHOSEN: Final = "=~$collector"

@@ -13,12 +13,12 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Timeline, Worst
-from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.query import Expr, age, clamp_min, delta, max_by, sum_by
 from dashboards.lib.style import Colour, words
 from dashboards.lib.uids import CRON, INDEXERS
 from dashboards.lib.variables import values_of
 from exporter.collectors import indexers
+from promql.expr import Expr, age, clamp_min, delta, max_by, sum_by
+from promql.selector import Selectable
 
 UID: Final = INDEXERS
 _CHOSEN: Final = "=~$indexer"

@@ -27,7 +27,13 @@ from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link, Page
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table, Timeline
-from dashboards.lib.query import (
+from dashboards.lib.style import Colour, fixed, line, override, word_list, words
+from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
+from dashboards.lib.variables import Constant
+from exporter.collectors import cron, deployment, indexers
+from exporter.core import self_metrics
+from exporter.magento import queues
+from promql.expr import (
     Expr,
     age,
     clamp_min,
@@ -36,12 +42,6 @@ from dashboards.lib.query import (
     min_by,
     sum_by,
 )
-from dashboards.lib.style import Colour, fixed, line, override, word_list, words
-from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
-from dashboards.lib.variables import Constant
-from exporter.collectors import cron, deployment, indexers
-from exporter.core import self_metrics
-from exporter.magento import queues
 
 UID: Final = OVERVIEW
 

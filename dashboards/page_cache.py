@@ -11,12 +11,12 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Graph, Panel, Row, Stat, Timeline
-from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.query import Expr, increase, max_by, min_by, rate, sum_by
 from dashboards.lib.style import Colour, line, override, words
 from dashboards.lib.uids import EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE
 from dashboards.lib.variables import values_of
 from exporter.collectors import page_cache, redis
+from promql.expr import Expr, increase, max_by, min_by, rate, sum_by
+from promql.selector import Selectable
 
 UID: Final = PAGE_CACHE
 _CHOSEN: Final = "=~$varnish"

@@ -11,13 +11,13 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Worst
-from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.query import Expr, increase, max_by, rate, sum_by
 from dashboards.lib.style import MINUTES, Colour, line, override
 from dashboards.lib.uids import CRON, EXPORTER, QUEUES
 from dashboards.lib.variables import values_of
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
 from exporter.magento import queues
+from promql.expr import Expr, increase, max_by, rate, sum_by
+from promql.selector import Selectable
 
 UID: Final = QUEUES
 _CHOSEN: Final = "=~$queue"

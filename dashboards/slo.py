@@ -12,15 +12,13 @@ from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stack, Stat, Table
-from dashboards.lib.query import Expr, clamp_max, clamp_min, max_by, over_time, sum_by, top
 from dashboards.lib.style import Colour, at_most, line, override
 from dashboards.lib.uids import CHECKOUT, INDEXERS, SLO
+from promql.expr import Expr, clamp_max, clamp_min, max_by, over_time, sum_by, top
 
 UID: Final = SLO
 PERIOD: Final = "30d"
 PERIOD_SECONDS: Final = 30 * thresholds.DAY
-CHECKOUT_BUDGET: Final = round(1 - thresholds.CHECKOUT_SUCCESS_SLO, 6)
-FRESHNESS_BUDGET: Final = round(1 - thresholds.FRESHNESS_SLO, 6)
 _USED_UP: Final = (at_most(0.0, "used up", Colour.CRITICAL),)
 _NO_ATTEMPT: Final = "no attempt yet"
 _TOO_EARLY: Final = "not enough data yet"
@@ -28,11 +26,11 @@ _NO_RULES: Final = "recording rules not loaded"
 
 
 def _checkout_left(*by: str) -> Expr:
-    return 1 - failed_share(PERIOD, *by) / CHECKOUT_BUDGET
+    return 1 - failed_share(PERIOD, *by) / thresholds.CHECKOUT_BUDGET
 
 
 def _checkout_burn(window: str, *by: str) -> Expr:
-    return failed_share(window, *by) / CHECKOUT_BUDGET
+    return failed_share(window, *by) / thresholds.CHECKOUT_BUDGET
 
 
 def _stale_share(window: str) -> Expr:
@@ -46,7 +44,7 @@ def _stale_share_of_period() -> Expr:
 
 
 def _freshness_left() -> Expr:
-    return 1 - _stale_share_of_period() / FRESHNESS_BUDGET
+    return 1 - _stale_share_of_period() / thresholds.FRESHNESS_BUDGET
 
 
 def _time_left(left: Expr, burn: Expr) -> Expr:
@@ -281,7 +279,7 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
                 meaning="How many times faster than allowed the budget is being spent, over the last hour.",
                 good="Zero.",
                 then="An indexer stands still now, or did within the hour.",
-                asks=(Ask(expr=_stale_share("1h") / FRESHNESS_BUDGET),),
+                asks=(Ask(expr=_stale_share("1h") / thresholds.FRESHNESS_BUDGET),),
                 unit="none",
                 decimals=1,
                 empty=_NO_RULES,
@@ -297,7 +295,7 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
                 then="Hours: an indexer stands still now.",
                 asks=(
                     Ask(
-                        expr=_time_left(_freshness_left(), _stale_share("6h") / FRESHNESS_BUDGET),
+                        expr=_time_left(_freshness_left(), _stale_share("6h") / thresholds.FRESHNESS_BUDGET),
                         instant=True,
                     ),
                 ),
@@ -320,8 +318,8 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
         good="Zero.",
         then="Above the line: an indexer does not run. See which.",
         asks=(
-            Ask(expr=_stale_share("1h") / FRESHNESS_BUDGET, legend="1 hour"),
-            Ask(expr=_stale_share("6h") / FRESHNESS_BUDGET, legend="6 hours"),
+            Ask(expr=_stale_share("1h") / thresholds.FRESHNESS_BUDGET, legend="1 hour"),
+            Ask(expr=_stale_share("6h") / thresholds.FRESHNESS_BUDGET, legend="6 hours"),
         ),
         unit="none",
         empty=_NO_RULES,

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from alerts import thresholds as limits  # noqa: E402 - the repository's root comes first
-from alerts.lib.lookup import critical, warning  # noqa: E402
+from alerts.thresholds import critical, warning  # noqa: E402
 
 STEP: Final = 600
 HOUR: Final = 3600 // STEP

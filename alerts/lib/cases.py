@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from dashboards.lib.promql import Series
+from promql.selector import Selectable
 
 MINUTE: Final = 60
 HOUR: Final = 3600
@@ -108,7 +108,7 @@ class Gone(Level):
 class Input:
     """One series that the alert looks at. ``edge`` is left out where the limit does not concern it."""
 
-    series: Series
+    series: Selectable
     bad: Level
     good: Level
     edge: Level | None = None

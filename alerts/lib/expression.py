@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.lib.model import Alert, Unit
-from dashboards.lib.promql import Foreign, select
 from exporter.collectors.deployment import MAINTENANCE
 from exporter.core.metrics import Kind
+from promql.selector import Foreign, select
 
 THRESHOLD: Final = Foreign(
     "magento_alert_threshold", Kind.GAUGE, "the user's rule file of thresholds", ("alert",)

@@ -15,11 +15,10 @@ import attr
 import grafanalib.core as grafana
 
 from alerts.lib.expression import REAL, duration, expression
-from alerts.lib.links import Links
+from alerts.lib.links import Links, panel_id
 from alerts.lib.model import Alert
 from alerts.lib.owners import Owners
 from alerts.lib.prometheus import dump, notes, tags
-from dashboards.lib.ids import panel_id
 
 DATASOURCE: Final = "prometheus"
 FOLDER: Final = "Magento"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.lib.query import ALERTS, Expr, Series, count_by, series
+from promql.expr import ALERTS, Expr, Series, count_by, series
 
 WATCHDOG: Final = "MagentoWatchdog"
 """The alert that always fires: without it no rules are loaded, and silence means nothing."""

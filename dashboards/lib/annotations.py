@@ -8,9 +8,9 @@ from __future__ import annotations
 from dashboards.lib.alerting import firing
 from dashboards.lib.here import here
 from dashboards.lib.page import Annotation
-from dashboards.lib.query import changes
 from dashboards.lib.style import Colour
 from exporter.collectors import deployment, indexers, page_cache
+from promql.expr import changes
 
 _PAGES_AND_TICKETS = firing("=~critical|warning")
 

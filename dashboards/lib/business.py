@@ -7,9 +7,9 @@ from typing import Final
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
 from dashboards.lib.here import here
-from dashboards.lib.query import Expr, over_time, sum_by, union
 from dashboards.lib.style import Colour, verdict, words
 from exporter.collectors import expected_orders
+from promql.expr import Expr, over_time, sum_by, union
 
 WINDOWS: Final = ("30m", "2h", "6h", "1d")
 ENOUGH: Final = 10

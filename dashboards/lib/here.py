@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.query import Series, series
+from promql.expr import Series, series
+from promql.selector import Selectable
 
 
 def here(metric: Selectable, /, *, part: str = "", **matchers: str) -> Series:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from dashboards.lib.ids import panel_id
+from alerts.lib.links import panel_id
 from dashboards.lib.style import Json
 
 _KEPT: Final = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}&${instance:queryparam}"
 
-FIELD_STORE: Final = "${__field.labels.store}"
 ROW_STORE: Final = "${__data.fields.store}"
 
 

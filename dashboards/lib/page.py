@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from grafanalib import core
 
-from dashboards.lib.ids import panel_id
+from alerts.lib.links import panel_id
 from dashboards.lib.normalise import normalised
 from dashboards.lib.panels import DATASOURCE, Panel, Row, Stack
-from dashboards.lib.query import Expr
 from dashboards.lib.style import Colour, Json
 from dashboards.lib.variables import Variable, common
+from promql.expr import Expr
 
 TAG: Final = "magento"
 SCHEMA_VERSION: Final = 39

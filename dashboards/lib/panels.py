@@ -14,10 +14,9 @@ from typing import Any, ClassVar, Final
 
 from grafanalib import core
 
+from alerts.lib.links import panel_id
 from alerts.thresholds import Threshold
-from dashboards.lib.ids import panel_id
 from dashboards.lib.links import Link, Page
-from dashboards.lib.query import Expr, standing_out, top
 from dashboards.lib.style import (
     PALETTE,
     PALETTE_BY_NAME,
@@ -30,6 +29,7 @@ from dashboards.lib.style import (
     scaled,
     steps,
 )
+from promql.expr import Expr, standing_out, top
 
 DATASOURCE: Final[Mapping[str, str]] = {"type": "prometheus", "uid": "${datasource}"}
 COLLECTOR_OFF: Final = "no data: see Exporter"

@@ -8,12 +8,10 @@ from typing import Any, Final
 
 from grafanalib import core
 
-from dashboards.lib.promql import Series as Selectable
-from dashboards.lib.promql import select
-from dashboards.lib.style import Json
 from exporter.collectors.orders import BY_CUSTOMER
 from exporter.core.self_metrics import ENABLED
 from exporter.errors import SpecError
+from promql.selector import Selectable, select
 
 ALL: Final = ".+"
 _ON_TIME_CHANGE: Final = 2
@@ -101,9 +99,3 @@ def common(*, by_store: bool) -> Sequence[Variable]:
         values_of("instance", "Instance", ENABLED, "instance"),
         values_of("store", "Store", BY_CUSTOMER, "store", hidden=not by_store),
     )
-
-
-def as_json(variable: Variable) -> Json:
-    """Return the variable as it is written, before normalising."""
-    data: Json = variable.render().to_json_data()
-    return data

@@ -12,11 +12,11 @@ from alerts.catalogue import Catalogue
 from alerts.lib.expression import MAINTENANCE, THRESHOLD, expression, parse
 from alerts.lib.model import Alert, NoData, Severity
 from dashboards.catalogue import DASHBOARDS
-from dashboards.lib.promql import TARGET
-from dashboards.lib.query import SCRAPE_DURATION, UP
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
+from promql.expr import SCRAPE_DURATION, UP
+from promql.selector import TARGET
 
 RUNBOOKS = ROOT / "runbooks"
 CANNOT_BUY = {

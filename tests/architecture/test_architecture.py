@@ -41,6 +41,15 @@ ARROWS = {
 }
 """Part of the exporter -> the parts it may import. What is not named here (app, cli, ...) wires the rest."""
 
+PACK_ARROWS = {
+    "promql": {"promql", "exporter"},
+    "alerts": {"alerts", "promql", "exporter"},
+    "dashboards": {"dashboards", "alerts", "promql", "exporter"},
+}
+"""What is generated from the metric specs -> the packages of the project that it may import."""
+PACK = [path for package in PACK_ARROWS for path in sorted((ROOT / package).rglob("*.py"))]
+PACKAGES = {"exporter", "promql", "alerts", "dashboards", "sandbox", "scripts", "tests", "tools"}
+
 DRIVERS = {
     *(
         "pymysql",
@@ -60,7 +69,18 @@ SERVER_PARTS = {"web/server.py"}
 """The one module that opens the listening socket."""
 
 NOT_AT_RUN_TIME = {
-    *("grafanalib", "dashboards", "alerts", "sandbox", "tests", "scripts", "tools", "hypothesis", "pytest"),
+    *(
+        "grafanalib",
+        "promql",
+        "dashboards",
+        "alerts",
+        "sandbox",
+        "tests",
+        "scripts",
+        "tools",
+        "hypothesis",
+        "pytest",
+    ),
 }
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(ROOT)) for path in MODULES])
@@ -98,6 +118,21 @@ def test_arrows_run_one_way(path: Path) -> None:
     parts = {name.split(".")[1] for name in imports(path) if name.startswith("exporter.")}
     parts -= {"__version__"}
     assert parts <= allowed, f"{part(path)} must not know {sorted(parts - allowed)}"
+
+
+@pytest.mark.parametrize("path", PACK, ids=[str(path.relative_to(ROOT)) for path in PACK])
+def test_the_pack_is_built_on_the_exporter_and_never_the_reverse(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    used = {name.split(".")[0] for name in imports(path)} & PACKAGES
+    assert used <= PACK_ARROWS[package], f"{package} must not know {sorted(used - PACK_ARROWS[package])}"
+
+
+@pytest.mark.parametrize("package", ["alerts", "dashboards"])
+def test_the_libraries_do_not_know_what_is_made_with_them(package: str) -> None:
+    """But for the limits, which rules and panels share."""
+    for path in sorted((ROOT / package / "lib").rglob("*.py")):
+        made = {name for name in imports(path) if name.startswith(f"{package}.")}
+        assert all(name.startswith((f"{package}.lib", "alerts.thresholds")) for name in made), path
 
 
 @each_module

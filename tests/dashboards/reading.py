@@ -12,12 +12,12 @@ import promql_parser
 
 from alerts.recording import RECORDINGS
 from dashboards.catalogue import DASHBOARDS
-from dashboards.lib import query
-from dashboards.lib.promql import Foreign, Series
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.web.metrics import SCRAPE_METRICS
+from promql import expr
+from promql.selector import Foreign, Selectable
 
 PROJECT = Path(__file__).parents[2]
 MACROS = {"$__rate_interval": "1m", "$__interval": "1m", "$__range": "6h"}
@@ -60,11 +60,11 @@ def plain(expression: str) -> str:
     return VARIABLE.sub(".+", expression)
 
 
-def known_series() -> dict[str, Series]:
+def known_series() -> dict[str, Selectable]:
     """Return everything that may be asked for, by the name under which Prometheus stores it."""
-    foreign = [item for item in vars(query).values() if isinstance(item, Foreign)]
+    foreign = [item for item in vars(expr).values() if isinstance(item, Foreign)]
     metrics = [metric for collector in all_collectors() for metric in collector.metrics]
-    found: dict[str, Series] = {}
+    found: dict[str, Selectable] = {}
     for item in (*metrics, *SELF_METRICS, *SCRAPE_METRICS, *RECORDINGS, *foreign):
         if item.kind is Kind.SUMMARY:
             found[f"{item.name}_sum"] = found[f"{item.name}_count"] = item

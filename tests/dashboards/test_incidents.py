@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from alerts.lib.links import panel_id
 from dashboards.catalogue import DASHBOARDS
-from dashboards.lib.ids import panel_id
 from dashboards.lib.links import Link
 from dashboards.lib.page import TAG, Dashboard
 from dashboards.lib.panels import Table

@@ -11,13 +11,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.lib.links import panel_id
 from alerts.thresholds import Threshold
 from dashboards import overview
-from dashboards.lib.ids import panel_id
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Graph, Row, Stack, Stat
-from dashboards.lib.query import (
+from dashboards.lib.style import Colour, steps, words
+from exporter.collectors import cron, orders
+from exporter.errors import SpecError
+from promql.expr import (
     Expr,
     age,
     increase,
@@ -28,9 +31,6 @@ from dashboards.lib.query import (
     series,
     sum_by,
 )
-from dashboards.lib.style import Colour, steps, words
-from exporter.collectors import cron, orders
-from exporter.errors import SpecError
 from tests.dashboards.reading import PROJECT
 
 PLACED = series(orders.PLACED)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from alerts import thresholds
+from alerts.lib.links import panel_id
 from alerts.lib.owners import names
 from alerts.orders import ALERTS as ORDER_ALERTS
 from alerts.recording import RECORDINGS
 from alerts.thresholds import Threshold
 from dashboards.__main__ import stale
 from dashboards.catalogue import DASHBOARDS
-from dashboards.lib.ids import panel_id
 from dashboards.lib.normalise import text
 from dashboards.lib.style import HOURS, MINUTES, Colour, scaled
 from exporter.collectors import all_collectors

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from alerts.lib.links import panel_id
 from dashboards.catalogue import DASHBOARDS
-from dashboards.lib.ids import panel_id
 from dashboards.lib.panels import Panel
 from exporter.collectors import orders
 from exporter.core.self_metrics import SUCCESS

@@ -1,6 +1,6 @@
-"""Panel queries: PromQL expressions that know the labels of their result.
+"""PromQL expressions that know the labels of their result.
 
-:mod:`dashboards.lib.promql` selects series by spec; this module combines them.
+:mod:`promql.selector` selects series by spec; this module combines them, for panels and recording rules.
 An :class:`Expr` carries the labels its result can have: aggregating by, or joining
 on, a label that is not there raises :exc:`~exporter.errors.SpecError` while the
 dashboards are generated, not later in front of a reader.
@@ -13,10 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from dashboards.lib.promql import TARGET, Foreign, select
-from dashboards.lib.promql import Series as Selectable
 from exporter.core.metrics import Kind
 from exporter.errors import SpecError
+from promql.selector import TARGET, Foreign, Selectable, select
 
 _DURATION = re.compile(r"(\d+(ms|[smhdwy]))+")
 _MACROS: Final = ("$__rate_interval", "$__range", "$__interval")
@@ -32,7 +31,6 @@ ALERTS: Final = Foreign(
 )
 SCRAPE_DURATION: Final = Foreign("scrape_duration_seconds", Kind.GAUGE, PROMETHEUS)
 SCRAPE_SAMPLES: Final = Foreign("scrape_samples_scraped", Kind.GAUGE, PROMETHEUS)
-SERIES_ADDED: Final = Foreign("scrape_series_added", Kind.GAUGE, PROMETHEUS)
 PROCESS: Final = "the process metrics of the Prometheus client library"
 PROCESS_CPU: Final = Foreign("process_cpu_seconds_total", Kind.COUNTER, PROCESS)
 PROCESS_MEMORY: Final = Foreign("process_resident_memory_bytes", Kind.GAUGE, PROCESS)
@@ -94,10 +92,6 @@ class Expr:
     def equals(self, other: Expr | float) -> Expr:
         """Keep the series whose value equals ``other``."""
         return _binary(self, "==", other)
-
-    def differs(self, other: Expr | float) -> Expr:
-        """Keep the series whose value differs from ``other``."""
-        return _binary(self, "!=", other)
 
     def truth(self, comparison: str, other: Expr | float) -> Expr:
         """Compare and answer 1 or 0 (``bool``), keeping every series."""
@@ -207,19 +201,9 @@ def increase(window: Window) -> Expr:
     return _of_counter("increase", window)
 
 
-def resets(window: Window) -> Expr:
-    """Return how often a counter started again."""
-    return _of_counter("resets", window)
-
-
 def delta(window: Window) -> Expr:
     """Return the change of a gauge over the window."""
     return _of_gauge("delta", window)
-
-
-def deriv(window: Window) -> Expr:
-    """Return the slope per second of a gauge."""
-    return _of_gauge("deriv", window)
 
 
 def over_time(aggregation: str, window: Window) -> Expr:
@@ -232,16 +216,6 @@ def over_time(aggregation: str, window: Window) -> Expr:
 def changes(window: Window) -> Expr:
     """Return how often a gauge changed its value in the window."""
     return _of_gauge("changes", window)
-
-
-def predict_linear(window: Window, seconds: float) -> Expr:
-    """Return where a gauge will be in ``seconds`` if it goes on like this."""
-    return Expr(f"predict_linear({window.text}, {number(seconds)})", window.labels)
-
-
-def absent(selected: Series) -> Expr:
-    """Return 1 when nothing is selected. Labels cannot be relied on."""
-    return Expr(f"absent({selected.now})", frozenset())
 
 
 def sum_by(expr: Expr, *labels: str) -> Expr:
@@ -264,20 +238,14 @@ def count_by(expr: Expr, *labels: str) -> Expr:
     return aggregate("count", expr, by=labels)
 
 
-def avg_by(expr: Expr, *labels: str) -> Expr:
-    """Return the mean per ``labels``."""
-    return aggregate("avg", expr, by=labels)
-
-
-def aggregate(operation: str, expr: Expr, *, by: Iterable[str] = (), parameter: float | None = None) -> Expr:
+def aggregate(operation: str, expr: Expr, *, by: Iterable[str] = ()) -> Expr:
     """Aggregate ``by`` labels; each must be one that ``expr`` can have."""
     labels = tuple(by)
     missing = set(labels) - (expr.labels or frozenset())
     if missing:
         raise SpecError(f"{operation} by {sorted(missing)}: not among the labels of {expr.text}")
     clause = f" by ({', '.join(labels)}) " if labels else ""
-    argument = "" if parameter is None else f"{number(parameter)}, "
-    return Expr(f"{operation}{clause}({argument}{expr.text})", frozenset(labels))
+    return Expr(f"{operation}{clause}({expr.text})", frozenset(labels))
 
 
 def top(count: int, expr: Expr) -> Expr:
@@ -295,19 +263,9 @@ def clamp_max(expr: Expr, most: float) -> Expr:
     return Expr(f"clamp_max({expr.text}, {number(most)})", expr.labels)
 
 
-def clamp(expr: Expr, least: float, most: float) -> Expr:
-    """Keep values between ``least`` and ``most``."""
-    return Expr(f"clamp({expr.text}, {number(least)}, {number(most)})", expr.labels)
-
-
 def function(name: str, expr: Expr) -> Expr:
     """Apply a function of one instant vector: ``sqrt``, ``ln``, ``abs``, ``round``, ``sort_desc``, ..."""
     return Expr(f"{name}({expr.text})", expr.labels)
-
-
-def vector(value: float) -> Expr:
-    """Return a series without labels. Only for panels that show one number: it invents a zero."""
-    return Expr(f"vector({number(value)})", frozenset())
 
 
 def relabel(expr: Expr, *, target: str, value: str, source: str = "", pattern: str = "") -> Expr:

@@ -21,7 +21,7 @@ _OPERATORS: Final = ("=~", "!~", "!=", "=")
 _SUFFIXES: Final = {Kind.SUMMARY: ("_sum", "_count")}
 
 
-class Series(Protocol):
+class Selectable(Protocol):
     """What can be selected: a metric spec, a recording rule, a declared metric of another exporter."""
 
     @property
@@ -50,7 +50,7 @@ class Foreign:
     labels: tuple[str, ...] = ()
 
 
-def select(series: Series, /, suffix: str = "", **matchers: str) -> str:
+def select(series: Selectable, /, suffix: str = "", **matchers: str) -> str:
     """Return an instant selector; ``suffix`` is ``_sum`` or ``_count`` of a summary."""
     if suffix not in _SUFFIXES.get(series.kind, ("",)):
         raise SpecError(f"{series.name}: a {series.kind} has no {suffix or 'series without a suffix'}")
@@ -61,12 +61,9 @@ def select(series: Series, /, suffix: str = "", **matchers: str) -> str:
     return f"{series.name}{suffix}{{{inside}}}" if inside else f"{series.name}{suffix}"
 
 
-def rate(series: Series, window: str = "$__rate_interval", /, suffix: str = "", **matchers: str) -> str:
-    """Return the per-second rate of a counter over ``window``."""
-    return _of_counter("rate", series, window, suffix, matchers)
-
-
-def increase(series: Series, window: str, /, suffix: str = "", *, before: str = "", **matchers: str) -> str:
+def increase(
+    series: Selectable, window: str, /, suffix: str = "", *, before: str = "", **matchers: str
+) -> str:
     """Return the increase of a counter over ``window``, as it was ``before`` if that is given."""
     return _of_counter("increase", series, window, suffix, matchers, before=before)
 
@@ -77,7 +74,7 @@ def total(expression: str, *labels: str, operator: str = "sum") -> str:
 
 
 def _of_counter(
-    function: str, series: Series, window: str, suffix: str, matchers: dict[str, str], *, before: str = ""
+    function: str, series: Selectable, window: str, suffix: str, matchers: dict[str, str], *, before: str = ""
 ) -> str:
     if series.kind is Kind.GAUGE:
         raise SpecError(f"{series.name}: {function}() of a gauge")
