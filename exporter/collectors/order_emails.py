@@ -126,6 +126,7 @@ class OrderEmailsCollector(Collector):
                 memory,
                 key=document,
                 now=context.now,
+                settle=context.tuning.settle_seconds,
                 late=_is_unsent,
                 waits=_waits_for_payment,
             )

@@ -97,7 +97,12 @@ class OrderGridCollector(Collector):
         """Yield the samples of one run."""
         memory = context.memory.table("watched")
         missing = WATCH.look(
-            context.database, memory, key="order", now=context.now, late=lambda row: bool(row["missing"])
+            context.database,
+            memory,
+            key="order",
+            now=context.now,
+            settle=context.tuning.settle_seconds,
+            late=lambda row: bool(row["missing"]),
         )
         oldest = min((float(row["created"]) for row in missing), default=context.now)
         yield MISSING.sample(len(missing))

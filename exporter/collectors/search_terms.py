@@ -102,8 +102,9 @@ def _count_new_terms(context: Context) -> None:
     newest = int(context.database.rows(NEWEST)[0]["id"] or 0)
     state = memory.get("terms")
     ripening = Ripening(newest) if state is None else Ripening.from_json(state)
-    ripening.note(newest, context.now)
-    upto = ripening.ripe(context.now, max(RIPE_AFTER, context.tuning.settle_seconds))
+    settle = context.tuning.settle_seconds
+    ripening.note(newest, context.now, patience=settle)
+    upto = ripening.ripe(context.now, max(RIPE_AFTER, settle))
     if upto > ripening.done:
         rows = context.database.rows(NEW_TERMS, after=ripening.done, upto=upto, limit=PAGE)
         for row in rows:

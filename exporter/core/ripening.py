@@ -25,17 +25,17 @@ class Ripening:
     marks: list[tuple[float, int]] = field(default_factory=list)
     restarts: Restarts = field(default_factory=Restarts)
 
-    def note(self, newest: int, now: float) -> None:
+    def note(self, newest: int, now: float, *, patience: float = PATIENCE) -> None:
         """Note the largest visible id; a mark is only kept if it is news.
 
         When the ids have started again, or a restored table is being filled, reading
-        goes on from the newest row; see :mod:`exporter.core.restart`.
+        goes on from the newest row; see :mod:`exporter.core.restart`, also for ``patience``.
         """
         largest, found = self._largest(), newest - self._largest()
         shortened = self.restarts.shortened(
-            newest, settled=self.done, top=largest, now=now, patience=PATIENCE
+            newest, settled=self.done, top=largest, now=now, patience=patience
         )
-        if shortened or self.restarts.returning(found, first=largest + 1, now=now, patience=PATIENCE):
+        if shortened or self.restarts.returning(found, first=largest + 1, now=now, patience=patience):
             self.done, self.marks = newest, []
         elif found > 0:
             self.marks.append((now, newest))

@@ -1,10 +1,12 @@
 """Watching rows that should soon change: an e-mail to be sent, a copy to be made.
 
-Every row is looked at once, ``ripe_after`` seconds after it appeared. If what
-should have happened has not, its id is remembered and looked at in every run
-until it has, or until ``forget_after`` seconds have passed since the row was
-created. So the cost follows the new rows and the late ones, not the history. A
-first run begins with the rows of the last ``look_back`` seconds.
+Every row is looked at once, ``ripe_after`` seconds after it appeared, or ``settle``
+seconds if that is longer: ids are looked at in order, and one whose transaction
+is still open would be passed over. If what should have happened has not, its id
+is remembered and looked at in every run until it has, or until ``forget_after``
+seconds have passed since the row was created. So the cost follows the new rows
+and the late ones, not the history. A first run begins with the rows of the last
+``look_back`` seconds.
 
 Rows that are not late yet but may still become so are remembered apart, under a
 limit of their own: they can be many on an ordinary day, and must not take the
@@ -63,14 +65,22 @@ class Watch:
     wait_for: float = 0.0
 
     def look(
-        self, database: Database, memory: Table, *, key: str, now: float, late: Test, waits: Test = _never
+        self,
+        database: Database,
+        memory: Table,
+        *,
+        key: str,
+        now: float,
+        settle: float,
+        late: Test,
+        waits: Test = _never,
     ) -> Sequence[Row]:
         """Return the rows that are ``late``, at most MAX_WATCHED; one that ``waits`` may be so later."""
         state = memory.get(key, {})
-        ripening = Ripening.from_json(state) if state else self._start(database, now)
+        ripening = Ripening.from_json(state) if state else self._start(database, now, settle)
         rows = self._again(database, state, now)
         room = MAX_WATCHED - sum(map(late, rows))
-        rows += self._ripe(database, ripening, now, room=room, late=late)
+        rows += self._ripe(database, ripening, now, settle, room=room, late=late)
         found = {int(row["id"]): row for row in rows if _age(row, now) <= self.forget_after}
         watched = sorted(number for number, row in found.items() if late(row))
         watched, beyond = watched[:MAX_WATCHED], watched[MAX_WATCHED:]
@@ -86,14 +96,14 @@ class Watch:
         return [row for row in rows if _age(row, now) <= self.forget_after]
 
     def _ripe(
-        self, database: Database, ripening: Ripening, now: float, *, room: int, late: Test
+        self, database: Database, ripening: Ripening, now: float, settle: float, *, room: int, late: Test
     ) -> Sequence[Row]:
         """Return the rows that have become old enough, up to the late one that takes the last room.
 
         Ids are noted even while there is no room: else what comes meanwhile would be looked at too late.
         """
-        ripening.note(int(database.rows(self.newest)[0]["id"] or 0), now)
-        upto = ripening.ripe(now, self.ripe_after)
+        ripening.note(int(database.rows(self.newest)[0]["id"] or 0), now, patience=settle)
+        upto = ripening.ripe(now, max(self.ripe_after, settle))
         ripening.marks = [mark for mark in ripening.marks if mark[1] >= upto]
         if room <= 0 or upto <= ripening.done:
             return ()
@@ -106,10 +116,11 @@ class Watch:
         ripening.finish(upto)
         return [row for row in rows if int(row["id"]) <= upto]
 
-    def _start(self, database: Database, now: float) -> Ripening:
+    def _start(self, database: Database, now: float, settle: float) -> Ripening:
         """Begin with the rows that appeared within ``look_back``."""
         ripening = Ripening(self._newest_before(database, now - self.look_back))
-        ripening.note(self._newest_before(database, now - self.ripe_after), now - self.ripe_after)
+        ripe = now - max(self.ripe_after, settle)
+        ripening.note(self._newest_before(database, ripe), ripe)
         return ripening
 
     def _newest_before(self, database: Database, moment: float) -> int:

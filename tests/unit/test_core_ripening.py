@@ -86,6 +86,15 @@ def test_a_table_that_was_restored_is_read_from_its_newest_row() -> None:
     assert (restored.done, restored.marks) == (920, [])
 
 
+def test_a_replica_may_lag_for_as_long_as_transactions_may_stay_open() -> None:
+    lags = Ripening(1_000)
+    for now in (0.0, 800.0, 899.0):
+        lags.note(900, now, patience=900.0)
+    assert lags.done == 1_000
+    lags.note(900, 900.0, patience=900.0)
+    assert lags.done == 900
+
+
 def test_a_replica_that_lags_changes_nothing() -> None:
     lags = Ripening(1_000)
     for now in range(0, 1_000, 15):

@@ -30,15 +30,21 @@ WATCH = Watch(
 
 @dataclass
 class Table:
-    """A table whose rows are right, late, or waiting for something; looked at once a minute."""
+    """A table whose rows are right, late, or waiting for something; looked at once a minute.
 
+    A row is visible from the moment at which its transaction commits.
+    """
+
+    settle: float = 2 * MINUTE
     now: float = NOON
     rows: list[dict[str, Any]] = field(default_factory=list)
     store: VolatileStore = field(default_factory=VolatileStore)
 
-    def add(self, number: int = 1, *, state: str = "right") -> None:
-        first = len(self.rows) + 1
-        self.rows += [{"id": first + n, "created": self.now, "state": state} for n in range(number)]
+    def add(self, number: int = 1, *, state: str = "right", open_for: float = 0.0) -> None:
+        first, commit = len(self.rows) + 1, self.now + open_for
+        self.rows += [
+            {"id": first + n, "created": self.now, "committed": commit, "state": state} for n in range(number)
+        ]
 
     def set(self, state: str, *, now: str) -> None:
         """Let every row in one state be in another."""
@@ -59,6 +65,7 @@ class Table:
             memory.table("watched"),
             key="rows",
             now=self.now,
+            settle=self.settle,
             late=lambda row: row["state"] == "late",
             waits=lambda row: row["state"] == "waits",
         )
@@ -67,17 +74,18 @@ class Table:
         return len(found)
 
     def _database(self) -> FakeDatabase:
+        visible = [row for row in self.rows if row["committed"] <= self.now]
         return FakeDatabase(
             {
-                "newest": [{"id": len(self.rows) or None}],
-                "before": lambda moment: [row for row in self.rows if row["created"] < moment][-1:],
+                "newest": [{"id": visible[-1]["id"] if visible else None}],
+                "before": lambda moment: [row for row in visible if row["created"] < moment][-1:],
                 "between": self._between,
                 "again": lambda ids: [self.rows[number - 1] for number in ids],
             }
         )
 
     def _between(self, after: int, upto: int, limit: int) -> Sequence[dict[str, Any]]:
-        return self.rows[after:upto][:limit]
+        return [row for row in self.rows[after:upto] if row["committed"] <= self.now][:limit]
 
 
 @pytest.fixture
@@ -162,6 +170,25 @@ def test_many_right_ones_are_read_in_steps(table: Table) -> None:
     table.add(2 * ROWS_A_RUN + 5)
     table.add(state="late")
     assert [table.look(minutes=minutes) for minutes in (16, 1, 1)] == [0, 0, 1]
+
+
+def test_a_row_that_commits_within_the_time_to_settle_is_looked_at() -> None:
+    table = Table(30 * MINUTE)
+    table.add()
+    table.look()
+    table.add(state="late", open_for=29 * MINUTE)
+    table.add()
+    assert table.look(minutes=30) == 0
+    assert table.look(minutes=1) == 1
+
+
+def test_a_first_look_waits_for_what_may_still_commit() -> None:
+    table = Table(30 * MINUTE)
+    table.add(state="late", open_for=29 * MINUTE)
+    table.add()
+    table.now += 20 * MINUTE
+    assert table.look() == 0
+    assert table.look(minutes=31) == 1
 
 
 def _state(table: Table) -> dict[str, Any]:
