@@ -245,17 +245,13 @@ _SELLING: Final[tuple[Panel, ...]] = (
         good="Around 100 % of the usual; a recent last order.",
         then="Click a store to see this dashboard for it alone.",
         asks=(
-            Ask(expr=recent("1d", "store") / (expected("1d", "store") > 0), instant=True, table=True),
-            Ask(expr=orders("1d", "store"), instant=True, table=True),
-            Ask(expr=expected("1d", "store"), instant=True, table=True),
-            Ask(expr=_since_last_order("store"), instant=True, table=True),
-            Ask(expr=revenue_of_a_day("store"), instant=True, table=True),
-            Ask(expr=failed_share("1d", "store"), instant=True, table=True),
-            Ask(
-                expr=stage_in_a_day("order", "store") / (stage_in_a_day("cart", "store") > 0),
-                instant=True,
-                table=True,
-            ),
+            Ask(expr=recent("1d", "store") / (expected("1d", "store") > 0)),
+            Ask(expr=orders("1d", "store")),
+            Ask(expr=expected("1d", "store")),
+            Ask(expr=_since_last_order("store")),
+            Ask(expr=revenue_of_a_day("store")),
+            Ask(expr=failed_share("1d", "store")),
+            Ask(expr=stage_in_a_day("order", "store") / (stage_in_a_day("cart", "store") > 0)),
         ),
         empty="no store known",
         columns=(
@@ -610,7 +606,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
         ),
         good="Shares, order values and discounts that you know.",
         then="A method unlike the rest: look at its fees, its limits, and the coupons that come with it.",
-        asks=tuple(Ask(expr=expr, instant=True, table=True) for expr in _by_method()),
+        asks=tuple(Ask(expr=expr) for expr in _by_method()),
         empty="no order counted yet",
         columns=(
             Column(field="method", title="Payment method"),

@@ -248,23 +248,13 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         good="Works, a few milliseconds, nothing dropped.",
         then="Off is a choice, or its source is not configured.",
         asks=(
-            Ask(expr=max_by(here(own.ENABLED, collector=_CHOSEN).now, "collector"), instant=True, table=True),
-            Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN).now, "collector"), instant=True, table=True),
-            Ask(
-                expr=clamp_min(max_by(age(here(own.LAST_SUCCESS, collector=_CHOSEN)), "collector"), 0),
-                instant=True,
-                table=True,
-            ),
-            Ask(
-                expr=max_by(here(own.DURATION, collector=_CHOSEN).now, "collector"), instant=True, table=True
-            ),
-            Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN).now, "collector"), instant=True, table=True),
-            Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN).now, "collector"), instant=True, table=True),
-            Ask(
-                expr=sum_by(increase(here(own.ERRORS, collector=_CHOSEN)["1d"]), "collector"),
-                instant=True,
-                table=True,
-            ),
+            Ask(expr=max_by(here(own.ENABLED, collector=_CHOSEN).now, "collector")),
+            Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN).now, "collector")),
+            Ask(expr=clamp_min(max_by(age(here(own.LAST_SUCCESS, collector=_CHOSEN)), "collector"), 0)),
+            Ask(expr=max_by(here(own.DURATION, collector=_CHOSEN).now, "collector")),
+            Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN).now, "collector")),
+            Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN).now, "collector")),
+            Ask(expr=sum_by(increase(here(own.ERRORS, collector=_CHOSEN)["1d"]), "collector")),
         ),
         empty="exporter is not scraped",
         columns=(
@@ -405,9 +395,7 @@ _COST: Final[tuple[Panel, ...]] = (
                     ),
                     "version",
                     "instance",
-                ),
-                instant=True,
-                table=True,
+                )
             ),
         ),
         empty="not scraped",
@@ -424,7 +412,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="Version, edition and mode of the shop, as its files tell.",
         good="Mode `production`.",
         then="Mode `developer` or `default` in production is slow and shows errors to visitors.",
-        asks=(Ask(expr=max_by(here(INFO).now, "version", "edition", "mode"), instant=True, table=True),),
+        asks=(Ask(expr=max_by(here(INFO).now, "version", "edition", "mode")),),
         empty="files not watched",
         may_be_empty=True,
         columns=(

@@ -209,27 +209,13 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         good="Valid, by schedule, small backlog, changed recently.",
         then="Follow the row that is red; its runbook names the commands.",
         asks=(
-            Ask(expr=_code(indexers.STATE, STATES), instant=True, table=True),
-            Ask(
-                expr=max_by(here(indexers.MODE, mode="schedule", indexer=_CHOSEN).now, "indexer"),
-                instant=True,
-                table=True,
-            ),
-            Ask(expr=_backlog(), instant=True, table=True),
-            Ask(expr=_code(indexers.VIEW_STATE, VIEW_STATES), instant=True, table=True),
-            Ask(
-                expr=max_by(age(here(indexers.VIEW_UPDATED, indexer=_CHOSEN)), "indexer"),
-                instant=True,
-                table=True,
-            ),
-            Ask(
-                expr=max_by(age(here(indexers.UPDATED, indexer=_CHOSEN)), "indexer"), instant=True, table=True
-            ),
-            Ask(
-                expr=max_by(here(indexers.VERSION_AHEAD, indexer=_CHOSEN).now, "indexer"),
-                instant=True,
-                table=True,
-            ),
+            Ask(expr=_code(indexers.STATE, STATES)),
+            Ask(expr=max_by(here(indexers.MODE, mode="schedule", indexer=_CHOSEN).now, "indexer")),
+            Ask(expr=_backlog()),
+            Ask(expr=_code(indexers.VIEW_STATE, VIEW_STATES)),
+            Ask(expr=max_by(age(here(indexers.VIEW_UPDATED, indexer=_CHOSEN)), "indexer")),
+            Ask(expr=max_by(age(here(indexers.UPDATED, indexer=_CHOSEN)), "indexer")),
+            Ask(expr=max_by(here(indexers.VERSION_AHEAD, indexer=_CHOSEN).now, "indexer")),
         ),
         empty=_OFF,
         columns=(

@@ -357,9 +357,7 @@ _COURSE: Final[tuple[Panel, ...]] = (
                     "severity",
                     "alertname",
                     "store",
-                ),
-                instant=True,
-                table=True,
+                )
             ),
         ),
         empty="nothing is firing",

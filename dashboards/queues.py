@@ -313,23 +313,17 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         good="Nothing waits for long; as much is done as is published.",
         then="Click a queue to see it alone.",
         asks=(
-            Ask(expr=_oldest("queue", "broker"), instant=True, table=True),
-            Ask(expr=_waiting("queue", "broker"), instant=True, table=True),
+            Ask(expr=_oldest("queue", "broker")),
+            Ask(expr=_waiting("queue", "broker")),
             Ask(
                 expr=sum_by(
                     here(queues.MESSAGES, queue=_CHOSEN, state=queues.IN_PROGRESS).now, "queue", "broker"
-                ),
-                instant=True,
-                table=True,
+                )
             ),
-            Ask(
-                expr=sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue", "broker"),
-                instant=True,
-                table=True,
-            ),
-            Ask(expr=_of("1d", queues.PUBLISHED, "queue", "broker"), instant=True, table=True),
-            Ask(expr=_of("1d", queues.COMPLETED, "queue", "broker"), instant=True, table=True),
-            Ask(expr=_of("1d", queues_database.FAILED, "queue", "broker"), instant=True, table=True),
+            Ask(expr=sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue", "broker")),
+            Ask(expr=_of("1d", queues.PUBLISHED, "queue", "broker")),
+            Ask(expr=_of("1d", queues.COMPLETED, "queue", "broker")),
+            Ask(expr=_of("1d", queues_database.FAILED, "queue", "broker")),
         ),
         empty="no queue found",
         columns=(

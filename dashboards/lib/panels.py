@@ -450,6 +450,9 @@ class Table(Panel):
     unit: str = "short"
     base: Colour = Colour.QUIET
 
+    def _questions(self) -> Sequence[Ask]:
+        return [replace(ask, instant=True, table=True) for ask in self.asks]
+
     def _overrides(self) -> Sequence[Json]:
         return [*(column.override() for column in self.columns), *self.overrides]
 
