@@ -1,4 +1,4 @@
-# `make` alone says what there is. Everything a target needs on this machine, it installs by itself.
+# `make` alone says what there is. What a target needs on this machine it installs by itself, but Node.js and Chromium.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo bench mutate test test-slow gameday lint types fmt docs golden lock clean venv servers dashboards check-dashboards images

@@ -89,6 +89,9 @@ def _environment(flavour: str, version: str) -> Path:
 
 
 def _types_and_units(files: list[str]) -> Iterator[str]:
+    if shutil.which("npm") is None:
+        yield "npm is missing: install Node.js 20 or newer"
+        return
     lock, stamp = TOOLS / "package-lock.json", TOOLS / "node_modules" / "installed"
     if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
         subprocess.run(["npm", "ci", "--silent"], cwd=TOOLS, check=True)

@@ -49,6 +49,8 @@ def main() -> int:
     parser.add_argument("--prometheus", metavar="URL", help="draw from this one instead of running the demo")
     parser.add_argument("--from", dest="since", default=SHOWN, help="what time range is shown")
     options = parser.parse_args()
+    if shutil.which("npm") is None:
+        sys.exit("npm is missing: install Node.js 20 or newer, and Chromium")
     if not (PREVIEW / "node_modules").exists():
         subprocess.run(["npm", "ci", "--silent"], cwd=PREVIEW, check=True)
     if options.prometheus:
