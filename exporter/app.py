@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from exporter import settings as sections
 from exporter.collectors import all_collectors
-from exporter.core.collector import Collector, Context, Tuning
+from exporter.core.collector import Collector, Context, ContextFactory, Tuning
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.ports import Locked, StateStore, nothing_locked
-from exporter.core.query import Connection
 from exporter.core.runner import Limits, Runner
 from exporter.errors import AccessDenied, SettingsError, SpecError, UsageError
 from exporter.magento.stores import StoreDirectory
@@ -128,13 +128,14 @@ def open_backends(settings: Settings) -> Backends:
     """Build the sources that the settings name."""
     file = locate(settings.env_php, settings.magento_root)
     env_php = EnvPhp(file, os.environ) if file else None
-    database = _database(settings, env_php) if settings.database else None
+    limits = settings.limits
+    database = _database(settings.database, limits, env_php) if settings.database else None
     return Backends(
         database=database,
         stores=StoreDirectory(database, locked=_locked(env_php)) if database else None,
-        rabbitmq=_rabbitmq(settings, env_php) if settings.rabbitmq else None,
-        varnish=_varnish(settings) if settings.varnish else None,
-        redis=_redis(settings, env_php) if settings.redis else None,
+        rabbitmq=_rabbitmq(settings.rabbitmq, limits, env_php) if settings.rabbitmq else None,
+        varnish=_varnish(settings.varnish, limits) if settings.varnish else None,
+        redis=_redis(settings.redis, env_php) if settings.redis else None,
         files=ShopFiles(settings.magento_root, env_php) if settings.magento_root else None,
         env_php=env_php,
     )
@@ -166,16 +167,9 @@ def _locked(env_php: EnvPhp | None) -> Locked:
     return lambda scope, code, path: env_php.current().locked(scope, code, path)
 
 
-def _database(settings: Settings, env_php: EnvPhp | None) -> MySQL:
-    wanted, limits = settings.database, settings.limits
-    assert wanted is not None  # noqa: S101 - the caller has looked
-    targets = {Connection.DEFAULT: _target(wanted, env_php)}
-    if wanted.checkout:
-        targets[Connection.CHECKOUT] = _target(wanted.checkout, env_php)
-    if wanted.sales:
-        targets[Connection.SALES] = _target(wanted.sales, env_php)
+def _database(wanted: sections.Database, limits: sections.Limits, env_php: EnvPhp | None) -> MySQL:
     return MySQL(
-        targets,
+        {connection: _target(server, env_php) for connection, server in wanted.servers().items()},
         prefix=wanted.prefix,
         limits=DatabaseLimits(
             connect=limits.connect_seconds,
@@ -198,9 +192,7 @@ def _target(server: DatabaseServer, env_php: EnvPhp | None) -> Target:
     )
 
 
-def _rabbitmq(settings: Settings, env_php: EnvPhp | None) -> RabbitMQ:
-    wanted, limits = settings.rabbitmq, settings.limits
-    assert wanted is not None  # noqa: S101 - the caller has looked
+def _rabbitmq(wanted: sections.RabbitMQ, limits: sections.Limits, env_php: EnvPhp | None) -> RabbitMQ:
     target = RabbitMQTarget(
         url=wanted.url,
         user=wanted.user,
@@ -211,16 +203,12 @@ def _rabbitmq(settings: Settings, env_php: EnvPhp | None) -> RabbitMQ:
     return RabbitMQ(target, limits=RabbitMQLimits(connect=limits.connect_seconds, read=limits.read_seconds))
 
 
-def _varnish(settings: Settings) -> Varnishstat:
-    wanted = settings.varnish
-    assert wanted is not None  # noqa: S101 - the caller has looked
+def _varnish(wanted: sections.Varnish, limits: sections.Limits) -> Varnishstat:
     instances = [VarnishInstance.of(directory) for directory in wanted.instances]
-    return Varnishstat(instances, program=wanted.program, timeout=settings.limits.read_seconds)
+    return Varnishstat(instances, program=wanted.program, timeout=limits.read_seconds)
 
 
-def _redis(settings: Settings, env_php: EnvPhp | None) -> RedisServers:
-    wanted = settings.redis
-    assert wanted is not None  # noqa: S101 - the caller has looked
+def _redis(wanted: sections.Redis, env_php: EnvPhp | None) -> RedisServers:
     roles = {"cache": wanted.cache, "page_cache": wanted.page_cache, "session": wanted.session}
     return RedisServers({role: _redis_target(server, env_php) for role, server in roles.items() if server})
 
@@ -246,22 +234,22 @@ def _executors(settings: Settings, configured: Iterable[str]) -> dict[str, Execu
     }
 
 
-def context_factory(settings: Settings, backends: Backends) -> Callable[[Collector, Memory, float], Context]:
+def context_factory(settings: Settings, backends: Backends) -> ContextFactory:
     """Return the function that gives each run of a collector what it may use."""
     tuning = Tuning(**settings.tuning.model_dump())
     locked = _locked(backends.env_php)
 
-    def context(_collector: Collector, memory: Memory, now: float) -> Context:
+    def context(memory: Memory, now: float) -> Context:
         return Context(
             database=backends.database or _Absent("database"),
             stores=backends.stores or _Absent("database"),
             broker=backends.rabbitmq or _Absent("rabbitmq"),
             varnish=backends.varnish or _Absent("varnish"),
             redis=backends.redis or _Absent("redis"),
+            files=backends.files or _Absent("files"),
             memory=memory,
             now=now,
             tuning=tuning,
-            files=backends.files,
             locked=locked,
         )
 

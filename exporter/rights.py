@@ -20,6 +20,7 @@ from exporter.errors import SourceError
 from exporter.magento import stores
 from exporter.magento.grants import Account, Dialect, create_user, grant_statements, queries_of
 from exporter.magento.indexers import VIEWS, VIEWS_WITHOUT_INDEXER, changelog
+from exporter.settings import Database as DatabaseSettings
 from exporter.settings import Redis, Settings
 
 CHANGELOGS: Final = "<view_id>_cl"
@@ -61,15 +62,9 @@ def database_rights(
             named = _named(views, store_ids)
     else:
         named = _named(views, store_ids)
-    wanted = settings.database
-    default = wanted.name if wanted else "magento"
-    databases = {Connection.DEFAULT: default}
-    if wanted and wanted.checkout:
-        databases[Connection.CHECKOUT] = wanted.checkout.name
-    if wanted and wanted.sales:
-        databases[Connection.SALES] = wanted.sales.name
-    prefix = wanted.prefix if wanted else ""
-    statements = grant_statements(account, queries, databases, named=named, prefix=prefix)
+    wanted = settings.database or DatabaseSettings()
+    databases = {connection: server.name for connection, server in wanted.servers().items()}
+    statements = grant_statements(account, queries, databases, named=named, prefix=wanted.prefix)
     return Rights((create_user(account, dialect), *statements), tuple(remarks))
 
 

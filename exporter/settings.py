@@ -26,6 +26,7 @@ from typing import Annotated, Any, Final, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from exporter.core.query import Connection
 from exporter.errors import SettingsError
 
 ENVIRONMENT_PREFIX: Final = "MAGENTO_EXPORTER_"
@@ -116,6 +117,11 @@ class Database(DatabaseServer):
     threads: int = Field(
         3, ge=1, le=16, description="Statements at once at most; each thread keeps one connection."
     )
+
+    def servers(self) -> Mapping[Connection, DatabaseServer]:
+        """Return the server of each connection; one that is not split off is absent."""
+        split = {Connection.CHECKOUT: self.checkout, Connection.SALES: self.sales}
+        return {Connection.DEFAULT: self} | {name: server for name, server in split.items() if server}
 
 
 class RabbitMQ(Credentials):

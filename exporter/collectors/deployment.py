@@ -37,8 +37,6 @@ class DeploymentCollector(Collector):
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield what the files say."""
         files = context.files
-        if files is None:
-            return
         yield MAINTENANCE.sample(float(files.maintenance()))
         edition, version = files.product()
         yield INFO.sample(1, version=version, edition=edition, mode=files.mode())

@@ -8,7 +8,7 @@ runner's. It raises; the runner decides.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -55,11 +55,15 @@ class Context:
     broker: Broker
     varnish: Varnish
     redis: Redis
+    files: Files
     memory: Memory
     now: float
     tuning: Tuning = field(default_factory=Tuning)
-    files: Files | None = None
     locked: Locked = nothing_locked
+
+
+ContextFactory = Callable[[Memory, float], Context]
+"""The collector's memory and the Unix time of the run to what this run may use."""
 
 
 class Collector(ABC):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from exporter.core.collector import Collector, Context
+from exporter.core.collector import Collector, ContextFactory
 from exporter.core.memory import Memory
 from exporter.core.metrics import Sample
 from exporter.core.ports import StateStore
@@ -113,7 +113,7 @@ class Runner:
         self,
         collectors: Iterable[Collector],
         *,
-        context: Callable[[Collector, Memory, float], Context],
+        context: ContextFactory,
         store: StateStore,
         executors: Mapping[str, Executor],
         limits: Limits | None = None,
@@ -185,7 +185,7 @@ class Runner:
     def _collect(self, collector: Collector, now: float) -> Page:
         """Run one collector to a rendered page, in a worker thread; keep its memory only on success."""
         memory = Memory(self._store, collector.name, now)
-        samples = [_declared(collector, s) for s in collector.collect(self._context(collector, memory, now))]
+        samples = [_declared(collector, s) for s in collector.collect(self._context(memory, now))]
         page = render(samples, limit=self.limits.series)
         memory.commit()
         return page

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from exporter.core.collector import Collector
 from exporter.core.memory import Memory, VolatileStore
-from exporter.core.query import Connection, Query
+from exporter.core.query import Query
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import AccessDenied, SourceError
 
@@ -38,7 +38,7 @@ def run(subject: Examination, collector: Collector) -> str:
     memory = Memory(VolatileStore(), collector.name, now)
     before, again = _rows_read(subject, collector), _rows_read(subject, collector)
     began = time.monotonic()
-    samples = list(collector.collect(subject.context(collector, memory, now)))
+    samples = list(collector.collect(subject.context(memory, now)))
     took = (time.monotonic() - began) * 1000
     subject.samples[collector.name] = samples
     rows = _rows_read(subject, collector) - again - (again - before)
@@ -51,7 +51,5 @@ def _rows_read(subject: Examination, collector: Collector) -> int:
     database, settings = subject.backends.database, subject.exporter.settings.database
     if collector.source != "database" or database is None or settings is None:
         return 0
-    split = {Connection.CHECKOUT: settings.checkout, Connection.SALES: settings.sales}
-    asked = [Connection.DEFAULT, *(connection for connection, server in split.items() if server)]
-    queries = [Query(HANDLERS.name, HANDLERS.sql, {}, connection) for connection in asked]
+    queries = [Query(HANDLERS.name, HANDLERS.sql, {}, connection) for connection in settings.servers()]
     return sum(int(row["Value"]) for query in queries for row in database.rows(query))

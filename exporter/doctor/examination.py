@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exporter.app import Backends, Exporter
-from exporter.core.collector import Collector, Context
-from exporter.core.memory import Memory
+from exporter.core.collector import Collector, ContextFactory
 from exporter.core.metrics import Sample
 from exporter.magento.deployment import Deployment
-
-Probe = Callable[[Collector, Memory, float], Context]
 
 
 class Status(StrEnum):
@@ -41,7 +38,7 @@ class Examination:
     """What the checks look at, and what they leave for one another."""
 
     exporter: Exporter
-    context: Probe
+    context: ContextFactory
     patience: float
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)

@@ -128,8 +128,7 @@ def _is_denied(database: MySQL, connection: Connection, table: str, column: str)
 
 def _grant(account: str, query: Query, settings: Database) -> str:
     user, _, host = account.rpartition("@")
-    connections = {Connection.CHECKOUT: settings.checkout, Connection.SALES: settings.sales}
-    server = connections.get(query.connection) or settings
+    server = settings.servers().get(query.connection, settings)
     (statement,) = grant_statements(
         Account(user, host), [query], {Connection.DEFAULT: server.name}, named={}, prefix=settings.prefix
     )

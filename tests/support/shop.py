@@ -281,7 +281,9 @@ class Watch:
         self.source = source
         self.store = store or VolatileStore()
         self.now = NOW
-        self._sources = {name: Nothing() for name in ("broker", "varnish", "redis")} | dict(sources or {})
+        self._sources = {name: Nothing() for name in ("broker", "varnish", "redis", "files")} | dict(
+            sources or {}
+        )
         self._on_context = on_context
 
     def use(self, source: Database) -> None:
@@ -307,7 +309,7 @@ class Watch:
             await runner.drain(60)
             return slot
 
-    def _context(self, _: Collector, memory: Memory, now: float) -> Context:
+    def _context(self, memory: Memory, now: float) -> Context:
         database: Any = self.source or Nothing()
         stores: Any = StoreDirectory(self.source) if self.source else Nothing()
         made = Context(database=database, stores=stores, memory=memory, now=now, **self._sources)

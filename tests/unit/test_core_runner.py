@@ -79,7 +79,7 @@ class Bench:
         self.store = store or VolatileStore()
         self.runner = Runner(
             probes,
-            context=lambda _collector, memory, now: context(memory, now),
+            context=context,
             store=self.store,
             executors=self.executors,
             limits=Limits(**{"collector_seconds": SOON, **limits}),

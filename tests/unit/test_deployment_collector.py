@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from exporter.collectors.deployment import DEPLOYED, INFO, MAINTENANCE, DeploymentCollector
-from exporter.core.collector import Context
-from exporter.core.memory import Memory, VolatileStore
 from exporter.core.metrics import Sample
 from exporter.errors import SourceUnavailable, UnexpectedAnswer
 from exporter.sources.env_php import ENV_PHP, EnvPhp
 from exporter.sources.files import ShopFiles
+from tests.support.core import run
 
 
 def shop_files(root: Path) -> ShopFiles:
@@ -23,11 +22,7 @@ def shop_files(root: Path) -> ShopFiles:
 
 
 def collect(root: Path, files: ShopFiles | None = None) -> list[Sample]:
-    context = Context(
-        None, None, None, None, None, Memory(VolatileStore(), "deployment", 0.0), 0.0,  # type: ignore[arg-type]
-        files=files or shop_files(root),
-    )  # fmt: skip
-    return list(DeploymentCollector().collect(context))
+    return run(DeploymentCollector(), files=files or shop_files(root))
 
 
 @pytest.fixture

@@ -115,8 +115,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
         pool.shutdown()
 
 
-def _context(_collector: Collector, memory: Memory, now: float) -> Context:
-    return Context(None, None, None, None, None, memory, now)  # type: ignore[arg-type]
+def _context(memory: Memory, now: float) -> Context:
+    return Context(None, None, None, None, None, None, memory, now)  # type: ignore[arg-type]
 
 
 def application(site: Site, protection: Protection | None = None) -> FastAPI:
