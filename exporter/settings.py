@@ -26,6 +26,7 @@ from typing import Annotated, Any, Final, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from exporter.core.collector import Tuning
 from exporter.core.query import Connection
 from exporter.errors import SettingsError
 
@@ -190,17 +191,17 @@ class Web(Section):
 class Limits(Section):
     """Nested time limits: each must be shorter than the one around it."""
 
-    connect_seconds: Seconds = Field(2.0, description="To open a connection to a backend.")
-    lock_wait_seconds: Seconds = Field(1.0, description="A statement waits for a lock.")
-    statement_seconds: Seconds = Field(2.0, description="A statement runs, enforced by the database server.")
-    read_seconds: Seconds = Field(3.0, description="The client waits for an answer, should the server hang.")
-    collector_seconds: Seconds = Field(4.0, description="A scrape waits for one collector.")
+    connect_seconds: Seconds = Field(2.0, description="Longest time to open a connection.")
+    lock_wait_seconds: Seconds = Field(1.0, description="Longest wait of a statement for a lock.")
+    statement_seconds: Seconds = Field(2.0, description="Longest run of a statement, enforced by the server.")
+    read_seconds: Seconds = Field(3.0, description="Longest wait of the client for an answer.")
+    collector_seconds: Seconds = Field(4.0, description="Longest wait of a scrape for one collector.")
     scrape_seconds: Seconds = Field(
-        9.0, description="An answer to /metrics takes; Prometheus' own timeout shortens it."
+        9.0, description="Longest time for an answer to /metrics; Prometheus' own timeout shortens it."
     )
     scrape_offset_seconds: Seconds = Field(0.5, description="Subtracted from Prometheus' timeout.")
-    shutdown_seconds: Seconds = Field(5.0, description="A running scrape may take to end after SIGTERM.")
-    series_per_collector: int = Field(5000, ge=1, description="Series kept of one collector.")
+    shutdown_seconds: Seconds = Field(5.0, description="Longest wait for a running scrape after SIGTERM.")
+    series_per_collector: int = Field(5000, ge=1, description="Series kept of one collector at most.")
     minimum_refresh_seconds: float = Field(
         2.0, ge=0, le=60, description="Scrapes closer together than this share one run."
     )
@@ -222,17 +223,24 @@ class Collectors(Section):
     disable: tuple[str, ...] = Field((), description="Do not run these.")
 
 
+_DEFAULTS: Final = Tuning()
+
+
 class TuningSettings(Section):
     """Numbers that change what is computed."""
 
     settle_seconds: Seconds = Field(
-        120.0, description="A transaction may stay open this long and still be counted."
+        _DEFAULTS.settle_seconds, description="A transaction may stay open this long and still be counted."
     )
     abandoned_after_seconds: Annotated[float, Field(gt=0, le=7 * 86400)] = Field(
-        3600.0, description="A cart without an update for this long counts as abandoned."
+        _DEFAULTS.abandoned_after_seconds,
+        description="A cart without an update for this long counts as abandoned.",
     )
     backlog_scan_limit: int = Field(
-        10_000, ge=0, le=1_000_000, description="Changelog rows read at most to count distinct entities."
+        _DEFAULTS.backlog_scan_limit,
+        ge=0,
+        le=1_000_000,
+        description="Changelog rows read at most to count distinct entities.",
     )
 
 
@@ -246,7 +254,7 @@ class Settings(Section):
     varnish: Varnish | None = Field(None, description="The shop's Varnish, if any.")
     redis: Redis | None = Field(None, description="The shop's Redis or Valkey, if any.")
     web: Web = Field(Web(), description="The HTTP server.")
-    limits: Limits = Field(Limits(), description="Time limits.")
+    limits: Limits = Field(Limits(), description="Time and series limits.")
     collectors: Collectors = Field(Collectors(), description="What runs.")
     tuning: TuningSettings = Field(TuningSettings(), description="Numbers in what is computed.")
     state_file: Path | None = Field(

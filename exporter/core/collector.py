@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+from exporter.core.counting import PATIENCE
 from exporter.core.memory import Memory
 from exporter.core.metrics import Metric, Sample
 from exporter.core.ports import Broker, Database, Files, Locked, Redis, Stores, Varnish, nothing_locked
@@ -41,7 +42,7 @@ EVERY_TEN_MINUTES: Final = Refresh(interval=600.0, max_staleness=3600.0, backgro
 class Tuning:
     """The few numbers a user may change in what collectors compute. All in seconds unless said."""
 
-    settle_seconds: float = 120.0
+    settle_seconds: float = PATIENCE
     abandoned_after_seconds: float = 3600.0
     backlog_scan_limit: int = 10_000
 

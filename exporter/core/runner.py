@@ -99,7 +99,11 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds a collector run may take, and series it may yield, unless its result is to be left out."""
+    """Limits of one collector.
+
+    Seconds a scrape waits for it, series kept of its result (the rest is dropped), and the least
+    seconds between two runs.
+    """
 
     collector_seconds: float = 4.0
     series: int = 5_000
