@@ -17,10 +17,11 @@ from typing import Final
 from alerts.catalogue import Catalogue, catalogue
 from alerts.lib.expression import duration
 from alerts.lib.model import Alert
+from exporter.web.runbook_text import HEAD_ENDS
 
 DIRECTORY: Final = Path(__file__).resolve().parent.parent / "runbooks"
 BEGIN: Final = "<!-- from the alert catalogue: python -m alerts.runbooks -->"
-END: Final = "<!-- by hand from here on -->"
+END: Final = HEAD_ENDS
 
 SECTIONS: Final = (
     "First five minutes",

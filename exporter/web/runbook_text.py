@@ -22,7 +22,9 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-_HEAD_ENDS: Final = "<!-- by hand from here on -->"
+HEAD_ENDS: Final = "<!-- by hand from here on -->"
+"""Stands in a page between its head and what a person has written."""
+
 _FRONT_MATTER: Final = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _SUMMARY: Final = re.compile(r"^(?![#|<\s])(.+)$", re.MULTILINE)
@@ -82,7 +84,7 @@ def command_block(title: str, code: str, kind: str = "") -> str:
 @lru_cache(maxsize=128)
 def _read(file: Path, _changed: int) -> Runbook:
     text = _FRONT_MATTER.sub("", file.read_text(encoding="utf-8"))
-    head, _, body = text.rpartition(_HEAD_ENDS)
+    head, _, body = text.rpartition(HEAD_ENDS)
     facts = dict(_FACT.findall(head))
     seen = _Seen()
     html = _render(_COMMENT.sub("", body), seen)
