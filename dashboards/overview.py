@@ -272,10 +272,9 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         meaning="Whether `var/.maintenance.flag` exists: then every visitor gets 503.",
         good="Open.",
         then="`bin/magento maintenance:disable`, unless a deployment is under way.",
-        asks=(Ask(expr=max_by(here(deployment.MAINTENANCE).now)),),
+        asks=(Ask(expr=max_by(here(deployment.MAINTENANCE).now), may_be_empty=True),),
         unit="none",
         empty="not watched",
-        may_be_empty=True,
         mappings=words({0.0: ("open", Colour.GOOD), 1.0: ("closed", Colour.CRITICAL)}),
         link=Link("Are we selling?", CHECKOUT, "against_expected"),
         width=3,
@@ -357,11 +356,11 @@ _COURSE: Final[tuple[Panel, ...]] = (
                     "severity",
                     "alertname",
                     "store",
-                )
+                ),
+                may_be_empty=True,
             ),
         ),
         empty="nothing is firing",
-        may_be_empty=True,
         columns=(
             Column(
                 field="severity",

@@ -295,11 +295,11 @@ _REDIS: Final[tuple[Panel, ...]] = (
                 expr=max_by(here(redis.MEMORY_USED).now, "role")
                 / (max_by(here(redis.MEMORY_MAX).now, "role") > 0),
                 legend="{{role}}",
+                may_be_empty=True,
             ),
         ),
         unit="percentunit",
         empty="no Redis, or no memory limit",
-        may_be_empty=True,
         width=8,
         link=Link("Are keys thrown out?", UID, "redis_evictions"),
         soft_most=1.0,

@@ -37,10 +37,14 @@ COLLECTOR_OFF: Final = "no data: see Exporter"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One query of a panel. ``legend`` names its series; ``instant`` asks for the last value only."""
+    """One query of a panel. ``legend`` names its series; ``instant`` asks for the last value only.
+
+    ``may_be_empty`` declares that a healthy shop may have no answer.
+    """
 
     expr: Expr
     legend: str = ""
+    may_be_empty: bool = False
     instant: bool = False
     table: bool = False
 
@@ -67,8 +71,7 @@ class Panel(ABC):
     ``key`` never changes: the panel's id, and so every link to it, is made from
     it. ``title`` is a question or a consequence. ``meaning``, ``good`` and
     ``then`` (what to do when it is bad) become the description. ``empty`` is
-    shown when there is no value: say which kind of nothing it is. ``may_be_empty``
-    declares that a healthy shop shows nothing here.
+    shown when there is no value: say which kind of nothing it is.
     """
 
     key: str
@@ -79,7 +82,6 @@ class Panel(ABC):
     asks: tuple[Ask, ...]
     unit: str
     empty: str = COLLECTOR_OFF
-    may_be_empty: bool = False
     link: Link | Page | None = None
     links: tuple[Link | Page, ...] = ()
     threshold: Threshold | None = None

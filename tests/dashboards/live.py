@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from alerts.lib.links import panel_id
 from dashboards.lib.page import Dashboard
 from sandbox.process import Process
 from tests.dashboards.reading import MACROS, PROJECT, VARIABLE, panels, variable_queries
@@ -65,13 +66,13 @@ class Asker:
 
     def dashboard(self, page: Dashboard) -> Iterator[Answer]:
         """Ask everything that the dashboard's panels ask."""
-        keys = {panel.title: panel.key for panel in page.panels()}
+        keys = {panel_id(page.uid, panel.key): panel.key for panel in page.panels()}
         for panel in panels(page.render()):
             step = step_of(self.seconds, panel["gridPos"]["w"])
             found = [self._ask(target, step) for target in panel["targets"]]
             samples = sum(touched for _, touched in found)
-            title = panel["title"]
-            yield Answer(page.uid, keys[title], title, tuple(len(series) for series, _ in found), samples)
+            key, title = keys[panel["id"]], panel["title"]
+            yield Answer(page.uid, key, title, tuple(len(series) for series, _ in found), samples)
 
     def variables(self, page: Dashboard) -> Iterator[tuple[str, int]]:
         """Return how many series each variable's query finds."""
