@@ -8,7 +8,7 @@ from typing import Final
 from alerts import thresholds as limits
 from alerts.lib.cases import MINUTE, At, Cases, Hourly, Input
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
-from alerts.recording import HIT_RATIO, LOOKED_UP
+from alerts.recording import HIT_RATIO, PAGES_LOOKED_UP
 from alerts.thresholds import critical, warning
 from exporter.collectors import page_cache, redis
 from promql.selector import increase, select, total
@@ -34,9 +34,7 @@ ALERTS: Final = (
         op="<",
         threshold=critical(limits.CACHE_HIT_RATIO),
         unit=Unit.RATIO,
-        guard="and on (job, instance, layer) "
-        + total(increase(page_cache.REQUESTS, "5m", result=LOOKED_UP), "layer")
-        + f" > {limits.PAGE_REQUESTS}",
+        guard=f"and {select(PAGES_LOOKED_UP)} > {limits.PAGE_REQUESTS}",
         scope="layer",
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,

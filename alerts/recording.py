@@ -106,11 +106,16 @@ LOOKED_UP: Final = "=~hit|miss|uncacheable"
 """Results of page requests that the cache was asked for. A page that a change made uncacheable is lost to
 the cache like a miss; what is never looked up (carts, checkout, POST) says nothing about it."""
 
-_LOOKED_UP: Final = sum_by(increase(series(page_cache.REQUESTS, result=LOOKED_UP)["5m"]), *TARGET, "layer")
-
+PAGES_LOOKED_UP: Final = _record(
+    "magento:page_cache_looked_up:increase5m",
+    sum_by(increase(series(page_cache.REQUESTS, result=LOOKED_UP)["5m"]), *TARGET, "layer"),
+    group="page_cache",
+    about="Page requests of the last five minutes that the cache was asked for, by layer.",
+)
 HIT_RATIO: Final = _record(
     "magento:page_cache_hit:ratio5m",
-    sum_by(increase(series(page_cache.REQUESTS, result="hit")["5m"]), *TARGET, "layer") / (_LOOKED_UP > 0),
+    sum_by(increase(series(page_cache.REQUESTS, result="hit")["5m"]), *TARGET, "layer")
+    / (series(PAGES_LOOKED_UP).now > 0),
     group="page_cache",
     about="Share of the page requests looked up in the last five minutes that the cache answered, by layer.",
 )
@@ -123,5 +128,6 @@ RECORDINGS: Final[tuple[Recording, ...]] = (
     *BURN.values(),
     INDEXER_STALE,
     STOREFRONT_STALE,
+    PAGES_LOOKED_UP,
     HIT_RATIO,
 )

@@ -7,6 +7,7 @@ from typing import Final
 from alerts import thresholds
 from alerts.thresholds import MINUTE
 from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.business import behind
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -29,7 +30,6 @@ from promql.expr import (
     Expr,
     age,
     clamp_min,
-    function,
     increase,
     max_by,
     min_by,
@@ -51,12 +51,6 @@ def _ours(expr: Expr) -> Expr:
     enabled = here(own.ENABLED, collector=CronCollector.name)
     seen = enabled.now.or_else(over_time("last", enabled["1d:5m"]))
     return expr.only_if(seen, on=("job", "instance"))
-
-
-def _behind(*by: str) -> Expr:
-    """Return by how long collectors have missed the time of their next good run."""
-    late = age(here(own.LAST_SUCCESS, collector=_CHOSEN)) - here(own.REFRESH, collector=_CHOSEN).now
-    return function("floor", clamp_min(max_by(late, *by), 0))
 
 
 _HEADER: Final[tuple[Panel, ...]] = (
@@ -105,7 +99,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="By how long the collector furthest behind has missed the time of its next good run.",
         good="Seconds.",
         then="Its series are history, and go after its maximal staleness.",
-        asks=(Ask(expr=_behind()),),
+        asks=(Ask(expr=behind(collector=_CHOSEN)),),
         unit="s",
         decimals=0,
         empty="no good run yet",
@@ -195,7 +189,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
                 then="A straight rise: it fails or hangs; see its errors.",
                 asks=(
                     Ask(
-                        expr=_behind("collector"),
+                        expr=behind("collector", collector=_CHOSEN),
                         legend="{{collector}}",
                     ),
                 ),

@@ -9,7 +9,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.lib.links import DEFAULT_RUNBOOKS
-from alerts.recording import ATTEMPTS, BURN, FAILED, HIT_RATIO, STOREFRONT_STALE
+from alerts.recording import ATTEMPTS, BURN, FAILED, STOREFRONT_STALE
 from dashboards.lib.alerting import firing, number_firing
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
@@ -17,8 +17,10 @@ from dashboards.lib.business import (
     SINCE_INSTALLED,
     STAGE_NAMES,
     against_expected,
+    behind,
     expected,
     failed_share,
+    hit_ratio,
     orders,
     revenue_of_a_day,
     stage_in_a_day,
@@ -34,9 +36,6 @@ from exporter.collectors import cron, deployment, indexers
 from exporter.core import self_metrics
 from exporter.magento import queues
 from promql.expr import (
-    Expr,
-    age,
-    clamp_min,
     function,
     max_by,
     min_by,
@@ -44,11 +43,6 @@ from promql.expr import (
 )
 
 UID: Final = OVERVIEW
-
-
-def _overdue() -> Expr:
-    late = age(here(self_metrics.LAST_SUCCESS)) - here(self_metrics.REFRESH).now
-    return function("floor", clamp_min(max_by(late), 0))
 
 
 _SELLING: Final[tuple[Panel, ...]] = (
@@ -166,7 +160,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         meaning="By how long the collector furthest behind has missed the time of its next good run.",
         good="Seconds.",
         then="If it grows, this screen shows history: *Exporter* says which source is down.",
-        asks=(Ask(expr=_overdue()),),
+        asks=(Ask(expr=behind()),),
         unit="s",
         decimals=0,
         empty="exporter is not scraped",
@@ -183,10 +177,10 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         meaning="Share of the page requests looked up in the cache that it answered, last five minutes.",
         good="Above 80 %, usually above 90 %.",
         then="A sudden fall is a flush or a deployment; a slow one is a page that lost its caching.",
-        asks=(Ask(expr=min_by(here(HIT_RATIO).now)),),
+        asks=(Ask(expr=hit_ratio()),),
         unit="percentunit",
         decimals=0,
-        empty="no page requested, or cache not read",
+        empty="too few pages requested, or cache not read",
         threshold=thresholds.CACHE_HIT_RATIO,
         link=Link("Since when?", PAGE_CACHE, "hit_ratio"),
         width=3,

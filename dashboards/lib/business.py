@@ -1,17 +1,30 @@
-"""Queries about selling that several dashboards ask."""
+"""Queries that several dashboards ask."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from alerts import thresholds
-from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
+from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP, REVENUE, STAGES
 from dashboards.lib.here import here
 from dashboards.lib.style import Colour, verdict, words
 from exporter.collectors import expected_orders
-from promql.expr import Expr, over_time, sum_by, union
+from exporter.core import baseline, self_metrics
+from promql.expr import (
+    PROCESS_STARTED,
+    Expr,
+    age,
+    clamp_min,
+    function,
+    max_by,
+    min_by,
+    over_time,
+    sum_by,
+    union,
+)
+from promql.selector import TARGET
 
-WINDOWS: Final = ("30m", "2h", "6h", "1d")
+WINDOWS: Final = tuple(baseline.WINDOWS)
 ENOUGH: Final = 10
 """Orders to be expected in a window before it is judged; with fewer a longer window is taken."""
 
@@ -77,3 +90,23 @@ def revenue_of_a_day(*by: str) -> Expr:
 def failed_share(window: str, *by: str) -> Expr:
     """Return the failed share of the attempts to place an order."""
     return sum_by(here(FAILED[window]).now, *by) / (sum_by(here(ATTEMPTS[window]).now, *by) > 0)
+
+
+def hit_ratio(*by: str) -> Expr:
+    """Return the share of the looked-up pages that the cache answered, if they are enough to judge.
+
+    The alert asks for as many: of three requests at night all may be misses, and nothing is wrong.
+    """
+    enough = here(PAGES_LOOKED_UP).now > thresholds.PAGE_REQUESTS
+    return min_by(here(HIT_RATIO).now.only_if(enough), *by)
+
+
+def behind(*by: str, **matchers: str) -> Expr:
+    """Return by how long collectors have missed the time of their next good run.
+
+    One that has had no good run has missed it since its exporter was started.
+    """
+    late = age(here(self_metrics.LAST_SUCCESS, **matchers)) - here(self_metrics.REFRESH, **matchers).now
+    in_vain = here(self_metrics.SUCCESS, **matchers).now.equals(0)
+    never = in_vain.join("+", age(here(PROCESS_STARTED)), on=TARGET, group_left=())
+    return function("floor", clamp_min(max_by(late.or_else(never), *by), 0))
