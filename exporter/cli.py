@@ -35,8 +35,8 @@ from exporter.web.site import Site
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
-PATIENCE: Final = 70.0
-"""Magento's cron starts consumers once a minute."""
+CONSUMER_START_SECONDS: Final = 70.0
+"""How long cron may take to start a missing consumer: it does so once a minute."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +97,8 @@ async def _collect(settings: Settings, wanted: Format) -> int:
         sys.stdout.write(page(_site(exporter), slots, wanted).decode())
         failed = [slot for slot in slots if slot.state is not State.OK]
         for slot in failed:
-            print(f"magento-exporter: collector {slot.name}: {slot.reason}", file=sys.stderr)
+            reason = slot.reason or "no result in time"
+            print(f"magento-exporter: collector {slot.name}: {reason}", file=sys.stderr)
         return EXIT_FAILED if failed else EXIT_OK
     finally:
         await exporter.close()
@@ -224,7 +225,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--patience",
                 metavar="SECONDS",
                 type=float,
-                default=PATIENCE,
+                default=CONSUMER_START_SECONDS,
                 help="how long cron may take to start a missing consumer (default %(default)g)",
             )
     return parser

@@ -146,10 +146,10 @@ class Runner:
             for slot in slots
             if slot.flight is not None and slot.in_flight() and not slot.collector.refresh.background
         }
-        patience = min(deadline, self.limits.collector_seconds)
-        pending = (await asyncio.wait(awaited, timeout=patience))[1] if awaited else set()
+        timeout = min(deadline, self.limits.collector_seconds)
+        pending = (await asyncio.wait(awaited, timeout=timeout))[1] if awaited else set()
         for slot in slots:
-            self._note_if_late(slot, patience if slot.flight in pending else 0.0)
+            self._note_if_late(slot, timeout if slot.flight in pending else 0.0)
         return slots
 
     def _due(self, slot: Slot, now: float) -> bool:

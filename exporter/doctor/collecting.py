@@ -9,7 +9,7 @@ from exporter.core.collector import Collector
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.query import Query
 from exporter.doctor.examination import Examination, Finding, Status
-from exporter.errors import AccessDenied, SourceError
+from exporter.errors import AccessDenied, ExporterError
 
 HANDLERS = Query("doctor_cost", "SHOW SESSION STATUS LIKE 'Handler_read%%'", reads={})
 
@@ -26,8 +26,11 @@ def check(subject: Examination) -> Iterator[Finding]:
             yield Finding(
                 Status.ERROR, collector.name, str(error), "run the statements of magento-exporter grants"
             )
-        except SourceError as error:
+        except ExporterError as error:
             yield Finding(Status.ERROR, collector.name, f"{error.reason}: {error}")
+        except Exception as error:  # noqa: BLE001 - as in the runner: one collector fails alone
+            told = f"{ExporterError.reason}: {type(error).__name__}: {error}"
+            yield Finding(Status.ERROR, collector.name, told)
     for name, why in subject.exporter.off.items():
         yield Finding(Status.OFF, name, why)
 

@@ -35,11 +35,14 @@ class Finding:
 
 @dataclass(slots=True)
 class Examination:
-    """What the checks look at, and what they leave for one another."""
+    """What the checks look at, and what they leave for one another.
+
+    ``consumer_start_seconds`` is how long cron may take to start a missing consumer; 0 for not to wait.
+    """
 
     exporter: Exporter
     context: ContextFactory
-    patience: float
+    consumer_start_seconds: float
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)
     account: str = ""

@@ -10,10 +10,14 @@ from typing import Final
 from exporter.collectors.cron import LAST_EXECUTION
 from exporter.doctor import collecting
 from exporter.doctor.examination import Examination, Finding, Status
+from exporter.errors import SourceError
 from exporter.magento.queues import COMPLETED, CONSUMERS, MESSAGES, MYSQL, NEW, OLDEST_AGE, RABBITMQ
 
-CRON_SILENCE: Final = 300.0
-QUEUE_WAIT: Final = 600.0
+CRON_SILENCE_SECONDS: Final = 300.0
+"""Time without a job started after which cron counts as stopped; it should start some every minute."""
+
+QUEUE_WAIT_SECONDS: Final = 600.0
+"""Age of a queue's oldest message from which on its consumer counts as missing."""
 
 
 def check(subject: Examination) -> Iterator[Finding]:
@@ -33,7 +37,7 @@ def _cron(subject: Examination) -> Iterator[Finding]:
     last = max((value for _, value in subject.values(LAST_EXECUTION.name)), default=None)
     silence = None if last is None else time.time() - last
     seen = "no job was ever started" if silence is None else f"last job started {silence:.0f} s ago"
-    if silence is not None and silence <= CRON_SILENCE:
+    if silence is not None and silence <= CRON_SILENCE_SECONDS:
         yield Finding(Status.OK, "cron", seen)
         return
     yield Finding(
@@ -46,7 +50,7 @@ def _queues(subject: Examination) -> Iterator[Finding]:
     stuck = {
         labels["queue"]: f"the oldest message has waited {age:.0f} s"
         for labels, age in subject.values(OLDEST_AGE.name)
-        if labels["broker"] == MYSQL and age > QUEUE_WAIT
+        if labels["broker"] == MYSQL and age > QUEUE_WAIT_SECONDS
     }
     stuck |= _forsaken(subject)
     for queue, seen in stuck.items():
@@ -61,17 +65,20 @@ def _queues(subject: Examination) -> Iterator[Finding]:
 def _forsaken(subject: Examination) -> dict[str, str]:
     """Return RabbitMQ's queues with messages and no consumer, also after cron could have started one."""
     waiting, done = _waiting(subject), _completed(subject)
-    if not waiting or not subject.patience:
+    if not waiting or not subject.consumer_start_seconds:
         return waiting
     print(  # noqa: T201 - speaks to a terminal
         f"{', '.join(waiting)}: messages and no consumer. Cron may be about to start one:"
-        f" looking again in {subject.patience:.0f} s ...",
+        f" looking again in {subject.consumer_start_seconds:.0f} s ...",
         file=sys.stderr,
     )
-    time.sleep(subject.patience)
-    for collector in subject.collectors():
-        if collector.source == RABBITMQ:
-            collecting.run(subject, collector)
+    time.sleep(subject.consumer_start_seconds)
+    try:
+        for collector in subject.collectors():
+            if collector.source == RABBITMQ:
+                collecting.run(subject, collector)
+    except SourceError:
+        return waiting
     later, still = _waiting(subject), _completed(subject)
     return {queue: later[queue] for queue in waiting if queue in later and still[queue] == done[queue]}
 

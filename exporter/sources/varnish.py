@@ -22,8 +22,8 @@ from exporter.sources.members import Members
 Counters = Mapping[str, int]
 
 UPTIME: Final = "MAIN.uptime"
-_PATIENCE: Final = "1"
-"""Seconds after which varnishstat itself gives up on an instance that is not there (its default: 5)."""
+_ATTACH_SECONDS: Final = "1"
+"""How long varnishstat itself waits for an instance that is not there (its default: 5)."""
 
 STANDSTILL_SECONDS: Final = 8.0
 """Varnish moves its uptime with the manager's ping, every 3 seconds by default."""
@@ -86,7 +86,7 @@ class Varnishstat:
         name = ("-n", instance.directory) if instance.directory else ()
         try:
             return subprocess.Popen(  # noqa: S603 - program and instance come from the settings
-                (self._program, "-j", "-t", _PATIENCE, *name),
+                (self._program, "-j", "-t", _ATTACH_SECONDS, *name),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -7,13 +7,24 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from exporter import cli
+from exporter.app import Backends, Exporter
 from exporter.cli import main
+from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
+from exporter.core.memory import VolatileStore
+from exporter.core.metrics import Sample
+from exporter.core.runner import Runner
+from exporter.settings import Settings
+from tests.support.core import context
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -95,6 +106,43 @@ def test_collect_says_what_failed_and_exits_1() -> None:
     assert result.returncode == 1
     assert "unavailable" in result.stderr
     assert 'magento_source_up{source="database"} 0.0' in result.stdout
+
+
+class Endless(Collector):
+    """Runs until it is let go."""
+
+    name = "endless"
+    help = "For tests."
+    source = "files"
+    metrics = ()
+    refresh = EVERY_TEN_MINUTES
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+
+    def collect(self, _: Context) -> Iterable[Sample]:
+        self.may_end.wait(30)
+        return ()
+
+
+def test_collect_says_so_if_there_is_no_result_in_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless, store = Endless(), VolatileStore()
+
+    def build(settings: Settings) -> Exporter:
+        thread = {"files": ThreadPoolExecutor(1)}
+        runner = Runner([endless], context=context, store=store, executors=thread)
+        return Exporter(settings, Backends(), runner, {}, thread, store)
+
+    monkeypatch.setattr(cli, "build", build)
+    names = ("lock_wait", "statement", "read", "collector", "scrape", "shutdown")
+    limits = [f"limits.{name}_seconds={0.01 * number}" for number, name in enumerate(names, 1)]
+    try:
+        assert main(("collect", *(word for limit in limits for word in ("--set", limit)))) == 1
+    finally:
+        endless.may_end.set()
+    assert capsys.readouterr().err == "magento-exporter: collector endless: no result in time\n"
 
 
 def test_serve_ends_with_exit_0_on_sigterm() -> None:
