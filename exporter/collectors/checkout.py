@@ -54,7 +54,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.follow import new_rows
+from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
@@ -364,7 +364,7 @@ class _Funnel:
         self._known = context.memory.table("stages")
         self._limits = context.memory.table("limits")
         self._counters = context.memory.counters(STAGE_REACHED)
-        self._newest = int(context.database.rows(NEWEST_QUOTE)[0]["id"] or 0)
+        self._newest = newest_id(context.database, NEWEST_QUOTE)
         self.start: int = self._limits.get("start", self._newest)
         self._floor: int = self._limits.get("floor", max(0, self.start - KEEP_IDS))
         self._heed_restarts(self._newest)

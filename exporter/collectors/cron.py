@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.follow import catching_up, new_rows
+from exporter.core.follow import catching_up, new_rows, newest_id
 from exporter.core.memory import Memory
 from exporter.core.metrics import Sample, counter, gauge, summary
 from exporter.core.ports import Row
@@ -170,8 +170,8 @@ class CronCollector(Collector):
 
 
 def _look_back(context: Context) -> Sequence[Row]:
-    newest = context.database.rows(NEWEST)[0]["id"] or 0
-    return context.database.rows(NEW_ROWS, after=max(0, int(newest) - LOOK_BACK), limit=LOOK_BACK)
+    after = max(0, newest_id(context.database, NEWEST) - LOOK_BACK)
+    return context.database.rows(NEW_ROWS, after=after, limit=LOOK_BACK)
 
 
 def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from exporter.core.collector import Collector, Context, Refresh
-from exporter.core.follow import new_rows
+from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
+from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter
 from exporter.core.query import Query
 from exporter.magento.orders import of_known_stores
@@ -52,7 +52,7 @@ class CustomersCollector(Collector):
     source = "database"
     metrics = (REGISTERED,)
     queries = (NEWEST, NEW_CUSTOMERS)
-    refresh = Refresh(interval=30.0, max_staleness=180.0)
+    refresh = EVERY_HALF_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
@@ -68,8 +68,7 @@ class CustomersCollector(Collector):
             patience=context.tuning.settle_seconds,
         )
         if first_run:
-            newest = int(context.database.rows(NEWEST)[0]["id"] or 0)
-            after = max(0, newest - LOOK_BACK)
+            after = max(0, newest_id(context.database, NEWEST) - LOOK_BACK)
             for row in context.database.rows(NEW_CUSTOMERS, after=after, limit=LOOK_BACK):
                 registered.touch(
                     website=stores.website(row["website_id"]), store=stores.code(row["store_id"])

@@ -26,7 +26,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from exporter.core.baseline import BUCKET, HISTORY, WEEKS, WINDOWS, expected, in_windows, weeks_ago
-from exporter.core.collector import Collector, Context, Refresh
+from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.follow import catching_up, new_rows
 from exporter.core.memory import Table
 from exporter.core.metrics import Sample, gauge
@@ -121,7 +121,7 @@ class ExpectedOrdersCollector(Collector):
     source = "database"
     metrics = (RECENT, EXPECTED, BASELINE)
     queries = (NEWEST, NEW_ORDERS, PAST_ORDERS)
-    refresh = Refresh(interval=30.0, max_staleness=180.0)
+    refresh = EVERY_HALF_MINUTE
 
     def __init__(self) -> None:
         self._known: tuple[object, Mapping[tuple[str, str], float]] = ((), {})

@@ -21,6 +21,7 @@ from decimal import Decimal
 from typing import Final, Self
 
 from exporter.core.collector import Collector, Context, Refresh
+from exporter.core.follow import newest_id
 from exporter.core.memory import Table
 from exporter.core.metrics import Sample, counter
 from exporter.core.ports import Row
@@ -126,7 +127,7 @@ class OrderCancellationsCollector(Collector):
         clock = int(context.database.rows(CLOCK)[0]["clock"])
         _touch(context)
         position = _Position.read(followed)
-        newest = _newest(context)
+        newest = newest_id(context.database, NEWEST)
         if position is None:
             position = _begin(context, counted, newest, clock)
         elif newest < position.first_order:  # emptied or restored: what comes back was changed before now
@@ -154,10 +155,6 @@ def _begin(context: Context, counted: Table, newest: int, clock: int) -> _Positi
 def _settled(context: Context, changed: int, clock: int) -> int:
     """Return before which moment no change can become visible any more, if ``changed`` is the newest one."""
     return min(changed, clock) - round(context.tuning.settle_seconds)
-
-
-def _newest(context: Context) -> int:
-    return int(context.database.rows(NEWEST)[0]["id"] or 0)
 
 
 def _changed(context: Context, position: _Position, clock: int) -> Iterator[Row]:

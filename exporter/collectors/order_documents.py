@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from exporter.core.collector import Collector, Context, Refresh
+from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.follow import new_rows
 from exporter.core.metrics import Metric, Sample, counter
 from exporter.core.ports import Row
@@ -87,7 +87,7 @@ class OrderDocumentsCollector(Collector):
     source = "database"
     metrics = (INVOICED, INVOICED_BASE, SHIPPED, REFUNDED, REFUNDED_BASE)
     queries = tuple(query for document in DOCUMENTS for query in (document.newest, document.rows))
-    refresh = Refresh(interval=30.0, max_staleness=180.0)
+    refresh = EVERY_HALF_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""

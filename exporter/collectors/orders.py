@@ -23,7 +23,7 @@ from itertools import product
 from typing import Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.follow import new_rows
+from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
@@ -209,8 +209,8 @@ class OrdersCollector(Collector):
 
 def _look_back(context: Context, ledger: _Ledger) -> None:
     database = context.database
-    newest = int(database.rows(NEWEST)[0]["id"] or 0)
-    ledger.prepare(database.rows(NEW_ORDERS, after=max(0, newest - LOOK_BACK), limit=LOOK_BACK))
+    after = max(0, newest_id(database, NEWEST) - LOOK_BACK)
+    ledger.prepare(database.rows(NEW_ORDERS, after=after, limit=LOOK_BACK))
     ids = [int(row["id"]) for row in database.rows(NEWEST_OF_STORES)]
     for start in range(0, len(ids), _IDS_A_STATEMENT):
         for row in database.rows(CREATED, ids=tuple(ids[start : start + _IDS_A_STATEMENT])):

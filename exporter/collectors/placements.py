@@ -32,6 +32,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Final, NamedTuple
 
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
+from exporter.core.follow import newest_id
 from exporter.core.memory import Counters
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
@@ -343,7 +344,7 @@ def _latest_orders(context: Context) -> Sequence[Mapping[str, object]]:
     table = context.memory.table("latest")
     after = table.get("order")
     if after is None:
-        after = max(0, int(context.database.rows(NEWEST_ORDER)[0]["id"] or 0) - LATEST)
+        after = max(0, newest_id(context.database, NEWEST_ORDER) - LATEST)
     rows = context.database.rows(LATEST_ORDERS, after=after, limit=ORDERS_A_RUN)
     table.put("order", int(rows[-1]["id"]) if rows else after)
     return rows

@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from exporter.core.collector import Collector, Context, Refresh
+from exporter.core.collector import EVERY_MINUTE, Collector, Context
+from exporter.core.follow import newest_id
 from exporter.core.metrics import Sample, counter
 from exporter.core.query import Query
 from exporter.core.ripening import Ripening
@@ -83,7 +84,7 @@ class SearchTermsCollector(Collector):
     source = "database"
     metrics = (NEW, USES)
     queries = (NEWEST, NEW_TERMS, MOST_USED)
-    refresh = Refresh(interval=60.0, max_staleness=300.0)
+    refresh = EVERY_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
@@ -99,7 +100,7 @@ def _count_new_terms(context: Context) -> None:
     for store in context.stores.codes():
         for result in ("found", "none"):
             counters.touch(store=store, result=result)
-    newest = int(context.database.rows(NEWEST)[0]["id"] or 0)
+    newest = newest_id(context.database, NEWEST)
     state = memory.get("terms")
     ripening = Ripening(newest) if state is None else Ripening.from_json(state)
     settle = context.tuning.settle_seconds

@@ -34,6 +34,7 @@ class Refresh:
 
 
 EVERY_SCRAPE: Final = Refresh()
+EVERY_HALF_MINUTE: Final = Refresh(interval=30.0, max_staleness=180.0)
 EVERY_MINUTE: Final = Refresh(interval=60.0, max_staleness=300.0)
 EVERY_TEN_MINUTES: Final = Refresh(interval=600.0, max_staleness=3600.0, background=True)
 

@@ -53,7 +53,7 @@ def new_rows(
     tail, restarts = Tail.from_json(known), Restarts.from_json(known)
     visible = _read(database, rows, tail.settled)
     begin = _beginning(
-        tail, restarts, visible, lambda: _newest_id(database, newest), now=now, patience=patience
+        tail, restarts, visible, lambda: newest_id(database, newest), now=now, patience=patience
     )
     if begin is not None:
         tail, visible = Tail(begin), []
@@ -63,6 +63,11 @@ def new_rows(
     if found != known:
         memory.put(key, found)
     return [row for row in visible if int(row["id"]) in fresh]
+
+
+def newest_id(database: Database, newest: Query) -> int:
+    """Return what ``newest`` says, a query of one row with the column ``id``: 0 for an empty table."""
+    return int(database.rows(newest)[0]["id"] or 0)
 
 
 def catching_up(memory: Table, key: str = "tail") -> bool:
@@ -95,20 +100,16 @@ def _end(
     """Return when the table's end was at which id: as it was remembered, until it is reached."""
     end: Sequence[Any] | None = known.get("end")
     if end is None or reached >= end[1]:
-        return now, _newest_id(database, newest)
+        return now, newest_id(database, newest)
     return float(end[0]), int(end[1])
 
 
 def _first_tail(database: Database, rows: Query, newest: Query, now: float) -> Tail:
     """Begin below the newest id: a transaction that is open at this moment may hold a smaller one."""
-    tail = Tail(max(0, _newest_id(database, newest) - OPEN_AT_START))
+    tail = Tail(max(0, newest_id(database, newest) - OPEN_AT_START))
     visible = database.rows(rows, after=tail.settled, limit=PAGE)
     tail.take((int(row["id"]) for row in visible), now=now)
     return tail
-
-
-def _newest_id(database: Database, newest: Query) -> int:
-    return int(database.rows(newest)[0]["id"] or 0)
 
 
 def _read(database: Database, rows: Query, after: int) -> list[Row]:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exporter.core.follow import newest_id
 from exporter.core.memory import Table
 from exporter.core.ports import Database, Row
 from exporter.core.query import Query
@@ -102,7 +103,7 @@ class Watch:
 
         Ids are noted even while there is no room: else what comes meanwhile would be looked at too late.
         """
-        ripening.note(int(database.rows(self.newest)[0]["id"] or 0), now, patience=settle)
+        ripening.note(newest_id(database, self.newest), now, patience=settle)
         upto = ripening.ripe(now, max(self.ripe_after, settle))
         ripening.marks = [mark for mark in ripening.marks if mark[1] >= upto]
         if room <= 0 or upto <= ripening.done:
