@@ -155,10 +155,9 @@ def _abandoned(context: Context, now: int) -> Iterator[Sample]:
     number, value = context.memory.counters(ABANDONED), context.memory.counters(ABANDONED_VALUE)
     end = now - int(context.tuning.abandoned_after_seconds)
     done: int = remembered.get("done_until", end)
-    for store_id in context.stores.ids():
-        if store_id:
-            number.touch(store=context.stores.code(store_id))
-            value.touch(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
+    for store_id in context.stores.view_ids():
+        number.touch(store=context.stores.code(store_id))
+        value.touch(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
     for until, rows in _changed(context, done, end, budget=CARTS_A_RUN):
         for (store_id, currency), totals in _in_use(rows).items():
             code = context.stores.code(store_id)

@@ -191,11 +191,10 @@ def _key(row: Row) -> str:
 
 def _touch(context: Context) -> None:
     stores = context.stores
-    for store_id in stores.ids():
-        if store_id != 0:
-            store = stores.code(store_id)
-            context.memory.counters(CANCELLATIONS).touch(store=store)
-            context.memory.counters(CANCELED_BASE).touch(store=store, currency=stores.currency(store_id))
+    for store_id in stores.view_ids():
+        store = stores.code(store_id)
+        context.memory.counters(CANCELLATIONS).touch(store=store)
+        context.memory.counters(CANCELED_BASE).touch(store=store, currency=stores.currency(store_id))
 
 
 def _count(context: Context, row: Row) -> None:

@@ -111,9 +111,7 @@ class OrderDocumentsCollector(Collector):
 
 def _touch(context: Context, document: Document) -> None:
     stores = context.stores
-    for store_id in stores.ids():
-        if store_id == 0:
-            continue
+    for store_id in stores.view_ids():
         store = stores.code(store_id)
         context.memory.counters(document.number).touch(store=store)
         if document.value is not None:

@@ -227,9 +227,8 @@ class _Ledger:
         self._last = context.memory.table("last")
         self._state = context.memory.table("methods")
         self._methods = Methods(self._state.get("known", ()))
-        for store_id in self._stores.ids():
-            if store_id != 0:
-                self._touch(self._stores.code(store_id), self._stores.currency(store_id))
+        for store_id in self._stores.view_ids():
+            self._touch(self._stores.code(store_id), self._stores.currency(store_id))
 
     def _touch(self, store: str, currency: str) -> None:
         for metric in (REVENUE, DISCOUNT):
@@ -252,7 +251,7 @@ class _Ledger:
         everywhere = {(store, method) for store in self._stores.codes() for method in methods}
         for store, method in sorted(pairs | everywhere if len(everywhere) <= TOUCHED_PAIRS else pairs):
             self._counters(PLACED).touch(store=store, method=method)
-        currencies = {self._stores.currency(store_id) for store_id in self._stores.ids() if store_id}
+        currencies = {self._stores.currency(store_id) for store_id in self._stores.view_ids()}
         for method, currency in sorted(product(methods, currencies)):
             self._touch_method(method, currency)
 

@@ -261,7 +261,7 @@ class PlacementsCollector(Collector):
 
     def _current(self, context: Context) -> dict[int, OrderSequence]:
         """Return the sequences of the stores that exist, read anew when old or when the stores changed."""
-        stores = {store_id for store_id in context.stores.ids() if store_id}
+        stores = set(context.stores.view_ids())
         fresh = context.now - self._read_at < REREAD_SEQUENCES and self._read_at <= context.now
         if not (self._sequences and fresh and stores == self._sequences.keys()):
             self._sequences = _sequences(context, stores)

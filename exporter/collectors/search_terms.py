@@ -133,6 +133,6 @@ def _count_uses(context: Context) -> None:
 
 
 def _most_used(context: Context) -> Iterator[tuple[str, int, int]]:
-    subjects = [{"store": store_id} for store_id in context.stores.ids() if store_id != 0]
+    subjects = [{"store": store_id} for store_id in context.stores.view_ids()]
     for row in ask(context.database, MOST_USED, subjects, nobody={"store": -1}):
         yield str(row["id"]), int(row["store_id"]), int(row["popularity"])

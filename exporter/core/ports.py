@@ -72,6 +72,9 @@ class Stores(Protocol):
     def ids(self) -> Sequence[int]:
         """Return every store id, 0 (admin) included."""
 
+    def view_ids(self) -> Sequence[int]:
+        """Return the ids of all store views except admin, on or off."""
+
     def active_ids(self) -> Sequence[int]:
         """Return the ids of the store views that are switched on (``store.is_active``), without admin."""
 

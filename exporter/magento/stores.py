@@ -26,6 +26,9 @@ log: Final = logging.getLogger("exporter.magento")
 DELETED: Final = "(deleted)"
 """Label value of a store or website whose row is gone. No real code can hold a parenthesis."""
 
+ADMIN: Final = 0
+"""The store id of the admin, which has a row in ``store`` but no storefront."""
+
 DEFAULT_CURRENCY: Final = "USD"
 DEFAULT_TIMEZONE: Final = "America/Los_Angeles"
 """Magento's own defaults (module-directory and module-backend ``etc/config.xml``)."""
@@ -81,9 +84,13 @@ class StoreMap:
         """Return every store id, 0 (admin) included."""
         return tuple(sorted(self._by_id))
 
+    def view_ids(self) -> Sequence[int]:
+        """Return the ids of all store views except admin, on or off."""
+        return tuple(store_id for store_id in self.ids() if store_id != ADMIN)
+
     def active_ids(self) -> Sequence[int]:
         """Return the ids of the store views that are switched on, without admin."""
-        return tuple(store_id for store_id, store in sorted(self._by_id.items()) if store_id and store.active)
+        return tuple(store_id for store_id in self.view_ids() if self._by_id[store_id].active)
 
     def code(self, store_id: int | None) -> str:
         """Return the store's code, or :data:`DELETED`."""
@@ -92,7 +99,7 @@ class StoreMap:
 
     def codes(self) -> Sequence[str]:
         """Return the codes of all store views except admin."""
-        return tuple(store.code for store_id, store in sorted(self._by_id.items()) if store_id != 0)
+        return tuple(self._by_id[store_id].code for store_id in self.view_ids())
 
     def website(self, website_id: int | None) -> str:
         """Return the website's code, or :data:`DELETED`."""
@@ -144,6 +151,10 @@ class StoreDirectory:
     def ids(self) -> Sequence[int]:
         """Return every store id, 0 (admin) included."""
         return self.current().ids()
+
+    def view_ids(self) -> Sequence[int]:
+        """Return the ids of all store views except admin, on or off."""
+        return self.current().view_ids()
 
     def active_ids(self) -> Sequence[int]:
         """Return the ids of the store views that are switched on, without admin."""
