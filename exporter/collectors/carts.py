@@ -23,7 +23,7 @@ from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.core.slices import by_slices, whole
-from exporter.magento.orders import of_known_stores
+from exporter.magento.stores import of_known_stores
 
 CLOCK = Query("carts_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
 

@@ -56,13 +56,14 @@ from typing import Any, Final
 from exporter.core.collector import Collector, Context
 from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter
+from exporter.core.portions import IDS_A_STATEMENT, in_portions
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.core.restart import Restarts
 from exporter.core.slices import by_slices
 from exporter.magento import checkout
 from exporter.magento.checkout import CUSTOMERS, NOTHING, SHIPPING, STAGES, Stage
-from exporter.magento.orders import of_known_stores
+from exporter.magento.stores import of_known_stores
 
 CLOCK = Query("checkout_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
 
@@ -194,8 +195,6 @@ OPEN_A_RUN: Final = 250
 
 MANY_STORES: Final = 300
 """Up to so many stores every label set is shown from the start, beyond that from a store's first cart on."""
-
-_IDS_A_STATEMENT: Final = 1_000
 
 
 class CheckoutCollector(Collector):
@@ -494,5 +493,5 @@ def _shown(context: Context, rows: Sequence[Row], known: Mapping[int, Stage]) ->
 
 
 def _details(context: Context, query: Query, numbers: Sequence[int]) -> Iterator[Row]:
-    for start in range(0, len(numbers), _IDS_A_STATEMENT):
-        yield from context.database.rows(query, ids=tuple(numbers[start : start + _IDS_A_STATEMENT]))
+    for some in in_portions(numbers, IDS_A_STATEMENT):
+        yield from context.database.rows(query, ids=some)

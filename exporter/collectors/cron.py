@@ -19,7 +19,8 @@ from typing import Any, Final
 from exporter.core.collector import Collector, Context
 from exporter.core.follow import catching_up, new_rows, newest_id
 from exporter.core.memory import Memory
-from exporter.core.metrics import Sample, counter, gauge, summary
+from exporter.core.metrics import Sample, counter, gauge, having, summary
+from exporter.core.portions import IDS_A_STATEMENT, in_portions
 from exporter.core.ports import Row
 from exporter.core.query import Query
 from exporter.magento.cron import FINAL_STATUSES
@@ -114,8 +115,6 @@ MAX_OPEN: Final = 5_000
 FORGET_AFTER: Final = 40 * 86_400.0
 """Seconds after which a job code that no row names any more is forgotten (monthly jobs are kept)."""
 
-_IDS_A_STATEMENT: Final = 1_000
-
 
 class CronCollector(Collector):
     """Cron liveness, lag, and every job's runs."""
@@ -175,8 +174,8 @@ def _look_back(context: Context) -> Sequence[Row]:
 
 
 def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:
-    for start in range(0, len(ids), _IDS_A_STATEMENT):
-        yield from context.database.rows(OPEN_ROWS, ids=tuple(ids[start : start + _IDS_A_STATEMENT]))
+    for some in in_portions(ids, IDS_A_STATEMENT):
+        yield from context.database.rows(OPEN_ROWS, ids=some)
 
 
 def _is_late(row: Row, now: float) -> bool:
@@ -274,7 +273,5 @@ class _Jobs:
         for code, job in self._jobs.items():
             if job["success"] is not None:
                 yield LAST_SUCCESS.sample(job["success"], job_code=code)
-        for counters, metric in ((self._runs, RUNS), (self._duration, DURATION), (self._delay, START_DELAY)):
-            yield from (
-                s for s in counters.samples() if s.labels[metric.labels.index("job_code")] in self._jobs
-            )
+        for counters in (self._runs, self._duration, self._delay):
+            yield from having(counters.samples(), "job_code", self._jobs)

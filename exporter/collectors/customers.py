@@ -13,7 +13,7 @@ from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter
 from exporter.core.query import Query
-from exporter.magento.orders import of_known_stores
+from exporter.magento.stores import of_known_stores
 
 NEWEST = Query(
     "customers_newest",

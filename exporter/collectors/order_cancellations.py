@@ -26,7 +26,8 @@ from exporter.core.memory import Table
 from exporter.core.metrics import Sample, counter
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.magento.orders import CANCELED, of_known_stores
+from exporter.magento.orders import CANCELED
+from exporter.magento.stores import of_known_stores
 
 # The database's clock is the one that wrote updated_at.
 CLOCK = Query("database_clock", "SELECT UNIX_TIMESTAMP() AS clock", reads={}, connection=Connection.SALES)

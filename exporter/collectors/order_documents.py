@@ -17,7 +17,8 @@ from exporter.core.follow import new_rows
 from exporter.core.metrics import Metric, Sample, counter
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.magento.orders import DOCUMENT_CANCELED, of_known_stores
+from exporter.magento.orders import DOCUMENT_CANCELED
+from exporter.magento.stores import of_known_stores
 
 INVOICED = counter("magento_orders_invoiced_total", "Invoices created (sales_invoice).", "store")
 INVOICED_BASE = counter(

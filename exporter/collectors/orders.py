@@ -25,9 +25,12 @@ from typing import Final
 from exporter.core.collector import Collector, Context
 from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter, gauge
+from exporter.core.portions import IDS_A_STATEMENT, in_portions
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.magento.orders import Methods, of_known_stores
+from exporter.magento.checkout import CUSTOMERS, customer
+from exporter.magento.orders import Methods
+from exporter.magento.stores import of_known_stores
 
 NEWEST = Query(
     "orders_newest",
@@ -174,7 +177,6 @@ LOOK_BACK: Final = 2_000
 TOUCHED_PAIRS: Final = 2_000
 """Store and method pairs born at 0 beforehand; with more of them only those seen together are."""
 
-_IDS_A_STATEMENT: Final = 1_000
 _ZERO: Final = Decimal(0)
 
 
@@ -212,8 +214,8 @@ def _look_back(context: Context, ledger: _Ledger) -> None:
     after = max(0, newest_id(database, NEWEST) - LOOK_BACK)
     ledger.prepare(database.rows(NEW_ORDERS, after=after, limit=LOOK_BACK))
     ids = [int(row["id"]) for row in database.rows(NEWEST_OF_STORES)]
-    for start in range(0, len(ids), _IDS_A_STATEMENT):
-        for row in database.rows(CREATED, ids=tuple(ids[start : start + _IDS_A_STATEMENT])):
+    for some in in_portions(ids, IDS_A_STATEMENT):
+        for row in database.rows(CREATED, ids=some):
             ledger.note_time(row)
 
 
@@ -235,8 +237,8 @@ class _Ledger:
             self._counters(metric).touch(store=store, currency=currency)
         for metric in (ITEMS, WITH_COUPON, EDITED):
             self._counters(metric).touch(store=store)
-        for customer in ("guest", "registered"):
-            self._counters(BY_CUSTOMER).touch(store=store, customer=customer)
+        for who in CUSTOMERS:
+            self._counters(BY_CUSTOMER).touch(store=store, customer=who)
 
     def _touch_method(self, method: str, currency: str) -> None:
         for metric in (REVENUE_BY_METHOD, DISCOUNT_BY_METHOD):
@@ -270,7 +272,7 @@ class _Ledger:
         items = max(row["items"] or _ZERO, _ZERO)
         self._counters(ITEMS).add(items, store=store)
         self._counters(ITEMS_BY_METHOD).add(items, method=method)
-        self._counters(BY_CUSTOMER).add(store=store, customer="guest" if row["guest"] else "registered")
+        self._counters(BY_CUSTOMER).add(store=store, customer=customer(guest=bool(row["guest"])))
         if row["coupon"]:
             self._counters(WITH_COUPON).add(store=store)
             self._counters(WITH_COUPON_BY_METHOD).add(method=method)

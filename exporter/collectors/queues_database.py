@@ -20,7 +20,7 @@ from typing import Any, Final
 from exporter.core.collector import Collector, Context
 from exporter.core.follow import new_rows
 from exporter.core.memory import Table
-from exporter.core.metrics import Metric, Sample, counter, gauge
+from exporter.core.metrics import Metric, Sample, counter, gauge, having
 from exporter.core.ports import Row
 from exporter.core.query import Query
 from exporter.magento.queues import (
@@ -238,4 +238,4 @@ def _counted(
     for row in rows:
         if int(row["queue_id"]) in queues:
             counters.add(queue=queues[int(row["queue_id"])], broker=MYSQL)
-    yield from (sample for sample in counters.samples() if sample.labels[0] in names)
+    yield from having(counters.samples(), "queue", names)

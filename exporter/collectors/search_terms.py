@@ -23,7 +23,7 @@ from exporter.core.metrics import Sample, counter
 from exporter.core.query import Query
 from exporter.core.ripening import Ripening
 from exporter.core.slots import ask, repeated
-from exporter.magento.orders import of_known_stores
+from exporter.magento.stores import of_known_stores
 
 NEWEST = Query(
     "search_terms_newest",

@@ -7,7 +7,7 @@ factory of its samples, so a sample cannot carry a label that was not declared.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -37,6 +37,10 @@ class Sample:
     labels: tuple[str, ...]
     value: float
     suffix: str = ""
+
+    def label(self, name: str) -> str:
+        """Return the value of one of the metric's labels."""
+        return self.labels[self.metric.labels.index(name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,11 @@ class Metric:
     def family(self) -> str:
         """The family name of OpenMetrics, which has no ``_total``."""
         return self.name.removesuffix("_total") if self.kind is Kind.COUNTER else self.name
+
+
+def having(samples: Iterable[Sample], label: str, values: Container[str]) -> Iterator[Sample]:
+    """Leave out the samples whose label has none of the values: a counter remembers what is gone."""
+    return (sample for sample in samples if sample.label(label) in values)
 
 
 def gauge(name: str, help_text: str, *labels: str) -> Metric:

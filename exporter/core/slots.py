@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from exporter.core.portions import in_portions
 from exporter.core.ports import Database, Row
 from exporter.core.query import Query
 
@@ -36,8 +37,7 @@ def ask(
 
     A subject's ``{"store": 1}`` becomes the parameter ``store_0`` of slot 0.
     """
-    for start in range(0, len(subjects), slots):
-        some = list(subjects[start : start + slots])
-        some += [nobody] * (slots - len(some))
+    for portion in in_portions(subjects, slots):
+        some = [*portion, *[nobody] * (slots - len(portion))]
         named = {f"{name}_{slot}": value for slot, one in enumerate(some) for name, value in one.items()}
         yield from database.rows(query, **named, **common)

@@ -1,4 +1,4 @@
-"""Orders: their states, and how the labels of order metrics are made.
+"""Orders and their documents: states, and the labels of payment methods.
 
 Source: module-sales ``Model/Order.php`` and ``Model/Order/Invoice.php``, 2.4.8-p1.
 """
@@ -7,10 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
-
-from exporter.core.metrics import Sample
-from exporter.core.ports import Stores
-from exporter.magento.stores import DELETED
 
 OPEN_STATES: Final = ("new", "pending_payment", "payment_review", "holded", "processing")
 """``sales_order.state`` of orders that somebody or something still has to finish."""
@@ -45,9 +41,3 @@ class Methods:
                 return OTHER_METHOD
             self.known.append(name)
         return name
-
-
-def of_known_stores(samples: Iterable[Sample], stores: Stores) -> Iterable[Sample]:
-    """Leave out the samples whose label ``store`` is the code of a store that is gone."""
-    known = {DELETED, stores.code(0), *stores.codes()}
-    return (sample for sample in samples if sample.labels[sample.metric.labels.index("store")] in known)

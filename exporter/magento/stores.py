@@ -12,13 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from exporter.core.ports import Database, Locked, Row, nothing_locked
+from exporter.core.metrics import Sample, having
+from exporter.core.ports import Database, Locked, Row, Stores, nothing_locked
 from exporter.core.query import Query
 
 log: Final = logging.getLogger("exporter.magento")
@@ -210,6 +211,11 @@ def _store(row: Row, settings: Mapping[tuple[str, int, str], str], locked: Locke
         timezone=_zone(setting(_TIMEZONE, store, website, default) or DEFAULT_TIMEZONE),
         active=bool(row["is_active"]),
     )
+
+
+def of_known_stores(samples: Iterable[Sample], stores: Stores) -> Iterator[Sample]:
+    """Leave out the samples whose label ``store`` is the code of a store that is gone."""
+    return having(samples, "store", {DELETED, stores.code(ADMIN), *stores.codes()})
 
 
 @cache

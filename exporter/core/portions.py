@@ -1,0 +1,16 @@
+"""Many things, a few at a time: so no statement grows with the shop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
+
+Item = TypeVar("Item")
+
+IDS_A_STATEMENT: Final = 1_000
+"""Ids of rows that one statement names at most."""
+
+
+def in_portions(items: Sequence[Item], size: int) -> Iterator[tuple[Item, ...]]:
+    """Yield the items in order, ``size`` at a time and the rest in the end; nothing if there are none."""
+    return (tuple(items[start : start + size]) for start in range(0, len(items), size))
