@@ -18,13 +18,12 @@ from exporter.core.ports import Database
 from exporter.core.query import Connection, Query
 from exporter.errors import SourceError
 from exporter.magento import stores
+from exporter.magento.checkout import SEQUENCE_TABLE, sequence_table
 from exporter.magento.grants import Account, Dialect, create_user, grant_statements, queries_of
-from exporter.magento.indexers import VIEWS, VIEWS_WITHOUT_INDEXER, changelog
+from exporter.magento.indexers import CHANGELOG, VIEWS, VIEWS_WITHOUT_INDEXER, changelog
 from exporter.settings import Database as DatabaseSettings
 from exporter.settings import Redis, Settings
 
-CHANGELOGS: Final = "<view_id>_cl"
-SEQUENCES: Final = "sequence_order_<store_id>"
 FIRST_STORES: Final = (0, 1)
 
 VIEW_IDS = Query("rights_views", "SELECT view_id FROM {mview_state}", {"mview_state": ("view_id",)})
@@ -95,15 +94,15 @@ def _redis_places(redis: Redis | None) -> list[str]:
 
 def _named(views: Sequence[str], store_ids: Sequence[int]) -> Mapping[str, Sequence[str]]:
     return {
-        CHANGELOGS: [changelog(view) for view in views],
-        SEQUENCES: [f"sequence_order_{store_id}" for store_id in store_ids],
+        CHANGELOG: [changelog(view) for view in views],
+        SEQUENCE_TABLE: [sequence_table(store_id) for store_id in store_ids],
     }
 
 
 def _existing(
     database: Database, views: Sequence[str], store_ids: Sequence[int]
 ) -> Mapping[str, Sequence[str]]:
-    connections = {CHANGELOGS: Connection.DEFAULT, SEQUENCES: Connection.SALES}
+    connections = {CHANGELOG: Connection.DEFAULT, SEQUENCE_TABLE: Connection.SALES}
     return {
         pattern: [table for table in tables if database.has_table(table, connections[pattern])]
         for pattern, tables in _named(views, store_ids).items()

@@ -25,6 +25,7 @@ from exporter.core.metrics import Metric, Sample, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Query
 from exporter.magento.indexers import (
+    CHANGELOG,
     INDEXER_STATES,
     MODES,
     SAVE,
@@ -59,13 +60,13 @@ VIEW_ROWS = Query(
     reads={"mview_state": ("state_id", "view_id", "mode", "status", "updated", "version_id")},
 )
 
-_CHANGELOG: Final = {"changelog": "<view_id>_cl"}
+_NAMED: Final = {"changelog": CHANGELOG}
 
 NEWEST_VERSION = Query(
     "indexer_newest_version",
     "SELECT MAX(version_id) AS version FROM {changelog}",
     reads={"changelog": ("version_id",)},
-    named=_CHANGELOG,
+    named=_NAMED,
 )
 
 BACKLOG_ENTITIES = Query(
@@ -76,7 +77,7 @@ BACKLOG_ENTITIES = Query(
     WHERE version_id > %(version)s AND version_id <= %(newest)s
     """,
     reads={"changelog": ("version_id", "entity_id")},
-    named=_CHANGELOG,
+    named=_NAMED,
 )
 
 STATE = gauge(

@@ -49,6 +49,15 @@ def customer(*, guest: bool) -> str:
     return CUSTOMERS[0] if guest else CUSTOMERS[1]
 
 
+SEQUENCE_TABLE: Final = "sequence_order_<store_id>"
+"""Pattern, for people, of the names that :func:`sequence_table` makes."""
+
+
+def sequence_table(store_id: int) -> str:
+    """Return the table whose auto-increment ids are the store's order numbers, without prefix."""
+    return f"sequence_order_{store_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class OrderSequence:
     """How one store numbers its orders (``sales_sequence_profile`` of entity type ``order``)."""
@@ -62,7 +71,7 @@ class OrderSequence:
     @property
     def table(self) -> str:
         """The table whose auto-increment ids are the consumed numbers."""
-        return f"sequence_order_{self.store_id}"
+        return sequence_table(self.store_id)
 
     def increment_id(self, value: int) -> str:
         """Return the order number that ``Sequence::getNextValue`` makes of an id of the sequence table."""

@@ -49,6 +49,10 @@ VIEWS: Final[Mapping[str, str]] = MappingProxyType(
 VIEWS_WITHOUT_INDEXER: Final = ("cms_page_grid",)
 
 
+CHANGELOG: Final = "<view_id>_cl"
+"""Pattern, for people, of the names that :func:`changelog` makes."""
+
+
 def changelog(view: str) -> str:
     """Return the view's changelog table, without prefix. It exists in mode ``schedule`` only."""
     return f"{view}_cl"
