@@ -1,8 +1,8 @@
 r"""What ``app/etc/env.php`` and the environment say about the shop's servers.
 
-Keys and meaning: ``Magento\Framework\\Config\\ConfigOptionsListConstants`` and
+Keys and meaning: ``Magento\Framework\Config\ConfigOptionsListConstants`` and
 the ``ConfigOptionsList`` of the modules; overriding by ``MAGENTO_DC_`` variables:
-``Magento\Framework\\App\\DeploymentConfig`` (Magento 2.4.4+). A variable that
+``Magento\Framework\App\DeploymentConfig`` (Magento 2.4.4+). A variable that
 names a leaf is applied wherever it stands, as its author meant it. System
 configuration is locked by ``CONFIG__`` variables and by env.php's ``system``.
 """
