@@ -77,8 +77,7 @@ NEWEST_QUOTE = Query(
 _STATE: Final = """
     SELECT entity_id AS id, store_id, is_active = 1 AS active, items_count > 0 AS filled,
            is_virtual = 1 AS shipless, customer_id IS NULL AS guest, reserved_order_id <> '' AS reserved
-    FROM {quote}
-"""
+    FROM {quote}"""
 _STATE_COLUMNS: Final = (
     "entity_id",
     "store_id",
@@ -110,14 +109,20 @@ CHANGED_QUOTES = Query(
 
 NEW_QUOTES = Query(
     "checkout_new_quotes",
-    f"{_STATE} WHERE entity_id > %(after)s ORDER BY entity_id LIMIT %(limit)s",
+    f"""{_STATE}
+    WHERE entity_id > %(after)s
+    ORDER BY entity_id
+    LIMIT %(limit)s
+    """,
     reads={"quote": _STATE_COLUMNS},
     connection=Connection.CHECKOUT,
 )
 
 OPEN_QUOTES = Query(
     "checkout_open_quotes",
-    f"{_STATE} WHERE entity_id IN %(ids)s",
+    f"""{_STATE}
+    WHERE entity_id IN %(ids)s
+    """,
     reads={"quote": _STATE_COLUMNS},
     connection=Connection.CHECKOUT,
 )

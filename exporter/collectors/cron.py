@@ -32,15 +32,16 @@ NEWEST = Query(
 )
 
 _COLUMNS: Final = ("schedule_id", "job_code", "status", "scheduled_at", "executed_at", "finished_at")
-
-NEW_ROWS = Query(
-    "cron_new_rows",
-    """
+_SELECT: Final = """
     SELECT schedule_id AS id, job_code, status,
            UNIX_TIMESTAMP(scheduled_at) AS scheduled,
            UNIX_TIMESTAMP(executed_at) AS executed,
            UNIX_TIMESTAMP(finished_at) AS finished
-    FROM {cron_schedule}
+    FROM {cron_schedule}"""
+
+NEW_ROWS = Query(
+    "cron_new_rows",
+    f"""{_SELECT}
     WHERE schedule_id > %(after)s
     ORDER BY schedule_id
     LIMIT %(limit)s
@@ -50,12 +51,7 @@ NEW_ROWS = Query(
 
 OPEN_ROWS = Query(
     "cron_open_rows",
-    """
-    SELECT schedule_id AS id, job_code, status,
-           UNIX_TIMESTAMP(scheduled_at) AS scheduled,
-           UNIX_TIMESTAMP(executed_at) AS executed,
-           UNIX_TIMESTAMP(finished_at) AS finished
-    FROM {cron_schedule}
+    f"""{_SELECT}
     WHERE schedule_id IN %(ids)s
     """,
     reads={"cron_schedule": _COLUMNS},
@@ -115,6 +111,9 @@ MAX_OPEN: Final = 5_000
 FORGET_AFTER: Final = 40 * 86_400.0
 """Seconds after which a job code that no row names any more is forgotten (monthly jobs are kept)."""
 
+NOTE_SEEN_EVERY: Final = 3_600.0
+"""Seconds between two notes that a job code is still in use, each of which is a write to the state."""
+
 
 class CronCollector(Collector):
     """Cron liveness, lag, and every job's runs."""
@@ -152,7 +151,7 @@ class CronCollector(Collector):
         )
         if first_run:
             fresh = _look_back(context)
-        # The first run may have read a row that was not yet counted as known: once is enough.
+        # A row committed while the first run was reading is in both lists; it counts once.
         rows = {int(row["id"]): row for row in (*_read(context, open_ids), *fresh)}.values()
         for row in rows:
             jobs.note(row, count=not first_run)
@@ -224,7 +223,7 @@ class _Jobs:
         """Take in one row; ``count`` its outcome unless it is history from before the first run."""
         code, status = str(row["job_code"]), str(row["status"])
         job = self._jobs.setdefault(code, {"success": None})
-        if job.get("seen") is None or self._now - job["seen"] > 3600.0:  # noqa: PLR2004 - once an hour is enough
+        if job.get("seen") is None or self._now - job["seen"] > NOTE_SEEN_EVERY:
             job["seen"] = self._now
             self._table.put(code, job)
         for final in FINAL_STATUSES:

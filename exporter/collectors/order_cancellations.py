@@ -51,12 +51,15 @@ _COLUMNS: Final = (
 _SELECT: Final = """
     SELECT entity_id AS id, store_id, state, base_total_canceled AS value, base_currency_code AS currency,
            UNIX_TIMESTAMP(created_at) AS created, UNIX_TIMESTAMP(updated_at) AS updated
-    FROM {sales_order}
-"""
+    FROM {sales_order}"""
 
 RECENT = Query(
     "cancellations_recent_orders",
-    f"{_SELECT} WHERE entity_id > %(after)s ORDER BY entity_id LIMIT %(limit)s",
+    f"""{_SELECT}
+    WHERE entity_id > %(after)s
+    ORDER BY entity_id
+    LIMIT %(limit)s
+    """,
     reads={"sales_order": _COLUMNS},
     connection=Connection.SALES,
 )
@@ -65,8 +68,7 @@ RECENT = Query(
 # cancelled order of the shop's history.
 CHANGED = Query(
     "cancellations_changed_orders",
-    f"""
-    {_SELECT}
+    f"""{_SELECT}
     WHERE updated_at >= FROM_UNIXTIME(%(since)s)
       AND (updated_at > FROM_UNIXTIME(%(since)s) OR entity_id > %(after)s)
     ORDER BY updated_at, entity_id
@@ -88,11 +90,19 @@ CANCELED_BASE = counter(
     "currency",
 )
 
-MAX_AGE: Final = 30 * 86_400
-LOOK_BACK: Final = 5_000
-PAGE: Final = 2_000
-PAGES_A_RUN: Final = 5
 _DAY: Final = 86_400
+
+MAX_AGE: Final = 30 * _DAY
+"""Age in seconds of the oldest order whose cancellation counts."""
+
+LOOK_BACK: Final = 5_000
+"""Newest orders looked at when counting begins, to know which of them are cancelled already."""
+
+PAGE: Final = 2_000
+"""Changed orders read by one statement."""
+
+PAGES_A_RUN: Final = 5
+"""Such statements made by one run at most; after a mass update the next runs catch up."""
 
 
 @dataclass(slots=True)
