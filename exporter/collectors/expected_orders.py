@@ -2,9 +2,9 @@
 
 New orders are followed by primary key and counted into buckets by store: one a
 minute for the last day, one a quarter of an hour for the last eight weeks. The
-past before the first run is filled in from the newest order backwards, a few
-pages a run along the index on ``created_at``, and never again. So no statement
-ever reads a window, however long it is. While an exporter that was away is still
+orders before the first run are counted once, the newest first, a few pages a run
+along the index on ``created_at``: that is the *backfill*. So no statement ever
+reads a window, however long it is. While an exporter that was away is still
 catching up, there are no samples.
 
 The expected number is the median of the same window in the last two to eight
@@ -87,21 +87,33 @@ BASELINE = gauge(
 )
 
 HISTORY_PAGE: Final = 1_000
+"""Past orders read by one statement of the backfill."""
+
 HISTORY_PAGES: Final = 2
-"""Past orders read by one statement, and how many such statements one run may make."""
+"""Such statements made by one run at most."""
 
 _MINUTE: Final = 60
 _DAY: Final = 86_400
 _EXPECTED_LIFETIME: Final = 300
+"""Seconds for which the expected numbers are not computed again."""
+
 _NO_ID: Final = 2**32
+"""More than any order's id, which is an INT UNSIGNED: the backfill begins with all orders before it."""
+
+_BACKFILL: Final = "fill"
+"""Under which key the state remembers the backfill; state files hold it, so it keeps its name."""
 
 Counts = dict[str, int]
 """Orders by store id; ids are text, as they come back from memory."""
 
 
 @dataclass(slots=True)
-class _Fill:
-    """How far the past is filled in: everything after ``covered`` (Unix time) is known."""
+class _Backfill:
+    """How far the backfill has come: every order from ``covered`` on (Unix time) is known.
+
+    ``newest`` is the id of the newest order that belongs to the past; the next
+    page begins with the order before ``before`` (Unix time) and ``before_id``.
+    """
 
     newest: int
     before: int
@@ -130,7 +142,7 @@ class ExpectedOrdersCollector(Collector):
         """Yield the samples of one run."""
         history = _History(context)
         behind = history.follow()
-        history.fill()
+        history.backfill()
         history.prune()
         if behind:
             return
@@ -142,15 +154,18 @@ class ExpectedOrdersCollector(Collector):
             yield EXPECTED.sample(number, store=stores[store_id], window=window)
 
     def _expected(self, history: _History, stores: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
-        """Compute at most every five minutes: the past does not change, and the hour but slowly."""
-        version = (int(history.now) // _EXPECTED_LIFETIME, history.filled, tuple(stores))
+        """Compute at most every five minutes.
+
+        The past does not change, and the hour of the day changes slowly.
+        """
+        version = (int(history.now) // _EXPECTED_LIFETIME, history.backfilled, tuple(stores))
         if self._known[0] != version:
             self._known = (version, dict(_all_expected(history, stores)))
         return self._known[1]
 
 
 class _History:
-    """The buckets, and how they are filled."""
+    """The buckets, and how orders get into them."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -175,45 +190,45 @@ class _History:
         self._count(rows)
         return catching_up(self._followed)
 
-    def fill(self) -> None:
+    def backfill(self) -> None:
         """Count some orders of the time before the first run, the newest first."""
-        fill = self._fill
+        progress = self._progress
         for _ in range(HISTORY_PAGES):
-            if fill.done:
+            if progress.done:
                 return
-            self._fill_in(fill)
+            self._backfill_page(progress)
 
-    def _fill_in(self, fill: _Fill) -> None:
+    def _backfill_page(self, progress: _Backfill) -> None:
         rows = self._context.database.rows(
             PAST_ORDERS,
             horizon=self.horizon,
-            before=fill.before,
-            before_id=fill.before_id,
+            before=progress.before,
+            before_id=progress.before_id,
             limit=HISTORY_PAGE,
         )
-        self._count(row for row in rows if int(row["id"]) <= fill.newest)
+        self._count(row for row in rows if int(row["id"]) <= progress.newest)
         if len(rows) < HISTORY_PAGE:
-            fill.before, fill.before_id, fill.done = self.horizon, 0, True
+            progress.before, progress.before_id, progress.done = self.horizon, 0, True
         else:
-            fill.before, fill.before_id = int(rows[-1]["created"]), int(rows[-1]["id"])
-        self._followed.put("fill", [fill.newest, fill.before, fill.before_id, fill.done])
+            progress.before, progress.before_id = int(rows[-1]["created"]), int(rows[-1]["id"])
+        self._followed.put(_BACKFILL, [progress.newest, progress.before, progress.before_id, progress.done])
 
     @property
-    def _fill(self) -> _Fill:
-        known = self._followed.get("fill")
+    def _progress(self) -> _Backfill:
+        known = self._followed.get(_BACKFILL)
         if known is None:
-            return _Fill(int(self._followed.get("tail")["top"]), int(self.now) + _DAY, _NO_ID)
-        return _Fill(*known)
+            return _Backfill(int(self._followed.get("tail")["top"]), int(self.now) + _DAY, _NO_ID)
+        return _Backfill(*known)
 
     @property
-    def filled(self) -> int:
-        """The Unix time down to which the past has been filled in."""
-        return self._fill.covered
+    def backfilled(self) -> int:
+        """The Unix time back to which the past has been counted."""
+        return self._progress.covered
 
     @property
     def covered(self) -> int:
         """The Unix time from which on every order is known."""
-        return max(self.filled, self.horizon)
+        return max(self.backfilled, self.horizon)
 
     def _count(self, rows: Iterable[Row]) -> None:
         minutes: dict[str, Counter[str]] = {}

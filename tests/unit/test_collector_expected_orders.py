@@ -1,4 +1,4 @@
-"""How the history of orders fills up, and when there is nothing to say."""
+"""How the history of orders is backfilled, and when there is nothing to say."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -122,7 +122,7 @@ def test_a_view_that_is_switched_off_expects_nothing_and_has_its_past_when_it_is
     assert found["magento_orders_recent", "german", "30m"] == 11
 
 
-def test_the_history_is_filled_in_slices_and_recent_windows_wait_for_it(
+def test_the_history_is_backfilled_in_pages_and_recent_windows_wait_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(expected_orders, "HISTORY_PAGE", 5)
@@ -144,7 +144,7 @@ def test_the_history_is_filled_in_slices_and_recent_windows_wait_for_it(
     ]
 
 
-def test_equal_creation_times_are_not_lost_at_the_edge_of_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_creation_times_are_not_lost_at_the_edge_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expected_orders, "HISTORY_PAGE", 2)
     monkeypatch.setattr(expected_orders, "HISTORY_PAGES", 2)
     orders, state = Orders(), VolatileStore()
