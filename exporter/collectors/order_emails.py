@@ -28,9 +28,16 @@ from exporter.magento.flags import Flag
 DOCUMENTS: Final = ("order", "invoice", "shipment", "creditmemo")
 
 RIPE_AFTER: Final = 900.0
+"""Age in seconds at which a document's e-mail should have been sent: the cron has had its chances."""
+
 LOOK_BACK: Final = 86_400.0
+"""Age in seconds of the oldest documents with which a new exporter begins."""
+
 FORGET_AFTER: Final = 7 * 86_400.0
+"""Age in seconds after which an unsent e-mail is no longer reported."""
+
 WAIT_FOR_PAYMENT: Final = 86_400.0
+"""Age in seconds until which an order that waits for its payment is looked at again."""
 
 ASYNC: Final = Flag.at("sales_email/general/async_sending", query="order_emails_async")
 

@@ -18,8 +18,13 @@ from exporter.core.watch import Watch
 from exporter.magento.flags import Flag
 
 RIPE_AFTER: Final = 300.0
+"""Age in seconds at which an order should be in the grid: the cron has had its chances."""
+
 LOOK_BACK: Final = 86_400.0
+"""Age in seconds of the oldest orders with which a new exporter begins."""
+
 FORGET_AFTER: Final = 7 * 86_400.0
+"""Age in seconds after which an order that is missing is no longer reported."""
 
 _READS: Final = {"sales_order": ("entity_id", "created_at"), "sales_order_grid": ("entity_id",)}
 _SELECT: Final = """

@@ -89,8 +89,10 @@ TRUNCATED = gauge(
 )
 
 FIRST_LIMIT: Final = 100
+"""Orders of one store and state counted at first."""
+
 FIRST_ROWS: Final = 5_000
-"""Orders of one store and state counted at first, and of all; when these are used up, one each."""
+"""Orders counted at first in all; when these are used up, one of each store and state."""
 
 ROWS_A_RUN: Final = 3_000
 """Orders that the stores and states which have more share in one run, if that gives each of them more."""

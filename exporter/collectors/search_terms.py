@@ -44,6 +44,7 @@ NEW_TERMS = Query(
 )
 
 _TOP: Final = 20
+"""Terms of each store that are looked at; the help of the metric says so."""
 
 MOST_USED = Query(
     "search_terms_most_used_without_result",
@@ -72,8 +73,13 @@ USES = counter(
 )
 
 RIPE_AFTER: Final = 300.0
+"""Seconds after which a new term is read: by then Magento has written its number of results."""
+
 PAGE: Final = 2_000
+"""New terms read by one run at most; the rest waits for the next."""
+
 USES_INTERVAL: Final = 600.0
+"""Seconds between two looks at the most used terms."""
 
 
 class SearchTermsCollector(Collector):
