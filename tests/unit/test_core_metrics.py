@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from exporter.core.metrics import Kind, Metric, Sample, counter, gauge, summary
+from exporter.core.metrics import Kind, Metric, Sample, counter, gauge, having, summary
 from exporter.errors import SpecError
 
 STATE = gauge("magento_indexer_state", "State of the indexer.", "indexer", "state")
@@ -90,3 +90,13 @@ def test_exactly_one_state_of_a_set_is_1_even_an_unknown_one() -> None:
 def test_only_a_counters_family_differs_from_its_name() -> None:
     assert counter("magento_orders_total", "Orders.").family == "magento_orders"
     assert gauge("magento_orders", "Orders.").family == "magento_orders"
+
+
+def test_a_label_of_a_sample_is_found_by_its_name() -> None:
+    sample = STATE.sample(1, indexer="catalog", state="valid")
+    assert (sample.label("indexer"), sample.label("state")) == ("catalog", "valid")
+
+
+def test_samples_of_what_is_gone_are_left_out() -> None:
+    both = [STATE.sample(1, indexer=name, state="valid") for name in ("kept", "gone")]
+    assert list(having(both, "indexer", {"kept", "new"})) == both[:1]

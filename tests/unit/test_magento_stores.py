@@ -84,6 +84,7 @@ def test_a_view_that_was_switched_off_is_known_to_be_off_within_a_minute() -> No
     assert stores.active_ids() == (3,)
     moment = 60.0
     assert stores.active_ids() == ()
+    assert stores.view_ids() == (3,), "on or off, but without the admin"
     assert stores.ids() == (0, 3)
     assert stores.code(3) == "de"
     database.is_active, moment = 1, 120.0
