@@ -19,12 +19,16 @@ DAY: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """Where a value starts to be bad. ``low`` says that small values are the bad ones."""
+    """Where a value starts to be bad. ``low`` says that small values are the bad ones.
+
+    ``window`` is the time in which events are counted, for a limit on such a count.
+    """
 
     reason: str
     warning: float | None = None
     critical: float | None = None
     low: bool = False
+    window: str = ""
 
     def __post_init__(self) -> None:
         if self.warning is None and self.critical is None:
@@ -165,10 +169,16 @@ SCRAPE_SECONDS: Final = Threshold(
 )
 
 CRON_ERRORS_AN_HOUR: Final = Threshold(
-    warning=1, critical=10, reason="Default jobs do not fail; ten an hour is a job that fails at every run."
+    warning=1,
+    critical=10,
+    window="1h",
+    reason="Default jobs do not fail; ten an hour is a job that fails at every run.",
 )
 CRON_MISSED_AN_HOUR: Final = Threshold(
-    warning=1, critical=30, reason="A deployment misses a few; thirty an hour is a blocked group."
+    warning=1,
+    critical=30,
+    window="1h",
+    reason="A deployment misses a few; thirty an hour is a blocked group.",
 )
 INDEXERS_INVALID: Final = Threshold(
     warning=1, reason="An indexer is invalid on purpose for a minute or two; the alert waits for longer."
@@ -196,7 +206,7 @@ FAILED_PLACEMENTS_FACTOR: Final = Threshold(
     reason="Three times the usual share of failed tries, beyond chance: a method or a rule broke.",
 )
 CARDING_FAILURES: Final = Threshold(
-    warning=30, reason="Failed tries in ten minutes; people give up, card testers do not."
+    warning=30, window="10m", reason="Failed tries in ten minutes; people give up, card testers do not."
 )
 CARDING_FACTOR: Final = 5.0
 """How many times the usual number of failed tries card testing has at least."""
@@ -219,13 +229,19 @@ VIEW_WORKING_SECONDS: Final = Threshold(
     warning=HOUR, reason="A partial update takes seconds to minutes; a killed one blocks the view for ever."
 )
 QUEUE_FAILED: Final = Threshold(
-    warning=10, reason="Messages in error in an hour; they are not retried, so each is work that is not done."
+    warning=10,
+    window="1h",
+    reason="Messages in error in an hour; they are not retried, so each is work that is not done.",
 )
 QUEUE_REDELIVERED: Final = Threshold(
-    warning=20, reason="Messages given back in half an hour: a consumer that crashes on them again and again."
+    warning=20,
+    window="30m",
+    reason="Messages given back in half an hour: a consumer that crashes on them again and again.",
 )
 BULK_FAILED: Final = Threshold(
-    warning=20, reason="Operations of bulk requests that failed within an hour; single ones are wrong input."
+    warning=20,
+    window="1h",
+    reason="Operations of bulk requests that failed within an hour; single ones are wrong input.",
 )
 BULK_WAITING_SECONDS: Final = Threshold(
     warning=HOUR, reason="Bulk operations start within minutes; an hour means that no consumer takes them."
@@ -233,7 +249,9 @@ BULK_WAITING_SECONDS: Final = Threshold(
 PAGE_REQUESTS: Final = 100
 """Page requests looked up in five minutes below which a hit ratio says nothing."""
 PURGES: Final = Threshold(
-    warning=1_000, reason="Bans in ten minutes; a mass update that purges page by page, or a flush in a loop."
+    warning=1_000,
+    window="10m",
+    reason="Bans in ten minutes; a mass update that purges page by page, or a flush in a loop.",
 )
 BANS: Final = Threshold(
     warning=10_000,

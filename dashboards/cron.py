@@ -11,19 +11,23 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Worst
-from dashboards.lib.style import MINUTES, Colour, line, override
+from dashboards.lib.style import MINUTES, Colour, line, override, words
 from dashboards.lib.uids import CRON
 from dashboards.lib.variables import values_of
 from exporter.collectors import cron
-from promql.expr import Expr, age, increase, max_by, relabel, sum_by, top
+from promql.expr import Expr, age, increase, max_by, sum_by, top
 
 UID: Final = CRON
 _JOBS: Final = "=~$job_code"
 _OFF: Final = "cron collector off"
+_WAITED: Final = (
+    "Longest wait of any job with a pending run whose time has come: since it was due or, if that is later, "
+    "since the job was last started."
+)
 
 
-def _runs(status: str, window: str) -> Expr:
-    return sum_by(increase(here(cron.RUNS, status=status, job_code=_JOBS)[window]), "job_code")
+def _runs(status: str, window: str, *by: str) -> Expr:
+    return sum_by(increase(here(cron.RUNS, status=status, job_code=_JOBS)[window]), *by)
 
 
 def _mean(summary_of: str, window: str) -> Expr:
@@ -34,15 +38,9 @@ def _mean(summary_of: str, window: str) -> Expr:
 
 
 def _running() -> Expr:
-    """Return how long jobs have been running; 0 while none is."""
-    idle = relabel(
-        sum_by(here(cron.JOBS, status="running").now).equals(0), target="job_code", value="nothing runs"
-    )
-    return max_by(here(cron.RUNNING, job_code=_JOBS).now, "job_code").or_else(idle)
-
-
-def _total_runs(status: str, window: str) -> Expr:
-    return sum_by(increase(here(cron.RUNS, status=status)[window]))
+    """Return how long jobs have been running, and a zero without a job, which tells idle from unread."""
+    read = sum_by(here(cron.JOBS, status="running").now) * 0
+    return max_by(here(cron.RUNNING, job_code=_JOBS).now, "job_code").or_else(read)
 
 
 _HEADER: Final[tuple[Panel, ...]] = (
@@ -63,7 +61,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="lag_now",
         title="How late is the latest job?",
-        meaning="Age of the oldest planned run whose time has come and that has not been started.",
+        meaning=_WAITED,
         good="Under a minute; cron runs once a minute.",
         then="Look for one long job that holds up its group: *What runs too long?*",
         asks=(Ask(expr=max_by(here(cron.LAG).now)),),
@@ -76,7 +74,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="overdue",
         title="Runs waiting past their time",
-        meaning="Planned runs whose time has come, over all jobs.",
+        meaning="Planned runs whose time has come, over the chosen jobs.",
         good="A handful at the start of each minute, then none.",
         then="If it grows, cron starts fewer jobs than it plans: see which in the table.",
         asks=(Ask(expr=sum_by(here(cron.OVERDUE, job_code=_JOBS).now)),),
@@ -89,10 +87,10 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="errors_hour",
         title="Failed runs in the last hour",
-        meaning="Runs that ended in status `error`.",
+        meaning="Runs of the chosen jobs that ended in status `error`.",
         good="None. A failing job is silent in the shop: its work is simply not done.",
         then="Read the exception in `var/log/cron.log` or `cron_schedule.messages` for the job in the table.",
-        asks=(Ask(expr=_total_runs("error", "1h")),),
+        asks=(Ask(expr=_runs("error", "1h")),),
         unit="short",
         decimals=0,
         empty="no run counted yet",
@@ -102,10 +100,10 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="missed_hour",
         title="Missed runs in the last hour",
-        meaning="Planned runs that were not started in time (`schedule_lifetime`) and were given up.",
+        meaning="Planned runs of the chosen jobs that were given up: not started within `schedule_lifetime`.",
         good="None, or a few after a deployment.",
         then="Cron is blocked or started too rarely; a missed run is never made up for.",
-        asks=(Ask(expr=_total_runs("missed", "1h")),),
+        asks=(Ask(expr=_runs("missed", "1h")),),
         unit="short",
         decimals=0,
         empty="no run counted yet",
@@ -115,13 +113,14 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="longest",
         title="Longest job running now",
-        meaning="How long the oldest run in status `running` has been running.",
+        meaning="How long the oldest run in status `running` of the chosen jobs has been running.",
         good="Minutes. Default jobs end within them; indexing a large catalogue takes longer.",
         then="See whether its process still lives. A dead one keeps the status until the next run cleans it.",
-        asks=(Ask(expr=max_by(here(cron.RUNNING, job_code=_JOBS).now), may_be_empty=True),),
+        asks=(Ask(expr=max_by(_running())),),
         unit="s",
         decimals=0,
-        empty="nothing is running",
+        empty=_OFF,
+        mappings=words({0.0: ("none", Colour.GOOD)}),
         threshold=thresholds.CRON_RUNNING_SECONDS,
         link=Link("Which job?", UID, "running"),
     ),
@@ -145,17 +144,17 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="lag",
-        title="How late is the oldest waiting run?",
-        meaning="Age of the oldest planned run whose time has come and that has not been started.",
+        title="How long does a job wait for its start?",
+        meaning=_WAITED,
         good="Saw teeth under a minute.",
         then="Rising while jobs are still being started: one long job blocks its group.",
-        asks=(Ask(expr=max_by(here(cron.LAG).now), legend="oldest waiting run"),),
+        asks=(Ask(expr=max_by(here(cron.LAG).now), legend="longest wait"),),
         unit="s",
         empty=_OFF,
         threshold=thresholds.CRON_LAG_SECONDS,
         width=8,
         link=Link("What runs too long?", UID, "running"),
-        overrides=(override("oldest waiting run", **line(Colour.ACCENT)),),
+        overrides=(override("longest wait", **line(Colour.ACCENT)),),
         clock=MINUTES,
     ),
     Worst(
@@ -191,7 +190,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         then="One job: read its exception. All at once: database or PHP was away, or cron was stopped.",
         asks=(
             Ask(
-                expr=_runs("error", "$__rate_interval"),
+                expr=_runs("error", "$__rate_interval", "job_code"),
                 legend="{{job_code}}",
             ),
         ),
@@ -216,7 +215,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         then="One group: a long job blocks it. All groups: cron was stopped or starts too rarely.",
         asks=(
             Ask(
-                expr=_runs("missed", "$__rate_interval"),
+                expr=_runs("missed", "$__rate_interval", "job_code"),
                 legend="{{job_code}}",
             ),
         ),
@@ -261,9 +260,9 @@ _BLAME: Final[tuple[Panel, ...]] = (
         asks=(
             Ask(expr=max_by(age(here(cron.LAST_SUCCESS, job_code=_JOBS)), "job_code")),
             Ask(expr=max_by(here(cron.OVERDUE, job_code=_JOBS).now, "job_code")),
-            Ask(expr=_runs("success", "1d")),
-            Ask(expr=_runs("error", "1d")),
-            Ask(expr=_runs("missed", "1d")),
+            Ask(expr=_runs("success", "1d", "job_code")),
+            Ask(expr=_runs("error", "1d", "job_code")),
+            Ask(expr=_runs("missed", "1d", "job_code")),
             Ask(expr=_mean("duration", "1d")),
             Ask(expr=_mean("delay", "1d")),
         ),
@@ -277,20 +276,8 @@ _BLAME: Final[tuple[Panel, ...]] = (
             Column(field="Value #A", title="Last success", unit="s", width=130, decimals=0),
             Column(field="Value #B", title="Overdue", width=110, decimals=0),
             Column(field="Value #C", title="Succeeded (24 h)", width=150, decimals=0),
-            Column(
-                field="Value #D",
-                title="Failed (24 h)",
-                width=130,
-                decimals=0,
-                threshold=thresholds.CRON_ERRORS_AN_HOUR,
-            ),
-            Column(
-                field="Value #E",
-                title="Missed (24 h)",
-                width=130,
-                decimals=0,
-                threshold=thresholds.CRON_MISSED_AN_HOUR,
-            ),
+            Column(field="Value #D", title="Failed (24 h)", width=130, decimals=0),
+            Column(field="Value #E", title="Missed (24 h)", width=130, decimals=0),
             Column(field="Value #F", title="Mean duration", unit="s", width=140),
             Column(field="Value #G", title="Mean delay", unit="s", width=130),
         ),
@@ -329,7 +316,7 @@ _COST: Final[tuple[Panel, ...]] = (
     Graph(
         key="outcomes",
         title="How do runs end?",
-        meaning="Runs per minute by outcome, over all jobs, in the last ten minutes at each moment.",
+        meaning="Runs per minute by outcome, over the chosen jobs, in the last ten minutes at each moment.",
         good="A steady rate of `success`.",
         then="If `success` falls without `error`, cron plans or starts less: *Does cron start jobs?*",
         asks=(
@@ -351,7 +338,7 @@ _COST: Final[tuple[Panel, ...]] = (
     Graph(
         key="planned",
         title="Is anything planned?",
-        meaning="Rows of `cron_schedule` that are pending (planned ahead) or running.",
+        meaning="Rows of `cron_schedule` of all jobs that are pending (planned ahead) or running.",
         good="A level number of pending rows; few are running.",
         then="No pending rows: cron does not plan; it needs the cache to remember when it last did.",
         asks=(Ask(expr=sum_by(here(cron.JOBS).now, "status"), legend="{{status}}"),),

@@ -86,7 +86,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Collectors whose last run failed or is late.",
         good="None.",
         then="See which and why in the table; `magento-exporter doctor` names the fix.",
-        asks=(Ask(expr=sum_by(here(own.SUCCESS).now.truth("==", 0))),),
+        asks=(Ask(expr=sum_by(here(own.SUCCESS, collector=_CHOSEN).now.truth("==", 0))),),
         unit="short",
         decimals=0,
         empty="exporter is not scraped",
@@ -216,14 +216,13 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
                             increase(here(own.ERRORS, collector=_CHOSEN)["$__rate_interval"]),
                             "collector",
                             "reason",
-                        ),
+                        ).or_else(sum_by(here(own.ENABLED, collector=_CHOSEN).now) * 0),
                         legend="{{collector}} {{reason}}",
-                        may_be_empty=True,
                     ),
                 ),
                 unit="locale",
                 decimals=0,
-                empty="no failed run in this range",
+                empty="exporter is not scraped",
                 bars=True,
                 stacked=True,
                 width=12,
@@ -248,7 +247,11 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
             Ask(expr=max_by(here(own.DURATION, collector=_CHOSEN).now, "collector")),
             Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN).now, "collector")),
             Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN).now, "collector")),
-            Ask(expr=sum_by(increase(here(own.ERRORS, collector=_CHOSEN)["1d"]), "collector")),
+            Ask(
+                expr=sum_by(increase(here(own.ERRORS, collector=_CHOSEN)["1d"]), "collector").or_else(
+                    max_by(here(own.ENABLED, collector=_CHOSEN).now, "collector") * 0
+                )
+            ),
         ),
         empty="exporter is not scraped",
         columns=(
@@ -281,7 +284,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         sort="Value #D",
         width=24,
         height=11,
-        link=Link("Since when does one fail?", UID, "success"),
+        link=Link("How long has it been failing?", UID, "success"),
     ),
 )
 
@@ -347,7 +350,7 @@ _COST: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_ours(rate(here(PROCESS_CPU)["$__rate_interval"])), legend="{{instance}}"),),
         unit="percentunit",
         empty="not scraped",
-        width=5,
+        width=4,
         link=Link("Which collector?", UID, "durations"),
     ),
     Graph(
@@ -359,7 +362,7 @@ _COST: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_ours(here(PROCESS_MEMORY).now), legend="{{instance}}"),),
         unit="bytes",
         empty="not scraped",
-        width=5,
+        width=4,
         link=Link("Does the number of series grow?", UID, "series"),
     ),
     Graph(
@@ -371,14 +374,14 @@ _COST: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_ours(here(PROCESS_FILES).now), legend="{{instance}}"),),
         unit="locale",
         empty="not scraped",
-        width=5,
+        width=4,
         link=Link("Do the sources answer?", UID, "sources"),
         decimals=0,
     ),
     Table(
         key="versions",
         title="Which version runs?",
-        meaning="Version and Python of every chosen exporter, and how long it has been running.",
+        meaning="Version and Python of every chosen exporter, and how long each has been running.",
         good="One version, everywhere.",
         then="A short time running: it was restarted; see the log for why.",
         asks=(
@@ -387,17 +390,20 @@ _COST: Final[tuple[Panel, ...]] = (
                     here(BUILD_INFO).now.join(
                         "*", age(here(PROCESS_STARTED)), on=("job", "instance"), group_left=()
                     ),
-                    "version",
                     "instance",
+                    "version",
+                    "python",
                 )
             ),
         ),
         empty="not scraped",
         columns=(
-            Column(field="version", title="Version"),
+            Column(field="instance", title="Exporter"),
+            Column(field="version", title="Version", width=90),
+            Column(field="python", title="Python", width=80),
             Column(field="Value", title="Running for", unit="s", width=110, decimals=0),
         ),
-        width=5,
+        width=8,
         link=Link("Can it be reached?", UID, "up"),
     ),
     Table(
@@ -407,7 +413,7 @@ _COST: Final[tuple[Panel, ...]] = (
         good="Mode `production`.",
         then="Mode `developer` or `default` in production is slow and shows errors to visitors.",
         asks=(Ask(expr=max_by(here(INFO).now, "version", "edition", "mode"), may_be_empty=True),),
-        empty="files not watched",
+        empty="no files of the shop, or exporter is not scraped",
         columns=(
             Column(field="version", title="Version"),
             Column(field="edition", title="Edition"),

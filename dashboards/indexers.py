@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import add
 from typing import Final
 
 from alerts import thresholds
@@ -17,7 +15,7 @@ from dashboards.lib.style import Colour, words
 from dashboards.lib.uids import CRON, INDEXERS
 from dashboards.lib.variables import values_of
 from exporter.collectors import indexers
-from promql.expr import Expr, age, clamp_min, delta, max_by, sum_by
+from promql.expr import Expr, age, clamp_min, delta, max_by, min_by, sum_by, union
 from promql.selector import Selectable
 
 UID: Final = INDEXERS
@@ -40,13 +38,11 @@ _YES_NO: Final = {0.0: ("fresh", Colour.GOOD), 1.0: ("stale", Colour.CRITICAL)}
 
 
 def _code(metric: Selectable, states: dict[float, tuple[str, Colour]]) -> Expr:
-    """Return a state set as one number per indexer."""
-    terms = [
-        max_by(here(metric, indexer=_CHOSEN, state=word).now, "indexer") * value
-        for value, (word, _) in states.items()
-        if value
+    """Return a state set as one number per indexer, of several shops the worst; none for an unknown state."""
+    coded = [
+        here(metric, indexer=_CHOSEN, state=word).now.equals(1) * value for value, (word, _) in states.items()
     ]
-    return reduce(add, terms)
+    return max_by(union(*coded), "indexer")
 
 
 def _backlog() -> Expr:
@@ -57,12 +53,12 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="stale",
         title="The storefront is",
-        meaning="Whether changes wait for an indexer that has not run for a quarter of an hour.",
+        meaning="Whether changes wait for any indexer, chosen or not, that has not run for 15 minutes.",
         good="Fresh: what merchants change is shown within minutes.",
         then="See which indexer is stale below, and whether cron runs (group `index`).",
         asks=(Ask(expr=max_by(here(STOREFRONT_STALE).now)),),
         unit="none",
-        empty="recording rules not loaded",
+        empty="no indexer by schedule, or rules not loaded",
         mappings=words(_YES_NO),
         base=Colour.GOOD,
         link=Link("Since when?", UID, "stale_by_indexer"),
@@ -103,7 +99,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=max_by(_backlog())),),
         unit="short",
         decimals=0,
-        empty="no indexer in mode schedule",
+        empty="no indexer by schedule, or not read",
         threshold=thresholds.INDEXER_BACKLOG_ROWS,
         link=Link("Which one, and does it fall?", UID, "backlog"),
     ),
@@ -128,13 +124,16 @@ _HEADER: Final[tuple[Panel, ...]] = (
         then="Reset the view: set its mode to realtime and back to schedule, then reindex it in full.",
         asks=(
             Ask(
-                expr=sum_by(here(indexers.CHANGELOG_MISSING, indexer=_CHOSEN).now)
-                + sum_by(here(indexers.VERSION_AHEAD, indexer=_CHOSEN).now.truth(">", 0))
+                expr=sum_by(
+                    here(indexers.VERSION_AHEAD, indexer=_CHOSEN)
+                    .now.truth(">", 0)
+                    .or_else(here(indexers.CHANGELOG_MISSING, indexer=_CHOSEN).now)
+                )
             ),
         ),
         unit="short",
         decimals=0,
-        empty="no indexer in mode schedule",
+        empty="no indexer by schedule, or not read",
         threshold=thresholds.VIEWS_BROKEN,
         link=Link("Which one?", UID, "version_ahead"),
     ),
@@ -149,7 +148,7 @@ _WHICH: Final[tuple[Panel, ...]] = (
         then="A line that only rises: the view is stuck or suspended, or cron's group `index` does not run.",
         asks=(Ask(expr=_backlog(), legend="{{indexer}}"),),
         unit="locale",
-        empty="no indexer in mode schedule",
+        empty="no indexer by schedule, or not read",
         threshold=thresholds.INDEXER_BACKLOG_ROWS,
         table=True,
         width=12,
@@ -165,7 +164,7 @@ _WHICH: Final[tuple[Panel, ...]] = (
         then="A stale indexer that is `working` hangs; one that is `idle` is not being started by cron.",
         asks=(Ask(expr=max_by(here(INDEXER_STALE, indexer=_CHOSEN).now, "indexer"), legend="{{indexer}}"),),
         unit="none",
-        empty="recording rules not loaded",
+        empty="no indexer by schedule, or rules not loaded",
         mappings=words(_YES_NO),
         width=12,
         height=9,
@@ -193,7 +192,7 @@ _WHICH: Final[tuple[Panel, ...]] = (
         then="Working for long is a hung or killed process: Magento then skips the view without a word.",
         asks=(Ask(expr=_code(indexers.VIEW_STATE, VIEW_STATES), legend="{{indexer}}"),),
         unit="none",
-        empty="no view is used",
+        empty="no view is used, or not read",
         mappings=words(VIEW_STATES),
         width=12,
         height=9,
@@ -210,7 +209,7 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         then="Follow the row that is red; its runbook names the commands.",
         asks=(
             Ask(expr=_code(indexers.STATE, STATES)),
-            Ask(expr=max_by(here(indexers.MODE, mode="schedule", indexer=_CHOSEN).now, "indexer")),
+            Ask(expr=min_by(here(indexers.MODE, mode="schedule", indexer=_CHOSEN).now, "indexer")),
             Ask(expr=_backlog()),
             Ask(expr=_code(indexers.VIEW_STATE, VIEW_STATES)),
             Ask(expr=max_by(age(here(indexers.VIEW_UPDATED, indexer=_CHOSEN)), "indexer")),
@@ -263,7 +262,7 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         ),
         unit="locale",
         decimals=0,
-        empty="no indexer in mode schedule",
+        empty="no indexer by schedule, or not read",
         threshold=thresholds.VIEWS_BROKEN,
         width=6,
         link=Link("Details", UID, "table"),
@@ -285,7 +284,7 @@ _DETAIL: Final[tuple[Panel, ...]] = (
             ),
         ),
         unit="none",
-        empty="no indexer in mode schedule",
+        empty="no indexer by schedule, or not read",
         mappings=words({0.0: ("there", Colour.GOOD), 1.0: ("missing", Colour.CRITICAL)}),
         width=8,
         link=Link("Details", UID, "table"),
@@ -299,18 +298,17 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         then="A flood from one source keeps every cache cold: find the import that saves unchanged products.",
         asks=(
             Ask(
-                expr=clamp_min(
-                    max_by(
-                        delta(here(indexers.CHANGELOG_VERSION, indexer=_CHOSEN)["$__rate_interval"]),
-                        "indexer",
+                expr=sum_by(
+                    clamp_min(
+                        delta(here(indexers.CHANGELOG_VERSION, indexer=_CHOSEN)["$__rate_interval"]), 0
                     ),
-                    0,
+                    "indexer",
                 ),
                 legend="{{indexer}}",
             ),
         ),
         unit="locale",
-        empty="no indexer in mode schedule",
+        empty="no indexer by schedule, or not read",
         bars=True,
         stacked=True,
         width=10,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from alerts.recording import HIT_RATIO
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE, REINDEXED
+from dashboards.lib.business import hit_ratio
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -43,15 +43,16 @@ _HEADER: Final[tuple[Panel, ...]] = (
         key="hit_ratio_now",
         title="Pages from cache",
         meaning=(
-            "Share of the page requests looked up in the cache that it answered, last five minutes. "
-            "An uncacheable page counts as lost; carts and checkout are not looked up."
+            "Share of the page requests looked up in the cache that it answered, last five minutes, over all "
+            "Varnishes, as its alert sees it. An uncacheable page counts as lost; carts and checkout are not "
+            "looked up."
         ),
         good="Above 80 %, usually above 90 %.",
         then="Sudden fall: a flush. Lasting fall: pages that expire too soon, or parameters that split them.",
-        asks=(Ask(expr=min_by(here(HIT_RATIO).now)),),
+        asks=(Ask(expr=hit_ratio()),),
         unit="percentunit",
         decimals=1,
-        empty="no page requested, or cache not read",
+        empty="too few pages requested, or cache not read",
         threshold=thresholds.CACHE_HIT_RATIO,
         link=Link("Since when?", UID, "hit_ratio"),
         filled=True,
@@ -106,7 +107,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         then="Sick: visitors get stale pages, and carts and checkout fail. Look at nginx and PHP-FPM.",
         asks=(Ask(expr=min_by(here(page_cache.BACKEND_HEALTHY, varnish=_CHOSEN).now)),),
         unit="none",
-        empty="no backend seen",
+        empty="no backend seen, or cache not read",
         mappings=words(_HEALTH),
         link=Link("Since when?", UID, "backends"),
     ),
@@ -129,13 +130,13 @@ _RATIO: Final[tuple[Panel, ...]] = (
     Graph(
         key="hit_ratio",
         title="Does the cache keep its pages?",
-        meaning="Share of the page requests looked up in the cache that it answered, by layer.",
+        meaning="Share of the looked-up page requests that the cache answered, by layer, over all Varnishes.",
         good="A level line above 80 %.",
         then="A notch that heals is a flush; a step that stays is a change of code, VCL or parameters.",
-        asks=(Ask(expr=min_by(here(HIT_RATIO).now, "layer"), legend="{{layer}}"),),
+        asks=(Ask(expr=hit_ratio("layer"), legend="{{layer}}"),),
         unit="percentunit",
         most=1.0,
-        empty="no page requested, or recording rules not loaded",
+        empty="too few pages requested, or rules not loaded",
         threshold=thresholds.CACHE_HIT_RATIO,
         width=12,
         link=Link("Who empties it?", UID, "purges"),
@@ -181,7 +182,7 @@ _EMPTIED: Final[tuple[Panel, ...]] = (
         title="Is the ban list too long?",
         meaning="Bans on the list; each may be tested against every object.",
         good="Hundreds.",
-        then="Ten thousands cost CPU on every lookup: slow down the mass update, or restart off-peak.",
+        then="Tens of thousands cost CPU on every lookup: slow down the mass update, or restart off-peak.",
         asks=(Ask(expr=max_by(here(page_cache.BANS, varnish=_CHOSEN).now, "varnish"), legend="{{varnish}}"),),
         unit="locale",
         empty="cache not read",
@@ -226,7 +227,7 @@ _ORIGIN: Final[tuple[Panel, ...]] = (
             ),
         ),
         unit="none",
-        empty="no backend seen",
+        empty="no backend seen, or cache not read",
         mappings=words(_HEALTH),
         width=8,
         link=Link("Are we selling?", OVERVIEW, "selling"),
@@ -279,7 +280,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         then="Sessions down: customers are logged out, carts are gone. Cache down: slow pages, old content.",
         asks=(Ask(expr=min_by(here(redis.UP).now, "role"), legend="{{role}}"),),
         unit="none",
-        empty="no Redis",
+        empty="no Redis, or not read",
         mappings=words({0.0: ("down", Colour.CRITICAL), 1.0: ("up", Colour.GOOD)}),
         width=8,
         link=Link("Which source is down?", EXPORTER, "sources"),
@@ -292,14 +293,13 @@ _REDIS: Final[tuple[Panel, ...]] = (
         then="Sessions near 100 %: customers are logged out or cannot log in. Raise `maxmemory`.",
         asks=(
             Ask(
-                expr=max_by(here(redis.MEMORY_USED).now, "role")
-                / (max_by(here(redis.MEMORY_MAX).now, "role") > 0),
+                expr=max_by(here(redis.MEMORY_USED).now / (here(redis.MEMORY_MAX).now > 0), "role"),
                 legend="{{role}}",
                 may_be_empty=True,
             ),
         ),
         unit="percentunit",
-        empty="no Redis, or no memory limit",
+        empty="no memory limit, or Redis not read",
         width=8,
         link=Link("Are keys thrown out?", UID, "redis_evictions"),
         soft_most=1.0,
@@ -312,7 +312,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         then="Rising without traffic: PHP processes hang, or connections are not closed.",
         asks=(Ask(expr=max_by(here(redis.CLIENTS).now, "role"), legend="{{role}}"),),
         unit="locale",
-        empty="no Redis",
+        empty="no Redis, or not read",
         width=8,
         link=Link("Does Redis answer?", UID, "redis_up"),
         decimals=0,
@@ -328,7 +328,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
             Ask(expr=max_by(here(redis.KEYS_WITHOUT_EXPIRY).now, "role"), legend="{{role}}, lasting"),
         ),
         unit="locale",
-        empty="no Redis",
+        empty="no Redis, or not read",
         width=8,
         link=Link("Are keys thrown out?", UID, "redis_evictions"),
         decimals=0,
@@ -341,7 +341,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         then="Sessions: customers lose their carts. Caches: more memory, or fewer entries.",
         asks=(Ask(expr=sum_by(rate(here(redis.EVICTED)[_INTERVAL]), "role") * 60, legend="{{role}}"),),
         unit="opm",
-        empty="no Redis",
+        empty="no Redis, or not read",
         width=8,
         link=Link("Is it full?", UID, "redis_memory"),
     ),
@@ -353,7 +353,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         then="A full server that may not evict: sessions and caches cannot be written, pages fail.",
         asks=(Ask(expr=sum_by(rate(here(redis.REFUSED_WRITES)[_INTERVAL]), "role") * 60, legend="{{role}}"),),
         unit="opm",
-        empty="no Redis",
+        empty="no Redis, or not read",
         width=8,
         link=Link("Is it full?", UID, "redis_memory"),
     ),

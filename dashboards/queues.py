@@ -17,7 +17,7 @@ from dashboards.lib.variables import values_of
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
 from exporter.magento import queues
 from promql.expr import Expr, increase, max_by, rate, sum_by
-from promql.selector import Selectable
+from promql.selector import TARGET, Selectable
 
 UID: Final = QUEUES
 _CHOSEN: Final = "=~$queue"
@@ -41,9 +41,10 @@ def _of(window: str, metric: Selectable, *by: str) -> Expr:
 
 
 def _waiting_for_nobody() -> Expr:
-    """Return the messages that wait in each RabbitMQ queue without a consumer; 0 in the others."""
-    consumers = sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue", "broker")
-    return _waiting("queue", "broker").join("*", consumers.truth("==", 0), on=("queue", "broker"))
+    """Return the messages that wait in each RabbitMQ queue without a consumer, by shop; 0 in the others."""
+    each = (*TARGET, "queue", "broker")
+    nobody = here(queues.CONSUMERS, queue=_CHOSEN).now.truth("==", 0)
+    return _waiting(*each).join("*", nobody, on=each)
 
 
 def _deserted() -> Expr:
@@ -61,7 +62,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=max_by(_oldest("queue"))),),
         unit="s",
         decimals=0,
-        empty="no queue found",
+        empty="no queue, or not read",
         threshold=thresholds.QUEUE_OLDEST_SECONDS,
         link=Link("Which queue?", UID, "oldest_age"),
         filled=True,
@@ -75,7 +76,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_waiting()),),
         unit="locale",
         decimals=0,
-        empty="no queue found",
+        empty="no queue, or not read",
         threshold=thresholds.QUEUE_MESSAGES,
         link=Link("Does it fall?", UID, "depth"),
     ),
@@ -88,7 +89,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_deserted()),),
         unit="short",
         decimals=0,
-        empty="no RabbitMQ",
+        empty="no RabbitMQ, or not read",
         threshold=thresholds.QUEUES_DESERTED,
         link=Link("Which?", UID, "consumers"),
     ),
@@ -101,7 +102,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=_of("1h", queues_database.FAILED)),),
         unit="locale",
         decimals=0,
-        empty="no database queue",
+        empty="no database queue, or not read",
         threshold=thresholds.QUEUE_FAILED,
         link=Link("In which queue?", UID, "failed"),
     ),
@@ -149,7 +150,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         ),
         unit="s",
         clock=MINUTES,
-        empty="no queue found",
+        empty="no queue, or not read",
         threshold=thresholds.QUEUE_OLDEST_SECONDS,
         table=True,
         width=12,
@@ -173,7 +174,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         ),
         unit="locale",
         decimals=0,
-        empty="no queue found",
+        empty="no queue, or not read",
         threshold=thresholds.QUEUE_MESSAGES,
         table=True,
         width=12,
@@ -194,7 +195,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
             Ask(expr=_a_minute(queues.COMPLETED), legend="done"),
         ),
         unit="opm",
-        empty="nothing published yet",
+        empty="nothing published yet, or queues not read",
         width=8,
         link=Link("By queue", UID, "table"),
         overrides=(
@@ -210,13 +211,13 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         then="It stays: consumers crash, or `cron_consumers_runner` leaves the queue out.",
         asks=(
             Ask(
-                expr=_waiting_for_nobody(),
+                expr=sum_by(_waiting_for_nobody(), "queue", "broker"),
                 legend="{{queue}}",
             ),
         ),
         unit="locale",
         decimals=0,
-        empty="no RabbitMQ",
+        empty="no RabbitMQ, or not read",
         stepped=True,
         width=8,
         link=Link("Is consumers_runner alive?", CRON, "jobs"),
@@ -237,7 +238,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
             ),
         ),
         unit="s",
-        empty="no database queue",
+        empty="no database queue, or not read",
         width=8,
         link=Link("By queue", UID, "table"),
         clock=MINUTES,
@@ -262,7 +263,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         ),
         unit="locale",
         decimals=0,
-        empty="no database queue",
+        empty="no database queue, or not read",
         threshold=thresholds.QUEUE_FAILED,
         width=8,
         link=Link("By queue", UID, "table"),
@@ -284,7 +285,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         ),
         unit="locale",
         decimals=0,
-        empty="no RabbitMQ, or nothing delivered yet",
+        empty="nothing delivered yet, or RabbitMQ not read",
         threshold=thresholds.QUEUE_REDELIVERED,
         width=8,
         link=Link("By queue", UID, "table"),
@@ -300,7 +301,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         then="Growing without end: the cron job `mysqlmq_clean_messages` does not run.",
         asks=(Ask(expr=max_by(here(queues_database.TABLE_ROWS).now), legend="rows"),),
         unit="locale",
-        empty="no database queue",
+        empty="no database queue, or not read",
         width=8,
         legend=False,
         link=Link("Does cron run?", CRON, "jobs"),
@@ -325,7 +326,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
             Ask(expr=_of("1d", queues.COMPLETED, "queue", "broker")),
             Ask(expr=_of("1d", queues_database.FAILED, "queue", "broker")),
         ),
-        empty="no queue found",
+        empty="no queue, or not read",
         columns=(
             Column(
                 field="queue",
@@ -353,14 +354,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
             Column(field="Value #D", title="Consumers", width=120, decimals=0),
             Column(field="Value #E", title="Published (24 h)", unit="locale", width=150, decimals=0),
             Column(field="Value #F", title="Done (24 h)", unit="locale", width=120, decimals=0),
-            Column(
-                field="Value #G",
-                title="Failed (24 h)",
-                unit="locale",
-                width=130,
-                decimals=0,
-                threshold=thresholds.QUEUE_FAILED,
-            ),
+            Column(field="Value #G", title="Failed (24 h)", unit="locale", width=130, decimals=0),
         ),
         sort="Value #A",
         width=24,

@@ -1,0 +1,209 @@
+"""What panels answer, by Prometheus' own unit tests: of several shops, of a filter, and of no data at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.lib.links import panel_id
+from alerts.thresholds import Threshold
+from dashboards.catalogue import DASHBOARDS
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Table
+from dashboards.lib.uids import CRON, EXPORTER, INDEXERS, PAGE_CACHE, QUEUES
+from exporter.collectors import cron, indexers, redis
+from exporter.core import self_metrics
+from exporter.core.metrics import Metric
+from exporter.magento import queues
+from tests.dashboards.live import Asker
+from tests.dashboards.reading import RENDERED, known_series, panels, selectors
+
+PAGES = pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
+KNOWN = known_series()
+GIGABYTE = 1e9
+QUEUE = {"queue": "export", "broker": "rabbitmq"}
+Sample = tuple[Metric, str, Mapping[str, str], float]
+"""A metric, its shop, its other labels, and the value that it has all the time."""
+
+
+def state(metric: Metric, shop: str, current: str, states: Sequence[str]) -> list[Sample]:
+    return [(metric, shop, {"indexer": "price", "state": each}, float(each == current)) for each in states]
+
+
+def indexer(shop: str, current: str) -> list[Sample]:
+    return state(indexers.STATE, shop, current, indexers.INDEXER_STATES)
+
+
+def view(shop: str, current: str) -> list[Sample]:
+    return state(indexers.VIEW_STATE, shop, current, indexers.VIEW_STATES)
+
+
+def mode(shop: str, current: str) -> list[Sample]:
+    return [
+        (indexers.MODE, shop, {"indexer": "price", "mode": each}, float(each == current))
+        for each in indexers.MODES
+    ]
+
+
+def memory(shop: str, used: float, most: float) -> list[Sample]:
+    return [
+        (redis.MEMORY_USED, shop, {"role": "session"}, used * GIGABYTE),
+        (redis.MEMORY_MAX, shop, {"role": "session"}, most * GIGABYTE),
+    ]
+
+
+def queue(shop: str, waiting: int, consumers: int) -> list[Sample]:
+    return [
+        (queues.MESSAGES, shop, {**QUEUE, "state": queues.NEW}, waiting),
+        (queues.CONSUMERS, shop, QUEUE, consumers),
+    ]
+
+
+RUNNING: list[Sample] = [
+    (cron.JOBS, "a", {"status": "running"}, 1),
+    (cron.RUNNING, "a", {"job_code": "long"}, 7_200),
+]
+NEVER_FAILED: list[Sample] = [(self_metrics.ENABLED, "a", {"collector": "cron"}, 1)]
+LOST_CHANGELOG: list[Sample] = [(indexers.CHANGELOG_MISSING, "a", {"indexer": "price"}, 1)]
+HEALTHY_VIEW: list[Sample] = [
+    (indexers.CHANGELOG_MISSING, "a", {"indexer": "stock"}, 0),
+    (indexers.VERSION_AHEAD, "a", {"indexer": "stock"}, 0),
+]
+PRICE = {"indexer": "price"}
+Answer = list[tuple[Mapping[str, str], float]]
+
+CASES: Mapping[str, tuple[str, str, int, list[Sample], Answer]] = {
+    "the worse state of two shops": (
+        INDEXERS, "state", 0, [*indexer("a", "working"), *indexer("b", "suspended")], [(PRICE, 2)],
+    ),
+    "a state that no Magento has is not taken for valid": (
+        INDEXERS, "table", 0, indexer("a", "of an extension"), [],
+    ),
+    "the worse state of two shops' views": (
+        INDEXERS, "view_state", 0, [*view("a", "working"), *view("b", "suspended")], [(PRICE, 2)],
+    ),
+    "a shop on save beside one by schedule": (
+        INDEXERS, "table", 1, [*mode("a", indexers.SCHEDULE), *mode("b", indexers.SAVE)], [(PRICE, 0)],
+    ),
+    "the one view has lost its changelog": (INDEXERS, "broken", 0, LOST_CHANGELOG, [({}, 1)]),
+    "one view of two has lost its changelog": (
+        INDEXERS, "broken", 0, [*LOST_CHANGELOG, *HEALTHY_VIEW], [({}, 1)],
+    ),
+    "a full Redis beside a large one": (
+        PAGE_CACHE, "redis_memory", 0, [*memory("a", 3.9, 4), *memory("b", 1, 16)],
+        [({"role": "session"}, 0.975)],
+    ),
+    "a queue without consumer beside its namesake": (
+        QUEUES, "consumers", 0, [*queue("a", 0, 1), *queue("b", 5, 0)], [(QUEUE, 5)],
+    ),
+    "how many queues are without consumer": (
+        QUEUES, "deserted", 0, [*queue("a", 0, 1), *queue("b", 5, 0)], [({}, 1)],
+    ),
+    "the longest job": (CRON, "longest", 0, RUNNING, [({}, 7_200)]),
+    "no job runs": (CRON, "longest", 0, [(cron.JOBS, "a", {"status": "running"}, 0)], [({}, 0)]),
+    "nobody knows whether a job runs": (CRON, "longest", 0, [], []),
+    "no collector has failed": (EXPORTER, "errors", 0, NEVER_FAILED, [({"collector": "none fails"}, 0)]),
+    "no failed run of a collector": (EXPORTER, "collectors", 6, NEVER_FAILED, [({"collector": "cron"}, 0)]),
+    "nobody knows whether a collector fails": (EXPORTER, "errors", 0, [], []),
+}  # fmt: skip
+"""Dashboard, panel, number of the query, what there is, and the answer."""
+
+FILTERED: Mapping[str, tuple[str, str, dict[str, str], list[Sample], Answer]] = {
+    "another job runs": (
+        CRON, "running", {"job_code": "short"}, RUNNING, [({"job_code": "none for a minute"}, 0)],
+    ),
+    "the chosen job runs": (CRON, "running", {"job_code": "long"}, RUNNING, [({"job_code": "long"}, 120)]),
+    "another collector fails": (
+        EXPORTER, "failing_now", {"collector": "cron"},
+        [
+            (self_metrics.SUCCESS, "a", {"collector": "cron"}, 1),
+            (self_metrics.SUCCESS, "a", {"collector": "redis"}, 0),
+        ],
+        [({}, 0)],
+    ),
+}  # fmt: skip
+"""Dashboard, panel, what is chosen, what there is, and the answer of the first query."""
+
+
+def braces(labels: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{name}={json.dumps(value)}" for name, value in labels.items()) + "}"
+
+
+def query(uid: str, key: str, number: int, **chosen: str) -> str:
+    """Return a panel's query as Grafana sends it, with everything that is not chosen set to all."""
+    panel = next(panel for panel in panels(RENDERED[uid]) if panel["id"] == panel_id(uid, key))
+    return Asker("", values=tuple(chosen.items())).sent(panel["targets"][number]["expr"])
+
+
+def complaint(expression: str, samples: Sequence[Sample], answer: Answer, folder: Path) -> str:
+    """Return what promtool says against the answer; nothing if it is right."""
+    series = [
+        {
+            "series": metric.name + braces({"job": "magento", "instance": shop, **labels}),
+            "values": f"{value}x10",
+        }
+        for metric, shop, labels, value in samples
+    ]
+    expected = [{"labels": braces(labels), "value": value} for labels, value in answer]
+    asked = {"expr": expression, "eval_time": "10m", "exp_samples": expected}
+    test: dict[str, Any] = {"interval": "1m", "input_series": series, "promql_expr_test": [asked]}
+    file = folder / "test.json"
+    file.write_text(json.dumps({"rule_files": [], "evaluation_interval": "1m", "tests": [test]}))
+    done = subprocess.run(
+        ["promtool", "test", "rules", file], capture_output=True, text=True, check=False, timeout=60
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_panel_answers(case: str, tmp_path: Path) -> None:
+    uid, key, number, samples, answer = CASES[case]
+    assert complaint(query(uid, key, number), samples, answer, tmp_path) == ""
+
+
+@pytest.mark.parametrize("case", FILTERED)
+def test_a_panel_answers_for_what_is_chosen(case: str, tmp_path: Path) -> None:
+    uid, key, chosen, samples, answer = FILTERED[case]
+    assert complaint(query(uid, key, 0, **chosen), samples, answer, tmp_path) == ""
+
+
+@PAGES
+def test_a_filter_is_obeyed_by_every_metric_that_has_its_label(page: Dashboard) -> None:
+    filters = {variable.name for variable in page.variables}
+    for panel in panels(RENDERED[page.uid]):
+        for target in panel["targets"]:
+            for selected in selectors(target["expr"]):
+                missing = filters & set(KNOWN[selected.name].labels) - set(selected.matchers)
+                assert not missing, (panel["title"], selected)
+
+
+def limits(page: Dashboard) -> Iterator[tuple[str, Threshold, str]]:
+    """Yield (where, limit, query) of every panel and every column that has a limit."""
+    for panel in page.panels():
+        if panel.threshold:
+            yield from ((panel.key, panel.threshold, ask.expr.text) for ask in panel.asks)
+        for column in panel.columns if isinstance(panel, Table) else ():
+            if column.threshold:
+                number = ord(column.field.removeprefix("Value #")) - ord("A") if "#" in column.field else 0
+                where = f"{panel.key} {column.title}"
+                yield where, column.threshold, panel.asks[number].expr.text
+
+
+@PAGES
+def test_a_limit_on_a_count_is_of_the_time_in_which_is_counted(page: Dashboard) -> None:
+    """Thirty in an hour are not thirty in a day. A ratio of counts is of no time."""
+    for where, limit, expression in limits(page):
+        counted = {s.span for s in selectors(expression) if s.function == "increase"}
+        if limit.window:
+            assert counted == {seconds(limit.window)}, (where, limit)
+        else:
+            assert not counted or "/" in expression, (where, limit)
+
+
+def seconds(window: str) -> float:
+    return selectors(f"increase(x[{window}])")[0].span
