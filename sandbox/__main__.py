@@ -69,11 +69,12 @@ def fault(options: argparse.Namespace) -> None:
 
 
 def listing(state: Path) -> str:
-    """Return the registry, one fault a line; an asterisk marks what is on."""
+    """Return the registry, a fault's symptoms below what it is; an asterisk marks what is on."""
     on = faults.switched_on(state)
     width = max(len(fault.name) for fault in faults.FAULTS)
     return "\n".join(
-        f"{'*' if fault.name in on else ' '} {fault.name:<{width}}  {fault.description}"
+        f"{'*' if fault.name in on else ' '} {fault.name:<{width}}  {fault.description}\n"
+        f"  {'':<{width}}  seen: {fault.symptoms}"
         for fault in faults.FAULTS
     )
 

@@ -188,7 +188,7 @@ def exporter_settings(stack: Stack) -> dict[str, Any]:
         },
         "varnish": {"instances": [str(stack.varnish.name_directory)]},
         "magento_root": str(stack.shop_directory),
-        "state_file": str(stack.state / "servers" / "magento-exporter" / "state.json"),
+        "state_file": str(stack.state / "servers" / "magento-exporter" / "state"),
     }
 
 

@@ -114,12 +114,6 @@ class Prometheus(Server):
         answer = httpx.get(f"{self.url}/api/v1/alerts", timeout=30, trust_env=False)
         return list(_data(answer)["alerts"])
 
-    def reload(self) -> None:
-        """Read configuration and rules again."""
-        answer = httpx.post(f"{self.url}/-/reload", timeout=30, trust_env=False)
-        if answer.is_error:
-            raise ServerError(f"prometheus: {answer.text.strip()}")
-
     def _active_targets(self) -> list[dict[str, Any]]:
         parameters = {"state": "active"}
         answer = httpx.get(f"{self.url}/api/v1/targets", params=parameters, timeout=30, trust_env=False)

@@ -85,7 +85,6 @@ _COLUMNS: Final = {
         "order_base_grand_total": "o.base_grand_total",
     },
 }
-KINDS: Final = tuple(_COLUMNS)
 
 
 def copy(database: ShopDatabase, kind: str, entity_ids: Sequence[int]) -> None:

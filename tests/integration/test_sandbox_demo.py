@@ -112,5 +112,6 @@ def test_a_fault_needs_a_demo(tmp_path: Path) -> None:
 def test_every_fault_is_listed_and_those_on_are_marked(tmp_path: Path) -> None:
     faults.switch_on(tmp_path, "redis-down")
     lines = sandbox("fault", "list", "--directory", str(tmp_path)).stdout.splitlines()
-    assert [line[2:].split()[0] for line in lines] == [fault.name for fault in faults.FAULTS]
+    assert [line[2:].split()[0] for line in lines[::2]] == [fault.name for fault in faults.FAULTS]
+    assert [line.strip() for line in lines[1::2]] == [f"seen: {fault.symptoms}" for fault in faults.FAULTS]
     assert [line.split()[1] for line in lines if line.startswith("*")] == ["redis-down"]
