@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 FEW: Final = 100
+"""Rows that are no crowd in any table, however small."""
+
 MANY: Final = 1_000
-"""Rows that are no crowd in any table, and that are the most that is none."""
+"""More rows than this are a crowd in any table, however large."""
 
 SUSPECT: Final = 86_400.0
 """Seconds for which a crowd of rows is the past, after the first rows or the last crowd."""

@@ -17,6 +17,7 @@ FIRST_WIDTH: Final = 300
 """Seconds of the first slice: some 300 carts in a shop with 20 orders a minute."""
 
 _SHRINK: Final = 8
+"""By how much a slice with too many rows is made narrower; one with that much room is made wider."""
 
 
 def by_slices(

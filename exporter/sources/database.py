@@ -75,6 +75,8 @@ _LOST: Final = frozenset(
 )
 _FIRST_CLIENT_ERROR: Final = 2000
 _LAST_CLIENT_ERROR: Final = 2999
+"""From the one to the other errors are the client's: what it could not do, not what the server refused."""
+
 _FRESH_ESTIMATES: Final = " /*!80003 , SESSION information_schema_stats_expiry = 0 */"
 """MySQL 8 shows a table's number of rows as it was up to a day ago; before 8.0.3 this is a comment."""
 

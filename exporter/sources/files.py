@@ -19,7 +19,9 @@ _PRODUCTS: Final[Mapping[str, str]] = {
     "mage-os/product-community-edition": "mage-os",
     "magento/product-community-edition": "community",
 }
+
 _LARGEST_LOCK: Final = 64 * 1024 * 1024
+"""Bytes read of composer.lock at most; Magento's has about 1 MB."""
 
 
 class ShopFiles:

@@ -13,8 +13,10 @@ import httpx
 from exporter.errors import AccessDenied, SourceTimeout, SourceUnavailable, UnexpectedAnswer
 
 PAGE: Final = 500
+"""Queues in one answer: the most that RabbitMQ gives."""
+
 PAGES: Final = 4
-"""A shop has some thirty queues; a virtual host with more than PAGE * PAGES is read in part."""
+"""Answers read at most. A shop has some thirty queues; of more than PAGE * PAGES the rest is left out."""
 
 _COLUMNS: Final = (
     "name,auto_delete,exclusive,messages_ready,messages_unacknowledged,consumers,head_message_timestamp,"

@@ -19,7 +19,10 @@ CREATE TABLE IF NOT EXISTS memory (
 ) WITHOUT ROWID
 """
 _VERSION: Final = 1
+"""Format of the file, kept in SQLite's user_version."""
+
 _KEYS_A_STATEMENT: Final = 500
+"""Keys read by one statement; SQLite allows 999 parameters before 3.32."""
 
 
 class SQLiteState:

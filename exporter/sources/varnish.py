@@ -26,7 +26,7 @@ _ATTACH_SECONDS: Final = "1"
 """How long varnishstat itself waits for an instance that is not there (its default: 5)."""
 
 STANDSTILL_SECONDS: Final = 8.0
-"""Varnish moves its uptime with the manager's ping, every 3 seconds by default."""
+"""How long an uptime may stand still. Varnish moves it with the manager's ping, every 3 s by default."""
 
 
 @dataclass(frozen=True, slots=True)

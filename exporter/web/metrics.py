@@ -44,7 +44,10 @@ router: Final = APIRouter()
 
 TIMEOUT_HEADER: Final = "X-Prometheus-Scrape-Timeout-Seconds"
 _SHORTEST_SCRAPE: Final = 0.1
+"""Seconds that a scrape may take in any case, however short Prometheus' timeout is."""
+
 _SELF_SERIES: Final = 100_000
+"""Series of the exporter about itself at most: never reached, they follow the number of collectors."""
 
 BUILD_INFO: Final = gauge(
     "magento_exporter_build_info", "Always 1; the exporter's version and its Python.", "version", "python"
