@@ -6,17 +6,22 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
+from alerts.slo import LEAST
+from alerts.thresholds import warning
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
     SINCE_INSTALLED,
     STAGE_NAMES,
     against_expected,
+    at_end,
     expected,
     failed_share,
+    least_failed_share,
     orders,
     recent,
     revenue_of_a_day,
     stage_in_a_day,
+    tiles,
 )
 from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link
@@ -40,7 +45,7 @@ from exporter.collectors import (
     search_terms,
 )
 from exporter.collectors import orders as placed
-from promql.expr import Expr, age, increase, max_by, min_by, over_time, sum_by, top
+from promql.expr import Expr, age, increase, max_by, min_by, now, over_time, sum_by, top
 from promql.selector import Selectable
 
 UID: Final = CHECKOUT
@@ -55,6 +60,11 @@ STAGE_COLOURS: Final = {
 CART_AGES: Final = {"lt_15m": "in 15 minutes", "lt_1h": "in an hour"}
 BUSIEST: Final = 12
 """Stores that get a row of their own: enough to compare, few enough for a browser."""
+SHOWN: Final = 10
+"""Lines of a graph by store or payment method, chosen once for all that it shows."""
+
+_WAITING: Final = "=~new|pending_payment|payment_review|holded"
+"""The states in which an order waits for somebody."""
 
 _THIS_STORE: Final = Link("Only this store", UID, "against_expected", sets=(("store", ROW_STORE),))
 
@@ -64,9 +74,34 @@ def _an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:
     return sum_by(increase(here(metric, **matchers)["1h"]), *by)
 
 
-def _recorded(recording: Selectable, window: str, *by: str, **matchers: str) -> Expr:
-    """Return the sum over a window of what was recorded for five minutes each."""
-    return sum_by(over_time("sum", here(recording, **matchers)[f"{window}:5m"]), *by)
+def _recorded(recording: Selectable, minutes: int, *by: str, **matchers: str) -> Expr:
+    """Return the sum over so many minutes of what was recorded for five minutes each."""
+    return sum_by(over_time("sum", here(recording, **matchers)[tiles(minutes)]), *by)
+
+
+_RANGE: Final = "$__range:5m"
+
+
+def _worst_stores() -> Expr:
+    """Return the ten stores that failed most at any time of the range, chance allowed for."""
+    failed = over_time("max", at_end(here(LEAST["1h"])[_RANGE]))
+    return top(SHOWN, max_by(failed, "store"))
+
+
+def _busiest_methods() -> Expr:
+    return top(SHOWN, sum_by(increase(at_end(here(placed.PLACED)["$__range"])), "method"))
+
+
+def _most_waiting() -> Expr:
+    return top(SHOWN, sum_by(over_time("max", at_end(here(placements.WAITING)[_RANGE])), "store"))
+
+
+def _largest_stores() -> Expr:
+    return top(SHOWN, sum_by(over_time("sum", at_end(here(REVENUE)[_RANGE])), "store", "currency"))
+
+
+def _oldest_carts() -> Expr:
+    return top(SHOWN, max_by(now() - over_time("min", at_end(here(carts.OLDEST)[_RANGE])), "store"))
 
 
 def _by_method() -> tuple[Expr, ...]:
@@ -173,11 +208,17 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="failing",
-        title="Checkouts that fail",
-        meaning="Share of the attempts to place an order in the last hour that left no order.",
-        good="Below the first line; declined cards make some percent in many shops.",
+        title="Checkouts that fail, at least",
+        meaning=(
+            "Share of the attempts to place an order in the last hour that left no order, chance allowed for "
+            "as in the alerts: one failure of one attempt says little."
+        ),
+        good=(
+            f"Below {warning(thresholds.CHECKOUT_FAILURE_RATIO):.0%}; declined cards are a few percent in "
+            "many shops."
+        ),
         then="All stores or one? See *Do payments fail?*, then the payment provider's status.",
-        asks=(Ask(expr=failed_share("1h")),),
+        asks=(Ask(expr=least_failed_share("1h")),),
         unit="percentunit",
         decimals=1,
         empty="no attempt in an hour",
@@ -222,11 +263,19 @@ _SELLING: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="methods",
-        title="Is a payment method gone quiet?",
-        meaning="Orders of the last hour at each moment, by the payment method they were placed with.",
+        title="Has a payment method gone quiet?",
+        meaning=(
+            "Orders of the last hour at each moment, by the payment method they were placed with, the ten "
+            "most used in this range."
+        ),
         good="Each method keeps its share.",
         then="One method stops while others go on: its provider, its credentials or its script.",
-        asks=(Ask(expr=top(10, _an_hour(placed.PLACED, "method")), legend="{{method}}"),),
+        asks=(
+            Ask(
+                expr=_an_hour(placed.PLACED, "method").only_if(_busiest_methods(), on=("method",)),
+                legend="{{method}}",
+            ),
+        ),
         unit="locale",
         empty="no order counted yet",
         stacked=True,
@@ -314,8 +363,7 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
         good="The lines move together, one below the other.",
         then="Lines above a step go on and those below it fall: that step is broken.",
         asks=tuple(
-            Ask(expr=_recorded(STAGES, "15m", stage=stage), legend=name)
-            for stage, name in STAGE_NAMES.items()
+            Ask(expr=_recorded(STAGES, 15, stage=stage), legend=name) for stage, name in STAGE_NAMES.items()
         ),
         unit="locale",
         empty="recording rules not loaded",
@@ -368,10 +416,15 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
     Graph(
         key="failed_share",
         title="In which store do they fail?",
-        meaning="Failed share of the attempts of the last hour, the ten worst stores.",
-        good="Below the first line.",
+        meaning=(
+            "Failed share of the attempts of the last hour, of the ten stores that were worst in this range, "
+            "chance allowed for: one failure of one attempt does not push out eighty of a hundred."
+        ),
+        good="Below the first line, but for single failures of a small store.",
         then="One store: its payment methods and their credentials. All: the provider, or the database.",
-        asks=(Ask(expr=top(10, failed_share("1h", "store")), legend="{{store}}"),),
+        asks=(
+            Ask(expr=failed_share("1h", "store").only_if(_worst_stores(), on=("store",)), legend="{{store}}"),
+        ),
         unit="percentunit",
         empty="no attempt in an hour",
         by_name=True,
@@ -383,10 +436,18 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
         key="waiting",
         by_name=True,
         title="Who is on a payment page?",
-        meaning="Order numbers that active carts hold without an order: hosted payment pages, or declines.",
+        meaning=(
+            "Order numbers that active carts hold without an order: hosted payment pages, or declines. The "
+            "ten stores that had most in this range."
+        ),
         good="In step with the orders.",
         then="Rising while orders fall: customers do not come back from the payment page.",
-        asks=(Ask(expr=top(10, sum_by(here(placements.WAITING).now, "store")), legend="{{store}}"),),
+        asks=(
+            Ask(
+                expr=sum_by(here(placements.WAITING).now, "store").only_if(_most_waiting(), on=("store",)),
+                legend="{{store}}",
+            ),
+        ),
         unit="locale",
         empty="placements collector off",
         stacked=True,
@@ -425,16 +486,14 @@ _AFTER: Final[tuple[Panel, ...]] = (
         ),
         asks=(
             Ask(
-                expr=max_by(
-                    here(order_states.OLDEST_AGE, state="=~new|pending_payment|payment_review|holded").now,
-                    "state",
+                expr=max_by(here(order_states.OLDEST_AGE, state=_WAITING).now, "state").or_else(
+                    max_by(here(order_states.OPEN, state=_WAITING).now, "state") * 0
                 ),
                 legend="{{state}}",
-                may_be_empty=True,
             ),
         ),
         unit="s",
-        empty="no such order",
+        empty="order states collector off",
         threshold=thresholds.OPEN_ORDER_SECONDS,
         width=8,
         link=Link("Does the job run?", CRON, "jobs"),
@@ -493,7 +552,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="grid_age",
-        title="Since when does it miss one?",
+        title="How long has one been missing?",
         meaning="Age of the oldest order that is not in the grid of orders.",
         good="Zero.",
         then="Rising: the cron job `sales_grid_order_async_insert` does not run, or fails at one order.",
@@ -512,11 +571,19 @@ _MONEY: Final[tuple[Panel, ...]] = (
         key="revenue",
         by_name=True,
         title="Which stores earn?",
-        meaning="Order value of the last hour at each moment in base currency, the ten largest stores.",
+        meaning=(
+            "Order value of the last hour at each moment in base currency, the ten stores that earned most "
+            "in this range."
+        ),
         good="Each store at its usual height.",
         then="Currencies are not converted: choose stores of one currency to compare.",
         asks=(
-            Ask(expr=top(10, _recorded(REVENUE, "1h", "store", "currency")), legend="{{store}} {{currency}}"),
+            Ask(
+                expr=_recorded(REVENUE, 60, "store", "currency").only_if(
+                    _largest_stores(), on=("store", "currency")
+                ),
+                legend="{{store}} {{currency}}",
+            ),
         ),
         unit="short",
         empty="recording rules not loaded",
@@ -620,7 +687,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
         sort="Value #B",
         width=24,
         height=7,
-        link=Link("Is one gone quiet?", UID, "methods"),
+        link=Link("Has one gone quiet?", UID, "methods"),
     ),
 )
 
@@ -731,11 +798,15 @@ _BLOAT: Final[tuple[Panel, ...]] = (
     Graph(
         key="quote_age",
         title="Are old carts cleaned up?",
-        meaning="Days since the oldest last change of a cart, the ten oldest stores.",
+        meaning="Days since the oldest last change of a cart, the ten stores with the oldest in this range.",
         good="Up to the lifetime of carts, 30 days by default.",
         then="Older: the cron job `sales_clean_quotes` fails or does not keep up.",
         asks=(
-            Ask(expr=top(10, max_by(age(here(carts.OLDEST)), "store")) / thresholds.DAY, legend="{{store}}"),
+            Ask(
+                expr=max_by(age(here(carts.OLDEST)), "store").only_if(_oldest_carts(), on=("store",))
+                / thresholds.DAY,
+                legend="{{store}}",
+            ),
         ),
         unit="none",
         axis="days",

@@ -5,11 +5,13 @@ Every query here reads gauges and recording rules; none reads a counter over a r
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from alerts import thresholds
 from alerts.lib.links import DEFAULT_RUNBOOKS
-from alerts.recording import ATTEMPTS, BURN, FAILED, STOREFRONT_STALE
+from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE
+from alerts.thresholds import critical, warning
 from dashboards.lib.alerting import firing, number_firing
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
@@ -19,8 +21,8 @@ from dashboards.lib.business import (
     against_expected,
     behind,
     expected,
-    failed_share,
     hit_ratio,
+    least_failed_share,
     orders,
     revenue_of_a_day,
     stage_in_a_day,
@@ -32,17 +34,31 @@ from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Ta
 from dashboards.lib.style import Colour, fixed, line, override, word_list, words
 from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
 from dashboards.lib.variables import Constant
-from exporter.collectors import cron, deployment, indexers
-from exporter.core import self_metrics
+from exporter.collectors import all_collectors, cron, deployment, indexers
 from exporter.magento import queues
 from promql.expr import (
+    Expr,
     function,
     max_by,
-    min_by,
     sum_by,
 )
 
 UID: Final = OVERVIEW
+
+
+def _collectors_of_each_source() -> Mapping[str, list[str]]:
+    """Return the names of the collectors by the source that they read."""
+    found: dict[str, list[str]] = {}
+    for collector in all_collectors():
+        found.setdefault(collector.source, []).append(collector.name)
+    return found
+
+
+def _lateness(collectors: Iterable[str]) -> Expr:
+    """Return 0 while all these collectors are in time, 1 if one is behind, 2 if its numbers are history."""
+    late = behind(collector=f"=~{'|'.join(collectors)}")
+    limit = thresholds.DATA_AGE_SECONDS
+    return late.truth(">=", warning(limit)) + late.truth(">=", critical(limit))
 
 
 _SELLING: Final[tuple[Panel, ...]] = (
@@ -115,11 +131,17 @@ _SELLING: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="failing",
-        title="Checkouts that fail",
-        meaning="Share of the attempts to place an order in the last hour that left no order.",
-        good="Below the first line; declined cards make some percent in many shops.",
+        title="Checkouts that fail, at least",
+        meaning=(
+            "Share of the attempts to place an order in the last hour that left no order, chance allowed for "
+            "as in the alerts: one failure of one attempt says little."
+        ),
+        good=(
+            f"Below {warning(thresholds.CHECKOUT_FAILURE_RATIO):.0%}; declined cards are a few percent in "
+            "many shops."
+        ),
         then="All stores or one, and since when: *Do payments fail?* Then the payment provider.",
-        asks=(Ask(expr=failed_share("1h")),),
+        asks=(Ask(expr=least_failed_share("1h")),),
         unit="percentunit",
         decimals=1,
         empty="no attempt in an hour",
@@ -189,7 +211,10 @@ _HEALTH: Final[tuple[Panel, ...]] = (
     Stat(
         key="cron_lag",
         title="Cron is late by",
-        meaning="Age of the oldest planned cron run that has not been started.",
+        meaning=(
+            "Longest wait of a job with a planned run whose time has come: since it was due or, if that is "
+            "later, since the job was last started."
+        ),
         good="Under a minute.",
         then="Rising steadily: cron is stopped or blocked. Indexes, mails and queues wait for it.",
         asks=(Ask(expr=max_by(here(cron.LAG).now)),),
@@ -248,13 +273,16 @@ _HEALTH: Final[tuple[Panel, ...]] = (
     Stat(
         key="burn",
         title="Burn rate (1 is fine)",
-        meaning="Worst store: how many times faster than allowed failed checkouts use up the month's budget.",
+        meaning=(
+            "How many times faster than allowed failed checkouts of the last six hours use up the month's "
+            "budget, all chosen stores together and chance allowed for."
+        ),
         good="Up to 1. At 14.4 the month's budget is gone in two days.",
         then="See the time left and the store: *SLO*.",
-        asks=(Ask(expr=max_by(here(BURN["6h"]).now)),),
+        asks=(Ask(expr=least_failed_share("6h") / thresholds.CHECKOUT_BUDGET),),
         unit="none",
         decimals=1,
-        empty="no attempt yet",
+        empty="no attempt in six hours",
         threshold=thresholds.BURN_RATE,
         link=Link("How long does the budget last?", SLO, "checkout_left"),
         width=4,
@@ -350,6 +378,7 @@ _COURSE: Final[tuple[Panel, ...]] = (
                     "severity",
                     "alertname",
                     "store",
+                    "instance",
                 ),
                 may_be_empty=True,
             ),
@@ -370,9 +399,10 @@ _COURSE: Final[tuple[Panel, ...]] = (
             Column(
                 field="store",
                 title="Store",
-                width=120,
+                width=100,
                 link=Link("This store", CHECKOUT, "stores", sets=(("store", ROW_STORE),)),
             ),
+            Column(field="instance", title="Shop", width=160),
         ),
         sort="severity",
         descending=False,
@@ -383,18 +413,21 @@ _COURSE: Final[tuple[Panel, ...]] = (
     Timeline(
         key="collectors",
         title="Is what you see fresh?",
-        meaning="Whether each source that the exporter reads answered.",
-        good="All answered. A source that the shop does not have is not listed.",
-        then="While a source is down its numbers stand still or go; what is shown of other sources is true.",
-        asks=(
-            Ask(
-                expr=min_by(here(self_metrics.SOURCE_UP).now, "source"),
-                legend="{{source}}",
-            ),
+        meaning=(
+            "Whether the numbers of each source come in: late from five minutes after a collector's next "
+            "good run was due, old from a quarter of an hour."
+        ),
+        good="All fresh. A source that the shop does not have is not listed.",
+        then="Late numbers stand still, and old ones go; what is shown of other sources is true.",
+        asks=tuple(
+            Ask(expr=_lateness(collectors), legend=source, may_be_empty=source != "database")
+            for source, collectors in _collectors_of_each_source().items()
         ),
         unit="none",
         empty="exporter is not scraped",
-        mappings=words({0.0: ("down", Colour.CRITICAL), 1.0: ("answers", Colour.GOOD)}),
+        mappings=words(
+            {0.0: ("fresh", Colour.GOOD), 1.0: ("late", Colour.WARNING), 2.0: ("old", Colour.CRITICAL)}
+        ),
         width=14,
         height=5,
         link=Link("Which collector?", EXPORTER, "collectors"),

@@ -14,7 +14,7 @@ from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stack, Stat, Table
 from dashboards.lib.style import Colour, at_most, line, override
 from dashboards.lib.uids import CHECKOUT, INDEXERS, SLO
-from promql.expr import Expr, clamp_max, clamp_min, max_by, over_time, sum_by, top
+from promql.expr import Expr, clamp_max, clamp_min, max_by, over_time, sum_by
 
 UID: Final = SLO
 PERIOD: Final = "30d"
@@ -29,8 +29,14 @@ def _checkout_left(*by: str) -> Expr:
     return 1 - failed_share(PERIOD, *by) / thresholds.CHECKOUT_BUDGET
 
 
-def _checkout_burn(window: str, *by: str) -> Expr:
-    return failed_share(window, *by) / thresholds.CHECKOUT_BUDGET
+def _checkout_burn(window: str) -> Expr:
+    return failed_share(window) / thresholds.CHECKOUT_BUDGET
+
+
+def _burn_of_six_hours() -> Expr:
+    """Return the burn rate that a forecast goes on with: 0 when nobody tried to order."""
+    nobody = sum_by(here(ATTEMPTS["6h"]).now).equals(0)
+    return _checkout_burn("6h").or_else(nobody)
 
 
 def _stale_share(window: str) -> Expr:
@@ -49,7 +55,8 @@ def _freshness_left() -> Expr:
 
 def _time_left(left: Expr, burn: Expr) -> Expr:
     """Return how long the budget lasts if it goes on burning like this; at most its period."""
-    return clamp_max(clamp_min(left, 0) * PERIOD_SECONDS / (burn > 0), PERIOD_SECONDS)
+    least = 1 / PERIOD_SECONDS  # not 0: what is used up stays used up when nothing fails any more
+    return clamp_max(clamp_min(left, 0) * PERIOD_SECONDS / clamp_min(burn, least), PERIOD_SECONDS)
 
 
 _RENEWED: Final = "Renewed at every full and half hour: what came since is in the burn rate first."
@@ -109,10 +116,10 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         meaning="Time until the budget is gone if it is spent as in the last six hours; 30 days at most.",
         good="The whole month.",
         then="Hours or days: treat it as an incident.",
-        asks=(Ask(expr=_time_left(_checkout_left(), _checkout_burn("6h")), may_be_empty=True),),
+        asks=(Ask(expr=_time_left(_checkout_left(), _burn_of_six_hours())),),
         unit="s",
         decimals=0,
-        empty="no failure in six hours",
+        empty=_TOO_EARLY,
         base=Colour.NEUTRAL,
         link=Link("Since when?", UID, "checkout_burn"),
         width=5,
@@ -137,7 +144,7 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
 _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
     Graph(
         key="checkout_burn",
-        title="Since when does the checkout burn its budget?",
+        title="How long has the checkout been burning its budget?",
         meaning="Burn rate of all chosen stores over one hour and six hours.",
         good="Below the first line.",
         then="Both above 14.4: customers cannot pay now. Only the short one: it has just begun.",
@@ -180,7 +187,7 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
         good="Every store below 1 with budget left.",
         then="Click a store to see its checkout.",
         asks=(
-            Ask(expr=top(50, max_by(here(BURN["6h"]).now, "store"))),
+            Ask(expr=max_by(here(BURN["6h"]).now, "store")),
             Ask(expr=max_by(here(BURN["1h"]).now, "store")),
             Ask(expr=_checkout_left("store")),
             Ask(expr=sum_by(here(FAILED[PERIOD]).now, "store")),
@@ -293,12 +300,11 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
                 asks=(
                     Ask(
                         expr=_time_left(_freshness_left(), _stale_share("6h") / thresholds.FRESHNESS_BUDGET),
-                        may_be_empty=True,
                     ),
                 ),
                 unit="s",
                 decimals=0,
-                empty="nothing stale in six hours",
+                empty=_NO_RULES,
                 base=Colour.NEUTRAL,
                 link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
                 width=5,
@@ -308,7 +314,7 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
     ),
     Graph(
         key="freshness_burn",
-        title="Since when is the storefront stale?",
+        title="How long has the storefront been stale?",
         meaning="Burn rate of the freshness budget over one hour and six hours.",
         good="Zero.",
         then="Above the line: an indexer does not run. See which.",

@@ -33,7 +33,7 @@ FLAVOURS: Final[Mapping[str, str]] = {
 
 # Known to Prometheus' annotations, of which the models know nothing.
 _OF_PROMETHEUS: Final = frozenset(
-    f"annotations.list[].{key}" for key in ("tagKeys", "textFormat", "titleFormat")
+    f"annotations.list[].{key}" for key in ("tagKeys", "textFormat", "titleFormat", "useValueForTime")
 )
 # In Grafana since 10.2 to 10.4, hence unknown to the models of 10.1, the only ones there are of Grafana 10.
 _SINCE_10_4: Final = frozenset(

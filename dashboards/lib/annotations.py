@@ -1,22 +1,49 @@
 """Marks on the graphs: when an alert began to fire, and what somebody did to the shop.
 
+Grafana asks for marks at steps, as it asks for a graph; some versions ask at a hundred for the whole range,
+which is every two hours of a week. So no mark may depend on whether a step falls on it: each step looks back
+to the last one, and what has a moment is marked at the moment that is its value (``at_value``).
+
 An alert is marked where it begins only: a graph under a red sheet for the whole incident shows nothing.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from dashboards.lib.alerting import firing
 from dashboards.lib.here import here
 from dashboards.lib.page import Annotation
 from dashboards.lib.style import Colour
 from exporter.collectors import deployment, indexers, page_cache
-from promql.expr import changes
+from promql.expr import Expr, Series, function, over_time
 
-_PAGES_AND_TICKETS = firing("=~critical|warning")
+_MILLISECONDS: Final = 1000
+_EACH_MINUTE: Final = "$__interval:1m"
+
+
+def _began(now: Expr, a_minute_before: Expr) -> Expr:
+    """Return the millisecond of the minute in which something began: it is so now, and was not before."""
+    moments = function("timestamp", now.unless(a_minute_before))
+    return over_time("max", moments[_EACH_MINUTE]) * _MILLISECONDS
+
+
+def _while_one(states: Series) -> Expr:
+    """Keep the states that are 1, or were since the last step."""
+    return states.now.equals(1).or_else(over_time("max", states["$__interval"]).equals(1))
+
+
+def _emptied(objects: Series, five_minutes_before: Series) -> Expr:
+    return objects.now < five_minutes_before.now * 0.5
+
+
+_PAGES_AND_TICKETS: Final = firing("=~critical|warning")
+_OBJECTS: Final = here(page_cache.OBJECTS)
 
 FIRING = Annotation(
     name="Alerts",
-    expr=_PAGES_AND_TICKETS.now.unless(_PAGES_AND_TICKETS.before("2m").now),
+    expr=_began(_PAGES_AND_TICKETS.now, _PAGES_AND_TICKETS.before("1m").now),
+    at_value=True,
     title="{{alertname}}",
     text="{{severity}} {{store}}",
     tags="alertname,severity,store",
@@ -25,7 +52,7 @@ FIRING = Annotation(
 
 MAINTENANCE = Annotation(
     name="Maintenance",
-    expr=here(deployment.MAINTENANCE).now.equals(1),
+    expr=_while_one(here(deployment.MAINTENANCE)),
     title="Maintenance",
     text="Visitors got 503 (var/.maintenance.flag)",
     colour=Colour.MUTED,
@@ -33,7 +60,8 @@ MAINTENANCE = Annotation(
 
 DEPLOYED = Annotation(
     name="Deployments",
-    expr=changes(here(deployment.DEPLOYED)["2m"]) > 0,
+    expr=here(deployment.DEPLOYED).now * _MILLISECONDS,
+    at_value=True,
     title="Deployment",
     text="Static content was deployed",
     colour=Colour.ACCENT,
@@ -41,7 +69,11 @@ DEPLOYED = Annotation(
 
 FLUSHED = Annotation(
     name="Cache flushes",
-    expr=here(page_cache.OBJECTS).now < here(page_cache.OBJECTS).before("5m").now * 0.5,
+    expr=_began(
+        _emptied(_OBJECTS, _OBJECTS.before("5m")),
+        _emptied(_OBJECTS.before("1m"), _OBJECTS.before("6m")),
+    ),
+    at_value=True,
     title="The page cache was emptied",
     text="It holds less than half of what it held five minutes before",
     colour=Colour.WARNING,
@@ -49,7 +81,7 @@ FLUSHED = Annotation(
 
 REINDEXED = Annotation(
     name="Full reindexes",
-    expr=here(indexers.STATE, state="working").now.equals(1),
+    expr=_while_one(here(indexers.STATE, state="working")),
     title="Full reindex",
     text="{{indexer}}",
     tags="indexer",

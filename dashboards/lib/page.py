@@ -25,7 +25,10 @@ COLUMNS: Final = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """Marks on every graph: one for each sample of ``expr``."""
+    """Marks on every graph: one for each sample of ``expr`` above zero.
+
+    With ``at_value`` a mark stands at the moment that is its value, in milliseconds of Unix time.
+    """
 
     name: str
     expr: Expr
@@ -33,6 +36,7 @@ class Annotation:
     text: str
     colour: Colour
     tags: str = ""
+    at_value: bool = False
     shown: bool = True
 
     def render(self) -> Json:
@@ -47,6 +51,7 @@ class Annotation:
             "titleFormat": self.title,
             "textFormat": self.text,
             "tagKeys": self.tags,
+            "useValueForTime": self.at_value,
         }
 
 

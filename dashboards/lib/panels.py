@@ -291,6 +291,9 @@ class Graph(Panel):
             **soft,
         }
 
+    def _calcs(self) -> Sequence[str]:
+        return self.calcs or (_LEGEND_CALCS if self.table else ())
+
     def _line_width(self) -> int:
         if self.bars:
             return 1
@@ -299,7 +302,7 @@ class Graph(Panel):
     def _options(self) -> Json:
         return {
             "legend": {
-                "calcs": list(self.calcs or (_LEGEND_CALCS if self.table else ())),
+                "calcs": list(self._calcs()),
                 "displayMode": "table" if self.table else "list",
                 "placement": "right" if self.table else "bottom",
                 "showLegend": self.legend,
@@ -327,6 +330,10 @@ class Worst(Graph):
     def _worst(self, expr: Expr) -> Expr:
         above = self.above / self.clock.seconds if self.clock else self.above
         return standing_out(top(self.shown, expr), self.by, above=above, rest=self.rest)
+
+    def _calcs(self) -> Sequence[str]:
+        """Leave out the last number: a line ends where all is well again, and its last one is from before."""
+        return self.calcs or (("max",) if self.table else ())
 
     def _overrides(self) -> Sequence[Json]:
         rest = f"/^{self.rest} *$/"  # a label that it does not have leaves a blank in its name

@@ -87,9 +87,8 @@ def verdict(threshold: Threshold, texts: Mapping[Colour, str]) -> list[Json]:
         _range(mark["value"], end, texts[Colour(mark["color"])], Colour(mark["color"]))
         for mark, end in zip(marks, ends, strict=True)
     ]
-    return ranges[
-        ::-1
-    ]  # both ends belong to a range and the first that fits is taken: a limit counts as passed
+    # Both ends belong to a range and the first that fits is taken: a limit counts as passed.
+    return ranges[::-1]
 
 
 def at_most(value: float, text: str, colour: Colour) -> Json:

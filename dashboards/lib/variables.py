@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from grafanalib import core
 
+from dashboards.lib.panels import DATASOURCE
 from exporter.collectors.orders import BY_CUSTOMER
 from exporter.core.self_metrics import ENABLED
 from exporter.errors import SpecError
@@ -38,7 +39,7 @@ class Variable:
             label=self.label,
             type="query",
             query=self.query,
-            dataSource={"type": "prometheus", "uid": "${datasource}"},
+            dataSource=dict(DATASOURCE),
             includeAll=True,
             multi=True,
             allValue=self.all_value,

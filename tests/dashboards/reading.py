@@ -10,7 +10,7 @@ from typing import Any
 
 import promql_parser
 
-from alerts.recording import RECORDINGS
+from alerts.catalogue import catalogue
 from dashboards.catalogue import DASHBOARDS
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
@@ -64,8 +64,9 @@ def known_series() -> dict[str, Selectable]:
     """Return everything that may be asked for, by the name under which Prometheus stores it."""
     foreign = [item for item in vars(expr).values() if isinstance(item, Foreign)]
     metrics = [metric for collector in all_collectors() for metric in collector.metrics]
+    recordings = [rule for rules in catalogue().recordings.values() for rule in rules]
     found: dict[str, Selectable] = {}
-    for item in (*metrics, *SELF_METRICS, *SCRAPE_METRICS, *RECORDINGS, *foreign):
+    for item in (*metrics, *SELF_METRICS, *SCRAPE_METRICS, *recordings, *foreign):
         if item.kind is Kind.SUMMARY:
             found[f"{item.name}_sum"] = found[f"{item.name}_count"] = item
         else:
