@@ -70,5 +70,5 @@ def _alerts(subject: str) -> tuple[Alert, ...]:
 
 
 def _recordings(subject: str) -> tuple[Recording, ...]:
-    """Return the recording rules that only this subject's alerts use."""
+    """Return the recording rules that this subject declares beside its alerts."""
     return tuple(getattr(importlib.import_module(f"alerts.{subject}"), "RECORDINGS", ()))

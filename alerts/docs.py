@@ -49,9 +49,8 @@ def _entry(alert: Alert) -> Iterator[str]:
     yield f"- First action: {alert.first_action}"
     yield f"- Must hold for {duration(alert.for_)}{_keeps(alert)}. {_tuning(alert)}"
     yield f"- Missing data: {alert.no_data.value}"
-    after = f", and {duration(alert.aftermath)} longer" if alert.aftermath else ""
     silenced = (
-        f"Silent while the shop is in maintenance mode{after}."
+        "Silent while the shop is in maintenance mode."
         if alert.maintenance
         else "Not silenced by maintenance."
     )

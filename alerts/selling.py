@@ -8,16 +8,20 @@ drifts, effect alone a small shop for luck. At night ``E`` is small, so is the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Hourly, Input, Line, Until
+from alerts.lib.alertmanager import NOBODY_BUYS
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Hourly, Input, Level, Line, Until
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
 from alerts.lib.surprise import surprise
 from alerts.thresholds import critical, warning
 from exporter.collectors import checkout, deployment, expected_orders, orders, placements
+from exporter.core.baseline import WINDOWS
+from promql.expr import ALERTS as FIRING
 from promql.selector import Selectable, increase, select, total
 
 _STORE: Final = "on (job, instance, store)"
@@ -36,6 +40,60 @@ ORDERS_SURPRISE: Final = _rule(
     f"{surprise(_RECENT, _EXPECTED)} and {_RECENT} < {_EXPECTED}",
     ("store", "window"),
     "How surprising it is that so few orders came in the window, in nats; absent when there are enough.",
+)
+
+
+def _said_to_be_closed() -> str:
+    """Return the alerts that fire and say at its source why nobody buys."""
+    plain = "|".join(name for name, source in NOBODY_BUYS.items() if not source)
+    parts = [select(FIRING, alertname=f"=~{plain}", alertstate="firing")]
+    parts += [
+        select(FIRING, alertname=name, source=source, alertstate="firing")
+        for name, source in NOBODY_BUYS.items()
+        if source
+    ]
+    return "\n  or ".join(parts)
+
+
+SHOP_CLOSED: Final = _rule(
+    "magento:shop_closed:bool",
+    total(
+        f"\n  {select(deployment.MAINTENANCE)} == 1\n  or {_said_to_be_closed()}\n  or {_RECENT} * 0\n",
+        operator="max",
+    ),
+    (),
+    "1 while the shop is in maintenance mode, or an alert says at its source why nobody buys; else 0 for "
+    "every shop whose orders are known, so that the mean over a time is the share of it.",
+)
+
+
+def _shares_closed() -> str:
+    """Return the share of each of the windows of the orders in which the shop was closed."""
+    parts = [
+        f'label_replace(avg_over_time({select(SHOP_CLOSED)}[{window}]), "window", "{window}", "", "")'
+        for window in WINDOWS
+    ]
+    return "\nor ".join(parts)
+
+
+CLOSED_SHARE: Final = _rule(
+    "magento:shop_closed:ratio",
+    _shares_closed(),
+    ("window",),
+    "Share of the time of each window of magento_orders_recent in which the shop was closed.",
+)
+
+_CLOSED_AT_MOST: Final = 0.1
+"""The share of a window in which the shop may have been closed for the window to count. What was not sold
+meanwhile is then too little to matter; a deployment of minutes blinds none."""
+
+SURPRISE_OPEN: Final = _rule(
+    "magento:orders_surprise_open:nats",
+    f"{select(ORDERS_SURPRISE)}\n"
+    f"unless on (job, instance, window) {select(CLOSED_SHARE)} > {_CLOSED_AT_MOST}",
+    ("store", "window"),
+    "magento:orders_surprise:nats of the windows in which the shop was not closed for more than a tenth of "
+    "the time: otherwise it was said already why there were no orders.",
 )
 
 _LAST: Final = select(orders.LAST_ORDER)
@@ -175,6 +233,9 @@ VALUE_1W: Final = _rule(
 
 RECORDINGS: Final = (
     ORDERS_SURPRISE,
+    SHOP_CLOSED,
+    CLOSED_SHARE,
+    SURPRISE_OPEN,
     ORDERS_MISSED,
     METHOD_HOUR,
     METHOD_RECENT_6H,
@@ -195,19 +256,15 @@ _TRAFFIC: Final = (
     f"{total(select(expected_orders.EXPECTED, window='2h'), 'store', operator='max')} / 4)"
 )
 """Stores in which carts are filled as if orders were to follow: half an hour of carts against a quarter of
-two hours' orders. Half an hour, because that is the shortest time after which orders count as lacking: with
+two hours' orders. Half an hour, because that is the shortest time after which orders count as missing: with
 a longer one the last customers' carts would hide for a while that nobody comes any more."""
 
 
-def _shortfall(share: float, windows: str = "=~.+") -> str:
-    """Return the largest surprise of a store over the windows in which less than ``share`` came."""
-    effect = f"{select(ORDERS_SURPRISE, window=windows)} and {_RECENT} < {share} * {_EXPECTED}"
+def shortfall(share: float, windows: str = "=~.+") -> str:
+    """Return the largest surprise of a store over the open windows in which less than ``share`` came."""
+    effect = f"{select(SURPRISE_OPEN, window=windows)} and {_RECENT} < {share} * {_EXPECTED}"
     return total(effect, "store", operator="max")
 
-
-_SHORTEST: Final = 30 * MINUTE
-"""The shortest window in which orders can lack. Half an hour after a maintenance it holds nothing of it, and
-the next one, of two hours, a quarter of the usual, which is enough."""
 
 _selling: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.COMMERCE, service="selling", category=Category.BUSINESS
@@ -234,6 +291,90 @@ def _carts(*, bad: float, good: float, needed: bool = True) -> Input:
     )
 
 
+def _closure() -> tuple[Input, ...]:
+    """Return more windows, of a shop that sells as usual, and what can close it, none of it there."""
+    windows = [("30m", 25), ("6h", 150)]
+    causes = [
+        {"alertname": "MagentoBackendsSick"},
+        {"alertname": "MagentoBackendDown", "source": "database"},
+        {"alertname": "MagentoBackendDown", "source": "varnish"},
+    ]
+    return (
+        *(
+            Input(series, labels={"window": window}, bad=At(usual), good=At(usual), needed=False)
+            for window, usual in windows
+            for series in (expected_orders.RECENT, expected_orders.EXPECTED)
+        ),
+        Input(deployment.MAINTENANCE, bad=Gone(), good=Gone(), needed=False, shared=True),
+        *(
+            Input(
+                FIRING,
+                labels={"alertstate": "firing", **cause},
+                bad=Gone(),
+                good=Gone(),
+                needed=False,
+                shared=True,
+            )
+            for cause in causes
+        ),
+    )
+
+
+_RECENT_2H, _RECENT_30M, _RECENT_6H, _IN_MAINTENANCE, _SICK, _NO_DATABASE, _NO_VARNISH = 0, 3, 5, 7, 8, 9, 10
+"""The places of these inputs in the cases of a drought."""
+
+_ENOUGH: Final = At(20)
+_HALF_AN_HOUR_AFTER: Final = Until(
+    HOUR,
+    At(25),
+    Until(90 * MINUTE, Line(75, -50), Until(2 * HOUR, At(0), Until(150 * MINUTE, Line(-100, 50), At(25)))),
+)
+"""The orders of half an hour where nobody could buy for an hour, until two hours from the start."""
+_STOPS: Final = Until(2 * HOUR, At(25), Until(150 * MINUTE, Line(125, -50), At(0)))
+
+
+def _between(begin: float, end: float, otherwise: Level) -> Level:
+    """Return what is 1 from one minute to another, else as said."""
+    return Until(begin * MINUTE, otherwise, Until(end * MINUTE, At(1), otherwise))
+
+
+_EXPLAINED: Final[Mapping[str, Mapping[int, Level]]] = {
+    "the backends were sick for an hour, and are repaired": {
+        _RECENT_2H: _ENOUGH,
+        _RECENT_30M: _HALF_AN_HOUR_AFTER,
+        _SICK: _between(62, 124, Gone()),
+    },
+    "the database was down for an hour, and is back": {
+        _RECENT_2H: _ENOUGH,
+        _RECENT_30M: _HALF_AN_HOUR_AFTER,
+        _NO_DATABASE: _between(62, 124, Gone()),
+    },
+    "the shop was in maintenance for hours, and sells again": {
+        _RECENT_2H: _ENOUGH,
+        _RECENT_30M: Until(2 * HOUR, At(0), Until(150 * MINUTE, Line(-100, 50), At(25))),
+        _RECENT_6H: Until(2 * HOUR, At(0), Line(-50, 25)),
+        _IN_MAINTENANCE: Until(2 * HOUR, At(1), At(0)),
+    },
+}
+"""Nobody bought, it was said why, and it is over."""
+
+_UNEXPLAINED: Final[Mapping[str, Mapping[int, Level]]] = {
+    "it does not sell 45 minutes after a maintenance": {
+        _RECENT_2H: _ENOUGH,
+        _RECENT_30M: At(0),
+        _RECENT_6H: Until(136 * MINUTE, At(0), Line(-56.7, 25)),
+        _IN_MAINTENANCE: Until(136 * MINUTE, At(1), At(0)),
+    },
+    "a deployment of two minutes": {
+        _RECENT_2H: _ENOUGH,
+        _RECENT_30M: _STOPS,
+        _IN_MAINTENANCE: _between(148, 150, At(0)),
+    },
+    "the backends were sick for four minutes": {_SICK: _between(90, 94, Gone())},
+    "the exporter does not reach Varnish": {_NO_VARNISH: _between(30, 180, Gone())},
+}
+"""What closes the shop for moments, was over, or says nothing about customers."""
+
 _CLOSED: Final = Until(14 * HOUR, At(20), Until(24 * HOUR, Line(48, -2), At(0)))
 """The usual day of a shop that takes its 20 orders from eight to six and rests at weekends, from Friday at
 six on: the day that ended is a full one until Saturday at eight, an empty one from Saturday at six."""
@@ -245,12 +386,11 @@ ALERTS: Final = (
     _selling(
         name="MagentoOrderDroughtWithTraffic",
         severity=Severity.CRITICAL,
-        value=_shortfall(critical(limits.ORDERS_AGAINST_EXPECTED)),
+        value=shortfall(critical(limits.ORDERS_AGAINST_EXPECTED)),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
         guard="and " + _TRAFFIC,
         scope="store",
-        aftermath=_SHORTEST,
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="Customers fill carts, but orders do not come.",
@@ -268,14 +408,18 @@ ALERTS: Final = (
                 _orders(expected_orders.RECENT, "2h", bad=2, good=20, edge=3),
                 _orders(expected_orders.EXPECTED, "2h", bad=18, good=5, edge=18),
                 _carts(bad=12, good=7),
+                *_closure(),
             ),
+            fires=_UNEXPLAINED,
             silent={
+                **_EXPLAINED,
                 "a fifth of the usual is left": {0: At(12), 1: At(60)},
                 "too small a shop to tell": {0: At(0), 1: At(10)},
             },
             before=2 * HOUR,
-            step=5 * MINUTE,
-            after=10 * MINUTE,
+            step=2 * MINUTE,
+            after=12 * MINUTE,
+            settle=30 * MINUTE,
             says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Carts are "
             "filled as usual.",
         ),
@@ -283,12 +427,11 @@ ALERTS: Final = (
     _selling(
         name="MagentoOrderDroughtNoTraffic",
         severity=Severity.CRITICAL,
-        value=_shortfall(critical(limits.ORDERS_AGAINST_EXPECTED)),
+        value=shortfall(critical(limits.ORDERS_AGAINST_EXPECTED)),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
         guard="unless " + _TRAFFIC,
         scope="store",
-        aftermath=_SHORTEST,
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="Nobody buys, and nobody even fills a cart.",
@@ -305,8 +448,9 @@ ALERTS: Final = (
                 _orders(expected_orders.RECENT, "2h", bad=2, good=20, edge=3),
                 _orders(expected_orders.EXPECTED, "2h", bad=18, good=5, edge=18),
                 _carts(bad=7, good=12, needed=False),
+                *_closure(),
             ),
-            silent={"too small a shop to tell": {0: At(0), 1: At(10)}},
+            silent={**_EXPLAINED, "too small a shop to tell": {0: At(0), 1: At(10)}},
             before=2 * HOUR,
             step=5 * MINUTE,
             after=15 * MINUTE,
@@ -316,11 +460,10 @@ ALERTS: Final = (
     ),
     _selling(
         name="MagentoOrdersLow",
-        value=_shortfall(warning(limits.ORDERS_AGAINST_EXPECTED), "!=30m"),
+        value=shortfall(warning(limits.ORDERS_AGAINST_EXPECTED), "!=30m"),
         threshold=limits.SALES_LOW_NATS,
         unit=Unit.NATS,
         scope="store",
-        aftermath=_SHORTEST,
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="Fewer orders than usual.",

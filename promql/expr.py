@@ -27,7 +27,10 @@ _COMPARISON: Final = 3
 PROMETHEUS: Final = "Prometheus itself"
 UP: Final = Foreign("up", Kind.GAUGE, PROMETHEUS)
 ALERTS: Final = Foreign(
-    "ALERTS", Kind.GAUGE, PROMETHEUS, ("alertname", "alertstate", "severity", "category", "service", "store")
+    "ALERTS",
+    Kind.GAUGE,
+    PROMETHEUS,
+    ("alertname", "alertstate", "severity", "category", "service", "source", "store"),
 )
 SCRAPE_DURATION: Final = Foreign("scrape_duration_seconds", Kind.GAUGE, PROMETHEUS)
 SCRAPE_SAMPLES: Final = Foreign("scrape_samples_scraped", Kind.GAUGE, PROMETHEUS)

@@ -82,8 +82,6 @@ def _changed(alert: Alert) -> Iterator[tuple[str, Alert]]:
         yield from _without_guards(alert)
     if alert.maintenance:
         yield "maintenance ignored", replace(alert, maintenance=False)
-    if alert.aftermath:
-        yield "aftermath of maintenance ignored", replace(alert, aftermath=0)
     if alert.scope is not None:
         yield "own threshold ignored", replace(alert, scope=None)
 

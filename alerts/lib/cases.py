@@ -137,10 +137,11 @@ class Cases:
     condition becomes true ``after`` seconds into the bad phase, and false ``clear`` seconds into the
     next good one; ``settle`` seconds later every window is full (as many as ``after`` if not said).
     Before it recovers it fires for ``stays`` seconds more. ``step`` is the distance of samples and
-    evaluations. ``silent`` are further situations, by a name in words, in which it must not fire: what
-    the inputs (by their index) do instead, from the start. ``mixes`` is false where one bad input alone
-    is enough to fire; ``target`` are the labels of the scrape that the alert keeps; ``alone`` says that
-    it looks at all places together.
+    evaluations. ``silent`` are further situations, by a name in words, in which it must not fire once the
+    good ``before`` is over: what the inputs (by their index) do instead, from the start. ``fires`` are
+    further ones in which it must fire when every window is full. ``mixes`` is false where one bad input
+    alone is enough to fire; ``target`` are the labels of the scrape that the alert keeps; ``alone`` says
+    that it looks at all places together.
     """
 
     inputs: tuple[Input, ...]
@@ -154,6 +155,7 @@ class Cases:
     stays: int = 0
     step: int = MINUTE
     silent: Mapping[str, Mapping[int, Level]] = field(default_factory=dict)
+    fires: Mapping[str, Mapping[int, Level]] = field(default_factory=dict)
     mixes: bool = True
     target: tuple[str, ...] = ("job", "instance")
     alone: bool = False

@@ -18,15 +18,16 @@ THRESHOLD: Final = Foreign(
 )
 
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_PART: Final = re.compile(r"(\d+)(ms|[smhdw])")
+_SPAN: Final = r"(?:\d+(?:ms|[smhdw]))+"
 _TOKEN: Final = re.compile(
-    r"""(?P<text>"(?:\\.|[^"\\])*")
+    rf"""(?P<text>"(?:\\.|[^"\\])*")
       | (?P<range>\[[^\]]*\])
-      | (?P<offset>\boffset\s+-?)(?P<by>(?:\d+(?:ms|[smhdw]))+)
-      | (?<![\w.:])(?P<number>(?:\d+(?:ms|[smhdw]))+)\b
+      | (?P<offset>\boffset\s+-?)(?P<by>{_SPAN})
+      | (?<![\w.:])(?P<number>{_SPAN})\b
     """,
     re.VERBOSE,
 )
-_PART: Final = re.compile(r"(\d+)(ms|[smhdw])")
 _LOOSE: Final = re.compile(r"\b(and|or|unless)\b|[<>=]")
 
 SHORTEST_RANGE: Final = 5
@@ -57,13 +58,12 @@ class Clock:
             return found["text"]
         if found["range"]:
             least = SHORTEST_RANGE
-            return _PARTS.sub(lambda part: self.duration(parse(part[0]), least=least), found["range"])
+            return re.sub(_SPAN, lambda part: self.duration(parse(part[0]), least=least), found["range"])
         if found["by"]:
             return found["offset"] + self.duration(parse(found["by"]), least=SHORTEST_RANGE)
         return number(self.seconds(parse(found["number"])))
 
 
-_PARTS: Final = re.compile(r"(?:\d+(?:ms|[smhdw]))+")
 REAL: Final = Clock()
 
 
@@ -73,13 +73,8 @@ def expression(alert: Alert, clock: Clock = REAL) -> str:
     if alert.guard:
         lines += alert.guard.splitlines()
     if alert.maintenance:
-        lines.append(f"unless on (job, instance) ({_maintenance(alert)} == 1)")
+        lines.append(f"unless on (job, instance) ({select(MAINTENANCE)} == 1)")
     return clock.render("\n".join(lines))
-
-
-def _maintenance(alert: Alert) -> str:
-    flag = select(MAINTENANCE)
-    return f"max_over_time({flag}[{duration(alert.aftermath)}])" if alert.aftermath else flag
 
 
 def _comparison(alert: Alert, clock: Clock) -> Iterator[str]:

@@ -92,8 +92,7 @@ class Alert:
     may have a threshold of their own (empty: the whole shop has one; ``None``: it cannot be tuned).
     ``inherits`` says whether the failure of the collector or source that feeds it silences it.
     ``blinds`` says that the exporter, which serves the runbooks, does not answer while it fires.
-    ``maintenance`` says whether an announced maintenance or deploy window silences it, and ``aftermath`` for
-    how many seconds more, because what it looks back over still holds the maintenance.
+    ``maintenance`` says whether an announced maintenance or deploy window silences it.
     Times are in seconds. ``summary`` is a headline without templates; ``description`` is a template
     with the value, the place and the limit; ``impact`` and ``first_action`` are one line for a phone.
     """
@@ -121,7 +120,6 @@ class Alert:
     interval: int = 60
     no_data: NoData = NoData.SILENT
     maintenance: bool = True
-    aftermath: int = 0
     inherits: bool = True
     blinds: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)

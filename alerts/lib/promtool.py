@@ -1,6 +1,7 @@
 """Unit tests for `promtool test rules`, generated from the cases of an alert.
 
-Every alert gets every kind of case in `KINDS`; there is no way to leave one out.
+Every alert gets every kind of case that its facts allow: no `edge` without a limit, no tuning without a
+`scope`, no mixing with one input.
 """
 
 from __future__ import annotations
@@ -13,24 +14,13 @@ from typing import Any, Final
 
 import yaml
 
-from alerts.lib.cases import Input
+from alerts.lib.cases import Gone, Input, Level
 from alerts.lib.expression import THRESHOLD
 from alerts.lib.links import Links
 from alerts.lib.model import Alert, NoData
 from alerts.lib.owners import Owners
 from alerts.lib.prometheus import notes, tags
 from exporter.collectors.deployment import MAINTENANCE
-
-KINDS: Final = (
-    "fires with full labels and annotations, and not before `for` has passed; other places stay silent",
-    "is silent exactly at the limit",
-    "recovers, and keep_firing_for ends",
-    "is silent when an input is absent",
-    "is suppressed by maintenance, or is not, as declared",
-    "takes the place's own threshold",
-    "does not mix the inputs of two places",
-    "is silent in the further situations that the alert names",
-)
 
 TARGET: Final = {"job": "magento", "instance": "shop:9816"}
 _TOLERANCE: Final = 1e-9
@@ -86,7 +76,7 @@ def unit_tests(
     ``groups`` are the rule groups in the order of evaluation, which promtool else leaves to chance.
     """
     tests = [*_fires(alert, owners, links), *_edge(alert), *_recovers(alert), *_absent(alert)]
-    tests += [*_maintenance(alert), *_tuned(alert), *_mixed(alert), *_silent(alert)]
+    tests += [*_maintenance(alert), *_tuned(alert), *_mixed(alert), *_silent(alert), *_fires_too(alert)]
     return {
         "rule_files": [rules],
         "evaluation_interval": f"{alert.cases.step}s",
@@ -113,7 +103,7 @@ def _fires(alert: Alert, owners: Owners, links: Links) -> Iterator[dict[str, Any
     for place in elsewhere(alert):
         series = {**_series(alert, place, [Phase(times.bad + length)]), **series}
     for place in ({**TARGET, label: "another"} for label in TARGET):
-        series.setdefault(_foreign(MAINTENANCE.name, **place), f"1x{_steps(times.bad + length, times.step)}")
+        series.setdefault(_selector(MAINTENANCE.name, **place), f"1x{_steps(times.bad + length, times.step)}")
     tests = [_expect(alert, times.fires - times.step, [])] if alert.cases.inputs else []
     tests.append(_expect(alert, times.fires, [_alert(alert, owners, links)]))
     yield _test("fires", alert, series, alert_rule_test=tests)
@@ -140,7 +130,7 @@ def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
     yield _test(
         "recovers",
         alert,
-        {_foreign(MAINTENANCE.name, **TARGET): f"0x{_steps(resolved, step)}", **series},
+        {_selector(MAINTENANCE.name, **TARGET): f"0x{_steps(resolved, step)}", **series},
         promql_expr_test=[
             _firing_here(alert, times.fires, 1),
             _firing_here(alert, resolved - step, 1),
@@ -166,21 +156,12 @@ def _maintenance(alert: Alert) -> Iterator[dict[str, Any]]:
     times = Times.of(alert)
     length = times.settled
     series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="bad")])
-    window = _foreign(MAINTENANCE.name, **TARGET)
+    window = _selector(MAINTENANCE.name, **TARGET)
     series.setdefault(window, f"1x{_steps(times.bad + length, times.step)}")
     if alert.maintenance:
         yield _test("maintenance", alert, series, alert_rule_test=_silence(alert))
-        if alert.aftermath:
-            ended = {**series, window: _until_just_before(times, alert.for_)}
-            yield _test("after maintenance", alert, ended, alert_rule_test=[_expect(alert, times.fires, [])])
     else:
         yield _test("maintenance", alert, series, promql_expr_test=[_firing(alert, times.fires, 1)])
-
-
-def _until_just_before(times: Times, hold: int) -> str:
-    """Return a maintenance that ended so long ago that the alert, but for its aftermath, would fire."""
-    on = times.fires - hold - 2 * times.step
-    return f"1x{_steps(on, times.step)} 0x{_steps(times.settled - on, times.step)}"
 
 
 def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
@@ -195,18 +176,18 @@ def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
     steps = _steps(times.bad + length, times.step)
     bad = _series(alert, place, [Phase(times.bad), Phase(length, otherwise="bad")])
     edge = _series(alert, place, [Phase(times.bad), Phase(length, otherwise="edge")])
-    own = _foreign(THRESHOLD.name, alert=alert.name, **named)
+    own = _selector(THRESHOLD.name, alert=alert.name, **named)
     yield _test("tuned up", alert, {**bad, own: f"{lax!r}x{steps}"}, alert_rule_test=_silence(alert))
     in_the_end = [_firing(alert, times.settled, 1)]
     yield _test("tuned down", alert, {**edge, own: f"{strict!r}x{steps}"}, promql_expr_test=in_the_end)
     firing = [_firing(alert, times.fires, 1)]
     for label in named:
-        other = _foreign(THRESHOLD.name, alert=alert.name, **{**named, label: "another"})
+        other = _selector(THRESHOLD.name, alert=alert.name, **{**named, label: "another"})
         name = f"tuned for another {label}"
         yield _test(name, alert, {**bad, other: f"{lax!r}x{steps}"}, promql_expr_test=firing)
         name = f"tuned down for another {label}"
         yield _test(name, alert, {**edge, other: f"{strict!r}x{steps}"}, alert_rule_test=_silence(alert))
-    other = _foreign(THRESHOLD.name, alert="MagentoAnother", **named)
+    other = _selector(THRESHOLD.name, alert="MagentoAnother", **named)
     yield _test("tuned another alert", alert, {**bad, other: f"{lax!r}x{steps}"}, promql_expr_test=firing)
 
 
@@ -219,6 +200,8 @@ def _mixed(alert: Alert) -> Iterator[dict[str, Any]]:
         for place in elsewhere(alert):
             if item.shared and all(place[label] == TARGET[label] for label in TARGET):
                 continue
+            if item.bad == item.good:
+                continue
             mine = [Phase(times.bad), Phase(length, {index: "good"}, "bad")]
             theirs = [Phase(times.bad), Phase(length, {index: "bad"}, "good")]
             series = {**_series(alert, place, theirs), **_series(alert, here(alert), mine)}
@@ -230,14 +213,30 @@ def _mixed(alert: Alert) -> Iterator[dict[str, Any]]:
 def _silent(alert: Alert) -> Iterator[dict[str, Any]]:
     times = Times.of(alert)
     for name, instead in alert.cases.silent.items():
-        inputs = tuple(
-            replace(item, bad=instead[index], good=instead[index]) if index in instead else item
-            for index, item in enumerate(alert.cases.inputs)
-        )
-        other = replace(alert, cases=replace(alert.cases, inputs=inputs))
-        phases = [Phase(times.bad), Phase(times.settled, otherwise="bad")]
-        series = _beside(alert, _series(other, here(alert), phases))
-        yield _test(name, alert, series, promql_expr_test=_silence_here(alert))
+        series = _beside(alert, _situation(alert, instead))
+        never = _never_here(alert, times.bad, times.settled)
+        yield _test(name, alert, series, promql_expr_test=[never])
+
+
+def _fires_too(alert: Alert) -> Iterator[dict[str, Any]]:
+    times = Times.of(alert)
+    for name, instead in alert.cases.fires.items():
+        series = _situation(alert, instead)
+        for place in elsewhere(alert):
+            series = {**_series(alert, place, [Phase(times.bad + times.settled)]), **series}
+        in_the_end = [_firing(alert, times.settled, 1)]
+        yield _test(name, alert, series, promql_expr_test=in_the_end)
+
+
+def _situation(alert: Alert, instead: Mapping[int, Level]) -> dict[str, str]:
+    """Return the series of the place when some inputs behave otherwise, and the others turn bad."""
+    times = Times.of(alert)
+    inputs = tuple(
+        replace(item, bad=instead[index], good=instead[index]) if index in instead else item
+        for index, item in enumerate(alert.cases.inputs)
+    )
+    other = replace(alert, cases=replace(alert.cases, inputs=inputs))
+    return _series(other, here(alert), [Phase(times.bad), Phase(times.settled, otherwise="bad")])
 
 
 def _beside(alert: Alert, series: Mapping[str, str], *, length: int | None = None) -> dict[str, str]:
@@ -264,9 +263,11 @@ def elsewhere(alert: Alert) -> Iterator[dict[str, str]]:
 def _series(alert: Alert, place: Place, phases: Sequence[Phase]) -> dict[str, str]:
     found: dict[str, str] = {}
     for index, item in enumerate(alert.cases.inputs):
+        if all(item.level(phase.state(index)) == Gone() for phase in phases):
+            continue
         kept = TARGET if item.shared else place
         carried = {label: place[label] for label in kept if label in place}
-        text = _foreign(item.series.name + item.suffix, **{**carried, **item.labels})
+        text = _selector(item.series.name + item.suffix, **{**carried, **item.labels})
         found.setdefault(text, _values(item, index, phases, alert.cases.step))
     return found
 
@@ -346,8 +347,10 @@ def _expect(alert: Alert, moment: int, expected: list[dict[str, Any]]) -> dict[s
 def _firing(alert: Alert, moment: int, number: int) -> dict[str, Any]:
     """Return the check that the alert fires here and only here, or (``number`` 0) nowhere."""
     kept = _kept(alert)
-    firing = f"count by ({', '.join(kept)}) ({_foreign('ALERTS', alertname=alert.name, alertstate='firing')})"
-    samples = [{"labels": _foreign("", **kept), "value": 1}] if number else []
+    firing = (
+        f"count by ({', '.join(kept)}) ({_selector('ALERTS', alertname=alert.name, alertstate='firing')})"
+    )
+    samples = [{"labels": _selector("", **kept), "value": 1}] if number else []
     return {"expr": firing, "eval_time": f"{moment}s", "exp_samples": samples}
 
 
@@ -359,9 +362,15 @@ def _silence_here(alert: Alert) -> list[dict[str, Any]]:
 
 def _firing_here(alert: Alert, moment: int, number: int) -> dict[str, Any]:
     """Return the check that the alert fires here (``number`` 1) or not, whatever it does elsewhere."""
-    firing = _foreign("ALERTS", alertname=alert.name, alertstate="firing", **_kept(alert))
+    firing = _selector("ALERTS", alertname=alert.name, alertstate="firing", **_kept(alert))
     samples = [{"labels": "{}", "value": number}] if number else []
     return {"expr": f"count({firing})", "eval_time": f"{moment}s", "exp_samples": samples}
+
+
+def _never_here(alert: Alert, begin: int, end: int) -> dict[str, Any]:
+    """Return the check that the alert has not fired here from one moment to another."""
+    firing = _selector("ALERTS", alertname=alert.name, alertstate="firing", **_kept(alert))
+    return {"expr": f"count_over_time({firing}[{end - begin}s])", "eval_time": f"{end}s", "exp_samples": []}
 
 
 def _kept(alert: Alert) -> dict[str, str]:
@@ -376,7 +385,7 @@ def _alert(alert: Alert, owners: Owners, links: Links) -> dict[str, Any]:
     return {"exp_labels": found, "exp_annotations": said}
 
 
-def _foreign(name: str, /, **matchers: str) -> str:
+def _selector(name: str, /, **matchers: str) -> str:
     inside = ", ".join(f"{label}={json.dumps(value)}" for label, value in matchers.items())
     return f"{name}{{{inside}}}"
 
