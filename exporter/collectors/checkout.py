@@ -76,7 +76,7 @@ NEWEST_QUOTE = Query(
 
 _STATE: Final = """
     SELECT entity_id AS id, store_id, is_active = 1 AS active, items_count > 0 AS filled,
-           is_virtual = 1 AS shipless, customer_id IS NULL AS guest, reserved_order_id <> '' AS reserved
+           is_virtual = 1 AS is_virtual, customer_id IS NULL AS guest, reserved_order_id <> '' AS reserved
     FROM {quote}"""
 _STATE_COLUMNS: Final = (
     "entity_id",
@@ -156,7 +156,7 @@ NEWEST_ORDER = Query(
 NEW_ORDERS = Query(
     "checkout_new_orders",
     """
-    SELECT entity_id AS id, quote_id, store_id, is_virtual = 1 AS shipless, customer_is_guest = 1 AS guest
+    SELECT entity_id AS id, quote_id, store_id, is_virtual = 1 AS is_virtual, customer_is_guest = 1 AS guest
     FROM {sales_order}
     WHERE entity_id > %(after)s
     ORDER BY entity_id
@@ -182,8 +182,10 @@ OVERLAP: Final = 3
 """Seconds that the first look reaches back, so that it misses no ordinary, short transaction."""
 
 HISTORY: Final = 3_600
+"""Seconds before the first run: the stages of carts that were changed in them are read, but not counted."""
+
 HISTORY_ROWS: Final = 5_000
-"""Seconds before the first run, and carts at most, whose stages are read without being counted."""
+"""Such carts read at most."""
 
 PAGE: Final = 2_000
 """Carts read by one statement. More in one second is a mass update; the carts beyond are left out."""
@@ -192,11 +194,16 @@ CARTS_A_LOOK: Final = 3_000
 """Carts after which a look rests until the next run; it catches up later."""
 
 KEEP_IDS: Final = 250_000
+"""How far below the newest id carts are remembered."""
+
 FORGET_IDS: Final = 2_000
-"""How far below the newest id carts are remembered, and how many ids are forgotten at a time."""
+"""How many ids have to be beyond that before they are forgotten, up to ten times as many in one run."""
 
 MAX_OPEN: Final = 5_000
+"""Unfinished carts that are read again, the newest ones, before 2.4.7."""
+
 OPEN_A_RUN: Final = 250
+"""Of these, how many are read in one run."""
 
 MANY_STORES: Final = 300
 """Up to so many stores every label set is shown from the start, beyond that from a store's first cart on."""
@@ -253,12 +260,12 @@ def _follow_by_time(context: Context, funnel: _Funnel) -> None:
     now = int(context.database.rows(CLOCK)[0]["now"])
     remembered = context.memory.table("looks")
     ages = (0, int(context.tuning.settle_seconds), LATE_LOOK)
-    known: list[int] | None = remembered.get("done_until")
-    if known is None:
+    done_until: list[int] | None = remembered.get("done_until")
+    if done_until is None:
         _note_history(context, funnel, now)
-        known = [now - age for age in ages]
+        done_until = [now - age for age in ages]
     received = _received(context)
-    looks = _Looks(known, [min(now - age, received) if age else now for age in ages])
+    looks = _Looks(done_until, [min(now - age, received) if age else now for age in ages])
     for look in range(len(ages)):
         first, end = looks.due(look)
         for done, rows in _changed(context, first, end, budget=CARTS_A_LOOK):
@@ -333,23 +340,23 @@ def _follow_by_id(context: Context, funnel: _Funnel) -> None:
     )
     if first_run:
         fresh = context.database.rows(NEW_QUOTES, after=max(0, funnel.start - PAGE), limit=PAGE)
-    known = sorted(still_open.scan())
-    turn = _turn(known, followed.get("next", ""))
+    open_before = sorted(still_open.scan())
+    turn = _turn(open_before, followed.get("next", ""))
     again = context.database.rows(OPEN_QUOTES, ids=tuple(map(int, turn))) if turn else []
     funnel.note_quotes(fresh, history=first_run)
     funnel.note_quotes(again)
     unfinished = set(map(_key, funnel.unfinished([*fresh, *again])))
-    keep = sorted({*known, *unfinished} - (set(turn) - unfinished))[-MAX_OPEN:]
-    still_open.put_many(dict.fromkeys(sorted(set(keep).difference(known)), 1))
-    still_open.delete(sorted(set(known).difference(keep)))
+    open_now = sorted({*open_before, *unfinished} - (set(turn) - unfinished))[-MAX_OPEN:]
+    still_open.put_many(dict.fromkeys(sorted(set(open_now).difference(open_before)), 1))
+    still_open.delete(sorted(set(open_before).difference(open_now)))
     if turn:
         followed.put("next", turn[-1])
 
 
-def _turn(known: Sequence[str], last: str) -> list[str]:
+def _turn(open_carts: Sequence[str], last: str) -> list[str]:
     """Return whose turn it is: the open carts after the last one read, then again from the oldest."""
-    after = [key for key in known if key > last]
-    return [*after, *known[: len(known) - len(after)]][:OPEN_A_RUN]
+    after = [key for key in open_carts if key > last]
+    return [*after, *open_carts[: len(open_carts) - len(after)]][:OPEN_A_RUN]
 
 
 # --- counting --------------------------------------------------------------------------------------
@@ -361,11 +368,15 @@ def _key(quote_id: int) -> str:
 
 
 class _Funnel:
-    """Which stages of which cart have been counted."""
+    """Which stages of which cart have been counted.
+
+    A stage that a cart had reached before counting began is remembered as if it
+    had been counted: it never will be.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._known = context.memory.table("stages")
+        self._counted = context.memory.table("stages")
         self._limits = context.memory.table("limits")
         self._counters = context.memory.counters(STAGE_REACHED)
         self._newest = newest_id(context.database, NEWEST_QUOTE)
@@ -375,15 +386,15 @@ class _Funnel:
 
     def _heed_restarts(self, newest: int) -> None:
         """Forget the carts whose ids are given out again; take those that a restore brings for old ones."""
-        known = self._limits.get("newest", newest)
+        newest_before = self._limits.get("newest", newest)
         restarts = Restarts.from_json(self._limits.get("restarts", {}))
         now, patience = self._context.now, self._context.tuning.settle_seconds
-        if restarts.shortened(newest, settled=known, top=known, now=now, patience=patience):
-            self._known.delete(self._known.scan(_key(newest + 1)))
+        if restarts.shortened(newest, settled=newest_before, top=newest_before, now=now, patience=patience):
+            self._counted.delete(self._counted.scan(_key(newest + 1)))
             self.start, self._floor = min(self.start, newest), min(self._floor, newest + 1)
-        elif restarts.returning(newest - known, first=known + 1, now=now, patience=patience):
+        elif restarts.returning(newest - newest_before, first=newest_before + 1, now=now, patience=patience):
             self.start = newest
-        top = known if restarts.behind is not None else newest
+        top = newest_before if restarts.behind is not None else newest
         limits = {"start": self.start, "floor": self._floor, "newest": top, "restarts": restarts.to_json()}
         self._limits.put_many(limits)
 
@@ -392,43 +403,43 @@ class _Funnel:
         if not rows:
             return
         self._newest = max(self._newest, *(int(row["id"]) for row in rows))
-        known = self._stages(int(row["id"]) for row in rows)
-        shown = _shown(self._context, rows, known)
+        counted = self._counted_of(int(row["id"]) for row in rows)
+        reached = _reached(self._context, rows, counted)
         for row in rows:
-            number = int(row["id"])
-            before, now = known.get(number), shown.get(number, NOTHING)
-            uncounted = number <= self.start if history else before is None and self._is_old(number)
-            if uncounted:
-                self._remember(number, before, (before or NOTHING) | now)
-            elif now:
-                self._count(row, now & ~(before or NOTHING))
-                self._remember(number, before, (before or NOTHING) | now)
+            quote_id = int(row["id"])
+            counted_before, reached_now = counted.get(quote_id), reached.get(quote_id, NOTHING)
+            new = reached_now & ~(counted_before or NOTHING)
+            is_past = quote_id <= self.start if history else counted_before is None and self._is_old(quote_id)
+            if not is_past:
+                self._count(row, new)
+            if is_past or reached_now:
+                self._remember(quote_id, counted_before, (counted_before or NOTHING) | new)
 
     def note_orders(self, rows: Sequence[Row]) -> None:
         """Count the orders' carts, and the stages that they must have passed."""
         bought = [row for row in rows if row["quote_id"]]
-        known = self._stages(int(row["quote_id"]) for row in bought)
+        counted = self._counted_of(int(row["quote_id"]) for row in bought)
         for row in bought:
-            number = int(row["quote_id"])
-            before = known.get(number)
-            passed = checkout.implied_by_order(virtual=bool(row["shipless"]))
-            certain = passed
-            if before is None and self._is_old(number):
-                certain = Stage.PLACEMENT_ATTEMPT | Stage.ORDER
-            self._count(row, certain & ~(before or NOTHING))
-            known[number] = passed | (before or NOTHING)
-            self._remember(number, before, known[number])
+            quote_id = int(row["quote_id"])
+            counted_before = counted.get(quote_id)
+            implied = checkout.implied_by_order(virtual=bool(row["is_virtual"]))
+            is_past = counted_before is None and self._is_old(quote_id)
+            # The other stages of an old cart may have been counted already; its order certainly was not.
+            reached_now = Stage.PLACEMENT_ATTEMPT | Stage.ORDER if is_past else implied
+            self._count(row, reached_now & ~(counted_before or NOTHING))
+            counted[quote_id] = implied | (counted_before or NOTHING)
+            self._remember(quote_id, counted_before, counted[quote_id])
 
     def unfinished(self, rows: Sequence[Row]) -> list[int]:
         """Return the active carts that can still reach a stage other than an order."""
-        reached = self._stages(int(row["id"]) for row in rows)
+        counted = self._counted_of(int(row["id"]) for row in rows)
         return [
             int(row["id"])
             for row in rows
             if row["active"]
-            and checkout.implied_by_order(virtual=bool(row["shipless"]))
+            and checkout.implied_by_order(virtual=bool(row["is_virtual"]))
             & ~Stage.ORDER
-            & ~reached.get(int(row["id"]), NOTHING)
+            & ~counted.get(int(row["id"]), NOTHING)
         ]
 
     def forget(self) -> None:
@@ -436,7 +447,7 @@ class _Funnel:
         floor = self._newest - KEEP_IDS
         if floor - self._floor >= FORGET_IDS:
             floor = min(floor, self._floor + 10 * FORGET_IDS)
-            self._known.delete(self._known.scan("", _key(floor)))
+            self._counted.delete(self._counted.scan("", _key(floor)))
             self._floor = floor
             self._limits.put("floor", floor)
 
@@ -448,17 +459,18 @@ class _Funnel:
                 self._touch(code)
         return of_known_stores(self._counters.samples(), self._context.stores)
 
-    def _is_old(self, number: int) -> bool:
+    def _is_old(self, quote_id: int) -> bool:
         """Return whether a cart that is not remembered may have been counted, or was there at the start."""
-        return number <= self.start or number < self._floor
+        return quote_id <= self.start or quote_id < self._floor
 
-    def _stages(self, numbers: Iterable[int]) -> dict[int, Stage]:
-        found = self._known.get_many(_key(number) for number in numbers)
+    def _counted_of(self, quote_ids: Iterable[int]) -> dict[int, Stage]:
+        """Return what has been counted of those of the carts that are remembered."""
+        found = self._counted.get_many(_key(quote_id) for quote_id in quote_ids)
         return {int(key): Stage(value) for key, value in found.items()}
 
-    def _remember(self, number: int, before: Stage | None, now: Stage) -> None:
-        if before != now:
-            self._known.put(_key(number), int(now))
+    def _remember(self, quote_id: int, counted_before: Stage | None, counted_now: Stage) -> None:
+        if counted_before != counted_now:
+            self._counted.put(_key(quote_id), int(counted_now))
 
     def _count(self, row: Mapping[str, Any], stages: Stage) -> None:
         if not stages:
@@ -474,29 +486,29 @@ class _Funnel:
                 self._counters.touch(store=store, stage=stage, customer=customer)
 
 
-def _shown(context: Context, rows: Sequence[Row], known: Mapping[int, Stage]) -> dict[int, Stage]:
+def _reached(context: Context, rows: Sequence[Row], counted: Mapping[int, Stage]) -> dict[int, Stage]:
     """Return the stages that the carts show now; steps that have been counted are not read again."""
-    shown: dict[int, Stage] = {}
+    reached: dict[int, Stage] = {}
     unshipped: list[int] = []
     unpaid: list[int] = []
     for row in rows:
         if not (row["active"] and row["filled"]):
             continue
-        number = int(row["id"])
-        shown[number] = Stage.CART | (Stage.PLACEMENT_ATTEMPT if row["reserved"] else NOTHING)
-        reached = known.get(number, NOTHING)
-        if not row["shipless"] and SHIPPING not in reached:
-            unshipped.append(number)
-        if Stage.PAYMENT_METHOD not in reached:
-            unpaid.append(number)
+        quote_id = int(row["id"])
+        reached[quote_id] = Stage.CART | (Stage.PLACEMENT_ATTEMPT if row["reserved"] else NOTHING)
+        counted_before = counted.get(quote_id, NOTHING)
+        if not row["is_virtual"] and SHIPPING not in counted_before:
+            unshipped.append(quote_id)
+        if Stage.PAYMENT_METHOD not in counted_before:
+            unpaid.append(quote_id)
     for row in _details(context, SHIPPING_STEPS, unshipped):
-        shown[int(row["id"])] |= Stage.SHIPPING_ADDRESS if row["address"] else NOTHING
-        shown[int(row["id"])] |= Stage.SHIPPING_METHOD if row["method"] else NOTHING
+        reached[int(row["id"])] |= Stage.SHIPPING_ADDRESS if row["address"] else NOTHING
+        reached[int(row["id"])] |= Stage.SHIPPING_METHOD if row["method"] else NOTHING
     for row in _details(context, PAYMENT_STEPS, unpaid):
-        shown[int(row["id"])] |= Stage.PAYMENT_METHOD
-    return shown
+        reached[int(row["id"])] |= Stage.PAYMENT_METHOD
+    return reached
 
 
-def _details(context: Context, query: Query, numbers: Sequence[int]) -> Iterator[Row]:
-    for some in in_portions(numbers, IDS_A_STATEMENT):
+def _details(context: Context, query: Query, quote_ids: Sequence[int]) -> Iterator[Row]:
+    for some in in_portions(quote_ids, IDS_A_STATEMENT):
         yield from context.database.rows(query, ids=some)

@@ -58,7 +58,7 @@ class Carts:
                 "store_id": 1 + number % 2,
                 "active": 1,
                 "filled": int("cart" in change.steps),
-                "shipless": 0,
+                "is_virtual": 0,
                 "guest": number % 3 != 0,
                 "reserved": int("placement_attempt" in change.steps),
             }
