@@ -36,8 +36,9 @@ What holds them:
   and looks for each on the panel declared in `tests/dashboards/incidents.py`, three clicks from the
   Overview at most.
 - `tests/integration/test_dashboards_budget.py`: one refresh of the Overview over 30 days of 500 stores
-  touches 3.93 million samples of the five million allowed (`pytest -s` prints them by panel); rows repeat
-  for the twelve busiest stores, and no graph draws more than twelve of them.
+  touches 2.17 million samples of the five million allowed (`pytest -s` prints them by panel); rows repeat
+  for the twelve busiest stores, and no graph draws more than twelve lines, in six hours in which other
+  stores are the largest at every moment.
 """
 
 

@@ -11,27 +11,31 @@ from typing import Any
 import pytest
 
 from alerts.lib.links import panel_id
+from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP
+from alerts.slo import LEAST
 from alerts.thresholds import Threshold
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Table
-from dashboards.lib.uids import CRON, EXPORTER, INDEXERS, PAGE_CACHE, QUEUES
-from exporter.collectors import cron, indexers, redis
+from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
+from exporter.collectors import cron, indexers, order_states, redis
 from exporter.core import self_metrics
-from exporter.core.metrics import Metric
 from exporter.magento import queues
+from promql.expr import PROCESS_STARTED
+from promql.selector import Selectable
 from tests.dashboards.live import Asker
 from tests.dashboards.reading import RENDERED, known_series, panels, selectors
 
+PAGES_BY_UID = {page.uid: page for page in DASHBOARDS}
 PAGES = pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
 KNOWN = known_series()
 GIGABYTE = 1e9
 QUEUE = {"queue": "export", "broker": "rabbitmq"}
-Sample = tuple[Metric, str, Mapping[str, str], float]
-"""A metric, its shop, its other labels, and the value that it has all the time."""
+Sample = tuple[Selectable, str, Mapping[str, str], float]
+"""A metric or a recording, its shop, its other labels, and the value that it has all the time."""
 
 
-def state(metric: Metric, shop: str, current: str, states: Sequence[str]) -> list[Sample]:
+def state(metric: Selectable, shop: str, current: str, states: Sequence[str]) -> list[Sample]:
     return [(metric, shop, {"indexer": "price", "state": each}, float(each == current)) for each in states]
 
 
@@ -77,6 +81,32 @@ HEALTHY_VIEW: list[Sample] = [
 PRICE = {"indexer": "price"}
 Answer = list[tuple[Mapping[str, str], float]]
 
+STALE_FOR_400_SECONDS: list[Sample] = [
+    (self_metrics.LAST_SUCCESS, "a", {"collector": "cron"}, 200),
+    (self_metrics.REFRESH, "a", {"collector": "cron"}, 0),
+    (self_metrics.SUCCESS, "a", {"collector": "cron"}, 0),
+]
+NEVER_READ: list[Sample] = [
+    (self_metrics.SUCCESS, "a", {"collector": "redis"}, 0),
+    (PROCESS_STARTED, "a", {}, -600),
+]
+SOURCES = [ask.legend for ask in PAGES_BY_UID[OVERVIEW].panel("collectors").asks]
+
+
+def attempts(window: str, store: str, number: float, failed: float) -> list[Sample]:
+    labels = {"store": store}
+    return [(ATTEMPTS[window], "a", labels, number), (FAILED[window], "a", labels, failed)]
+
+
+def large_store_among_small_ones() -> Iterator[Sample]:
+    """Yield a store that fails 160 of 200 attempts, and fifty with a single failure each."""
+    yield from attempts("1h", "large", 200, 160)
+    yield LEAST["1h"], "a", {"store": "large"}, 0.7
+    for number in range(50):
+        yield from attempts("1h", f"small{number}", 1, 1)
+        yield LEAST["1h"], "a", {"store": f"small{number}"}, 0.1 - number / 1_000
+
+
 CASES: Mapping[str, tuple[str, str, int, list[Sample], Answer]] = {
     "the worse state of two shops": (
         INDEXERS, "state", 0, [*indexer("a", "working"), *indexer("b", "suspended")], [(PRICE, 2)],
@@ -110,6 +140,34 @@ CASES: Mapping[str, tuple[str, str, int, list[Sample], Answer]] = {
     "no collector has failed": (EXPORTER, "errors", 0, NEVER_FAILED, [({"collector": "none fails"}, 0)]),
     "no failed run of a collector": (EXPORTER, "collectors", 6, NEVER_FAILED, [({"collector": "cron"}, 0)]),
     "nobody knows whether a collector fails": (EXPORTER, "errors", 0, [], []),
+    "the only attempt of an hour failed": (OVERVIEW, "failing", 0, attempts("1h", "de", 1, 1), [({}, 0.1)]),
+    "nobody tried in an hour": (OVERVIEW, "failing", 0, attempts("1h", "de", 0, 0), []),
+    "the only attempt of six hours failed": (OVERVIEW, "burn", 0, attempts("6h", "de", 1, 1), [({}, 2)]),
+    "three pages at night, all misses": (
+        OVERVIEW, "hit_ratio", 0,
+        [(HIT_RATIO, "a", {"layer": "varnish"}, 0), (PAGES_LOOKED_UP, "a", {"layer": "varnish"}, 3)], [],
+    ),
+    "a collector is late": (
+        OVERVIEW, "collectors", SOURCES.index("database"), STALE_FOR_400_SECONDS, [({}, 1)],
+    ),
+    "a collector had no good run": (OVERVIEW, "collectors", SOURCES.index("redis"), NEVER_READ, [({}, 2)]),
+    "a store that fails most among many that fail once": (
+        CHECKOUT, "failed_share", 0, [*large_store_among_small_ones()],
+        [({"store": "large"}, 0.8), *(({"store": f"small{number}"}, 1) for number in range(9))],
+    ),
+    "no order is open": (
+        CHECKOUT, "open_orders_age", 0, [(order_states.OPEN, "a", {"store": "de", "state": "new"}, 0)],
+        [({"state": "new"}, 0)],
+    ),
+    "nobody knows of open orders": (CHECKOUT, "open_orders_age", 0, [], []),
+    "the budget lasts while nobody tries": (
+        SLO, "checkout_lasts", 0, [*attempts("30d", "de", 1_000, 10), *attempts("6h", "de", 0, 0)],
+        [({}, 30 * 86_400)],
+    ),
+    "the budget is used up and nobody tries": (
+        SLO, "checkout_lasts", 0, [*attempts("30d", "de", 1_000, 90), *attempts("6h", "de", 0, 0)], [({}, 0)],
+    ),
+    "nobody knows how long the budget lasts": (SLO, "checkout_lasts", 0, [], []),
 }  # fmt: skip
 """Dashboard, panel, number of the query, what there is, and the answer."""
 

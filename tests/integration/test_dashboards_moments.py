@@ -1,4 +1,4 @@
-"""A mark on the graphs stands where it belongs, whatever the step at which Grafana asks for it."""
+"""What a dashboard shows does not depend on the moments at which Grafana asks for it."""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from alerts.recording import STAGES
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
+from dashboards.lib.business import tiles
 from dashboards.lib.page import Annotation
 from exporter.collectors import deployment, page_cache
+from promql.expr import over_time, series
 from sandbox.servers.prometheus import Prometheus
 from tests.dashboards.live import Asker
 
@@ -24,7 +27,7 @@ STEPS = (15, 60, 300, 7200)
 
 
 def samples() -> Iterator[tuple[str, str, int, float]]:
-    """Yield (name, labels, moment, value): all of it happens at EVENT, and nothing else does."""
+    """Yield (name, labels, moment, value): one cart in five minutes, and what happens at EVENT."""
     for moment in range(BEGIN, BEGIN + HOURS * 60 * MINUTE, MINUTE):
         since = moment - EVENT
         if 0 <= since <= 2 * MINUTE:
@@ -32,12 +35,13 @@ def samples() -> Iterator[tuple[str, str, int, float]]:
         yield deployment.DEPLOYED.name, TARGET, moment, EVENT if since >= 0 else BEGIN - 86_400
         yield deployment.MAINTENANCE.name, TARGET, moment, float(0 <= since < 2 * MINUTE)
         objects = 50_000 if since < 0 else min(50_000, 5_000 + since * 5)
+        yield STAGES.name, TARGET, moment, 1
         yield page_cache.OBJECTS.name, f'{TARGET},varnish="varnish-1"', moment, objects
 
 
 @pytest.fixture(scope="module")
 def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
-    folder = tmp_path_factory.mktemp("annotations")
+    folder = tmp_path_factory.mktemp("moments")
     text = folder / "series.om"
     write(text)
     prometheus = Prometheus(folder / "prometheus")
@@ -77,3 +81,10 @@ def test_a_short_maintenance_is_marked_at_every_step(asker: Asker, step: int) ->
     found = marks(asker, MAINTENANCE, step)
     assert found
     assert all(EVENT <= mark <= EVENT + 2 * MINUTE + step for mark in found)
+
+
+@pytest.mark.parametrize("step", [75, 300])
+def test_windows_of_five_minutes_are_each_counted_once(asker: Asker, step: int) -> None:
+    (found,), _ = asker.over_time(over_time("sum", series(STAGES)[tiles(15)]).text, step)
+    counted = {float(value) for moment, value in found["values"] if moment > BEGIN + 15 * MINUTE}
+    assert counted == {3}
