@@ -53,7 +53,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=max_by(age(here(cron.LAST_EXECUTION)))),),
         unit="s",
         decimals=0,
-        empty="no job has run yet",
+        empty="no job has run yet, or not read",
         threshold=thresholds.CRON_SILENT_SECONDS,
         link=Link("When did it stop?", UID, "last_execution"),
         filled=True,

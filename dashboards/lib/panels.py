@@ -32,7 +32,6 @@ from dashboards.lib.style import (
 from promql.expr import Expr, standing_out, top
 
 DATASOURCE: Final[Mapping[str, str]] = {"type": "prometheus", "uid": "${datasource}"}
-COLLECTOR_OFF: Final = "no data: see Exporter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,7 @@ class Panel(ABC):
     then: str
     asks: tuple[Ask, ...]
     unit: str
-    empty: str = COLLECTOR_OFF
+    empty: str
     link: Link | Page | None = None
     links: tuple[Link | Page, ...] = ()
     threshold: Threshold | None = None

@@ -44,6 +44,7 @@ def stat(key: str, **given_: Any) -> Stat:
         "good": "g",
         "then": "t",
         "unit": "short",
+        "empty": "e",
         "asks": (Ask(expr=max_by(series(cron.LAG).now)),),
     }
     return Stat(**{**wanted, **given_})
@@ -188,9 +189,8 @@ def test_normalised_json_has_no_key_of_old_grafanas() -> None:
 
 
 def vars_of(panel: Stat) -> dict[str, Any]:
-    return {
-        name: getattr(panel, name) for name in ("key", "title", "meaning", "good", "then", "asks", "unit")
-    }
+    names = ("key", "title", "meaning", "good", "then", "asks", "unit", "empty")
+    return {name: getattr(panel, name) for name in names}
 
 
 def test_a_link_keeps_everything_but_what_it_sets() -> None:

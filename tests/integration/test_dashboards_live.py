@@ -18,7 +18,7 @@ FILLED = {
     "every collector has run": EVERY_COLLECTOR,
 }
 
-UNREAD = re.compile(r"^no data|\boff$|not (read|scraped|loaded|watched)")
+UNREAD = re.compile(r"\boff$|not (read|scraped|loaded|watched)")
 """What a panel says when its numbers do not come in."""
 
 
