@@ -131,7 +131,9 @@ ALERTS: Final = (
         impact="Cart and checkout answer 503; cached pages may still look fine.",
         first_action="Ask a web node directly for /health_check.php; look at PHP-FPM, then at database and "
         "Redis.",
-        why="Magento's probe asks every five seconds; two minutes are two dozen failures in a row.",
+        why="Magento's probe asks every five seconds; two minutes are two dozen failures in a row. All "
+        "probed backends must fail: while one that serves no customers (for the admin, or a spare) is "
+        "healthy, this is silent, and no other alert speaks of single backends.",
         panel=Panel("magento-page-cache", "backends"),
         cases=Cases(
             entity=_VARNISH,

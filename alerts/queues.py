@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input
+from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input, Until
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
@@ -19,6 +19,8 @@ _queue: Final = partial(
 _EXPORT: Final = {"queue": "export", "broker": "mysql"}
 _ASYNC: Final = {"queue": "async.operations.all", "broker": "rabbitmq"}
 _FAILED: Final = "=~failed|failed_retriable|rejected"
+_BULK_FAILED: Final = select(bulk.OPERATIONS, status=_FAILED)
+_UNCOUNTED: Final = f"({_BULK_FAILED} and {select(bulk.EXACT, status=_FAILED)} == 0)"
 
 ALERTS: Final = (
     _queue(
@@ -35,7 +37,8 @@ ALERTS: Final = (
         "{{ $value | humanizeDuration }} (limit %limit%).",
         impact="What was promised is not done: exports, mass updates, stock, coupon limits, asynchronous "
         "requests.",
-        first_action="Look whether the queue's consumer runs; start it once by hand and read its errors.",
+        first_action="Check whether the queue's consumer is running; start it once by hand and read its "
+        "errors.",
         why="Consumers are started every minute. Depth alone is no fault; an hour of waiting is.",
         panel=Panel("magento-queues", "oldest_age"),
         cases=Cases(
@@ -126,19 +129,20 @@ ALERTS: Final = (
     ),
     _queue(
         name="MagentoBulkFailing",
-        value=total(f"delta({select(bulk.OPERATIONS, status=_FAILED)}[1h])"),
+        value=total(f"{_UNCOUNTED}\n  or {_BULK_FAILED} - min_over_time({_BULK_FAILED}[1h])"),
         threshold=warning(limits.BULK_FAILED),
         scope="",
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Bulk operations fail.",
-        description='{{ $value | printf "%.0f" }} more operations of bulk requests have failed than an '
-        "hour ago "
-        "(limit %limit%).",
+        description='{{ $value | printf "%.0f" }} operations of bulk requests have failed within an hour, or '
+        "so many are kept that they are no longer counted (limit %limit%).",
         impact="Mass updates or an integration's asynchronous requests are not applied.",
         first_action="Open System > Action Logs > Bulk Actions and read the message of a failed operation.",
-        why="The table keeps failures for weeks, so only their growth is news.",
+        why="The table keeps failures for weeks, so only their growth is news, since the least of the hour: "
+        "a clean-up hides nothing. Where more are kept than the exporter counts (tuning.backlog_scan_limit) "
+        "growth cannot be seen: that fires, too, until they are deleted.",
         panel=Panel("magento-queues", "bulk"),
         cases=Cases(
             inputs=(
@@ -149,11 +153,21 @@ ALERTS: Final = (
                     good=Hourly(0),
                     edge=Hourly(19),
                 ),
+                Input(bulk.EXACT, labels={"status": "failed"}, bad=At(1), good=At(1), needed=False),
             ),
+            fires={
+                "more are kept than are counted": {0: At(10_000), 1: At(0)},
+                "a clean-up came just before": {
+                    0: Until(140 * MINUTE, At(5000), Until(141 * MINUTE, At(0), Hourly(60)))
+                },
+            },
+            silent={"a clean-up": {0: Until(140 * MINUTE, At(5000), At(0))}},
             before=2 * HOUR,
             after=40 * MINUTE,
             clear=19 * MINUTE,
-            says="23 more operations of bulk requests have failed than an hour ago (limit 20).",
+            mixes=False,
+            says="23 operations of bulk requests have failed within an hour, or so many are kept that they "
+            "are no longer counted (limit 20).",
         ),
     ),
     _queue(
