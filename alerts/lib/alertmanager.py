@@ -28,6 +28,8 @@ _SHOP: Final = ("job", "instance")
 _STORE: Final = ("job", "instance", "store")
 _GONE: Final = ("MagentoBackendDown", "MagentoSourceDown")
 _BLIND: Final = ("MagentoExporterDown", "MagentoExporterMissing", WATCHDOG)
+_OUTDATED: Final = ("MagentoCollectorFailing", "MagentoDataStale")
+_OURS: Final = 'alertname =~ "Magento.+"'
 
 CRON_FEEDS: Final = (
     "MagentoOrderEmailsUnsent",
@@ -52,11 +54,9 @@ NOBODY_BUYS: Final[Mapping[str, str]] = {
 """The alerts that say at its source why there are no orders, with the ``source`` where they have several."""
 
 HOLD: Final = "MagentoOrdersHoldDespiteFailures"
-PAGES_OF_TRIES: Final = ("MagentoCheckoutBudgetBurnFast", "MagentoCheckoutBudgetBurnSteady")
-TICKETS_OF_TRIES: Final = ("MagentoCheckoutBudgetBurnSlow", "MagentoFailedPlacementsUnusual")
-"""What a program that tries stolen cards sets off as well. An outage fails by the dozen too, so the pages
-are kept back only while customers are seen to buy. (In Alertmanager, what is kept back keeps back as well:
-a page silenced wrongly would silence those about orders that lack.)"""
+PAGES_SET_OFF_BY_CARDING: Final = ("MagentoCheckoutBudgetBurnFast", "MagentoCheckoutBudgetBurnSteady")
+TICKETS_SET_OFF_BY_CARDING: Final = ("MagentoCheckoutBudgetBurnSlow", "MagentoFailedPlacementsUnusual")
+_LAST_STEP: Final = ('alertname = "MagentoCheckoutStageFailing"', 'stage = "order"')
 
 
 def page(team: Team) -> str:
@@ -159,26 +159,36 @@ def time_intervals() -> list[dict[str, Any]]:
 
 def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, Any]]:
     """Yield the rules by which a cause silences its consequences."""
-    seen = "Magento.+"
-    yield _inhibit(['alertname = "MagentoExporterDown"'], [f'alertname =~ "{seen}"', _none_of(_BLIND)], _SHOP)
+    yield from _what_cannot_be_seen(owners)
+    yield from _worse_of_the_same_store()
+    yield from _what_keeps_everybody_out()
+    yield from _failing_checkout()
+    yield from _card_testing()
+    yield from _stopped_cron(alerts)
+
+
+def _what_cannot_be_seen(owners: Owners) -> Iterable[dict[str, Any]]:
+    """Without the exporter, a source or a collector, what stands on them compares with the past.
+
+    A source that is gone also fails its collectors, whose alerts carry no ``source`` but a ``collector``; a
+    collector that fails soon has old data.
+    """
+    yield _inhibit(['alertname = "MagentoExporterDown"'], [_OURS, _none_of(_BLIND)], _SHOP)
     yield _inhibit(
         [_one_of(_GONE)],
-        [f'alertname =~ "{seen}"', _none_of((*_BLIND, *_GONE)), 'source != ""'],
+        [_OURS, _none_of((*_BLIND, *_GONE)), 'source != ""'],
         (*_SHOP, "source"),
     )
     for source in sorted({collector.source for collector in owners.collectors}):
         fed = sorted(c.name for c in owners.collectors if c.source == source)
         yield _inhibit(
             [_one_of(_GONE), f'source = "{source}"'],
-            [
-                'alertname =~ "MagentoCollectorFailing|MagentoDataStale"',
-                f'collector =~ "{"|".join(fed)}"',
-            ],
+            [_one_of(_OUTDATED), f'collector =~ "{"|".join(fed)}"'],
             _SHOP,
         )
     yield _inhibit(
-        ['alertname =~ "MagentoCollectorFailing|MagentoDataStale"'],
-        [_none_of((*_BLIND, "MagentoCollectorFailing", "MagentoDataStale")), 'collector != ""'],
+        [_one_of(_OUTDATED)],
+        [_none_of((*_BLIND, *_OUTDATED)), 'collector != ""'],
         (*_SHOP, "collector"),
     )
     yield _inhibit(
@@ -186,11 +196,19 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
         ['alertname = "MagentoDataStale"'],
         (*_SHOP, "collector"),
     )
+
+
+def _worse_of_the_same_store() -> Iterable[dict[str, Any]]:
+    """Whoever is paged about a store's selling needs no ticket about it."""
     yield _inhibit(
         [f'severity = "{Severity.CRITICAL}"'],
         [f'severity = "{Severity.WARNING}"', 'category =~ "business|checkout"', 'store != ""'],
         _STORE,
     )
+
+
+def _what_keeps_everybody_out() -> Iterable[dict[str, Any]]:
+    """Where nobody can buy, no store sells; and Magento's health check needs the database and Redis."""
     yield _inhibit(
         ['alertname = "MagentoBackendDown"', 'source =~ "database|redis"'],
         ['alertname = "MagentoBackendsSick"'],
@@ -201,6 +219,13 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
         ['category =~ "business|checkout"', 'alertname != "MagentoMaintenanceForgotten"'],
         _SHOP,
     )
+
+
+def _failing_checkout() -> Iterable[dict[str, Any]]:
+    """The step or the payment that fails is why orders are missing.
+
+    An attempt that fails is no order, so the last step fails with it.
+    """
     yield _inhibit(
         ['alertname =~ "MagentoCheckoutStageFailing|MagentoCheckoutBudgetBurnFast"'],
         ['alertname =~ "MagentoOrderDroughtWithTraffic|MagentoCheckoutBudgetBurnSteady"'],
@@ -208,20 +233,24 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     )
     yield _inhibit(
         ['alertname = "MagentoCheckoutBudgetBurnFast"'],
-        ['alertname = "MagentoCheckoutStageFailing"', 'stage = "order"'],
+        _LAST_STEP,
         _STORE,
     )
-    yield _inhibit(
-        ['alertname = "MagentoCarding"'],
-        [_one_of(TICKETS_OF_TRIES)],
-        _STORE,
-    )
-    yield _inhibit([f'alertname = "{HOLD}"'], [_one_of(PAGES_OF_TRIES)], _STORE)
-    yield _inhibit(
-        [f'alertname = "{HOLD}"'],
-        ['alertname = "MagentoCheckoutStageFailing"', 'stage = "order"'],
-        _STORE,
-    )
+
+
+def _card_testing() -> Iterable[dict[str, Any]]:
+    """Card testers fail by the dozen, and so does an outage: only customers who buy keep back pages.
+
+    What is kept back keeps back as well: a page silenced wrongly would silence the drought. But the drought
+    asks for more than what ends HOLD, which is over by then.
+    """
+    yield _inhibit(['alertname = "MagentoCarding"'], [_one_of(TICKETS_SET_OFF_BY_CARDING)], _STORE)
+    yield _inhibit([f'alertname = "{HOLD}"'], [_one_of(PAGES_SET_OFF_BY_CARDING)], _STORE)
+    yield _inhibit([f'alertname = "{HOLD}"'], _LAST_STEP, _STORE)
+
+
+def _stopped_cron(alerts: Sequence[Alert]) -> Iterable[dict[str, Any]]:
+    """Without cron all its work stands still: one message says it."""
     others = [a.name for a in alerts if a.category is Category.CRON and a.name != "MagentoCronStopped"]
     yield _inhibit(
         ['alertname = "MagentoCronStopped"'],
@@ -230,8 +259,8 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     )
 
 
-def _inhibit(source: list[str], target: list[str], equal: Sequence[str]) -> dict[str, Any]:
-    return {"source_matchers": source, "target_matchers": target, "equal": list(equal)}
+def _inhibit(source: Sequence[str], target: Sequence[str], equal: Sequence[str]) -> dict[str, Any]:
+    return {"source_matchers": list(source), "target_matchers": list(target), "equal": list(equal)}
 
 
 def _one_of(names: Sequence[str]) -> str:
