@@ -29,7 +29,7 @@ type Plain<T> = T extends string ? \`\${T}\` : T extends number | boolean | null
 
 // What the schema does not say and Grafana does: a variable without a value yet has an empty one, and an annotation
 // holds keys of its data source, here Prometheus.
-const OF_PROMETHEUS = ['expr', 'titleFormat', 'textFormat', 'tagKeys'];
+const OF_PROMETHEUS = ['expr', 'titleFormat', 'textFormat', 'tagKeys', 'useValueForTime'];
 
 function withoutKnownGaps(dashboard) {
   for (const variable of dashboard.templating.list) {
