@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
-from collections.abc import Iterator
-from dataclasses import replace
 
 import promql_parser
 import pytest
@@ -19,8 +16,9 @@ from exporter.collectors import all_collectors
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.web.metrics import SCRAPE_METRICS
 from exporter.web.runbook_text import anchor
-from tests.runbooks.commands import MAGENTO, MAGERUN, PROGRAMS, VARIABLES
+from tests.runbooks.commands import LOOKS, MAGENTO, MAGERUN, PROGRAMS, SETTINGS, VARIABLES
 from tests.runbooks.pages import Block, Page, pages
+from tests.runbooks.splitting import commands, magento_command, program_of
 
 ALERTS = {alert.runbook: alert for alert in catalogue().all}
 ALL = pages()
@@ -32,6 +30,9 @@ UNFINISHED = re.compile(r"\b(to-?do|tbd|fix-?me|lorem)\b", re.IGNORECASE)
 TARGET_LABELS = {"INSTANCE", "JOB"}
 SQL = re.compile(r'mysql [^\n"|;]*-e "(?:\\.|[^"\\])*"')
 """A statement as pages give it to mysql."""
+
+CONFIG = re.compile(r"config:(?:set|show)\s+(?:-\S+\s+)*([^\s`-]\S*[^\s`,.;)|&])")
+"""A setting that a command or a sentence names."""
 
 
 def labels(alert: Alert) -> set[str]:
@@ -111,6 +112,16 @@ class TestPage:
                 for words in commands(block):
                     check_command(words)
 
+    def test_settings_are_fields_of_the_admin(self, page: Page) -> None:
+        for path in CONFIG.findall(page.text):
+            assert any(re.fullmatch(known, path) for known in SETTINGS), path
+
+    def test_no_block_looks_and_acts(self, page: Page) -> None:
+        """Who pastes both at once has acted before anything was read."""
+        for block in page.blocks():
+            if block.effect == "changes-state":
+                assert not [words for words in commands(block) if only_looks(words)], block.text
+
     def test_queries_name_known_metrics(self, page: Page) -> None:
         for block in page.blocks():
             if block.language == "promql":
@@ -161,73 +172,18 @@ def _walk(node: object, found: set[str]) -> None:
         _walk(child, found)
 
 
-_QUOTED = r"""'[^']*'|"(?:\\.|[^"\\])*"|\\[^\n]"""
-_TARGET = rf"[ \t]*(?:{_QUOTED}|[^\s;|&()<>'\"\\])*"
-_REDIRECTION = rf"(?:(?<!\S)\d+|&)?(?:<<<|>>|>\||[<>])(?:&(?:\d+|-)|{_TARGET})"
-_PIECE = re.compile(
-    rf"(?P<quoted>{_QUOTED})"
-    r"|(?P<continued>\\\n)"
-    r"|(?P<comment>(?<![^\s;|&()])#[^\n]*)"
-    rf"|(?P<redirection>{_REDIRECTION})"
-    r"|(?P<end>\n)",
-    re.DOTALL,
-)
-"""What is no word of a command, in the order in which a shell would see it; quotes keep their content."""
-
-
-def commands(block: Block) -> list[list[str]]:
-    """Split a block into simple commands, roughly: lines, pipes, && and ;."""
-    found = [
-        words for text in _quoted_substitutions(block.text) for words in commands(replace(block, text=text))
-    ]
-    lexer = shlex.shlex(_one_line(block.text), posix=True, punctuation_chars="|&;()")
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    words: list[str] = []
-    for token in [*lexer, ";"]:
-        if set(token) <= set("|&;()"):
-            found.append(without_prefixes(words))
-            words = []
-        else:
-            words.append(token)
-    return [words for words in found if words]
-
-
-def _quoted_substitutions(text: str) -> Iterator[str]:
-    """Yield what a shell runs within double quotes: `$(...)`, as far as the quotes that it knows itself."""
-    for piece in _PIECE.finditer(text):
-        if (piece["quoted"] or "").startswith('"'):
-            yield from re.findall(r"\$\(([^()\n]+)", piece["quoted"].strip('"'))
-
-
-def _one_line(text: str) -> str:
-    """Join continued lines, drop comments and redirections, and end a command with `;` where a line ends."""
-    return _PIECE.sub(
-        lambda piece: piece[0] if piece["quoted"] else ";" if piece["end"] else " ",
-        text,
-    )
-
-
-def without_prefixes(words: list[str]) -> list[str]:
-    """Drop `NAME=value`, `sudo -u user` and loop words."""
-    while words and (
-        re.match(r"[A-Z_]+=", words[0]) or words[0] in {"do", "then", "else", "if", "while", "time", "!"}
-    ):
-        words = words[1:]
-    if words[:2] == ["sudo", "-u"]:
-        words = words[3:]
-    if words[:1] == ["timeout"]:
-        words = words[2:]
-    return [] if words[:1] in ([], ["done"], ["fi"], ["for"]) else words
+def only_looks(words: list[str]) -> bool:
+    """Tell whether a command changes nothing and prints what somebody has to read (``mysql -N`` does not)."""
+    if words[:2] == ["mysql", "-e"]:
+        return words[2].lstrip().startswith("SELECT")
+    return words[0] == "ps" or magento_command(words) in LOOKS
 
 
 def check_command(words: list[str]) -> None:
-    program = re.sub(r"^.*bin/magento$", "bin/magento", words[0])
-    if program == "php" and len(words) > 1 and words[1].endswith("bin/magento"):
-        program, words = "bin/magento", words[1:]
+    program = program_of(words)
     assert program in PROGRAMS, words
     if program == "bin/magento":
-        assert words[1] in MAGENTO, words
+        assert magento_command(words) in MAGENTO, words
     if program == "n98-magerun2":
         assert words[1] in MAGERUN, words
 
@@ -259,3 +215,25 @@ def test_no_command_hides(text: str, expected: list[list[str]]) -> None:
 
 def test_the_anchor_rule() -> None:
     assert anchor("Check the crontab") == "check-the-crontab"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bin/magento config:set csp/mode/admin/report_only 1", ["csp/mode/admin/report_only"]),
+        ("with `config:show\n   web/url/base`, then go on", ["web/url/base"]),
+        ("config:set --scope=websites --scope-code=base a/b/c 0", ["a/b/c"]),
+        ("with `config:set` and the cache", []),
+    ],
+)
+def test_settings_are_found(text: str, expected: list[str]) -> None:
+    assert CONFIG.findall(text) == expected
+
+
+def test_a_look_is_told_from_an_act() -> None:
+    looks = (
+        "mysql -e 'SELECT 1'\nps -e\nphp bin/magento maintenance:status\nphp -d a=b bin/magento cache:status"
+    )
+    acts = "A=$(mysql -N -e 'SELECT 1')\nmysql -e 'DELETE FROM a'\nphp bin/magento maintenance:disable\nmysql"
+    assert all(only_looks(words) for words in commands(Block("bash", "read-only", looks)))
+    assert not any(only_looks(words) for words in commands(Block("bash", "changes-state", acts)))
