@@ -18,6 +18,7 @@ from alerts.thresholds import Threshold
 from dashboards.__main__ import stale
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.normalise import text
+from dashboards.lib.panels import Worst
 from dashboards.lib.style import HOURS, MINUTES, Colour, scaled
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
@@ -299,6 +300,25 @@ def test_every_variable_is_defined_reloaded_and_used(data: dict[str, Any]) -> No
     assert variables["job"]["label"] == "Job"
     assert variables["instance"]["label"] == "Instance"
     assert variables["datasource"]["label"] == "Data source"
+
+
+def test_a_legend_of_the_worst_has_no_number_from_before() -> None:
+    """Their lines end where all is well again, so the last number is of a fault that is over."""
+    worst = [(page, panel) for page in DASHBOARDS for panel in page.panels() if isinstance(panel, Worst)]
+    for page, panel in worst:
+        (shown,) = (
+            each for each in panels(RENDERED[page.uid]) if each["id"] == panel_id(page.uid, panel.key)
+        )
+        assert shown["options"]["legend"]["calcs"] == (["max"] if panel.table else [])
+    assert any(panel.table for _, panel in worst)
+
+
+@pytest.mark.parametrize("uid", ["magento-checkout", "magento-overview", "magento-slo"])
+def test_the_lines_of_a_graph_by_store_are_chosen_once(uid: str) -> None:
+    """A bare topk chooses anew at each step, and draws everything that was ever among the first."""
+    for where, expression in queries(RENDERED[uid]):
+        for chosen in expression.split("topk(")[1:]:
+            assert "@ end()" in chosen, where
 
 
 def test_repeats_are_bounded() -> None:
