@@ -152,7 +152,7 @@ ALERTS: Final = (
         "and was never run in that time.",
         impact="What this job does has not been done for more than a day.",
         first_action="Look for a long job in the same cron group at the times at which this one is due.",
-        why="A planned run that no process takes within its life time becomes missed; a day of only that "
+        why="A planned run that no process takes within its lifetime becomes missed; a day of only that "
         "means the group never reaches it.",
         panel=Panel("magento-cron", "missed"),
         cases=Cases(

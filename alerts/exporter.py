@@ -209,8 +209,7 @@ ALERTS: Final = (
         scope="collector",
         for_=HOUR,
         summary="A collector's series have doubled since yesterday.",
-        description='The collector {{ $labels.collector }} has {{ $value | printf "%.1f" }} times the '
-        "series "
+        description='The collector {{ $labels.collector }} has {{ $value | printf "%.1f" }} times the series '
         "that it had a day ago (limit %limit%).",
         impact="Prometheus gets bigger and slower; at the exporter's limit series are left out.",
         first_action="Compare the labels of today with those of yesterday for this collector's metrics.",

@@ -111,7 +111,7 @@ ALERTS: Final = (
         keep_firing_for=15 * MINUTE,
         summary="An indexer falls behind.",
         description='{{ $value | printf "%.0f" }} changes wait for {{ $labels.indexer }} (limit %limit%), '
-        "and they become more.",
+        "and the number is growing.",
         impact="Prices, stock or search results lag behind the catalogue, further every minute.",
         first_action="Find what writes so much (an import?) and whether the view is processed at all.",
         why="A large backlog that shrinks is a working day; one that grows is a writer faster than the "
@@ -122,7 +122,7 @@ ALERTS: Final = (
             inputs=(Input(indexers.BACKLOG, bad=Line(10_100, 8), good=At(50), edge=Line(9_900, 8)),),
             before=HOUR,
             silent={"large, but shrinking": {0: Line(60_000, -8_000)}},
-            says="10110 changes wait for catalog_product_price (limit 10000), and they become more.",
+            says="10110 changes wait for catalog_product_price (limit 10000), and the number is growing.",
         ),
     ),
     _index(
@@ -133,8 +133,7 @@ ALERTS: Final = (
         keep_firing_for=5 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="An indexer silently skips changes.",
-        description='{{ $labels.indexer }} is {{ $value | printf "%.0f" }} versions ahead of its '
-        "changelog: "
+        description='{{ $labels.indexer }} is {{ $value | printf "%.0f" }} versions ahead of its changelog: '
         "as many changes will be skipped.",
         impact="Changes are never indexed although everything looks idle with nothing waiting.",
         first_action="Reindex it fully, then set the view's version back to the changelog's newest.",

@@ -40,8 +40,7 @@ ALERTS: Final = (
         keep_firing_for=10 * MINUTE,
         summary="The page cache hardly helps any more.",
         description="Only {{ $value | humanizePercentage }} of the pages looked up come from the "
-        "{{ $labels.layer }} "
-        "cache (limit %limit%).",
+        "{{ $labels.layer }} cache (limit %limit%).",
         impact="PHP and the database carry the storefront: slow pages, and an outage at the next peak.",
         first_action="Look for a purge loop first, then for a new block or cookie that stops caching.",
         why="A healthy shop is above 80 %. A flush recovers within minutes; a quarter of an hour does not "

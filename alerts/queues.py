@@ -82,9 +82,8 @@ ALERTS: Final = (
         keep_firing_for=30 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Messages of a queue fail for good.",
-        description='{{ $value | printf "%.0f" }} messages of {{ $labels.queue }} ended in error in the '
-        "last hour "
-        "(limit %limit%).",
+        description='{{ $value | printf "%.0f" }} messages of {{ $labels.queue }} ended in error in the last '
+        "hour (limit %limit%).",
         impact="Magento does not retry them: the work of each is lost until somebody repeats it.",
         first_action="Read the lines 'Message has been rejected' in var/log/system.log: one cause, or bad "
         "messages?",
@@ -109,9 +108,8 @@ ALERTS: Final = (
         keep_firing_for=15 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="A queue delivers its messages again and again.",
-        description='{{ $value | printf "%.0f" }} messages of {{ $labels.queue }} were delivered once '
-        "more in the "
-        "last 30 minutes (limit %limit%).",
+        description='{{ $value | printf "%.0f" }} messages of {{ $labels.queue }} were delivered once more '
+        "in the last 30 minutes (limit %limit%).",
         impact="A consumer dies on a message, or restarts all the time: the queue moves slowly or not at "
         "all.",
         first_action="Read the consumer's end in the system's log: out of memory, or an exception?",

@@ -554,6 +554,11 @@ ALERTS: Final = (
             entity={"store": "de", "method": "paypal_express"},
             inputs=(Input(orders.PLACED, bad=Hourly(0), good=Hourly(0.5), edge=Hourly(0.02)),),
             silent={"an invoice that companies use on weekdays": {0: _WEEKDAYS}},
+            fires={
+                "a method that is used often, for ten hours": {
+                    0: Until(12 * DAY + 21 * HOUR, Hourly(3), Hourly(0))
+                }
+            },
             before=12 * DAY,
             step=HOUR,
             settle=2 * HOUR,
@@ -578,8 +583,7 @@ ALERTS: Final = (
         no_data=NoData.OPTIONAL,
         summary="Customers do not get past a step of the checkout.",
         description="Hardly anybody in {{ $labels.store }} reaches the step {{ $labels.stage }} any more, "
-        "though the "
-        'step before is (surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
+        'though the step before is (surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Customers are stopped on their way to paying.",
         first_action="Go through the checkout to this step with the browser's console open.",
         why="The share that passes is compared with the shop's own week, so a step that is always hard does "
@@ -632,14 +636,13 @@ ALERTS: Final = (
         keep_firing_for=90 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Stolen cards are probably being tried out in the checkout.",
-        description='{{ $value | printf "%.0f" }} tries to place an order failed in {{ $labels.store }} '
-        "in ten "
-        "minutes (limit %limit%), far more than usual.",
-        impact="Each try costs a gateway fee; chargebacks follow, and the gateway may block the shop.",
+        description='{{ $value | printf "%.0f" }} attempts to place an order failed in {{ $labels.store }} '
+        "in ten minutes (limit %limit%), far more than usual.",
+        impact="Each attempt costs a gateway fee; chargebacks follow, and the gateway may block the shop.",
         first_action="Look at the latest guest carts: one amount, one address or one network? Turn on "
         "reCAPTCHA.",
-        why="People give up after a few tries. Thirty failures in ten minutes, five times the usual, are a "
-        "program. It is kept while the hour of MagentoFailedPlacementsUnusual remembers the tries: card "
+        why="People give up after a few attempts. Thirty failures in ten minutes, five times the usual, are "
+        "a program. It is kept while the hour of MagentoFailedPlacementsUnusual remembers the attempts: card "
         "testers come back, and nobody needs a second ticket about them. In an installation's first hour "
         "it is silent: nothing usual is known yet.",
         panel=Panel("magento-checkout", "failed_placements"),
@@ -650,7 +653,7 @@ ALERTS: Final = (
             before=26 * HOUR,
             step=5 * MINUTE,
             after=5 * MINUTE,
-            says="35 tries to place an order failed in de in ten minutes (limit 30), far more than usual.",
+            says="35 attempts to place an order failed in de in ten minutes (limit 30), far more than usual.",
         ),
     ),
     _selling(
@@ -664,8 +667,7 @@ ALERTS: Final = (
         keep_firing_for=30 * MINUTE,
         summary="Orders are worth far more or far less than usual.",
         description="The mean order of {{ $labels.store }} in the last six hours is "
-        '{{ $value | printf "%.1f" }} '
-        "times as large, or as small, as the week's (limit %limit%).",
+        '{{ $value | printf "%.1f" }} times as large, or as small, as that of the week (limit %limit%).',
         impact="A wrong price, discount or currency sells goods at a loss; or somebody orders with stolen "
         "cards.",
         first_action="Look at the latest orders: which product or coupon makes the difference?",
@@ -691,8 +693,8 @@ ALERTS: Final = (
             mixes=False,
             after=260 * MINUTE,
             clear=HOUR,
-            says="The mean order of de in the last six hours is 3.2 times as large, or as small, as the "
-            "week's (limit 3).",
+            says="The mean order of de in the last six hours is 3.2 times as large, or as small, as that of "
+            "the week (limit 3).",
         ),
     ),
     _selling(

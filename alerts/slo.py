@@ -1,7 +1,7 @@
-"""Objectives: tries to place an order succeed, and the storefront shows what the catalogue says.
+"""Objectives: attempts to place an order succeed, and the storefront shows what the catalogue says.
 
 The failed share is judged by the lower end of its Wilson interval (z = 3), so one
-rule fits a shop with five tries an hour and one with five thousand: one failure of
+rule fits a shop with five attempts an hour and one with five thousand: one failure of
 five says nothing, eight of twenty do.
 """
 
@@ -27,14 +27,14 @@ _DE: Final = {"store": "de"}
 
 def _least_ratio(window: str) -> Recording:
     """Return the lower end of the Wilson interval of the failed share, z = 3."""
-    share, tries = f"({failed_ratio(window)})", select(ATTEMPTS[window])
-    spread = f"3 * sqrt({share} * (1 - {share}) / {tries} + 2.25 / {tries} ^ 2)"
+    share, attempts = f"({failed_ratio(window)})", select(ATTEMPTS[window])
+    spread = f"3 * sqrt({share} * (1 - {share}) / {attempts} + 2.25 / {attempts} ^ 2)"
     return Recording(
         name=f"magento:placements_failed:least_ratio{window}",
-        expression=f"({share} + 4.5 / {tries} - {spread}) / (1 + 9 / {tries})",
+        expression=f"({share} + 4.5 / {attempts} - {spread}) / (1 + 9 / {attempts})",
         labels=("store",),
         group="slo",
-        help=f"The failed share of the tries of the last {window} that chance cannot explain.",
+        help=f"The failed share of the attempts of the last {window} that chance cannot explain.",
     )
 
 
@@ -61,7 +61,7 @@ _slo: Final = partial(
 
 
 _STEADY_FAILURES: Final = 12
-"""Failed tries in six hours that a few customers make by themselves. Retries are not independent, as the
+"""Failed attempts in six hours that a few customers make by themselves. Retries are not independent, as the
 interval takes them to be."""
 
 _DOUBT: Final = 2
@@ -80,7 +80,7 @@ def _goes_on(window: str, short: str) -> str:
     return f"and {_STORE} {failed_ratio(short)} > 0.5 * {select(LEAST[window])}"
 
 
-def _tries(*, bad: float, good: float, edge: float, attempts: float) -> tuple[Input, ...]:
+def _attempts(*, bad: float, good: float, edge: float, attempts: float) -> tuple[Input, ...]:
     return (
         Input(placements.FAILED, bad=Hourly(bad), good=Hourly(good), edge=Hourly(edge)),
         Input(placements.ATTEMPTS, bad=Hourly(attempts), good=Hourly(attempts)),
@@ -88,8 +88,8 @@ def _tries(*, bad: float, good: float, edge: float, attempts: float) -> tuple[In
 
 
 _DESCRIPTION: Final = (
-    "At least {{ $value | humanizePercentage }} of the tries to place an order in {{ $labels.store }} failed "
-    "in the last %s, chance allowed for (limit %%limit%%)."
+    "At least {{ $value | humanizePercentage }} of the attempts to place an order in {{ $labels.store }} "
+    "failed in the last %s, chance allowed for (limit %%limit%%)."
 )
 
 _ONE_CUSTOMER: Final = Until(HOUR, Hourly(0), Until(2 * HOUR, Hourly(5), Hourly(0)))
@@ -114,14 +114,14 @@ ALERTS: Final = (
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=99, good=1, edge=80, attempts=100),
-            silent={"four failures of five tries": {0: Hourly(4), 1: Hourly(5)}},
+            inputs=_attempts(bad=99, good=1, edge=80, attempts=100),
+            silent={"four failures of five attempts": {0: Hourly(4), 1: Hourly(5)}},
             before=HOUR,
             step=2 * MINUTE,
             mixes=False,
             after=50 * MINUTE,
             clear=2 * MINUTE,
-            says="At least 85.03% of the tries to place an order in de failed in the last hour, chance "
+            says="At least 85.03% of the attempts to place an order in de failed in the last hour, chance "
             "allowed for (limit 72 %).",
         ),
     ),
@@ -135,14 +135,14 @@ ALERTS: Final = (
         keep_firing_for=5 * MINUTE,
         summary="A large part of the orders fails at the last step, for hours.",
         description=_DESCRIPTION % "six hours",
-        impact="About every third try to pay fails, and many of these customers leave.",
+        impact="About every third attempt to pay fails, and many of these customers leave.",
         first_action="Compare payment methods and stores: what do the failures have in common?",
         why="Six times the budget spends a month's in five days; the half hour shows that it goes on. A "
         "dozen failures at most may be two or three customers who try again and again: that wakes nobody.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=280, good=5, edge=140, attempts=500),
+            inputs=_attempts(bad=280, good=5, edge=140, attempts=500),
             silent={"one customer tries five times": {0: _ONE_CUSTOMER, 1: _ONE_CUSTOMER}},
             stays=2 * HOUR,
             before=HOUR,
@@ -150,7 +150,7 @@ ALERTS: Final = (
             mixes=False,
             after=80 * MINUTE,
             clear=15 * MINUTE,
-            says="At least 32.57% of the tries to place an order in de failed in the last six hours, "
+            says="At least 32.57% of the attempts to place an order in de failed in the last six hours, "
             "chance allowed for (limit 30 %).",
         ),
     ),
@@ -170,14 +170,14 @@ ALERTS: Final = (
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=4, good=0.5, edge=2.6, attempts=40),
+            inputs=_attempts(bad=4, good=0.5, edge=2.6, attempts=40),
             stays=12 * HOUR,
             before=7 * HOUR,
             step=5 * MINUTE,
             mixes=False,
             after=15 * HOUR,
             clear=295 * MINUTE,
-            says="At least 5.177% of the tries to place an order in de failed in the last three days, "
+            says="At least 5.177% of the attempts to place an order in de failed in the last three days, "
             "chance allowed for (limit 5 %).",
         ),
     ),
@@ -235,6 +235,7 @@ ALERTS: Final = (
             fires={
                 "the failures have ended twenty minutes ago": {0: Until(2 * HOUR, Hourly(210), Hourly(6))},
                 "a busy shop sells a little less than usual": {3: At(600), 4: At(480)},
+                "more orders come than expected": {2: At(80)},
             },
             before=2 * HOUR,
             step=2 * MINUTE,
@@ -251,10 +252,9 @@ ALERTS: Final = (
         unit=Unit.FACTOR,
         for_=10 * MINUTE,
         keep_firing_for=30 * MINUTE,
-        summary="More tries to place an order fail than usual.",
-        description='Tries to place an order in {{ $labels.store }} fail {{ $value | printf "%.1f" }} '
-        "times as often "
-        "as in the last three days, chance allowed for (limit %limit%).",
+        summary="More attempts to place an order fail than usual.",
+        description='Attempts to place an order in {{ $labels.store }} fail {{ $value | printf "%.1f" }} '
+        "times as often as in the last three days, chance allowed for (limit %limit%).",
         impact="Some customers cannot pay; which ones is not known yet.",
         first_action="Compare the failures by payment method, amount and country.",
         why="The shop's own three days are the measure, so it notices a change long before the objective is "
@@ -262,14 +262,14 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
-            inputs=_tries(bad=24, good=2, edge=12, attempts=100),
+            inputs=_attempts(bad=24, good=2, edge=12, attempts=100),
             silent={"as many failures as ever": {0: Hourly(24)}},
             before=DAY,
             settle=0,
             step=30 * MINUTE,
             mixes=False,
             after=30 * MINUTE,
-            says="Tries to place an order in de fail 4.1 times as often as in the last three days, chance "
+            says="Attempts to place an order in de fail 4.1 times as often as in the last three days, chance "
             "allowed for (limit 3).",
         ),
     ),
@@ -286,10 +286,9 @@ ALERTS: Final = (
         keep_firing_for=30 * MINUTE,
         summary="The storefront keeps showing what the catalogue no longer says.",
         description="The storefront was out of date for {{ $value | humanizePercentage }} of the last six "
-        "hours "
-        "(limit %limit%).",
+        "hours (limit %limit%).",
         impact="Customers see old prices and stock: wrong orders, complaints, cancelled sales.",
-        first_action="Look which indexer waits longest; then whether cron runs the group index.",
+        first_action="See which indexer waits longest; then whether cron runs the group index.",
         why="Six times the budget of the freshness objective over six hours, and still so in the last half "
         "hour.",
         panel=Panel("magento-slo", "freshness_burn"),

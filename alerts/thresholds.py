@@ -74,13 +74,13 @@ BURN_SLOW: Final = 1.0
 """Burn rate at which a month's budget is gone in a month; asked over 3d and 6h."""
 
 CHECKOUT_SUCCESS_SLO: Final = 0.95
-"""Objective: of the tries to place an order, this share succeeds.
+"""Objective: of the attempts to place an order, this share succeeds.
 
-Declined cards are among the failures, and a few tries in a hundred are declined in any healthy shop, so
+Declined cards are among the failures, and a few attempts in a hundred are declined in any healthy shop, so
 an objective of 99.5 % would burn for ever. A shop with other habits sets its own (docs/alerts.md).
 """
 CHECKOUT_BUDGET: Final = round(1 - CHECKOUT_SUCCESS_SLO, 6)
-"""The share of the tries that may fail."""
+"""The share of the attempts that may fail."""
 
 CHECKOUT_FAILURE_RATIO: Final = Threshold(
     warning=round(BURN_STEADY * CHECKOUT_BUDGET, 6),
@@ -203,13 +203,13 @@ FUNNEL_STAGE_RATIO: Final = Threshold(
 )
 FAILED_PLACEMENTS_FACTOR: Final = Threshold(
     warning=3.0,
-    reason="Three times the usual share of failed tries, beyond chance: a method or a rule broke.",
+    reason="Three times the usual share of failed attempts, beyond chance: a method or a rule broke.",
 )
 CARDING_FAILURES: Final = Threshold(
-    warning=30, window="10m", reason="Failed tries in ten minutes; people give up, card testers do not."
+    warning=30, window="10m", reason="Failed attempts in ten minutes; people give up, card testers do not."
 )
 CARDING_FACTOR: Final = 5.0
-"""How many times the usual number of failed tries card testing has at least."""
+"""How many times the usual number of failed attempts card testing has at least."""
 ORDER_VALUE_FACTOR: Final = Threshold(
     warning=3.0,
     reason="The mean order of a few hours does not leave a third to three times the week's by itself.",

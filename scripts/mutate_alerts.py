@@ -3,8 +3,12 @@
 Each mutant changes one thing of one alert: the comparison turned round, the limit doubled or
 halved, `for` or `keep_firing_for` dropped, a label of a join or an aggregation dropped, the guard
 or the silence in maintenance dropped, the place's own threshold ignored. The alert's promtool tests
-then run against the mutant's rule; a mutant that they accept has survived. Exit status 1 if one
-survived that is not listed with a reason in `EXPECTED`.
+then run against the mutant's rule; a mutant that they accept has survived.
+
+A recording rule that alerts stand on is changed likewise, once for all of them: a label dropped, a
+comparison turned round, an `and`, `or` or `unless` dropped with what follows it. It has survived if the
+tests of every alert that uses it accept it. Exit status 1 if a mutant survived that is not listed
+with a reason in `EXPECTED`.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,20 +38,22 @@ from alerts.lib.prometheus import alerting_rule, recording_rule  # noqa: E402
 SECONDS = 300
 FIRST = 3
 TURNED = {">": "<", "<": ">", "==": "!=", "!=": "==", ">=": "<=", "<=": ">="}
-JOIN = re.compile(r"\b(on|by) \(([^)]*)\)")
-TARGET = ("job", "instance")
+JOIN = re.compile(r"\b(on|by|ignoring) \(([^)]*)\)")
+TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\{[^}]*\}|[()\[\]]|\b(?:and|or|unless)\b|[<>=!]=?')
+CLAUSES = ("and", "or", "unless")
 
 EXPECTED: Mapping[tuple[str, str], str] = {}
-"""Mutants that may survive, by alert and mutation, with the reason."""
+"""Mutants that may survive, by alert or recording rule and mutation, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One alert with one thing changed: the rule that Prometheus would get."""
+    """One rule with one thing changed, as Prometheus would get it, and the alerts whose tests judge it."""
 
-    alert: Alert
+    name: str
     what: str
     rule: Mapping[str, object]
+    judges: Sequence[Alert]
 
 
 def mutants(alert: Alert, found: Catalogue) -> Iterator[Mutant]:
@@ -60,12 +66,31 @@ def mutants(alert: Alert, found: Catalogue) -> Iterator[Mutant]:
     for what, changed in _changed(alert):
         mutated = rule(changed)
         # A different limit would show in the description: only the behaviour is to be noticed.
-        yield Mutant(alert, what, {**mutated, "annotations": original["annotations"]})
+        yield Mutant(alert.name, what, {**mutated, "annotations": original["annotations"]}, [alert])
     if not alert.cases.inputs:
         return
     text = str(original["expr"])
     for what, expression in _without_labels(text):
-        yield Mutant(alert, what, {**original, "expr": expression})
+        yield Mutant(alert.name, what, {**original, "expr": expression}, [alert])
+
+
+def recording_mutants(chosen: Sequence[Alert], found: Catalogue) -> Iterator[Mutant]:
+    """Yield every mutant of the recording rules that the chosen alerts stand on."""
+    wanted = {name for alert in chosen for name in found.owners.closure(alert)}
+    for recording in found.owners.recordings:
+        if recording.name in wanted:
+            users = [alert for alert in found.all if recording.name in found.owners.closure(alert)]
+            judges = sorted(users, key=_effort)
+            original = recording_rule(recording)
+            text = str(original["expr"])
+            for what, expression in (*_without_labels(text), *_without_clauses(text), *_turned(text)):
+                yield Mutant(recording.name, what, {**original, "expr": expression}, judges)
+
+
+def _effort(alert: Alert) -> float:
+    """Return how many evaluations the alert's tests take, so that the quickest judge is asked first."""
+    times = promtool.Times.of(alert)
+    return (len(alert.cases.inputs) + len(alert.cases.silent)) * times.settled / times.step
 
 
 def _changed(alert: Alert) -> Iterator[tuple[str, Alert]]:
@@ -102,22 +127,60 @@ def _without_labels(expression: str) -> Iterator[tuple[str, str]]:
             yield f"{label} dropped from {found[1]} no. {place + 1}", changed
 
 
+def _without_clauses(expression: str) -> Iterator[tuple[str, str]]:
+    """Yield the expression without each ``and``, ``or`` or ``unless`` and its right side."""
+    tokens = [(found.start(), found[0], depth) for found, depth in _tokens(expression)]
+    for place, (start, word, depth) in enumerate(tokens):
+        if word in CLAUSES:
+            ends = (s for s, w, d in tokens[place + 1 :] if d < depth or (d == depth and w in CLAUSES))
+            end = next(ends, len(expression))
+            clause = " ".join(expression[start:end].split())
+            yield f"dropped: {clause}", expression[:start] + expression[end:]
+
+
+def _turned(expression: str) -> Iterator[tuple[str, str]]:
+    """Yield the expression with each comparison turned round."""
+    found = [token for token, _ in _tokens(expression) if token[0] in TURNED]
+    for place, token in enumerate(found):
+        turned = expression[: token.start()] + TURNED[token[0]] + expression[token.end() :]
+        yield f"{token[0]} no. {place + 1} turned round", turned
+
+
+def _tokens(expression: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Yield brackets, words and comparisons outside texts and matchers, each with its depth in brackets."""
+    depth = 0
+    for found in TOKEN.finditer(expression):
+        depth -= found[0] in {")", "]"}
+        yield found, depth
+        depth += found[0] in {"(", "["}
+
+
 def survives(mutant: Mutant, found: Catalogue) -> bool:
-    """Tell whether the alert's tests accept the mutant."""
-    needed = set(found.owners.closure(mutant.alert))
+    """Tell whether the tests of every judge accept the mutant.
+
+    Most mutants die in the first cases of some judge; only the others are asked all.
+    """
+    first, rest = slice(FIRST), slice(FIRST, None)
+    return all(_spares(alert, mutant, found, part) for part in (first, rest) for alert in mutant.judges)
+
+
+def _spares(alert: Alert, mutant: Mutant, found: Catalogue, part: slice) -> bool:
+    needed = set(found.owners.closure(alert))
     rules = [
         recording_rule(recording)
         for recordings in found.recordings.values()
         for recording in recordings
         if recording.name in needed
     ]
-    group = {"name": "mutant", "interval": "1m", "rules": [*rules, dict(mutant.rule)]}
-    document = promtool.unit_tests(mutant.alert, "rules.yml", owners=found.owners, links=Links())
-    tests = document["tests"]
-    # Most mutants die in the first cases; the others are asked only of those that outlive them.
-    return all(
-        _accepted(group, {**document, "tests": part}) for part in (tests[:FIRST], tests[FIRST:]) if part
-    )
+    rules.append(alerting_rule(alert, owners=found.owners, links=Links()))
+    changed = [
+        dict(mutant.rule) if mutant.name in {rule.get("record"), rule.get("alert")} else rule
+        for rule in rules
+    ]
+    group = {"name": "mutant", "interval": "1m", "rules": changed}
+    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=Links())
+    tests = document["tests"][part]
+    return not tests or _accepted(group, {**document, "tests": tests})
 
 
 def _accepted(group: Mapping[str, object], document: Mapping[str, object]) -> bool:
@@ -143,16 +206,17 @@ def main() -> int:
     found = catalogue()
     chosen = [alert for alert in found.all if not options.alerts or alert.name in options.alerts]
     everyone = [mutant for alert in chosen for mutant in mutants(alert, found)]
+    everyone += recording_mutants(chosen, found)
     survivors = unexpected = 0
     with ThreadPoolExecutor(max_workers=options.jobs) as pool:
         verdicts = pool.map(lambda mutant: survives(mutant, found), everyone)
         for mutant, lives in zip(everyone, verdicts, strict=True):
             if lives:
-                reason = EXPECTED.get((mutant.alert.name, mutant.what))
+                reason = EXPECTED.get((mutant.name, mutant.what))
                 survivors += 1
                 unexpected += reason is None
                 told = f" ({reason})" if reason else ""
-                print(f"survived: {mutant.alert.name}: {mutant.what}{told}", flush=True)
+                print(f"survived: {mutant.name}: {mutant.what}{told}", flush=True)
     killed = len(everyone) - survivors
     print(f"{killed} of {len(everyone)} mutants killed, {unexpected} survivors without a reason")
     return 1 if unexpected else 0

@@ -41,11 +41,25 @@ def test_the_mutation_check_kills_a_mutant_and_spares_the_original(found: Catalo
         "own threshold ignored",
         "job dropped from on no. 1",
     } <= set(mutants)
-    original = check.Mutant(alert, "nothing", alerting_rule(alert, owners=found.owners, links=Links()))
+    original = check.Mutant(
+        alert.name, "nothing", alerting_rule(alert, owners=found.owners, links=Links()), [alert]
+    )
     assert check.survives(original, found)
     assert not check.survives(mutants["limit doubled"], found)
     assert not check.survives(mutants["limit halved"], found)
     assert not check.survives(mutants["for dropped"], found)
+
+
+def test_the_mutation_check_breaks_the_rules_that_alerts_stand_on(found: Catalogue) -> None:
+    check = script("mutate_alerts")
+    low = next(alert for alert in found.all if alert.name == "MagentoOrdersLow")
+    mutants = {(mutant.name, mutant.what): mutant for mutant in check.recording_mutants([low], found)}
+    surprise = "magento:orders_surprise:nats"
+    dropped = mutants[surprise, "dropped: and magento_orders_recent < magento_orders_expected"]
+    assert low in dropped.judges
+    assert "orders_recent <" not in str(dropped.rule["expr"])
+    assert (surprise, "< no. 2 turned round") in mutants
+    assert not check.survives(mutants[surprise, "> no. 1 turned round"], found)
 
 
 def test_the_simulation_computes_surprise_as_the_rule_does() -> None:
