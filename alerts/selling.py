@@ -293,7 +293,7 @@ def _carts(*, bad: float, good: float, needed: bool = True) -> Input:
 
 def _closure() -> tuple[Input, ...]:
     """Return more windows, of a shop that sells as usual, and what can close it, none of it there."""
-    windows = [("30m", 25), ("6h", 150)]
+    windows = [("30m", 25), ("6h", 150), ("1d", 600)]
     causes = [
         {"alertname": "MagentoBackendsSick"},
         {"alertname": "MagentoBackendDown", "source": "database"},
@@ -320,7 +320,8 @@ def _closure() -> tuple[Input, ...]:
     )
 
 
-_RECENT_2H, _RECENT_30M, _RECENT_6H, _IN_MAINTENANCE, _SICK, _NO_DATABASE, _NO_VARNISH = 0, 3, 5, 7, 8, 9, 10
+_RECENT_2H, _EXPECTED_2H, _RECENT_30M, _RECENT_6H, _RECENT_1D = 0, 1, 3, 5, 7
+_IN_MAINTENANCE, _SICK, _NO_DATABASE, _NO_VARNISH = 9, 10, 11, 12
 """The places of these inputs in the cases of a drought."""
 
 _ENOUGH: Final = At(20)
@@ -349,10 +350,12 @@ _EXPLAINED: Final[Mapping[str, Mapping[int, Level]]] = {
         _RECENT_30M: _HALF_AN_HOUR_AFTER,
         _NO_DATABASE: _between(62, 124, Gone()),
     },
-    "the shop was in maintenance for hours, and sells again": {
-        _RECENT_2H: _ENOUGH,
+    "the shop was in maintenance for a day, and sells again": {
+        _RECENT_2H: Until(2 * HOUR, At(0), Line(-50, 25)),
+        _EXPECTED_2H: At(50),
         _RECENT_30M: Until(2 * HOUR, At(0), Until(150 * MINUTE, Line(-100, 50), At(25))),
         _RECENT_6H: Until(2 * HOUR, At(0), Line(-50, 25)),
+        _RECENT_1D: Until(2 * HOUR, At(0), Line(-50, 25)),
         _IN_MAINTENANCE: Until(2 * HOUR, At(1), At(0)),
     },
 }
