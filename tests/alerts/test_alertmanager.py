@@ -168,6 +168,7 @@ CAUSES: list[Pair] = [
     ("MagentoBackendsSick", {"varnish": "v"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
     ("MagentoMaintenanceForgotten", {}, "MagentoOrdersLow", {"store": "de"}),
     ("MagentoSessionStoreDown", {"role": "session"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
+    ("MagentoSessionWritesRefused", {"role": "session"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
     ("MagentoCheckoutBudgetBurnFast", {"store": "de"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
     (
         "MagentoCheckoutBudgetBurnFast",
