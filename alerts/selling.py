@@ -97,17 +97,15 @@ SURPRISE_OPEN: Final = _rule(
 )
 
 _LAST: Final = select(orders.LAST_ORDER)
-_SILENT_HOUR: Final = (
-    f"({total(select(expected_orders.EXPECTED, window='1d'), 'store', operator='max')} / 24\n"
-    f"  and {_STORE} time() - {_LAST} > 1d)"
-)
+_USUAL_HOUR: Final = f"{total(select(expected_orders.EXPECTED, window='1d'), 'store', operator='max')} / 24"
+_SILENT_HOUR: Final = f"({_USUAL_HOUR}\n  and {_STORE} time() - {_LAST} > 1d)"
 """An hour's share of a usual day, in a store without an order for a day. The usual day is the one that ended:
 sooner it would reach back to before the last order, and count the Friday that was sold well on Saturday."""
 
 _MISSED: Final = "magento:orders_expected:since_last_order"
 ORDERS_MISSED: Final = _rule(
     _MISSED,
-    f"{_SILENT_HOUR}\n+ (max_over_time({_MISSED}[12h] offset 1h) or {_SILENT_HOUR} * 0)",
+    f"{_SILENT_HOUR}\n+ (max_over_time({_MISSED}[12h] offset 1h) or {_USUAL_HOUR} * 0)",
     ("store",),
     "Orders that were to be expected since a day after the last order: what the rule said an hour "
     "ago, and an hour's share of a usual day. An order ends it for a day, longer than it remembers; a "
@@ -507,7 +505,7 @@ ALERTS: Final = (
         cases=Cases(
             entity=_DE,
             inputs=(
-                Input(orders.LAST_ORDER, bad=At(0), good=Ago(HOUR), edge=At(HOUR)),
+                Input(orders.LAST_ORDER, bad=At(0), good=Ago(HOUR), edge=At(2 * HOUR)),
                 Input(
                     expected_orders.EXPECTED,
                     labels={"window": "1d"},
@@ -523,7 +521,7 @@ ALERTS: Final = (
             before=HOUR,
             after=69 * HOUR,
             settle=0,
-            step=5 * MINUTE,
+            step=15 * MINUTE,
             mixes=False,
             says="Since the last order of de, 10.8 were to be expected by its own past weeks (limit 10.6).",
         ),
