@@ -481,6 +481,8 @@ ALERTS: Final = (
                 _orders(expected_orders.EXPECTED, "6h", bad=60, good=60, edge=60),
             ),
             silent={"half of the usual is left": {0: At(100), 1: At(200)}},
+            before=6 * HOUR,
+            step=5 * MINUTE,
             mixes=False,
             says="de has less than half of its usual orders (surprise 24.2 nats, limit 14).",
         ),

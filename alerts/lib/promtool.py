@@ -157,7 +157,9 @@ def _maintenance(alert: Alert) -> Iterator[dict[str, Any]]:
     length = times.settled
     series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="bad")])
     window = _selector(MAINTENANCE.name, **TARGET)
-    series.setdefault(window, f"1x{_steps(times.bad + length, times.step)}")
+    # It begins when the alert comes true: what was closed for long is another reason to be silent.
+    begins, lasts = times.true // times.step, _steps(length, times.step)
+    series.setdefault(window, f"0x{begins - 1} 1x{lasts}" if begins else f"1x{lasts}")
     if alert.maintenance:
         yield _test("maintenance", alert, series, alert_rule_test=_silence(alert))
     else:

@@ -62,6 +62,13 @@ def test_the_mutation_check_breaks_the_rules_that_alerts_stand_on(found: Catalog
     assert not check.survives(mutants[surprise, "> no. 1 turned round"], found)
 
 
+def test_every_survivor_with_a_reason_is_a_mutant(found: Catalogue) -> None:
+    check = script("mutate_alerts")
+    made = [*check.recording_mutants(found.all, found)]
+    made += [mutant for alert in found.all for mutant in check.mutants(alert, found)]
+    assert set(check.EXPECTED) <= {(mutant.name, mutant.what) for mutant in made}
+
+
 def test_the_simulation_computes_surprise_as_the_rule_does() -> None:
     simulation = script("simulate_drought")
     assert simulation.surprise(0, 12) == pytest.approx(12)
