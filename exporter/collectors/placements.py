@@ -1,18 +1,25 @@
 """Failed placements: order numbers that were taken and have no order.
 
-Magento takes the number before it asks for the money, and takes it for good: a
-declined payment, a missing stock or an exception rolls the order back, but not
-the number (``QuoteManagement::submitQuote``, ``Sequence::getNextValue``). So the
-rows of ``sequence_order_<store>`` without an order are the failed placements.
+The life of a number:
 
-A number is decided ``settle_seconds`` after it was noticed: it became an order,
-or it failed. One that an active cart keeps is an exception, because hosted
-payments (PayPal Express and others) take the number, store it with the cart and
-send the customer away: it waits up to HOLD_SECONDS more. A customer who comes
-back even later is counted as failed, and so, before 2.4.7, is one who comes back
-after ``settle_seconds``: there such carts cannot be found by an index. When more
-carts were changed than a run may read, as by a price rule that marks them all,
-nobody can say which numbers are kept: then every one without an order waits.
+1. *taken*: Magento inserts a row into ``sequence_order_<store>`` before it asks for the money;
+2. *noticed*: the next run sees that the sequence has grown by it;
+3. *settled*: it was noticed ``settle_seconds`` ago, so its order, if there is one, can be seen;
+4. then it has an *order*, or it is *held*, because an active cart keeps it, or it *failed*;
+5. a held one is looked up in every run until it has an order, or has failed after half an hour.
+
+A number is taken for good: a declined payment, a missing stock or an exception rolls
+the order back, but not the number (``QuoteManagement::submitQuote``,
+``Sequence::getNextValue``). So the rows of the sequence table without an order
+are the failed placements.
+
+Carts keep numbers because hosted payments (PayPal Express and others) take the
+number, store it with the cart and send the customer away. A customer who comes
+back after more than half an hour is counted as failed, and so, before 2.4.7, is
+one who comes back after ``settle_seconds``: there such carts cannot be found by
+an index. When more carts were changed than a run may read, as by a price rule
+that marks them all, nobody can say which numbers are kept: then every one
+without an order is held.
 
 The unit is a number, not a customer: after an ordinary decline the number is not
 stored, so each further try takes a new one; with a hosted payment the tries of
@@ -21,25 +28,25 @@ order deleted within ``settle_seconds`` of its placement counts as failed. A
 number whose sequence row was itself rolled back never counts.
 
 An extension may number orders in its own way; then the sequence says nothing. A
-store whose latest MISSES orders from carts all have foreign numbers has no
+store whose latest three orders from carts all have foreign numbers has no
 series here, until an order with a number of the sequence appears.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.follow import newest_id
-from exporter.core.memory import Counters
-from exporter.core.metrics import Sample, counter, gauge
+from exporter.core.metrics import Sample, counter, gauge, having
+from exporter.core.portions import in_portions
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.core.slices import by_slices, whole
 from exporter.errors import MissingTable
-from exporter.magento.checkout import OrderSequence
+from exporter.magento.checkout import SEQUENCE_TABLE, OrderSequence
+from exporter.magento.order_numbers import OrderNumbers
 
 SEQUENCES = Query(
     "placements_sequences",
@@ -57,15 +64,15 @@ SEQUENCES = Query(
     connection=Connection.SALES,
 )
 
-_SEQUENCE: Final = {"sequence": "sequence_order_<store_id>"}
-_TOP: Final = "SELECT {store} AS store_id, MAX(sequence_value) AS top FROM {{{table}}}"
+_NAMED: Final = {"sequence": SEQUENCE_TABLE}
 
+# Declared for one store, for the grants and the docs; _tops_of_all makes one statement for many of it.
 SEQUENCE_TOPS = Query(
     "placements_tops",
-    _TOP.format(store="%(store)s", table="sequence"),
+    "SELECT %(store)s AS store_id, MAX(sequence_value) AS top FROM {sequence}",
     reads={"sequence": ("sequence_value",)},
     connection=Connection.SALES,
-    named=_SEQUENCE,
+    named=_NAMED,
 )
 
 TAKEN_NUMBERS = Query(
@@ -79,7 +86,7 @@ TAKEN_NUMBERS = Query(
     """,
     reads={"sequence": ("sequence_value",)},
     connection=Connection.SALES,
-    named=_SEQUENCE,
+    named=_NAMED,
 )
 
 ORDERS_OF_NUMBERS = Query(
@@ -146,74 +153,37 @@ WAITING = gauge(
 )
 
 HOLD_SECONDS: Final = 1_800.0
+"""Seconds that a number kept by an active cart waits before it counts as failed."""
+
 HOLD_WINDOW: Final = 900
 """Seconds back at most in which carts that keep a number are looked for."""
 
 NUMBERS_A_RUN: Final = 2_000
-"""Numbers decided by one run at most; the rest waits for the next."""
-
-BEHIND: Final = 1_000
-"""Numbers by which a replica may lag behind the one that was read before it."""
+"""Settled numbers taken up by one run at most; the rest waits for the next."""
 
 WHILE_READING: Final = 30
-"""Seconds after the look's begin in which a cart may be changed and is still found."""
+"""Seconds after the look began in which a cart may be changed and is still found."""
 
-MISSES: Final = 3
 LATEST: Final = 500
+"""Newest orders with which the first run begins to judge how each store numbers its orders."""
+
 ORDERS_A_RUN: Final = 2_000
+"""Newer orders looked at for that by one run at most; the rest waits for the next."""
+
 CARTS_A_STATEMENT: Final = 2_000
 """Carts read by one statement. More in one second is a mass update."""
 
 CARTS_A_RUN: Final = 10_000
-"""Carts read by one run at most; beyond that every number without an order waits."""
+"""Carts read by one run at most; beyond that every number without an order is held."""
 
 REREAD_SEQUENCES: Final = 600.0
+"""Seconds after which the sequences are read again."""
 
 _TABLES_A_STATEMENT: Final = 100
 _NUMBERS_A_STATEMENT: Final = 500
 
 Placement = tuple[int, int]
-"""Store id, and id in the store's sequence table."""
-
-
-class Span(NamedTuple):
-    """Numbers that were noticed together; at ``since``, the run before, they could not be seen yet."""
-
-    first: int
-    last: int
-    noticed: float
-    since: float = 0.0
-
-
-@dataclass(slots=True)
-class Numbers:
-    """What is remembered of one store's sequence.
-
-    ``top`` is the largest id noticed, ``open`` the spans not decided yet,
-    ``held`` maps an id that a cart keeps to the time since when, ``misses`` counts the latest orders
-    in a row whose number is not of this sequence.
-    """
-
-    top: int
-    open: list[Span] = field(default_factory=list)
-    held: dict[str, float] = field(default_factory=dict)
-    misses: int = 0
-
-    @property
-    def foreign(self) -> bool:
-        """Whether the store's orders are numbered by something else."""
-        return self.misses >= MISSES
-
-    def notice(self, top: int, now: float, since: float) -> None:
-        """Take in the sequence's largest id; ``since`` is when it was read before.
-
-        A sequence that was reset or restored begins anew.
-        """
-        if self.foreign or top < self.top - BEHIND:
-            self.top, self.open, self.held = top, [], {}
-        elif top > self.top:
-            self.open.append(Span(self.top + 1, top, now, since))
-            self.top = top
+"""A number: the store's id, and the value, which is the number's id in the store's sequence table."""
 
 
 class PlacementsCollector(Collector):
@@ -285,47 +255,48 @@ def _sequences(context: Context, stores: Iterable[int]) -> dict[int, OrderSequen
 
 
 def _tops(context: Context, sequences: Mapping[int, OrderSequence]) -> dict[int, int]:
-    """Return every sequence's largest id: one statement for many tables."""
-    wanted = list(sequences.values())
+    """Return every sequence's largest id."""
     tops: dict[int, int] = {}
-    for start in range(0, len(wanted), _TABLES_A_STATEMENT):
-        some = {f"sequence_{s.store_id}": s for s in wanted[start : start + _TABLES_A_STATEMENT]}
-        query = Query(
-            SEQUENCE_TOPS.name,
-            " UNION ALL ".join(_TOP.format(store=s.store_id, table=mark) for mark, s in some.items()),
-            reads=dict.fromkeys(some, SEQUENCE_TOPS.reads["sequence"]),
-            connection=SEQUENCE_TOPS.connection,
-            named=dict.fromkeys(some, _SEQUENCE["sequence"]),
-        )
-        rows = context.database.rows(query.on(**{mark: s.table for mark, s in some.items()}))
+    for some in in_portions(tuple(sequences.values()), _TABLES_A_STATEMENT):
+        rows = context.database.rows(_tops_of_all(some))
         tops.update((int(row["store_id"]), int(row["top"] or 0)) for row in rows)
     return tops
+
+
+def _tops_of_all(sequences: Iterable[OrderSequence]) -> Query:
+    """Return :data:`SEQUENCE_TOPS` of each of the sequences, as one statement."""
+    marked = {f"sequence_{sequence.store_id}": sequence for sequence in sequences}
+    parts = [
+        SEQUENCE_TOPS.sql.replace("%(store)s", str(sequence.store_id)).replace("{sequence}", f"{{{mark}}}")
+        for mark, sequence in marked.items()
+    ]
+    query = Query(
+        SEQUENCE_TOPS.name,
+        " UNION ALL ".join(parts),
+        reads=dict.fromkeys(marked, SEQUENCE_TOPS.reads["sequence"]),
+        connection=SEQUENCE_TOPS.connection,
+        named=dict.fromkeys(marked, SEQUENCE_TABLE),
+    )
+    return query.on(**{mark: sequence.table for mark, sequence in marked.items()})
 
 
 # --- memory ------------------------------------------------------------------------------------
 
 
-def _remembered(context: Context, tops: Mapping[int, int]) -> dict[int, Numbers]:
-    """Return what is remembered of every sequence; one that is new to us begins at its present end."""
-    known = context.memory.table("sequences").get_many(map(str, tops))
-    numbers: dict[int, Numbers] = {}
-    for store_id, top in tops.items():
-        data = known.get(str(store_id))
-        numbers[store_id] = Numbers(top)
-        if data is not None:
-            spans = [Span(*span) for span in data["open"]]
-            numbers[store_id] = Numbers(data["top"], spans, data["held"], data["misses"])
+def _remembered(context: Context, tops: Mapping[int, int]) -> dict[int, OrderNumbers]:
+    """Return what is remembered by store id; a sequence that is new to us begins at its present end."""
+    numbers = {store_id: OrderNumbers(top) for store_id, top in tops.items()}
+    for store_id, data in context.memory.table("sequences").get_many(map(str, tops)).items():
+        numbers[int(store_id)] = OrderNumbers.from_json(data)
     return numbers
 
 
-def _remember(context: Context, numbers: Mapping[int, Numbers]) -> None:
+def _remember(context: Context, numbers: Mapping[int, OrderNumbers]) -> None:
     table = context.memory.table("sequences")
     known = table.get_many(map(str, numbers))
     for store_id, state in numbers.items():
-        now = asdict(state)
-        now["open"] = [list(span) for span in state.open]
-        if known.get(str(store_id)) != now:
-            table.put(str(store_id), now)
+        if known.get(str(store_id)) != state.to_json():
+            table.put(str(store_id), state.to_json())
 
 
 def _last_run(context: Context) -> float:
@@ -339,7 +310,7 @@ def _last_run(context: Context) -> float:
 # --- whose numbers are the orders' ------------------------------------------------------------------
 
 
-def _latest_orders(context: Context) -> Sequence[Mapping[str, object]]:
+def _latest_orders(context: Context) -> Sequence[Row]:
     """Return the orders since the last run; the first time the LATEST newest. A skipped one does no harm."""
     table = context.memory.table("latest")
     after = table.get("order")
@@ -351,10 +322,10 @@ def _latest_orders(context: Context) -> Sequence[Mapping[str, object]]:
 
 
 def _judge_numbering(
-    orders: Sequence[Mapping[str, object]],
+    orders: Iterable[Row],
     sequences: Mapping[int, OrderSequence],
     tops: Mapping[int, int],
-    numbers: Mapping[int, Numbers],
+    numbers: Mapping[int, OrderNumbers],
 ) -> None:
     """Note for every store whether its latest orders have numbers of its sequence.
 
@@ -363,71 +334,74 @@ def _judge_numbering(
     """
     for row in orders:
         store_id = row["store_id"]
-        if not isinstance(store_id, int) or store_id not in tops or not row["bought"]:
-            continue
-        if sequences[store_id].made(str(row["increment_id"]), top=tops[store_id]):
-            if numbers[store_id].foreign:
-                numbers[store_id].top = tops[store_id]
-            numbers[store_id].misses = 0
-        else:
-            numbers[store_id].misses = min(MISSES, numbers[store_id].misses + 1)
+        if store_id in tops and row["bought"]:
+            top = tops[store_id]
+            numbers[store_id].judge(own=sequences[store_id].made(str(row["increment_id"]), top=top), top=top)
 
 
 # --- the outcome of a number ------------------------------------------------------------------------
 
 
-def _decide(context: Context, sequences: Mapping[int, OrderSequence], numbers: Mapping[int, Numbers]) -> None:
-    """Count the numbers whose outcome is known by now."""
-    outcome = _Outcome(context, sequences)
+def _decide(
+    context: Context, sequences: Mapping[int, OrderSequence], numbers: Mapping[int, OrderNumbers]
+) -> None:
+    """Count the numbers whose outcome is known by now, and hold those that a cart keeps."""
     settled = dict(_take_settled(context, sequences, numbers))
-    held = {(store, int(number)): since for store in numbers for number, since in numbers[store].held.items()}
-    missing = outcome.unplaced([*held, *settled])
-    for placement, since in held.items():
-        expired = context.now - since >= HOLD_SECONDS
-        if placement in missing and expired:
-            outcome.failed(placement)
-        if placement not in missing or expired:
-            del numbers[placement[0]].held[str(placement[1])]
-    undecided = [placement for placement in settled if placement in missing]
-    if not undecided:
-        return
-    since = min(settled[placement] for placement in undecided)
-    kept = _held(context, sequences, undecided, since)
-    for store_id, number in kept:
-        numbers[store_id].held[str(number)] = context.now
-    # The carts were read after the orders: an order that was committed between is found by looking again.
-    for placement in outcome.unplaced([placement for placement in undecided if placement not in kept]):
-        outcome.failed(placement)
+    held = {(store_id, value): at for store_id in numbers for value, at in numbers[store_id].held.items()}
+    placed = _placed(context, sequences, [*held, *settled])
+    expired = {placement for placement, at in held.items() if context.now - at >= HOLD_SECONDS}
+    for store_id, value in (held.keys() & placed) | expired:
+        del numbers[store_id].held[value]
+    failed = expired - placed
+    unplaced = [placement for placement in settled if placement not in placed]
+    if unplaced:
+        kept = _kept(context, sequences, unplaced, since=min(settled[placement] for placement in unplaced))
+        for store_id, value in kept:
+            numbers[store_id].held[value] = context.now
+        # The carts were read after the orders: an order committed in between is found by looking again.
+        rest = [placement for placement in unplaced if placement not in kept]
+        placed |= _placed(context, sequences, rest)
+        failed |= set(rest) - placed
+    _count(context, placed, failed)
 
 
 def _take_settled(
-    context: Context, sequences: Mapping[int, OrderSequence], numbers: Mapping[int, Numbers]
+    context: Context, sequences: Mapping[int, OrderSequence], numbers: Mapping[int, OrderNumbers]
 ) -> Iterator[tuple[Placement, float]]:
-    """Take the numbers that are old enough off the open spans; yield each with the time before it."""
+    """Take the numbers that are settled; yield each with the time at which it could not be seen yet."""
     budget = NUMBERS_A_RUN
     for store_id, state in numbers.items():
-        while (
-            state.open and budget > 0 and context.now - state.open[0].noticed >= context.tuning.settle_seconds
-        ):
-            span = state.open[0]
+        while budget > 0 and (span := state.settled(context.now, context.tuning.settle_seconds)):
             rows = context.database.rows(
                 TAKEN_NUMBERS.on(sequence=sequences[store_id].table),
                 first=span.first,
                 last=span.last,
                 limit=budget,
             )
-            taken = [int(row["number"]) for row in rows]
-            for number in taken:
-                yield (store_id, number), span.since
-            if len(taken) == budget and taken[-1] < span.last:
-                state.open[0] = span._replace(first=taken[-1] + 1)
-            else:
-                del state.open[0]
-            budget -= len(taken)
+            values = [int(row["number"]) for row in rows]
+            yield from (((store_id, value), span.since) for value in values)
+            state.finish(values[-1] if len(values) == budget else span.last)
+            budget -= len(values)
 
 
-def _held(
-    context: Context, sequences: Mapping[int, OrderSequence], missing: Sequence[Placement], since: float
+def _placed(
+    context: Context, sequences: Mapping[int, OrderSequence], placements: Sequence[Placement]
+) -> set[Placement]:
+    """Return the numbers that have an order."""
+    named = {
+        (store_id, sequences[store_id].increment_id(value)): (store_id, value)
+        for store_id, value in placements
+    }
+    placed: set[Placement] = set()
+    for some in in_portions(sorted({increment_id for _, increment_id in named}), _NUMBERS_A_STATEMENT):
+        rows = context.database.rows(ORDERS_OF_NUMBERS, numbers=some)
+        ordered = {(row["store_id"], str(row["increment_id"])) for row in rows}
+        placed |= {named[name] for name in ordered & named.keys()}
+    return placed
+
+
+def _kept(
+    context: Context, sequences: Mapping[int, OrderSequence], unplaced: Sequence[Placement], *, since: float
 ) -> set[Placement]:
     """Return those of the numbers, all taken after ``since``, that an active cart keeps or may keep.
 
@@ -436,15 +410,15 @@ def _held(
     """
     if not context.database.has_index("quote", "store_id", "updated_at", connection=Connection.CHECKOUT):
         return set()
-    stores = tuple(sorted({store_id for store_id, _ in missing}))
+    stores = tuple(sorted({store_id for store_id, _ in unplaced}))
     carts = _changed_carts(context, stores, context.now - since + context.tuning.settle_seconds)
     if carts is None:
-        return set(missing)
-    held = {(row["store_id"], row["number"]) for row in carts}
+        return set(unplaced)
+    reserved = {(row["store_id"], row["number"]) for row in carts}
     return {
-        (store_id, number)
-        for store_id, number in missing
-        if (store_id, sequences[store_id].increment_id(number)) in held
+        (store_id, value)
+        for store_id, value in unplaced
+        if (store_id, sequences[store_id].increment_id(value)) in reserved
     }
 
 
@@ -463,43 +437,17 @@ def _changed_carts(context: Context, stores: Sequence[int], seconds: float) -> S
     return whole(slices, end, page=CARTS_A_STATEMENT)
 
 
-class _Outcome:
-    """Looks up which numbers have become orders, and counts."""
-
-    def __init__(self, context: Context, sequences: Mapping[int, OrderSequence]) -> None:
-        self._context = context
-        self._sequences = sequences
-        self._attempts = context.memory.counters(ATTEMPTS)
-        self._failed = context.memory.counters(FAILED)
-
-    def unplaced(self, placements: Sequence[Placement]) -> set[Placement]:
-        """Return the numbers that have no order; those that have one are counted as attempts."""
-        named = {
-            (store_id, self._sequences[store_id].increment_id(number)): (store_id, number)
-            for store_id, number in placements
-        }
-        wanted = sorted({name for _, name in named})
-        placed: set[Placement] = set()
-        for start in range(0, len(wanted), _NUMBERS_A_STATEMENT):
-            some = tuple(wanted[start : start + _NUMBERS_A_STATEMENT])
-            rows = self._context.database.rows(ORDERS_OF_NUMBERS, numbers=some)
-            names = {(row["store_id"], str(row["increment_id"])) for row in rows}
-            placed |= {named[name] for name in names & named.keys()}
-        for placement in placed:
-            _count(self._attempts, self._context, placement)
-        return set(placements) - placed
-
-    def failed(self, placement: Placement) -> None:
-        """Count an attempt that came to nothing."""
-        _count(self._attempts, self._context, placement)
-        _count(self._failed, self._context, placement)
+def _count(context: Context, placed: set[Placement], failed: set[Placement]) -> None:
+    """Count attempts, and those of them that came to nothing."""
+    for counters, placements in (
+        (context.memory.counters(ATTEMPTS), placed | failed),
+        (context.memory.counters(FAILED), failed),
+    ):
+        for store_id, _ in placements:
+            counters.add(store=context.stores.code(store_id))
 
 
-def _count(counters: Counters, context: Context, placement: Placement) -> None:
-    counters.add(store=context.stores.code(placement[0]))
-
-
-def _samples(context: Context, numbers: Mapping[int, Numbers]) -> Iterator[Sample]:
+def _samples(context: Context, numbers: Mapping[int, OrderNumbers]) -> Iterator[Sample]:
     """Yield the series of the stores whose numbers mean something."""
     attempts, failed = context.memory.counters(ATTEMPTS), context.memory.counters(FAILED)
     shown = set()
@@ -512,4 +460,4 @@ def _samples(context: Context, numbers: Mapping[int, Numbers]) -> Iterator[Sampl
         failed.touch(store=code)
         yield WAITING.sample(len(state.held), store=code)
     for counters in (attempts, failed):
-        yield from (sample for sample in counters.samples() if sample.labels[0] in shown)
+        yield from having(counters.samples(), "store", shown)
