@@ -12,7 +12,11 @@ from exporter.core.query import Query
 from exporter.core.restart import Restarts
 
 PAGE: Final = 2_000
+"""Rows read by one statement."""
+
 PAGES_A_RUN: Final = 5
+"""Such statements made by one run at most."""
+
 ROWS_A_RUN: Final = PAGE * PAGES_A_RUN
 """Rows read by one run at most. After a long absence the table is caught up with in steps of so many.
 
@@ -84,7 +88,11 @@ def _beginning(
     now: float,
     patience: float,
 ) -> int | None:
-    """Return the id above which to follow the table anew, if its ids have started again."""
+    """Return the id above which to follow the table anew, if its ids have started again.
+
+    Either the newest id is lower than it was (48,000 after 50,000), or old rows return in a crowd
+    (2,000 at one look). Both are in the example of :class:`Restarts`.
+    """
     reached = int(visible[-1]["id"]) if visible else newest()
     if restarts.shortened(reached, settled=tail.settled, top=tail.top, now=now, patience=patience):
         return reached

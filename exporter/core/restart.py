@@ -38,6 +38,12 @@ class Restarts:
     known. ``top`` is the largest id before the last restart, as long as that is
     of interest; ``since`` the time of the first rows after it or, if there was a
     ``crowd``, of the last one.
+
+    An example. Ids up to 50,000 are known; at 12:00 the newest one is 48,000. The
+    table is ``behind`` since 12:00: a replica may lag. At 12:02 the newest is still
+    48,000: the table was *shortened*, and is followed from there. At 12:10 one look
+    finds 2,000 rows from 48,001 on, a ``crowd``: they are old rows *returning*, and
+    are not counted. At 12:30 one look finds 3: orders of this minute, counted.
     """
 
     behind: float | None = None
