@@ -329,7 +329,8 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         history=_COMPARED,
         fires=(seen("MagentoCheckoutBudgetBurnFast", store="default"),),
         minutes=75,
-        kept_back=(*_one("MagentoOrderDroughtWithTraffic", "MagentoCheckoutBudgetBurnSteady"),
+        kept_back=(*_one("MagentoOrderDroughtWithTraffic", "MagentoCheckoutBudgetBurnSteady",
+                         "MagentoOrdersHoldDespiteFailures"),
                    seen("MagentoCheckoutStageFailing", stage="order")),
         may={seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER,
              seen("MagentoFailedPlacementsUnusual"):
