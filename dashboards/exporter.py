@@ -412,7 +412,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="Version, edition and mode of the shop, as its files tell.",
         good="Mode `production`.",
         then="Mode `developer` or `default` in production is slow and shows errors to visitors.",
-        asks=(Ask(expr=max_by(here(INFO).now, "version", "edition", "mode"), may_be_empty=True),),
+        asks=(Ask(expr=max_by(here(INFO).now, "version", "edition", "mode")),),
         empty="no files of the shop, or exporter is not scraped",
         columns=(
             Column(field="version", title="Version"),

@@ -295,7 +295,6 @@ _REDIS: Final[tuple[Panel, ...]] = (
             Ask(
                 expr=max_by(here(redis.MEMORY_USED).now / (here(redis.MEMORY_MAX).now > 0), "role"),
                 legend="{{role}}",
-                may_be_empty=True,
             ),
         ),
         unit="percentunit",

@@ -20,6 +20,9 @@ FILLED = {
     "every collector has run": EVERY_COLLECTOR,
 }
 
+PATIENCE_SECONDS = 45 * 60
+"""The recordings of a day and of a month add up half hours of the clock, and the first may be far off."""
+
 UNREAD = re.compile(r"\boff$|not (read|scraped|loaded|watched)")
 """What a panel says when its numbers do not come in."""
 
@@ -30,7 +33,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     options = ("--history-days", "15", "--rate", "0.7", "--scrape-seconds", "5")
     with demo(folder, *options) as running:
         for what, expression in FILLED.items():
-            wait_until(holds(running.asker, expression), seconds=600, what=what)
+            wait_until(holds(running.asker, expression), seconds=PATIENCE_SECONDS, what=what)
         yield running.asker
 
 
