@@ -224,18 +224,17 @@ def _what_keeps_everybody_out() -> Iterable[dict[str, Any]]:
 def _failing_checkout() -> Iterable[dict[str, Any]]:
     """The step or the payment that fails is why orders are missing.
 
-    An attempt that fails is no order, so the last step fails with it.
+    An attempt that fails is no order, so the last step fails with it. The steady burn is seen first where
+    failures crept up.
     """
-    yield _inhibit(
-        ['alertname =~ "MagentoCheckoutStageFailing|MagentoCheckoutBudgetBurnFast"'],
-        ['alertname =~ "MagentoOrderDroughtWithTraffic|MagentoCheckoutBudgetBurnSteady"'],
-        _STORE,
+    step, fast, steady = (
+        "MagentoCheckoutStageFailing",
+        "MagentoCheckoutBudgetBurnFast",
+        "MagentoCheckoutBudgetBurnSteady",
     )
-    yield _inhibit(
-        ['alertname = "MagentoCheckoutBudgetBurnFast"'],
-        _LAST_STEP,
-        _STORE,
-    )
+    yield _inhibit([_one_of((step, fast, steady))], ['alertname = "MagentoOrderDroughtWithTraffic"'], _STORE)
+    yield _inhibit([_one_of((step, fast))], [f'alertname = "{steady}"'], _STORE)
+    yield _inhibit([_one_of((fast, steady))], _LAST_STEP, _STORE)
 
 
 def _card_testing() -> Iterable[dict[str, Any]]:

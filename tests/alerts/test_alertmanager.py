@@ -176,6 +176,13 @@ CAUSES: list[Pair] = [
         "MagentoCheckoutStageFailing",
         {"store": "de", "stage": "order"},
     ),
+    ("MagentoCheckoutBudgetBurnSteady", {"store": "de"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
+    (
+        "MagentoCheckoutBudgetBurnSteady",
+        {"store": "de"},
+        "MagentoCheckoutStageFailing",
+        {"store": "de", "stage": "order"},
+    ),
     ("MagentoCarding", {"store": "de"}, "MagentoFailedPlacementsUnusual", {"store": "de"}),
     (HOLD, {"store": "de"}, "MagentoCheckoutBudgetBurnFast", {"store": "de"}),
     (HOLD, {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),
@@ -190,6 +197,7 @@ CAUSES: list[Pair] = [
 ]
 
 INDEPENDENT: list[Pair] = [
+    ("MagentoCheckoutBudgetBurnSteady", {"store": "de"}, "MagentoCheckoutBudgetBurnFast", {"store": "de"}),
     ("MagentoBackendDown", {"source": "varnish"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
     ("MagentoCarding", {"store": "de"}, "MagentoCheckoutBudgetBurnFast", {"store": "de"}),
     ("MagentoCarding", {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from alerts.lib.expression import duration
 from tests.gameday.day import GameDay, alert_of
-from tests.gameday.expectations import LEFT_OUT, REMARKS
+from tests.gameday.expectations import LEFT_OUT
 
 BEGIN: Final = "<!-- detection: begin (written by make gameday) -->"
 END: Final = "<!-- detection: end -->"
@@ -128,8 +128,6 @@ def _remarks(faults: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, fault in faults.items():
         if fault["complaints"]:
             yield f"- Not as expected: `{name}`: {_shortened(fault['complaints'])}."
-        if name in REMARKS:
-            yield f"- `{name}`: {REMARKS[name]}."
     for name, fault in faults.items():
         if fault["kept_back"]:
             yield f"- `{name}`: {_named(fault['kept_back'])} fired as well; Alertmanager told nobody."
