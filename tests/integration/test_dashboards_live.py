@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from alerts.recording import PAGES_LOOKED_UP
+from alerts.recording import PAGES_LOOKED_UP, STOREFRONT_STALE
 from alerts.thresholds import PAGE_REQUESTS
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.page import Dashboard
@@ -20,6 +20,7 @@ FILLED = {
     "every collector has run": EVERY_COLLECTOR,
 }
 
+JUDGED_FOR_A_MINUTE = f"{STOREFRONT_STALE.name} offset 1m"
 PATIENCE_SECONDS = 45 * 60
 """The recordings of a day and of a month add up half hours of the clock, and the first may be far off."""
 
@@ -43,6 +44,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     options = ("--history-days", "0", "--fault", "no-traffic", "--scrape-seconds", "5")
     with demo(folder, *options) as running:
         wait_until(holds(running.asker, EVERY_COLLECTOR), seconds=120, what="every collector has run")
+        wait_until(holds(running.asker, JUDGED_FOR_A_MINUTE), seconds=240, what="graphs have points")
         yield running.asker
 
 
