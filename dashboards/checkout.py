@@ -366,7 +366,7 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
             Ask(expr=_recorded(STAGES, 15, stage=stage), legend=name) for stage, name in STAGE_NAMES.items()
         ),
         unit="locale",
-        empty="recording rules not loaded",
+        empty="nothing recorded yet, or rules not loaded",
         width=8,
         link=Link("Which store?", UID, "stores"),
         overrides=tuple(override(name, **line(colour)) for name, colour in STAGE_COLOURS.items()),
@@ -586,7 +586,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
             ),
         ),
         unit="short",
-        empty="recording rules not loaded",
+        empty="nothing recorded yet, or rules not loaded",
         stacked=True,
         table=True,
         width=12,

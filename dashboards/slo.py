@@ -22,7 +22,7 @@ PERIOD_SECONDS: Final = 30 * thresholds.DAY
 _USED_UP: Final = (at_most(0.0, "used up", Colour.CRITICAL),)
 _NO_ATTEMPT: Final = "no attempt yet"
 _TOO_EARLY: Final = "not enough data yet"
-_NO_RULES: Final = "recording rules not loaded"
+_NO_RULES: Final = "nothing recorded yet, or rules not loaded"
 
 
 def _checkout_left(*by: str) -> Expr:
