@@ -191,10 +191,14 @@ class Web(Section):
 class Limits(Section):
     """Nested time limits: each must be shorter than the one around it."""
 
-    connect_seconds: Seconds = Field(2.0, description="Longest time to open a connection.")
+    connect_seconds: Seconds = Field(
+        2.0, description="Longest time to open a connection; to Redis it is half a second."
+    )
     lock_wait_seconds: Seconds = Field(1.0, description="Longest wait of a statement for a lock.")
     statement_seconds: Seconds = Field(2.0, description="Longest run of a statement, enforced by the server.")
-    read_seconds: Seconds = Field(3.0, description="Longest wait of the client for an answer.")
+    read_seconds: Seconds = Field(
+        3.0, description="Longest wait of the client for an answer; for Redis' it is 0.7 seconds."
+    )
     collector_seconds: Seconds = Field(4.0, description="Longest wait of a scrape for one collector.")
     scrape_seconds: Seconds = Field(
         9.0, description="Longest time for an answer to /metrics; Prometheus' own timeout shortens it."
