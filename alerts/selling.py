@@ -118,7 +118,7 @@ def _per_method(window: str) -> str:
 
 
 def _week(hourly: Recording, before: str = "") -> str:
-    """Return a week as the sum of its hours, which tile it: 168 samples instead of every scrape."""
+    """Return a week as the sum of its hours, which tile it: a sample an hour instead of every scrape."""
     offset = f" offset {before}" if before else ""
     return f"sum_over_time({select(hourly)}[1w:1h]{offset})"
 

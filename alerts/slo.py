@@ -1,8 +1,7 @@
 """Objectives: attempts to place an order succeed, and the storefront shows what the catalogue says.
 
-The failed share is judged by the lower end of its Wilson interval (z = 3), so one
-rule fits a shop with five attempts an hour and one with five thousand: one failure of
-five says nothing, eight of twenty do.
+The failed share is judged as :mod:`alerts.lib.wilson` says: one failure of five says
+nothing, eight of twenty do.
 """
 
 from __future__ import annotations
@@ -15,10 +14,12 @@ from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input, L
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
 from alerts.lib.surprise import surprise
+from alerts.lib.wilson import least_share
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE, failed_ratio
 from alerts.selling import ORDERS_SURPRISE, shortfall
 from alerts.thresholds import warning
 from exporter.collectors import expected_orders, indexers, placements
+from promql.expr import series
 from promql.selector import increase, select, total
 
 _STORE: Final = "on (job, instance, store)"
@@ -26,12 +27,9 @@ _DE: Final = {"store": "de"}
 
 
 def _least_ratio(window: str) -> Recording:
-    """Return the lower end of the Wilson interval of the failed share, z = 3."""
-    share, attempts = f"({failed_ratio(window)})", select(ATTEMPTS[window])
-    spread = f"3 * sqrt({share} * (1 - {share}) / {attempts} + 2.25 / {attempts} ^ 2)"
     return Recording(
         name=f"magento:placements_failed:least_ratio{window}",
-        expression=f"({share} + 4.5 / {attempts} - {spread}) / (1 + 9 / {attempts})",
+        expression=least_share(series(FAILED[window]).now, series(ATTEMPTS[window]).now).text,
         labels=("store",),
         group="slo",
         help=f"The failed share of the attempts of the last {window} that chance cannot explain.",

@@ -7,9 +7,10 @@ from typing import Final
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
 from alerts.slo import LEAST
-from alerts.thresholds import warning
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
+    FAILING_GOOD,
+    FAILING_MEANING,
     SINCE_INSTALLED,
     STAGE_NAMES,
     against_expected,
@@ -209,14 +210,8 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="failing",
         title="Checkouts that fail, at least",
-        meaning=(
-            "Share of the attempts to place an order in the last hour that left no order, chance allowed for "
-            "as in the alerts: one failure of one attempt says little."
-        ),
-        good=(
-            f"Below {warning(thresholds.CHECKOUT_FAILURE_RATIO):.0%}; declined cards are a few percent in "
-            "many shops."
-        ),
+        meaning=FAILING_MEANING,
+        good=FAILING_GOOD,
         then="All stores or one? See *Do payments fail?*, then the payment provider's status.",
         asks=(Ask(expr=least_failed_share("1h")),),
         unit="percentunit",

@@ -15,6 +15,8 @@ from alerts.thresholds import critical, warning
 from dashboards.lib.alerting import firing, number_firing
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
+    FAILING_GOOD,
+    FAILING_MEANING,
     SELLING,
     SINCE_INSTALLED,
     STAGE_NAMES,
@@ -132,14 +134,8 @@ _SELLING: Final[tuple[Panel, ...]] = (
     Stat(
         key="failing",
         title="Checkouts that fail, at least",
-        meaning=(
-            "Share of the attempts to place an order in the last hour that left no order, chance allowed for "
-            "as in the alerts: one failure of one attempt says little."
-        ),
-        good=(
-            f"Below {warning(thresholds.CHECKOUT_FAILURE_RATIO):.0%}; declined cards are a few percent in "
-            "many shops."
-        ),
+        meaning=FAILING_MEANING,
+        good=FAILING_GOOD,
         then="All stores or one, and since when: *Do payments fail?* Then the payment provider.",
         asks=(Ask(expr=least_failed_share("1h")),),
         unit="percentunit",

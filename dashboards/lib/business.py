@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
+from alerts.lib.wilson import least_share
 from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP, REVENUE, STAGES
 from dashboards.lib.here import here
 from dashboards.lib.style import Colour, verdict, words
@@ -42,6 +43,16 @@ DAY: Final = tiles(24 * 60)
 
 SINCE_INSTALLED: Final = "Counted since the exporter was installed: in its first day less than the orders."
 """What a number of a day made of counters says beside orders, which the database knows from before."""
+
+FAILING_MEANING: Final = (
+    "Share of the attempts to place an order in the last hour that left no order, chance allowed for "
+    "as in the alerts: one failure of one attempt says little."
+)
+FAILING_GOOD: Final = (
+    f"Below {thresholds.warning(thresholds.CHECKOUT_FAILURE_RATIO):.0%}; declined cards are a few percent in "
+    "many shops."
+)
+"""What is said of :func:`least_failed_share` wherever it is a headline."""
 
 STAGE_NAMES: Final = {
     "cart": "Cart",
@@ -103,15 +114,8 @@ def failed_share(window: str, *by: str) -> Expr:
 
 
 def least_failed_share(window: str) -> Expr:
-    """Return the failed share of the chosen stores' attempts that chance cannot explain, as the alerts judge.
-
-    It is the lower end of Wilson's interval, with z = 3 as in alerts/slo.py: 10 % for the only attempt of a
-    night that failed, 76 % for 85 of 100.
-    """
-    failed = sum_by(here(FAILED[window]).now)
-    attempts = sum_by(here(ATTEMPTS[window]).now) > 0
-    doubt = function("sqrt", clamp_min(failed * (attempts - failed) / attempts, 0) + 2.25)
-    return (failed + 4.5 - 3 * doubt) / (attempts + 9)
+    """Return the failed share of the chosen stores' attempts beyond chance, as the alerts judge it."""
+    return least_share(sum_by(here(FAILED[window]).now), sum_by(here(ATTEMPTS[window]).now))
 
 
 def at_end(window: Window) -> Window:

@@ -77,7 +77,7 @@ def _forsaken(subject: Examination) -> dict[str, str]:
         for collector in subject.collectors():
             if collector.source == RABBITMQ:
                 collecting.run(subject, collector)
-    except SourceError:
+    except SourceError:  # it cannot be asked again: what was seen first stands
         return waiting
     later, still = _waiting(subject), _completed(subject)
     return {queue: later[queue] for queue in waiting if queue in later and still[queue] == done[queue]}

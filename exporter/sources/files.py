@@ -21,7 +21,7 @@ _PRODUCTS: Final[Mapping[str, str]] = {
 }
 
 _LARGEST_LOCK: Final = 64 * 1024 * 1024
-"""Bytes read of composer.lock at most; Magento's has about 1 MB."""
+"""Bytes read of composer.lock at most, many times what a shop's has."""
 
 
 class ShopFiles:

@@ -10,10 +10,9 @@ import httpx
 import pytest
 
 from alerts.catalogue import catalogue
-from sandbox.process import wait_until
-from tests.dashboards.live import EVERY_COLLECTOR, demo, holds
 from tests.runbooks.__main__ import show
 from tests.runbooks.changes import filled, runs_on_a_demo
+from tests.runbooks.demo import watched_shop
 from tests.runbooks.pages import Block, Page, pages
 from tests.runbooks.shell import Outcome, Range, Shell
 
@@ -38,9 +37,8 @@ PAGES = [page for page in pages() if changing(page)]
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Range]:
-    with demo(tmp_path_factory.mktemp("shop"), "--scrape-seconds", "2") as running:
-        wait_until(holds(running.asker, EVERY_COLLECTOR), seconds=180, what="every collector has run")
-        yield Range(running.state)
+    with watched_shop(tmp_path_factory.mktemp("shop")) as found:
+        yield found
 
 
 @pytest.mark.slow

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import faults
-from sandbox.process import wait_until
 from sandbox.servers.redis import Redis
 from sandbox.stack import ENDPOINTS, URLS
-from tests.dashboards.live import EVERY_COLLECTOR, demo, holds
 from tests.runbooks.__main__ import outcomes, show
+from tests.runbooks.demo import watched_shop
 from tests.runbooks.pages import Page, pages
 from tests.runbooks.shell import Range, Shell
 
@@ -22,9 +21,8 @@ ALL = pages()
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Range]:
-    with demo(tmp_path_factory.mktemp("shop"), "--scrape-seconds", "2") as running:
-        wait_until(holds(running.asker, EVERY_COLLECTOR), seconds=180, what="every collector has run")
-        yield Range(running.state)
+    with watched_shop(tmp_path_factory.mktemp("shop")) as found:
+        yield found
 
 
 @pytest.mark.slow
