@@ -20,10 +20,6 @@ from promql.expr import Expr, age, increase, max_by, sum_by, top
 UID: Final = CRON
 _JOBS: Final = "=~$job_code"
 _OFF: Final = "cron collector off"
-_WAITED: Final = (
-    "Longest wait of any job with a pending run whose time has come: since it was due or, if that is later, "
-    "since the job was last started."
-)
 
 
 def _runs(status: str, window: str, *by: str) -> Expr:
@@ -61,7 +57,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="lag_now",
         title="How late is the latest job?",
-        meaning=_WAITED,
+        meaning=cron.LAG.help,
         good="Under a minute; cron runs once a minute.",
         then="Look for one long job that holds up its group: *What runs too long?*",
         asks=(Ask(expr=max_by(here(cron.LAG).now)),),
@@ -145,7 +141,7 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
     Graph(
         key="lag",
         title="How long does a job wait for its start?",
-        meaning=_WAITED,
+        meaning=cron.LAG.help,
         good="Saw teeth under a minute.",
         then="Rising while jobs are still being started: one long job blocks its group.",
         asks=(Ask(expr=max_by(here(cron.LAG).now), legend="longest wait"),),

@@ -207,10 +207,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
     Stat(
         key="cron_lag",
         title="Cron is late by",
-        meaning=(
-            "Longest wait of a job with a planned run whose time has come: since it was due or, if that is "
-            "later, since the job was last started."
-        ),
+        meaning=cron.LAG.help,
         good="Under a minute.",
         then="Rising steadily: cron is stopped or blocked. Indexes, mails and queues wait for it.",
         asks=(Ask(expr=max_by(here(cron.LAG).now)),),
