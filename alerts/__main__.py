@@ -17,8 +17,8 @@ from alerts.lib.prometheus import rule_file
 from exporter.errors import SpecError
 
 ROOT = Path(__file__).resolve().parent.parent
-_OURS_ALONE = ("generated", "rules")
-"""Directories in which every YAML file is generated."""
+_RULES = Path("alerts/generated")
+"""Every YAML file in here is generated."""
 
 
 def rule_files(found: Catalogue, links: Links, clock: Clock) -> dict[str, str]:
@@ -36,8 +36,7 @@ def everything(found: Catalogue, links: Links) -> dict[Path, str]:
     """Return every generated file of the repository by its path from the root."""
     rules = rule_files(found, links, Clock())
     return {
-        **{Path("alerts/generated") / name: text for name, text in rules.items()},
-        **{Path("deploy/prometheus/rules") / name: text for name, text in rules.items()},
+        **{_RULES / name: text for name, text in rules.items()},
         Path("deploy/alertmanager/alertmanager.yml"): configuration(found.all, found.owners),
         Path("deploy/grafana/provisioning/alerting/magento.yaml"): provisioning(
             found.alerts, owners=found.owners, links=links
@@ -55,14 +54,11 @@ def stale(files: Mapping[Path, str], root: Path) -> list[str]:
             problems.append(f"{path} is missing")
         elif target.read_text(encoding="utf-8") != text:
             problems.append(f"{path} is not fresh")
-    for folder in {path.parent for path in files if path.parent.name in _OURS_ALONE}:
-        known = {path.name for path in files if path.parent == folder}
-        problems += [
-            f"{folder / p.name} is not generated"
-            for p in (root / folder).glob("*.yml")
-            if p.name not in known
-        ]
-    return problems
+    return problems + [
+        f"{_RULES / present.name} is not generated"
+        for present in sorted((root / _RULES).glob("*.yml"))
+        if _RULES / present.name not in files
+    ]
 
 
 def write(files: Mapping[Path, str], root: Path) -> None:

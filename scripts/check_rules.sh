@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-promtool check rules alerts/generated/*.yml deploy/prometheus/rules/thresholds.yml.example
+promtool check rules alerts/generated/*.yml deploy/prometheus/thresholds.yml.example
 amtool check-config deploy/alertmanager/alertmanager.yml
 
 if command -v pint > /dev/null; then

@@ -14,7 +14,7 @@ from alerts.catalogue import Catalogue
 from alerts.lib.links import Links
 from alerts.lib.prometheus import alerting_rule
 
-EXAMPLE = ROOT / "deploy" / "prometheus" / "rules" / "thresholds.yml.example"
+EXAMPLE = ROOT / "deploy" / "prometheus" / "thresholds.yml.example"
 
 
 def script(name: str) -> ModuleType:
