@@ -42,8 +42,8 @@ ALERTS: Final = (
         "until cron has caught up, so that nothing of it is told afterwards.",
         panel=Panel("magento-cron", "last_execution"),
         cases=Cases(
-            inputs=(Input(cron.LAST_EXECUTION, bad=Ago(930), good=Ago(30), edge=Ago(900)),),
-            says="No cron job has started for 15m 30s (limit 15m).",
+            inputs={"last_execution": Input(cron.LAST_EXECUTION, bad=Ago(930), good=Ago(30), edge=Ago(900))},
+            expected_description="No cron job has started for 15m 30s (limit 15m).",
         ),
     ),
     _cron(
@@ -65,12 +65,12 @@ ALERTS: Final = (
         "five minutes, cron is not late but stopped, and MagentoCronStopped speaks.",
         panel=Panel("magento-cron", "lag"),
         cases=Cases(
-            inputs=(
-                Input(cron.LAG, bad=At(330), good=At(40), edge=At(300)),
-                Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(330)),
-            ),
-            silent={"cron has stopped": {1: Ago(300)}},
-            says="The oldest due job has waited 5m 30s (limit 5m).",
+            inputs={
+                "lag": Input(cron.LAG, bad=At(330), good=At(40), edge=At(300)),
+                "last_execution": Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(330)),
+            },
+            silent={"cron has stopped": {"last_execution": Ago(300)}},
+            expected_description="The oldest due job has waited 5m 30s (limit 5m).",
         ),
     ),
     _cron(
@@ -90,13 +90,18 @@ ALERTS: Final = (
         panel=Panel("magento-cron", "failures"),
         cases=Cases(
             entity=_JOB,
-            inputs=(
-                Input(cron.RUNS, labels={"status": "error"}, bad=Hourly(3), good=Hourly(0), edge=Hourly(2.4)),
-                Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(60), needed=False),
-            ),
-            before=2 * HOUR,
-            after=59 * MINUTE,
-            says="sales_send_order_emails failed 3 times in the last hour and did not succeed once.",
+            inputs={
+                "errors": Input(
+                    cron.RUNS, labels={"status": "error"}, bad=Hourly(3), good=Hourly(0), edge=Hourly(2.4)
+                ),
+                "successes": Input(
+                    cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(60), needed=False
+                ),
+            },
+            warm_up=2 * HOUR,
+            reaches_limit_after=59 * MINUTE,
+            expected_description="sales_send_order_emails failed 3 times in the last hour and did not "
+            "succeed once.",
         ),
     ),
     _cron(
@@ -118,23 +123,26 @@ ALERTS: Final = (
         panel=Panel("magento-cron", "failures"),
         cases=Cases(
             entity={"job_code": "catalogrule_apply_all"},
-            inputs=(
-                Input(
+            inputs={
+                "errors": Input(
                     cron.RUNS,
                     labels={"status": "error"},
                     bad=Hourly(0.034),
                     good=Hourly(0),
                     edge=Hourly(0.015),
                 ),
-                Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False),
-            ),
-            silent={"it has not been known for a day": {0: Late(33 * HOUR, Hourly(0.034))}},
-            before=30 * HOUR,
-            settle=30 * MINUTE,
-            after=25 * HOUR,
-            clear=30 * MINUTE,
+                "successes": Input(
+                    cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False
+                ),
+            },
+            silent={"it has not been known for a day": {"errors": Late(33 * HOUR, Hourly(0.034))}},
+            warm_up=30 * HOUR,
+            windows_full_after=30 * MINUTE,
+            reaches_limit_after=25 * HOUR,
+            clears_after=30 * MINUTE,
             step=30 * MINUTE,
-            says="catalogrule_apply_all failed 1 times in 26 hours and did not succeed in that time.",
+            expected_description="catalogrule_apply_all failed 1 times in 26 hours and did not succeed in "
+            "that time.",
         ),
     ),
     _cron(
@@ -157,23 +165,26 @@ ALERTS: Final = (
         panel=Panel("magento-cron", "missed"),
         cases=Cases(
             entity={"job_code": "sales_clean_quotes"},
-            inputs=(
-                Input(
+            inputs={
+                "missed": Input(
                     cron.RUNS,
                     labels={"status": "missed"},
                     bad=Hourly(0.034),
                     good=Hourly(0),
                     edge=Hourly(0.015),
                 ),
-                Input(cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False),
-            ),
-            silent={"it has not been known for a day": {0: Late(33 * HOUR, Hourly(0.034))}},
-            before=30 * HOUR,
-            settle=30 * MINUTE,
-            after=25 * HOUR,
-            clear=30 * MINUTE,
+                "successes": Input(
+                    cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False
+                ),
+            },
+            silent={"it has not been known for a day": {"missed": Late(33 * HOUR, Hourly(0.034))}},
+            warm_up=30 * HOUR,
+            windows_full_after=30 * MINUTE,
+            reaches_limit_after=25 * HOUR,
+            clears_after=30 * MINUTE,
             step=30 * MINUTE,
-            says="sales_clean_quotes was missed 1 times in 26 hours and was never run in that time.",
+            expected_description="sales_clean_quotes was missed 1 times in 26 hours and was never run in "
+            "that time.",
         ),
     ),
     _cron(
@@ -196,17 +207,19 @@ ALERTS: Final = (
         panel=Panel("magento-cron", "missed"),
         cases=Cases(
             entity=_JOB,
-            inputs=(
-                Input(
+            inputs={
+                "missed": Input(
                     cron.RUNS, labels={"status": "missed"}, bad=Hourly(7), good=Hourly(0), edge=Hourly(4.9)
                 ),
-                Input(cron.LAST_EXECUTION, bad=Ago(30), good=Ago(960), needed=False, shared=True),
-            ),
-            silent={"cron stood still": {1: Ago(960)}},
-            mixes=False,
-            before=2 * HOUR,
-            after=HOUR,
-            says="sales_send_order_emails missed 7 planned runs in the last hour (limit 5).",
+                "last_execution": Input(
+                    cron.LAST_EXECUTION, bad=Ago(30), good=Ago(960), needed=False, shared=True
+                ),
+            },
+            silent={"cron stood still": {"last_execution": Ago(960)}},
+            needs_all_inputs=False,
+            warm_up=2 * HOUR,
+            reaches_limit_after=HOUR,
+            expected_description="sales_send_order_emails missed 7 planned runs in the last hour (limit 5).",
         ),
     ),
     _cron(
@@ -227,8 +240,8 @@ ALERTS: Final = (
         panel=Panel("magento-cron", "running"),
         cases=Cases(
             entity={"job_code": "catalogrule_apply_all"},
-            inputs=(Input(cron.RUNNING, bad=At(3660), good=At(120), edge=At(3600)),),
-            says="catalogrule_apply_all has been running for 1h 1m 0s (limit 1h).",
+            inputs={"running": Input(cron.RUNNING, bad=At(3660), good=At(120), edge=At(3600))},
+            expected_description="catalogrule_apply_all has been running for 1h 1m 0s (limit 1h).",
         ),
     ),
     _cron(
@@ -245,8 +258,8 @@ ALERTS: Final = (
         "The server's estimate may be wrong by 40 %, which does not matter at this size.",
         panel=Panel("magento-cron", "table_rows"),
         cases=Cases(
-            inputs=(Input(cron.TABLE_ROWS, bad=At(55_000), good=At(3_000), edge=At(50_000)),),
-            says="The table cron_schedule holds about 55k rows (limit 50000).",
+            inputs={"table_rows": Input(cron.TABLE_ROWS, bad=At(55_000), good=At(3_000), edge=At(50_000))},
+            expected_description="The table cron_schedule holds about 55k rows (limit 50000).",
         ),
     ),
 )

@@ -43,8 +43,8 @@ _unanswered: Final = partial(
 def _no_answer(source: str) -> Cases:
     return Cases(
         entity={"source": source},
-        inputs=(Input(own.SOURCE_UP, bad=At(0), good=At(1)),),
-        says=f"The exporter gets no answer from {source}.",
+        inputs={"source_up": Input(own.SOURCE_UP, bad=At(0), good=At(1))},
+        expected_description=f"The exporter gets no answer from {source}.",
     )
 
 
@@ -64,8 +64,8 @@ ALERTS: Final = (
         why="Three minutes outlast a restart of the exporter and a lost scrape or two.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
-            inputs=(Input(UP, bad=At(0), good=At(1)),),
-            says="Prometheus cannot scrape shop:9816: nothing is known about this shop.",
+            inputs={"up": Input(UP, bad=At(0), good=At(1))},
+            expected_description="Prometheus cannot scrape shop:9816: nothing is known about this shop.",
         ),
     ),
     _exporter(
@@ -82,11 +82,11 @@ ALERTS: Final = (
         why="A target that is no longer configured leaves no `up` behind, so absence is asked for.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
-            inputs=(Input(UP, bad=Gone(), good=At(1), needed=False),),
-            says="No scrape target has a job name that begins with magento.",
-            target=(),
-            alone=True,
-            after=5 * MINUTE,
+            inputs={"up": Input(UP, bad=Gone(), good=At(1), needed=False)},
+            expected_description="No scrape target has a job name that begins with magento.",
+            target_labels=(),
+            covers_all_places=True,
+            reaches_limit_after=5 * MINUTE,
         ),
     ),
     _unanswered(
@@ -133,8 +133,8 @@ ALERTS: Final = (
         panel=Panel("magento-exporter", "collectors"),
         cases=Cases(
             entity={"collector": "cron"},
-            inputs=(Input(own.SUCCESS, bad=At(0), good=At(1)),),
-            says="The collector cron has failed for ten minutes.",
+            inputs={"success": Input(own.SUCCESS, bad=At(0), good=At(1))},
+            expected_description="The collector cron has failed for ten minutes.",
         ),
     ),
     _exporter(
@@ -154,11 +154,12 @@ ALERTS: Final = (
         panel=Panel("magento-exporter", "freshness"),
         cases=Cases(
             entity={"collector": "indexers"},
-            inputs=(
-                Input(own.LAST_SUCCESS, bad=Ago(1560), good=Ago(630), edge=Ago(1500)),
-                Input(own.REFRESH, bad=At(600), good=At(2000)),
-            ),
-            says="The data of collector indexers is 16m 0s older than it should be (limit 15m).",
+            inputs={
+                "last_success": Input(own.LAST_SUCCESS, bad=Ago(1560), good=Ago(630), edge=Ago(1500)),
+                "refresh": Input(own.REFRESH, bad=At(600), good=At(2000)),
+            },
+            expected_description="The data of collector indexers is 16m 0s older than it should be (limit "
+            "15m).",
         ),
     ),
     _exporter(
@@ -176,8 +177,8 @@ ALERTS: Final = (
         why="Prometheus gives up after ten seconds by default; at five, half of the room is used.",
         panel=Panel("magento-exporter", "scrape_duration"),
         cases=Cases(
-            inputs=(Input(SCRAPE_DURATION, bad=At(5.5), good=At(0.2), edge=At(5)),),
-            says="A scrape takes 5.5s (limit 5 s).",
+            inputs={"scrape_duration": Input(SCRAPE_DURATION, bad=At(5.5), good=At(0.2), edge=At(5))},
+            expected_description="A scrape takes 5.5s (limit 5 s).",
         ),
     ),
     _exporter(
@@ -196,8 +197,8 @@ ALERTS: Final = (
         panel=Panel("magento-exporter", "series"),
         cases=Cases(
             entity={"collector": "orders"},
-            inputs=(Input(own.DROPPED, bad=At(12), good=At(0), edge=At(0)),),
-            says="The collector orders leaves out 12 series.",
+            inputs={"dropped": Input(own.DROPPED, bad=At(12), good=At(0), edge=At(0))},
+            expected_description="The collector orders leaves out 12 series.",
         ),
     ),
     _exporter(
@@ -218,10 +219,11 @@ ALERTS: Final = (
         panel=Panel("magento-exporter", "series"),
         cases=Cases(
             entity={"collector": "orders"},
-            inputs=(Input(own.SERIES, bad=At(1300), good=At(600), edge=At(1200)),),
-            says="The collector orders has 2.2 times the series that it had a day ago (limit 2).",
-            silent={"it has doubled, but is small": {0: Line(10, 5)}},
-            before=2 * DAY,
+            inputs={"series": Input(own.SERIES, bad=At(1300), good=At(600), edge=At(1200))},
+            expected_description="The collector orders has 2.2 times the series that it had a day ago "
+            "(limit 2).",
+            silent={"it has doubled, but is small": {"series": Line(10, 5)}},
+            warm_up=2 * DAY,
             step=10 * MINUTE,
         ),
     ),
@@ -240,10 +242,11 @@ ALERTS: Final = (
         why="Only something that always arrives can prove that alerts arrive.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
-            inputs=(),
-            says="This alert always fires. A dead-man service must raise the alarm when it stops arriving.",
-            target=(),
-            alone=True,
+            inputs={},
+            expected_description="This alert always fires. A dead-man service must raise the alarm when it "
+            "stops arriving.",
+            target_labels=(),
+            covers_all_places=True,
         ),
     ),
 )

@@ -41,14 +41,18 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "state"),
         cases=Cases(
             entity=_PRICE,
-            inputs=(
-                Input(indexers.STATE, labels={"state": "invalid"}, bad=At(1), good=At(0), edge=At(0)),
-                Input(indexers.STATE, labels={"state": "valid"}, bad=At(0), good=At(1), needed=False),
-            ),
+            inputs={
+                "invalid": Input(
+                    indexers.STATE, labels={"state": "invalid"}, bad=At(1), good=At(0), edge=At(0)
+                ),
+                "valid": Input(
+                    indexers.STATE, labels={"state": "valid"}, bad=At(0), good=At(1), needed=False
+                ),
+            },
             labels={"state": "invalid"},
-            before=2 * HOUR,
-            after=HOUR,
-            says="catalog_product_price is invalid and was not valid once in the last hour.",
+            warm_up=2 * HOUR,
+            reaches_limit_after=HOUR,
+            expected_description="catalog_product_price is invalid and was not valid once in the last hour.",
         ),
     ),
     _index(
@@ -69,11 +73,11 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "state"),
         cases=Cases(
             entity=_PRICE,
-            inputs=(
-                Input(indexers.UPDATED, bad=Ago(7260), good=Ago(60), edge=Ago(7200)),
-                Input(indexers.STATE, labels={"state": "working"}, bad=At(1), good=At(0)),
-            ),
-            says="catalog_product_price has been working for 2h 1m 0s (limit 2h).",
+            inputs={
+                "updated": Input(indexers.UPDATED, bad=Ago(7260), good=Ago(60), edge=Ago(7200)),
+                "working": Input(indexers.STATE, labels={"state": "working"}, bad=At(1), good=At(0)),
+            },
+            expected_description="catalog_product_price has been working for 2h 1m 0s (limit 2h).",
         ),
     ),
     _index(
@@ -94,11 +98,12 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "view_state"),
         cases=Cases(
             entity=_PRICE,
-            inputs=(
-                Input(indexers.VIEW_UPDATED, bad=Ago(3660), good=Ago(60), edge=Ago(3600)),
-                Input(indexers.VIEW_STATE, labels={"state": "working"}, bad=At(1), good=At(0)),
-            ),
-            says="The view of catalog_product_price has not been idle for 1h 1m 0s (limit 1h).",
+            inputs={
+                "updated": Input(indexers.VIEW_UPDATED, bad=Ago(3660), good=Ago(60), edge=Ago(3600)),
+                "working": Input(indexers.VIEW_STATE, labels={"state": "working"}, bad=At(1), good=At(0)),
+            },
+            expected_description="The view of catalog_product_price has not been idle for 1h 1m 0s (limit "
+            "1h).",
         ),
     ),
     _index(
@@ -119,10 +124,13 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "backlog"),
         cases=Cases(
             entity=_PRICE,
-            inputs=(Input(indexers.BACKLOG, bad=Line(10_100, 8), good=At(50), edge=Line(9_900, 8)),),
-            before=HOUR,
-            silent={"large, but shrinking": {0: Line(60_000, -8_000)}},
-            says="10110 changes wait for catalog_product_price (limit 10000), and the number is growing.",
+            inputs={
+                "backlog": Input(indexers.BACKLOG, bad=Line(10_100, 8), good=At(50), edge=Line(9_900, 8))
+            },
+            warm_up=HOUR,
+            silent={"large, but shrinking": {"backlog": Line(60_000, -8_000)}},
+            expected_description="10110 changes wait for catalog_product_price (limit 10000), and the "
+            "number is growing.",
         ),
     ),
     _index(
@@ -141,9 +149,9 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "version_ahead"),
         cases=Cases(
             entity=_PRICE,
-            inputs=(Input(indexers.VERSION_AHEAD, bad=At(4000), good=At(0), edge=At(0)),),
-            says="catalog_product_price is 4000 versions ahead of its changelog: as many changes will be "
-            "skipped.",
+            inputs={"version_ahead": Input(indexers.VERSION_AHEAD, bad=At(4000), good=At(0), edge=At(0))},
+            expected_description="catalog_product_price is 4000 versions ahead of its changelog: as many "
+            "changes will be skipped.",
         ),
     ),
     _index(
@@ -163,8 +171,9 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "changelog_missing"),
         cases=Cases(
             entity=_PRICE,
-            inputs=(Input(indexers.CHANGELOG_MISSING, bad=At(1), good=At(0)),),
-            says="The changelog of catalog_product_price is missing, or the exporter may not read it.",
+            inputs={"changelog_missing": Input(indexers.CHANGELOG_MISSING, bad=At(1), good=At(0))},
+            expected_description="The changelog of catalog_product_price is missing, or the exporter may "
+            "not read it.",
         ),
     ),
     _index(
@@ -183,10 +192,13 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "mode"),
         cases=Cases(
             entity=_PRICE,
-            inputs=(Input(indexers.MODE, labels={"mode": SCHEDULE}, bad=At(0), good=At(1), edge=At(1)),),
+            inputs={
+                "mode": Input(indexers.MODE, labels={"mode": SCHEDULE}, bad=At(0), good=At(1), edge=At(1))
+            },
             labels={"mode": SCHEDULE},
-            before=HOUR,
-            says="catalog_product_price updates on save; within the last four days it was on schedule.",
+            warm_up=HOUR,
+            expected_description="catalog_product_price updates on save; within the last four days it was "
+            "on schedule.",
         ),
     ),
 )

@@ -39,16 +39,17 @@ ALERTS: Final = (
         cases=Cases(
             entity={"store": "de"},
             labels={"state": _PENDING},
-            inputs=(
-                Input(
+            inputs={
+                "oldest_age": Input(
                     order_states.OLDEST_AGE,
                     labels={"state": _PENDING},
                     bad=At(90_000),
                     good=At(7_200),
                     edge=At(86_400),
-                ),
-            ),
-            says="The oldest order of de that waits for payment is 1d 1h 0m 0s old (limit 1d).",
+                )
+            },
+            expected_description="The oldest order of de that waits for payment is 1d 1h 0m 0s old (limit "
+            "1d).",
         ),
     ),
     _orders(
@@ -68,8 +69,13 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "open_orders_age"),
         cases=Cases(
             entity={"store": "de", "state": "payment_review"},
-            inputs=(Input(order_states.OLDEST_AGE, bad=At(180_000), good=At(7_200), edge=At(172_800)),),
-            says="The oldest order of de in state payment_review is 2d 2h 0m 0s old (limit 2d).",
+            inputs={
+                "oldest_age": Input(
+                    order_states.OLDEST_AGE, bad=At(180_000), good=At(7_200), edge=At(172_800)
+                )
+            },
+            expected_description="The oldest order of de in state payment_review is 2d 2h 0m 0s old (limit "
+            "2d).",
         ),
     ),
     _orders(
@@ -89,8 +95,9 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "emails"),
         cases=Cases(
             entity={"document": "order"},
-            inputs=(Input(order_emails.OLDEST, bad=At(1860), good=At(0), edge=At(1800)),),
-            says="An e-mail for a document of type order has been owed for 31m 0s (limit 30m).",
+            inputs={"oldest": Input(order_emails.OLDEST, bad=At(1860), good=At(0), edge=At(1800))},
+            expected_description="An e-mail for a document of type order has been owed for 31m 0s (limit "
+            "30m).",
         ),
     ),
     _orders(
@@ -106,8 +113,8 @@ ALERTS: Final = (
         why="An order is in the grid with its own transaction, or a minute later by cron.",
         panel=Panel("magento-checkout", "grid"),
         cases=Cases(
-            inputs=(Input(order_grid.MISSING, bad=At(3), good=At(0), edge=At(0)),),
-            says="3 orders are not in the order grid.",
+            inputs={"missing": Input(order_grid.MISSING, bad=At(3), good=At(0), edge=At(0))},
+            expected_description="3 orders are not in the order grid.",
         ),
     ),
 )

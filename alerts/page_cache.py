@@ -48,31 +48,38 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "hit_ratio"),
         cases=Cases(
             entity={"layer": page_cache.LAYER},
-            inputs=(
-                Input(
+            inputs={
+                "hits": Input(
                     page_cache.REQUESTS,
                     labels={"result": "hit", "varnish": "varnish-1"},
                     bad=Hourly(4_800),
                     good=Hourly(54_000),
                     edge=Hourly(6_000),
                 ),
-                Input(
+                "misses": Input(
                     page_cache.REQUESTS,
                     labels={"result": "miss", "varnish": "varnish-1"},
                     bad=Hourly(3_000),
                     good=Hourly(300),
                 ),
-                Input(
+                "uncacheable": Input(
                     page_cache.REQUESTS,
                     labels={"result": "uncacheable", "varnish": "varnish-1"},
                     bad=Hourly(3_000),
                     good=Hourly(300),
                 ),
-            ),
-            silent={"too few requests to tell": {0: Hourly(480), 1: Hourly(300), 2: Hourly(300)}},
-            after=4 * MINUTE,
-            mixes=False,
-            says="Only 44.44% of the pages looked up come from the varnish cache (limit 50 %).",
+            },
+            silent={
+                "too few requests to tell": {
+                    "hits": Hourly(480),
+                    "misses": Hourly(300),
+                    "uncacheable": Hourly(300),
+                }
+            },
+            reaches_limit_after=4 * MINUTE,
+            needs_all_inputs=False,
+            expected_description="Only 44.44% of the pages looked up come from the varnish cache (limit 50 "
+            "%).",
         ),
     ),
     _cache(
@@ -91,11 +98,15 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "purges"),
         cases=Cases(
             entity=_VARNISH,
-            inputs=(Input(page_cache.BANS_ADDED, bad=Hourly(7_200), good=Hourly(60), edge=Hourly(5_900)),),
-            before=30 * MINUTE,
-            after=8 * MINUTE,
-            clear=MINUTE,
-            says="1200 purges reached varnish-1 in ten minutes (limit 1000).",
+            inputs={
+                "bans_added": Input(
+                    page_cache.BANS_ADDED, bad=Hourly(7_200), good=Hourly(60), edge=Hourly(5_900)
+                )
+            },
+            warm_up=30 * MINUTE,
+            reaches_limit_after=8 * MINUTE,
+            clears_after=MINUTE,
+            expected_description="1200 purges reached varnish-1 in ten minutes (limit 1000).",
         ),
     ),
     _cache(
@@ -113,8 +124,8 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "bans"),
         cases=Cases(
             entity=_VARNISH,
-            inputs=(Input(page_cache.BANS, bad=At(12_000), good=At(40), edge=At(10_000)),),
-            says="varnish-1 keeps 12000 bans (limit 10000).",
+            inputs={"bans": Input(page_cache.BANS, bad=At(12_000), good=At(40), edge=At(10_000))},
+            expected_description="varnish-1 keeps 12000 bans (limit 10000).",
         ),
     ),
     _cache(
@@ -136,24 +147,24 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "backends"),
         cases=Cases(
             entity=_VARNISH,
-            inputs=(
-                Input(
+            inputs={
+                "web1": Input(
                     page_cache.BACKEND_HEALTHY,
                     labels={"backend": "web1"},
                     bad=At(0),
                     good=At(1),
                     needed=False,
                 ),
-                Input(
+                "web2": Input(
                     page_cache.BACKEND_HEALTHY,
                     labels={"backend": "web2"},
                     bad=At(0),
                     good=At(1),
                     needed=False,
                 ),
-            ),
-            silent={"one of two is healthy": {1: At(1)}},
-            says="Every backend of varnish-1 fails its health probe.",
+            },
+            silent={"one of two is healthy": {"web2": At(1)}},
+            expected_description="Every backend of varnish-1 fails its health probe.",
         ),
     ),
     _down(
@@ -171,8 +182,8 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "varnish_up"),
         cases=Cases(
             entity=_VARNISH,
-            inputs=(Input(page_cache.UP, bad=At(0), good=At(1)),),
-            says="varnish-1 gives no counters, while another Varnish does.",
+            inputs={"up": Input(page_cache.UP, bad=At(0), good=At(1))},
+            expected_description="varnish-1 gives no counters, while another Varnish does.",
         ),
     ),
     _down(
@@ -192,8 +203,8 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "redis_up"),
         cases=Cases(
             labels=_SESSION,
-            inputs=(Input(redis.UP, labels=_SESSION, bad=At(0), good=At(1)),),
-            says="The session server does not answer, while the Redis of another role does.",
+            inputs={"up": Input(redis.UP, labels=_SESSION, bad=At(0), good=At(1))},
+            expected_description="The session server does not answer, while the Redis of another role does.",
         ),
     ),
     _down(
@@ -212,8 +223,8 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "redis_up"),
         cases=Cases(
             entity={"role": "cache"},
-            inputs=(Input(redis.UP, bad=At(0), good=At(1)),),
-            says="The Redis of the role cache does not answer, while that of another does.",
+            inputs={"up": Input(redis.UP, bad=At(0), good=At(1))},
+            expected_description="The Redis of the role cache does not answer, while that of another does.",
         ),
     ),
     _cache(
@@ -233,11 +244,15 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "redis_evictions"),
         cases=Cases(
             labels=_SESSION,
-            inputs=(Input(redis.EVICTED, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(1.6)),),
-            before=30 * MINUTE,
-            clear=14 * MINUTE,
-            settle=15 * MINUTE,
-            says="Redis threw out 6 keys of its session server in 15 minutes.",
+            inputs={
+                "evicted": Input(
+                    redis.EVICTED, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(1.6)
+                )
+            },
+            warm_up=30 * MINUTE,
+            clears_after=14 * MINUTE,
+            windows_full_after=15 * MINUTE,
+            expected_description="Redis threw out 6 keys of its session server in 15 minutes.",
         ),
     ),
     _cache(
@@ -259,12 +274,14 @@ ALERTS: Final = (
         panel=Panel("magento-page-cache", "redis_refused"),
         cases=Cases(
             labels=_SESSION,
-            inputs=(
-                Input(redis.REFUSED_WRITES, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(5)),
-            ),
-            before=30 * MINUTE,
-            clear=4 * MINUTE,
-            says="Redis refused 3 writes of its session server in five minutes.",
+            inputs={
+                "refused_writes": Input(
+                    redis.REFUSED_WRITES, labels=_SESSION, bad=Hourly(60), good=Hourly(0), edge=Hourly(5)
+                )
+            },
+            warm_up=30 * MINUTE,
+            clears_after=4 * MINUTE,
+            expected_description="Redis refused 3 writes of its session server in five minutes.",
         ),
     ),
 )

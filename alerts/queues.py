@@ -43,8 +43,8 @@ ALERTS: Final = (
         panel=Panel("magento-queues", "oldest_age"),
         cases=Cases(
             entity=_EXPORT,
-            inputs=(Input(queues.OLDEST_AGE, bad=At(3720), good=At(20), edge=At(3600)),),
-            says="The oldest message in export (mysql) has waited 1h 2m 0s (limit 1h).",
+            inputs={"oldest_age": Input(queues.OLDEST_AGE, bad=At(3720), good=At(20), edge=At(3600))},
+            expected_description="The oldest message in export (mysql) has waited 1h 2m 0s (limit 1h).",
         ),
     ),
     _queue(
@@ -66,11 +66,13 @@ ALERTS: Final = (
         cases=Cases(
             entity=_ASYNC,
             labels={"state": queues.NEW},
-            inputs=(
-                Input(queues.MESSAGES, labels={"state": queues.NEW}, bad=At(40), good=At(0), edge=At(0)),
-                Input(queues.CONSUMERS, bad=At(0), good=At(1)),
-            ),
-            says="40 messages wait in async.operations.all and no consumer is connected.",
+            inputs={
+                "waiting": Input(
+                    queues.MESSAGES, labels={"state": queues.NEW}, bad=At(40), good=At(0), edge=At(0)
+                ),
+                "consumers": Input(queues.CONSUMERS, bad=At(0), good=At(1)),
+            },
+            expected_description="40 messages wait in async.operations.all and no consumer is connected.",
         ),
     ),
     _queue(
@@ -92,11 +94,13 @@ ALERTS: Final = (
         panel=Panel("magento-queues", "failed"),
         cases=Cases(
             entity=_EXPORT,
-            inputs=(Input(queues_database.FAILED, bad=Hourly(14), good=Hourly(0), edge=Hourly(9.9)),),
-            before=2 * HOUR,
-            after=42 * MINUTE,
-            clear=17 * MINUTE,
-            says="11 messages of export ended in error in the last hour (limit 10).",
+            inputs={
+                "failed": Input(queues_database.FAILED, bad=Hourly(14), good=Hourly(0), edge=Hourly(9.9))
+            },
+            warm_up=2 * HOUR,
+            reaches_limit_after=42 * MINUTE,
+            clears_after=17 * MINUTE,
+            expected_description="11 messages of export ended in error in the last hour (limit 10).",
         ),
     ),
     _queue(
@@ -117,12 +121,16 @@ ALERTS: Final = (
         panel=Panel("magento-queues", "redelivered"),
         cases=Cases(
             entity=_ASYNC,
-            inputs=(Input(queues_rabbitmq.REDELIVERED, bad=Hourly(60), good=Hourly(0), edge=Hourly(39)),),
-            before=HOUR,
-            after=20 * MINUTE,
-            clear=9 * MINUTE,
-            says="26 messages of async.operations.all were delivered once more in the last 30 minutes "
-            "(limit 20).",
+            inputs={
+                "redelivered": Input(
+                    queues_rabbitmq.REDELIVERED, bad=Hourly(60), good=Hourly(0), edge=Hourly(39)
+                )
+            },
+            warm_up=HOUR,
+            reaches_limit_after=20 * MINUTE,
+            clears_after=9 * MINUTE,
+            expected_description="26 messages of async.operations.all were delivered once more in the last "
+            "30 minutes (limit 20).",
         ),
     ),
     _queue(
@@ -143,29 +151,29 @@ ALERTS: Final = (
         "growth cannot be seen: that fires, too, until they are deleted.",
         panel=Panel("magento-queues", "bulk"),
         cases=Cases(
-            inputs=(
-                Input(
+            inputs={
+                "failed": Input(
                     bulk.OPERATIONS,
                     labels={"status": "failed"},
                     bad=Hourly(30),
                     good=Hourly(0),
                     edge=Hourly(19),
                 ),
-                Input(bulk.EXACT, labels={"status": "failed"}, bad=At(1), good=At(1), needed=False),
-            ),
+                "exact": Input(bulk.EXACT, labels={"status": "failed"}, bad=At(1), good=At(1), needed=False),
+            },
             fires={
-                "more are kept than are counted": {0: At(10_000), 1: At(0)},
+                "more are kept than are counted": {"failed": At(10_000), "exact": At(0)},
                 "a clean-up came just before": {
-                    0: Until(140 * MINUTE, At(5000), Until(141 * MINUTE, At(0), Hourly(60)))
+                    "failed": Until(140 * MINUTE, At(5000), Until(141 * MINUTE, At(0), Hourly(60)))
                 },
             },
-            silent={"a clean-up": {0: Until(140 * MINUTE, At(5000), At(0))}},
-            before=2 * HOUR,
-            after=40 * MINUTE,
-            clear=19 * MINUTE,
-            mixes=False,
-            says="23 operations of bulk requests have failed within an hour, or so many are kept that they "
-            "are no longer counted (limit 20).",
+            silent={"a clean-up": {"failed": Until(140 * MINUTE, At(5000), At(0))}},
+            warm_up=2 * HOUR,
+            reaches_limit_after=40 * MINUTE,
+            clears_after=19 * MINUTE,
+            needs_all_inputs=False,
+            expected_description="23 operations of bulk requests have failed within an hour, or so many are "
+            "kept that they are no longer counted (limit 20).",
         ),
     ),
     _queue(
@@ -185,8 +193,8 @@ ALERTS: Final = (
         why="An operation without a start has no consumer; Magento's own clean-up never touches those.",
         panel=Panel("magento-queues", "bulk_waiting"),
         cases=Cases(
-            inputs=(Input(bulk.WAITING_AGE, bad=At(3720), good=At(0), edge=At(3600)),),
-            says="A bulk request has waited 1h 2m 0s for its first operation (limit 1h).",
+            inputs={"waiting_age": Input(bulk.WAITING_AGE, bad=At(3720), good=At(0), edge=At(3600))},
+            expected_description="A bulk request has waited 1h 2m 0s for its first operation (limit 1h).",
         ),
     ),
 )

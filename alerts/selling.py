@@ -289,23 +289,25 @@ def _carts(*, bad: float, good: float, needed: bool = True) -> Input:
     )
 
 
-def _closure() -> tuple[Input, ...]:
+def _closure() -> dict[str, Input]:
     """Return more windows, of a shop that sells as usual, and what can close it, none of it there."""
     windows = [("30m", 25), ("6h", 150), ("1d", 600)]
-    causes = [
-        {"alertname": "MagentoBackendsSick"},
-        {"alertname": "MagentoBackendDown", "source": "database"},
-        {"alertname": "MagentoBackendDown", "source": "varnish"},
-    ]
-    return (
-        *(
-            Input(series, labels={"window": window}, bad=At(usual), good=At(usual), needed=False)
+    causes = {
+        "backends_sick": {"alertname": "MagentoBackendsSick"},
+        "database_down": {"alertname": "MagentoBackendDown", "source": "database"},
+        "varnish_down": {"alertname": "MagentoBackendDown", "source": "varnish"},
+    }
+    return {
+        **{
+            f"{name}_{window}": Input(
+                series, labels={"window": window}, bad=At(usual), good=At(usual), needed=False
+            )
             for window, usual in windows
-            for series in (expected_orders.RECENT, expected_orders.EXPECTED)
-        ),
-        Input(deployment.MAINTENANCE, bad=Gone(), good=Gone(), needed=False, shared=True),
-        *(
-            Input(
+            for name, series in (("recent", expected_orders.RECENT), ("expected", expected_orders.EXPECTED))
+        },
+        "maintenance": Input(deployment.MAINTENANCE, bad=Gone(), good=Gone(), needed=False, shared=True),
+        **{
+            name: Input(
                 FIRING,
                 labels={"alertstate": "firing", **cause},
                 bad=Gone(),
@@ -313,14 +315,10 @@ def _closure() -> tuple[Input, ...]:
                 needed=False,
                 shared=True,
             )
-            for cause in causes
-        ),
-    )
+            for name, cause in causes.items()
+        },
+    }
 
-
-_RECENT_2H, _EXPECTED_2H, _RECENT_30M, _RECENT_6H, _RECENT_1D = 0, 1, 3, 5, 7
-_IN_MAINTENANCE, _SICK, _NO_DATABASE, _NO_VARNISH = 9, 10, 11, 12
-"""The places of these inputs in the cases of a drought."""
 
 _ENOUGH: Final = At(20)
 _HALF_AN_HOUR_AFTER: Final = Until(
@@ -337,42 +335,42 @@ def _between(begin: float, end: float, otherwise: Level) -> Level:
     return Until(begin * MINUTE, otherwise, Until(end * MINUTE, At(1), otherwise))
 
 
-_EXPLAINED: Final[Mapping[str, Mapping[int, Level]]] = {
+_EXPLAINED: Final[Mapping[str, Mapping[str, Level]]] = {
     "the backends were sick for an hour, and are repaired": {
-        _RECENT_2H: _ENOUGH,
-        _RECENT_30M: _HALF_AN_HOUR_AFTER,
-        _SICK: _between(62, 124, Gone()),
+        "recent_2h": _ENOUGH,
+        "recent_30m": _HALF_AN_HOUR_AFTER,
+        "backends_sick": _between(62, 124, Gone()),
     },
     "the database was down for an hour, and is back": {
-        _RECENT_2H: _ENOUGH,
-        _RECENT_30M: _HALF_AN_HOUR_AFTER,
-        _NO_DATABASE: _between(62, 124, Gone()),
+        "recent_2h": _ENOUGH,
+        "recent_30m": _HALF_AN_HOUR_AFTER,
+        "database_down": _between(62, 124, Gone()),
     },
     "the shop was in maintenance for a day, and sells again": {
-        _RECENT_2H: Until(2 * HOUR, At(0), Line(-50, 25)),
-        _EXPECTED_2H: At(50),
-        _RECENT_30M: Until(2 * HOUR, At(0), Until(150 * MINUTE, Line(-100, 50), At(25))),
-        _RECENT_6H: Until(2 * HOUR, At(0), Line(-50, 25)),
-        _RECENT_1D: Until(2 * HOUR, At(0), Line(-50, 25)),
-        _IN_MAINTENANCE: Until(2 * HOUR, At(1), At(0)),
+        "recent_2h": Until(2 * HOUR, At(0), Line(-50, 25)),
+        "expected_2h": At(50),
+        "recent_30m": Until(2 * HOUR, At(0), Until(150 * MINUTE, Line(-100, 50), At(25))),
+        "recent_6h": Until(2 * HOUR, At(0), Line(-50, 25)),
+        "recent_1d": Until(2 * HOUR, At(0), Line(-50, 25)),
+        "maintenance": Until(2 * HOUR, At(1), At(0)),
     },
 }
 """Nobody bought, it was said why, and it is over."""
 
-_UNEXPLAINED: Final[Mapping[str, Mapping[int, Level]]] = {
+_UNEXPLAINED: Final[Mapping[str, Mapping[str, Level]]] = {
     "it does not sell 45 minutes after a maintenance": {
-        _RECENT_2H: _ENOUGH,
-        _RECENT_30M: At(0),
-        _RECENT_6H: Until(136 * MINUTE, At(0), Line(-56.7, 25)),
-        _IN_MAINTENANCE: Until(136 * MINUTE, At(1), At(0)),
+        "recent_2h": _ENOUGH,
+        "recent_30m": At(0),
+        "recent_6h": Until(136 * MINUTE, At(0), Line(-56.7, 25)),
+        "maintenance": Until(136 * MINUTE, At(1), At(0)),
     },
     "a deployment of two minutes": {
-        _RECENT_2H: _ENOUGH,
-        _RECENT_30M: _STOPS,
-        _IN_MAINTENANCE: _between(148, 150, At(0)),
+        "recent_2h": _ENOUGH,
+        "recent_30m": _STOPS,
+        "maintenance": _between(148, 150, At(0)),
     },
-    "the backends were sick for four minutes": {_SICK: _between(90, 94, Gone())},
-    "the exporter does not reach Varnish": {_NO_VARNISH: _between(30, 180, Gone())},
+    "the backends were sick for four minutes": {"backends_sick": _between(90, 94, Gone())},
+    "the exporter does not reach Varnish": {"varnish_down": _between(30, 180, Gone())},
 }
 """What closes the shop for moments, was over, or says nothing about customers."""
 
@@ -405,24 +403,24 @@ ALERTS: Final = (
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=_DE,
-            inputs=(
-                _orders(expected_orders.RECENT, "2h", bad=2, good=20, edge=3),
-                _orders(expected_orders.EXPECTED, "2h", bad=18, good=5, edge=18),
-                _carts(bad=12, good=7),
-                *_closure(),
-            ),
+            inputs={
+                "recent_2h": _orders(expected_orders.RECENT, "2h", bad=2, good=20, edge=3),
+                "expected_2h": _orders(expected_orders.EXPECTED, "2h", bad=18, good=5, edge=18),
+                "carts": _carts(bad=12, good=7),
+                **_closure(),
+            },
             fires=_UNEXPLAINED,
             silent={
                 **_EXPLAINED,
-                "a fifth of the usual is left": {0: At(12), 1: At(60)},
-                "too small a shop to tell": {0: At(0), 1: At(10)},
+                "a fifth of the usual is left": {"recent_2h": At(12), "expected_2h": At(60)},
+                "too small a shop to tell": {"recent_2h": At(0), "expected_2h": At(10)},
             },
-            before=2 * HOUR,
+            warm_up=2 * HOUR,
             step=2 * MINUTE,
-            after=12 * MINUTE,
-            settle=30 * MINUTE,
-            says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Carts are "
-            "filled as usual.",
+            reaches_limit_after=12 * MINUTE,
+            windows_full_after=30 * MINUTE,
+            expected_description="de has less than a fifth of its usual orders (surprise 11.6 nats, limit "
+            "10.6). Carts are filled as usual.",
         ),
     ),
     _selling(
@@ -445,18 +443,18 @@ ALERTS: Final = (
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=_DE,
-            inputs=(
-                _orders(expected_orders.RECENT, "2h", bad=2, good=20, edge=3),
-                _orders(expected_orders.EXPECTED, "2h", bad=18, good=5, edge=18),
-                _carts(bad=7, good=12, needed=False),
-                *_closure(),
-            ),
-            silent={**_EXPLAINED, "too small a shop to tell": {0: At(0), 1: At(10)}},
-            before=2 * HOUR,
+            inputs={
+                "recent_2h": _orders(expected_orders.RECENT, "2h", bad=2, good=20, edge=3),
+                "expected_2h": _orders(expected_orders.EXPECTED, "2h", bad=18, good=5, edge=18),
+                "carts": _carts(bad=7, good=12, needed=False),
+                **_closure(),
+            },
+            silent={**_EXPLAINED, "too small a shop to tell": {"recent_2h": At(0), "expected_2h": At(10)}},
+            warm_up=2 * HOUR,
             step=5 * MINUTE,
-            after=15 * MINUTE,
-            says="de has less than a fifth of its usual orders (surprise 11.6 nats, limit 10.6). Hardly any "
-            "carts are filled.",
+            reaches_limit_after=15 * MINUTE,
+            expected_description="de has less than a fifth of its usual orders (surprise 11.6 nats, limit "
+            "10.6). Hardly any carts are filled.",
         ),
     ),
     _selling(
@@ -476,15 +474,15 @@ ALERTS: Final = (
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=_DE,
-            inputs=(
-                _orders(expected_orders.RECENT, "6h", bad=15, good=60, edge=25),
-                _orders(expected_orders.EXPECTED, "6h", bad=60, good=60, edge=60),
-            ),
-            silent={"half of the usual is left": {0: At(100), 1: At(200)}},
-            before=6 * HOUR,
+            inputs={
+                "recent": _orders(expected_orders.RECENT, "6h", bad=15, good=60, edge=25),
+                "expected": _orders(expected_orders.EXPECTED, "6h", bad=60, good=60, edge=60),
+            },
+            silent={"half of the usual is left": {"recent": At(100), "expected": At(200)}},
+            warm_up=6 * HOUR,
             step=5 * MINUTE,
-            mixes=False,
-            says="de has less than half of its usual orders (surprise 24.2 nats, limit 14).",
+            needs_all_inputs=False,
+            expected_description="de has less than half of its usual orders (surprise 24.2 nats, limit 14).",
         ),
     ),
     _selling(
@@ -506,26 +504,33 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "last_order"),
         cases=Cases(
             entity=_DE,
-            inputs=(
-                Input(orders.LAST_ORDER, bad=At(0), good=Ago(HOUR), edge=At(2 * HOUR)),
-                Input(
+            inputs={
+                "last_order": Input(orders.LAST_ORDER, bad=At(0), good=Ago(HOUR), edge=At(2 * HOUR)),
+                "expected": Input(
                     expected_orders.EXPECTED,
                     labels={"window": "1d"},
                     bad=Until(30 * HOUR, At(6), Until(34 * HOUR, Gone(), At(6))),
                     good=At(6),
                 ),
-            ),
-            silent={
-                "a busier shop, within the day": {0: At(48 * HOUR), 1: At(600)},
-                "a shop that sells 20 a day and closes at weekends": {0: At(0), 1: _CLOSED},
-                "an order came between": {0: Until(36 * HOUR, At(0), At(36 * HOUR)), 1: At(18)},
             },
-            before=HOUR,
-            after=69 * HOUR,
-            settle=0,
+            silent={
+                "a busier shop, within the day": {"last_order": At(48 * HOUR), "expected": At(600)},
+                "a shop that sells 20 a day and closes at weekends": {
+                    "last_order": At(0),
+                    "expected": _CLOSED,
+                },
+                "an order came between": {
+                    "last_order": Until(36 * HOUR, At(0), At(36 * HOUR)),
+                    "expected": At(18),
+                },
+            },
+            warm_up=HOUR,
+            reaches_limit_after=69 * HOUR,
+            windows_full_after=0,
             step=15 * MINUTE,
-            mixes=False,
-            says="Since the last order of de, 10.8 were to be expected by its own past weeks (limit 10.6).",
+            needs_all_inputs=False,
+            expected_description="Since the last order of de, 10.8 were to be expected by its own past "
+            "weeks (limit 10.6).",
         ),
     ),
     _selling(
@@ -555,18 +560,19 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "methods"),
         cases=Cases(
             entity={"store": "de", "method": "paypal_express"},
-            inputs=(Input(orders.PLACED, bad=Hourly(0), good=Hourly(0.5), edge=Hourly(0.02)),),
-            silent={"an invoice that companies use on weekdays": {0: _WEEKDAYS}},
+            inputs={"placed": Input(orders.PLACED, bad=Hourly(0), good=Hourly(0.5), edge=Hourly(0.02))},
+            silent={"an invoice that companies use on weekdays": {"placed": _WEEKDAYS}},
             fires={
                 "a method that is used often, for ten hours": {
-                    0: Until(12 * DAY + 21 * HOUR, Hourly(3), Hourly(0))
+                    "placed": Until(12 * DAY + 21 * HOUR, Hourly(3), Hourly(0))
                 }
             },
-            before=12 * DAY,
+            warm_up=12 * DAY,
             step=HOUR,
-            settle=2 * HOUR,
-            after=23 * HOUR,
-            says="Orders with paypal_express in de have all but stopped (surprise 12.0 nats, limit 10.6).",
+            windows_full_after=2 * HOUR,
+            reaches_limit_after=23 * HOUR,
+            expected_description="Orders with paypal_express in de have all but stopped (surprise 12.0 "
+            "nats, limit 10.6).",
         ),
     ),
     _selling(
@@ -595,34 +601,34 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "funnel"),
         cases=Cases(
             entity={"store": "de", "stage": "payment_method"},
-            inputs=(
-                Input(
+            inputs={
+                "stage": Input(
                     checkout.STAGE_REACHED,
                     labels={"customer": "guest"},
                     bad=Hourly(0.5),
                     good=Hourly(16),
                     edge=Hourly(2),
                 ),
-                Input(
+                "stage_before": Input(
                     checkout.STAGE_REACHED,
                     labels={"customer": "guest", "stage": "shipping_method"},
                     bad=Hourly(20),
                     good=Hourly(20),
                 ),
-            ),
+            },
             silent={
-                "a step that few ever pass": {0: Hourly(1)},
+                "a step that few ever pass": {"stage": Hourly(1)},
                 "bots fill carts and go no further": {
-                    0: Hourly(16),
-                    1: Until(26 * HOUR, Hourly(20), Hourly(660)),
+                    "stage": Hourly(16),
+                    "stage_before": Until(26 * HOUR, Hourly(20), Hourly(660)),
                 },
             },
-            before=26 * HOUR,
+            warm_up=26 * HOUR,
             step=10 * MINUTE,
-            mixes=False,
-            after=50 * MINUTE,
-            says="Hardly anybody in de reaches the step payment_method any more, though the step before is "
-            "(surprise 13.7 nats, limit 10.6).",
+            needs_all_inputs=False,
+            reaches_limit_after=50 * MINUTE,
+            expected_description="Hardly anybody in de reaches the step payment_method any more, though the "
+            "step before is (surprise 13.7 nats, limit 10.6).",
         ),
     ),
     _selling(
@@ -651,12 +657,13 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
-            inputs=(Input(placements.FAILED, bad=Hourly(210), good=Hourly(6), edge=Hourly(174)),),
-            silent={"a shop with as many failures every day": {0: Hourly(210)}},
-            before=26 * HOUR,
+            inputs={"failed": Input(placements.FAILED, bad=Hourly(210), good=Hourly(6), edge=Hourly(174))},
+            silent={"a shop with as many failures every day": {"failed": Hourly(210)}},
+            warm_up=26 * HOUR,
             step=5 * MINUTE,
-            after=5 * MINUTE,
-            says="35 attempts to place an order failed in de in ten minutes (limit 30), far more than usual.",
+            reaches_limit_after=5 * MINUTE,
+            expected_description="35 attempts to place an order failed in de in ten minutes (limit 30), far "
+            "more than usual.",
         ),
     ),
     _selling(
@@ -679,25 +686,25 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "order_value"),
         cases=Cases(
             entity=_DE,
-            inputs=(
-                Input(
+            inputs={
+                "revenue": Input(
                     orders.REVENUE,
                     labels={"currency": "EUR"},
                     bad=Hourly(1000),
                     good=Hourly(200),
                     edge=Hourly(700),
                 ),
-                Input(orders.PLACED, labels={"method": "checkmo"}, bad=Hourly(4), good=Hourly(4)),
-            ),
-            silent={"hardly any orders": {1: Hourly(1)}},
-            before=2 * DAY,
+                "orders": Input(orders.PLACED, labels={"method": "checkmo"}, bad=Hourly(4), good=Hourly(4)),
+            },
+            silent={"hardly any orders": {"orders": Hourly(1)}},
+            warm_up=2 * DAY,
             step=20 * MINUTE,
-            settle=2 * HOUR,
-            mixes=False,
-            after=260 * MINUTE,
-            clear=HOUR,
-            says="The mean order of de in the last six hours is 3.2 times as large, or as small, as that of "
-            "the week (limit 3).",
+            windows_full_after=2 * HOUR,
+            needs_all_inputs=False,
+            reaches_limit_after=260 * MINUTE,
+            clears_after=HOUR,
+            expected_description="The mean order of de in the last six hours is 3.2 times as large, or as "
+            "small, as that of the week (limit 3).",
         ),
     ),
     _selling(
@@ -718,8 +725,8 @@ ALERTS: Final = (
         why="Deployments take minutes. For a longer planned window, set a silence with its end.",
         panel=Panel("magento-overview", "maintenance"),
         cases=Cases(
-            inputs=(Input(deployment.MAINTENANCE, bad=At(1), good=At(0)),),
-            says="shop:9816 answers every visitor with 503: var/.maintenance.flag is there.",
+            inputs={"maintenance": Input(deployment.MAINTENANCE, bad=At(1), good=At(0))},
+            expected_description="shop:9816 answers every visitor with 503: var/.maintenance.flag is there.",
         ),
     ),
 )

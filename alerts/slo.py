@@ -91,11 +91,11 @@ def _goes_on(window: str, short: str) -> str:
     return f"and {_STORE} {failed_ratio(short)} > 0.5 * {select(LEAST[window])}"
 
 
-def _attempts(*, bad: float, good: float, edge: float, attempts: float) -> tuple[Input, ...]:
-    return (
-        Input(placements.FAILED, bad=Hourly(bad), good=Hourly(good), edge=Hourly(edge)),
-        Input(placements.ATTEMPTS, bad=Hourly(attempts), good=Hourly(attempts)),
-    )
+def _attempts(*, bad: float, good: float, edge: float, attempts: float) -> dict[str, Input]:
+    return {
+        "failed": Input(placements.FAILED, bad=Hourly(bad), good=Hourly(good), edge=Hourly(edge)),
+        "attempts": Input(placements.ATTEMPTS, bad=Hourly(attempts), good=Hourly(attempts)),
+    }
 
 
 _DESCRIPTION: Final = (
@@ -126,14 +126,14 @@ ALERTS: Final = (
         cases=Cases(
             entity=_DE,
             inputs=_attempts(bad=99, good=1, edge=80, attempts=100),
-            silent={"four failures of five attempts": {0: Hourly(4), 1: Hourly(5)}},
-            before=HOUR,
+            silent={"four failures of five attempts": {"failed": Hourly(4), "attempts": Hourly(5)}},
+            warm_up=HOUR,
             step=2 * MINUTE,
-            mixes=False,
-            after=50 * MINUTE,
-            clear=2 * MINUTE,
-            says="At least 85.03% of the attempts to place an order in de failed in the last hour, chance "
-            "allowed for (limit 72 %).",
+            needs_all_inputs=False,
+            reaches_limit_after=50 * MINUTE,
+            clears_after=2 * MINUTE,
+            expected_description="At least 85.03% of the attempts to place an order in de failed in the "
+            "last hour, chance allowed for (limit 72 %).",
         ),
     ),
     _slo(
@@ -154,15 +154,15 @@ ALERTS: Final = (
         cases=Cases(
             entity=_DE,
             inputs=_attempts(bad=280, good=5, edge=140, attempts=500),
-            silent={"one customer tries five times": {0: _ONE_CUSTOMER, 1: _ONE_CUSTOMER}},
-            stays=2 * HOUR,
-            before=HOUR,
+            silent={"one customer tries five times": {"failed": _ONE_CUSTOMER, "attempts": _ONE_CUSTOMER}},
+            bad_after_firing=2 * HOUR,
+            warm_up=HOUR,
             step=5 * MINUTE,
-            mixes=False,
-            after=80 * MINUTE,
-            clear=15 * MINUTE,
-            says="At least 32.57% of the attempts to place an order in de failed in the last six hours, "
-            "chance allowed for (limit 30 %).",
+            needs_all_inputs=False,
+            reaches_limit_after=80 * MINUTE,
+            clears_after=15 * MINUTE,
+            expected_description="At least 32.57% of the attempts to place an order in de failed in the "
+            "last six hours, chance allowed for (limit 30 %).",
         ),
     ),
     _slo(
@@ -182,14 +182,14 @@ ALERTS: Final = (
         cases=Cases(
             entity=_DE,
             inputs=_attempts(bad=4, good=0.5, edge=2.6, attempts=40),
-            stays=12 * HOUR,
-            before=7 * HOUR,
+            bad_after_firing=12 * HOUR,
+            warm_up=7 * HOUR,
             step=5 * MINUTE,
-            mixes=False,
-            after=15 * HOUR,
-            clear=295 * MINUTE,
-            says="At least 5.177% of the attempts to place an order in de failed in the last three days, "
-            "chance allowed for (limit 5 %).",
+            needs_all_inputs=False,
+            reaches_limit_after=15 * HOUR,
+            clears_after=295 * MINUTE,
+            expected_description="At least 5.177% of the attempts to place an order in de failed in the "
+            "last three days, chance allowed for (limit 5 %).",
         ),
     ),
     _slo(
@@ -214,54 +214,58 @@ ALERTS: Final = (
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
-            inputs=(
-                Input(placements.FAILED, bad=Hourly(210), good=Hourly(6), edge=Hourly(174)),
-                Input(expected_orders.EXPECTED, labels={"window": "30m"}, bad=At(50), good=At(500)),
-                Input(
+            inputs={
+                "failed": Input(placements.FAILED, bad=Hourly(210), good=Hourly(6), edge=Hourly(174)),
+                "expected_30m": Input(
+                    expected_orders.EXPECTED, labels={"window": "30m"}, bad=At(50), good=At(500)
+                ),
+                "recent_30m": Input(
                     expected_orders.RECENT,
                     labels={"window": "30m"},
                     bad=At(50),
                     good=Line(108, -45),
                     needed=False,
                 ),
-                Input(
+                "expected_6h": Input(
                     expected_orders.EXPECTED, labels={"window": "6h"}, bad=At(20), good=At(60), needed=False
                 ),
-                Input(expected_orders.RECENT, labels={"window": "6h"}, bad=At(20), good=At(0), needed=False),
-            ),
+                "recent_6h": Input(
+                    expected_orders.RECENT, labels={"window": "6h"}, bad=At(20), good=At(0), needed=False
+                ),
+            },
             silent={
-                "fewer orders come than expected": {2: At(26)},
-                "fewer orders come than an hour ago": {2: Line(250, -50)},
-                "nothing is expected at this hour": {1: At(0)},
+                "fewer orders come than expected": {"recent_30m": At(26)},
+                "fewer orders come than an hour ago": {"recent_30m": Line(250, -50)},
+                "nothing is expected at this hour": {"expected_30m": At(0)},
                 "an outage that is repaired": {
-                    0: Until(2 * HOUR, Hourly(210), Hourly(6)),
-                    2: Until(124 * MINUTE, At(0), At(50)),
+                    "failed": Until(2 * HOUR, Hourly(210), Hourly(6)),
+                    "recent_30m": Until(124 * MINUTE, At(0), At(50)),
                 },
                 "a shop so small that its half hour says nothing, and none of its orders comes": {
-                    1: At(1.9),
-                    2: At(0),
-                    3: At(23),
-                    4: At(0),
+                    "expected_30m": At(1.9),
+                    "recent_30m": At(0),
+                    "expected_6h": At(23),
+                    "recent_6h": At(0),
                 },
             },
             fires={
                 "the failures have ended twenty minutes ago": {
-                    0: Until(2 * HOUR, Hourly(210), Hourly(6)),
-                    1: At(50),
-                    2: At(50),
-                    3: At(20),
-                    4: At(20),
+                    "failed": Until(2 * HOUR, Hourly(210), Hourly(6)),
+                    "expected_30m": At(50),
+                    "recent_30m": At(50),
+                    "expected_6h": At(20),
+                    "recent_6h": At(20),
                 },
-                "a busy shop sells a little less than usual": {3: At(600), 4: At(480)},
+                "a busy shop sells a little less than usual": {"expected_6h": At(600), "recent_6h": At(480)},
                 "more orders come than expected, and than an hour ago": {
-                    2: Until(90 * MINUTE, At(50), At(80))
+                    "recent_30m": Until(90 * MINUTE, At(50), At(80))
                 },
             },
-            before=2 * HOUR,
+            warm_up=2 * HOUR,
             step=2 * MINUTE,
-            after=8 * MINUTE,
-            says="Up to 35 attempts to place an order failed in de in ten minutes (limit 30), and as many "
-            "orders come as expected, and as an hour ago.",
+            reaches_limit_after=8 * MINUTE,
+            expected_description="Up to 35 attempts to place an order failed in de in ten minutes (limit "
+            "30), and as many orders come as expected, and as an hour ago.",
         ),
     ),
     _slo(
@@ -283,14 +287,14 @@ ALERTS: Final = (
         cases=Cases(
             entity=_DE,
             inputs=_attempts(bad=24, good=2, edge=12, attempts=100),
-            silent={"as many failures as ever": {0: Hourly(24)}},
-            before=DAY,
-            settle=0,
+            silent={"as many failures as ever": {"failed": Hourly(24)}},
+            warm_up=DAY,
+            windows_full_after=0,
             step=30 * MINUTE,
-            mixes=False,
-            after=30 * MINUTE,
-            says="Attempts to place an order in de fail 4.1 times as often as in the last three days, chance "
-            "allowed for (limit 3).",
+            needs_all_inputs=False,
+            reaches_limit_after=30 * MINUTE,
+            expected_description="Attempts to place an order in de fail 4.1 times as often as in the last "
+            "three days, chance allowed for (limit 3).",
         ),
     ),
     _slo(
@@ -313,22 +317,25 @@ ALERTS: Final = (
         "hour.",
         panel=Panel("magento-slo", "freshness_burn"),
         cases=Cases(
-            inputs=(
-                Input(indexers.BACKLOG, labels={"indexer": "catalog_product_price"}, bad=At(40), good=At(0)),
-                Input(
+            inputs={
+                "backlog": Input(
+                    indexers.BACKLOG, labels={"indexer": "catalog_product_price"}, bad=At(40), good=At(0)
+                ),
+                "view_updated": Input(
                     indexers.VIEW_UPDATED,
                     labels={"indexer": "catalog_product_price"},
                     bad=Ago(1000),
                     good=Ago(30),
                     edge=Ago(800),
                 ),
-            ),
-            before=6 * HOUR,
-            settle=0,
+            },
+            warm_up=6 * HOUR,
+            windows_full_after=0,
             step=5 * MINUTE,
-            after=35 * MINUTE,
-            clear=15 * MINUTE,
-            says="The storefront was out of date for 8.219% of the last six hours (limit 6 %).",
+            reaches_limit_after=35 * MINUTE,
+            clears_after=15 * MINUTE,
+            expected_description="The storefront was out of date for 8.219% of the last six hours (limit 6 "
+            "%).",
         ),
     ),
 )

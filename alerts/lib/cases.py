@@ -1,7 +1,7 @@
-"""What an alert is tested with: the few facts from which every kind of test case is generated.
+"""The facts of one alert from which all its promtool tests are generated.
 
-An alert's inputs are series at one of three levels: *bad* (just over the limit),
-*good*, and *edge* (exactly at the limit, where it must stay silent).
+An input is a series at one of three levels: *bad* (just past the threshold), *good*,
+and *edge* (exactly at the threshold, where the alert must stay silent).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from exporter.errors import SpecError
 from promql.selector import Selectable
 
 MINUTE: Final = 60
@@ -22,17 +23,17 @@ class Level(ABC):
     """How a series behaves during a phase of a test."""
 
     @abstractmethod
-    def value(self, now: float, before: float | None, step: float, /) -> float | None:
-        """Return the sample at ``now`` (``before``: the last sample, ``step`` seconds ago); None is a gap."""
+    def value(self, now: float, last: float | None, step: float, /) -> float | None:
+        """Return the sample at ``now``; ``last`` is the one ``step`` seconds before. None is a gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class At(Level):
-    """A gauge that stands at a number."""
+    """A gauge with a constant value."""
 
     number: float
 
-    def value(self, _now: float, _before: float | None, _step: float, /) -> float:
+    def value(self, _now: float, _last: float | None, _step: float, /) -> float:
         """Return the number."""
         return self.number
 
@@ -43,70 +44,70 @@ class Ago(Level):
 
     seconds: float
 
-    def value(self, now: float, _before: float | None, _step: float, /) -> float:
+    def value(self, now: float, _last: float | None, _step: float, /) -> float:
         """Return the instant."""
         return now - self.seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Hourly(Level):
-    """A counter that grows by so much an hour, or a gauge with that slope."""
+    """A counter that grows by ``events`` per hour, or a gauge with that slope."""
 
     events: float
 
-    def value(self, _now: float, before: float | None, step: float, /) -> float:
-        """Return the last sample and what came since."""
-        return 0.0 if before is None else before + self.events * step / HOUR
+    def value(self, _now: float, last: float | None, step: float, /) -> float:
+        """Return the last sample plus the growth since then."""
+        return 0.0 if last is None else last + self.events * step / HOUR
 
 
 @dataclass(frozen=True, slots=True)
 class Line(Level):
-    """A gauge on a straight line: a number at the start of the test, and so much more each hour."""
+    """A gauge that starts at a number and changes by a constant amount per hour."""
 
     start: float
     hourly: float
 
-    def value(self, now: float, _before: float | None, _step: float, /) -> float:
+    def value(self, now: float, _last: float | None, _step: float, /) -> float:
         """Return the point on the line."""
         return self.start + self.hourly * now / HOUR
 
 
 @dataclass(frozen=True, slots=True)
 class Late(Level):
-    """A series that begins so many seconds after the test does."""
+    """A series that begins ``start`` seconds after the test does."""
 
     start: float
     then: Level
 
-    def value(self, now: float, before: float | None, step: float, /) -> float | None:
+    def value(self, now: float, last: float | None, step: float, /) -> float | None:
         """Return no sample until it begins."""
-        return None if now < self.start else self.then.value(now, before, step)
+        return None if now < self.start else self.then.value(now, last, step)
 
 
 @dataclass(frozen=True, slots=True)
 class Until(Level):
-    """Behaves one way for so many seconds from the start of the test, then another."""
+    """One level for the first ``end`` seconds of the test, then another."""
 
     end: float
     first: Level
     then: Level
 
-    def value(self, now: float, before: float | None, step: float, /) -> float | None:
-        """Return the sample of whichever holds at the time."""
-        return (self.first if now < self.end else self.then).value(now, before, step)
+    def value(self, now: float, last: float | None, step: float, /) -> float | None:
+        """Return the sample of the level that holds at the time."""
+        return (self.first if now < self.end else self.then).value(now, last, step)
 
 
 @dataclass(frozen=True, slots=True)
 class Gone(Level):
     """A series that is not there."""
 
-    def value(self, _now: float, _before: float | None, _step: float, /) -> None:
+    def value(self, _now: float, _last: float | None, _step: float, /) -> None:
         """Return no sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One series that the alert looks at. ``edge`` is left out where the limit does not concern it."""
+    """One series that the alert reads. It has an ``edge`` only if the threshold concerns it."""
 
     series: Selectable
     bad: Level
@@ -117,7 +118,7 @@ class Input:
     needed: bool = True
     """Whether the alert must be silent when this series is missing."""
     shared: bool = False
-    """Whether all places share it: it carries the labels of the target only."""
+    """Whether it carries only the labels of the target, so that all places share it."""
 
     def level(self, state: str) -> Level:
         """Return the level of the state ``bad``, ``good``, ``edge`` or ``gone``."""
@@ -130,32 +131,49 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cases:
-    """The facts of one alert's tests.
+    """The inputs of one alert, what they do, and when.
 
-    ``says`` is the description as a person reads it when the inputs are bad. ``entity`` are the labels
-    that tell one place from another, beside job and instance. After ``before`` seconds of good, the
-    condition becomes true ``after`` seconds into the bad phase, and false ``clear`` seconds into the
-    next good one; ``settle`` seconds later every window is full (as many as ``after`` if not said).
-    Before it recovers it fires for ``stays`` seconds more. ``step`` is the distance of samples and
-    evaluations. ``silent`` are further situations, by a name in words, in which it must not fire once the
-    good ``before`` is over: what the inputs (by their index) do instead, from the start. ``fires`` are
-    further ones in which it must fire when every window is full. ``mixes`` is false where one bad input
-    alone is enough to fire; ``target`` are the labels of the scrape that the alert keeps; ``alone`` says
-    that it looks at all places together.
+    A test has a good phase of ``warm_up`` seconds, then a bad one. Times are in seconds.
     """
 
-    inputs: tuple[Input, ...]
-    says: str
+    inputs: Mapping[str, Input]
+    """The series by a name that ``silent`` and ``fires`` use."""
+    expected_description: str
+    """The description as a person reads it while the inputs are bad."""
     entity: Mapping[str, str] = field(default_factory=dict)
+    """The labels of the place that the alert names, beside those of the target."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    before: int = 10 * MINUTE
-    after: int = 0
-    clear: int = 0
-    settle: int | None = None
-    stays: int = 0
+    """Further labels that the alert carries because its series do."""
+    target_labels: tuple[str, ...] = ("job", "instance")
+    """The labels of the scrape target that the alert keeps."""
+    covers_all_places: bool = False
+    """Whether one alert is about all places together."""
+    needs_all_inputs: bool = True
+    """Whether it fires only if all inputs are bad in the same place."""
     step: int = MINUTE
-    silent: Mapping[str, Mapping[int, Level]] = field(default_factory=dict)
-    fires: Mapping[str, Mapping[int, Level]] = field(default_factory=dict)
-    mixes: bool = True
-    target: tuple[str, ...] = ("job", "instance")
-    alone: bool = False
+    """The distance between samples, and between evaluations."""
+
+    warm_up: int = 10 * MINUTE
+    """The length of the good phase at the start."""
+    reaches_limit_after: int = 0
+    """How long after the bad phase began the expression becomes true."""
+    windows_full_after: int | None = None
+    """How long after firing every range holds bad samples only; as ``reaches_limit_after`` if not given."""
+    bad_after_firing: int = 0
+    """How long the inputs stay bad once it fires, in the test of recovery."""
+    clears_after: int = 0
+    """How long after the inputs are good again the expression becomes false."""
+
+    silent: Mapping[str, Mapping[str, Level]] = field(default_factory=dict)
+    """Further situations, in words, in which it must not fire after the warm-up.
+
+    The inputs named behave like this from the start; the others turn bad as usual.
+    """
+    fires: Mapping[str, Mapping[str, Level]] = field(default_factory=dict)
+    """Further situations, in words, in which it must fire once every range is full."""
+
+    def __post_init__(self) -> None:
+        for situation, levels in {**self.silent, **self.fires}.items():
+            unknown = sorted(set(levels) - set(self.inputs))
+            if unknown:
+                raise SpecError(f"cases {situation!r}: no input is named {', '.join(unknown)}")

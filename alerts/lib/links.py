@@ -65,7 +65,7 @@ def panel_id(dashboard: str, key: str) -> int:
 
 def carried(alert: Alert) -> tuple[str, ...]:
     """Return the labels that tell where the alert fires."""
-    return (*alert.cases.target, *alert.series_labels)
+    return (*alert.cases.target_labels, *alert.series_labels)
 
 
 def variables(alert: Alert) -> list[str]:

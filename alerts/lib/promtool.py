@@ -33,23 +33,20 @@ Place = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What the inputs do for so many seconds: a state by input, or the same for all."""
+    """A part of a test: how long it lasts, and the state of each input in it."""
 
     seconds: int
-    states: Mapping[int, str] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
     otherwise: str = "good"
 
-    def state(self, index: int) -> str:
-        """Return the state of the input with this index."""
-        return self.states.get(index, self.otherwise)
+    def state(self, key: str) -> str:
+        """Return the state of the input with this name."""
+        return self.states.get(key, self.otherwise)
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The instants of an alert's life when its bad phase begins after ``before`` good seconds.
-
-    At ``settled`` every window is full of the bad phase.
-    """
+    """When the bad phase begins, the expression becomes true, the alert fires, and every range is full."""
 
     bad: int
     true: int
@@ -61,11 +58,11 @@ class Times:
     def of(cls, alert: Alert) -> Times:
         """Return the instants for the alert."""
         cases = alert.cases
-        true = cases.before + cases.after
+        true = cases.warm_up + cases.reaches_limit_after
         fires = true + _up(alert.for_, cases.step)
-        settle = cases.after if cases.settle is None else cases.settle
-        settled = fires + _AFTERWARDS * cases.step + _up(settle, cases.step)
-        return cls(cases.before, true, fires, settled, cases.step)
+        full = cases.reaches_limit_after if cases.windows_full_after is None else cases.windows_full_after
+        settled = fires + _AFTERWARDS * cases.step + _up(full, cases.step)
+        return cls(cases.warm_up, true, fires, settled, cases.step)
 
 
 def unit_tests(
@@ -110,7 +107,7 @@ def _fires(alert: Alert, owners: Owners, links: Links) -> Iterator[dict[str, Any
 
 
 def _edge(alert: Alert) -> Iterator[dict[str, Any]]:
-    if not any(item.edge for item in alert.cases.inputs):
+    if not any(item.edge for item in alert.cases.inputs.values()):
         return
     times = Times.of(alert)
     length = times.settled
@@ -122,8 +119,8 @@ def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
     if not alert.cases.inputs:
         return
     times, step = Times.of(alert), alert.cases.step
-    good_again = times.fires + 2 * step + alert.cases.stays
-    false = good_again + alert.cases.clear
+    good_again = times.fires + 2 * step + alert.cases.bad_after_firing
+    false = good_again + alert.cases.clears_after
     resolved = false + _up(alert.keep_firing_for, step)
     phases = [Phase(times.bad), Phase(good_again - times.bad, otherwise="bad"), Phase(resolved + 2 * step)]
     series = _beside(alert, _series(alert, here(alert), phases), length=resolved + 2 * step)
@@ -141,14 +138,14 @@ def _recovers(alert: Alert) -> Iterator[dict[str, Any]]:
 
 def _absent(alert: Alert) -> Iterator[dict[str, Any]]:
     inputs = alert.cases.inputs
-    gone = [{index: "gone"} for index, item in enumerate(inputs) if item.needed]
+    gone = [{key: "gone"} for key, item in inputs.items() if item.needed]
     if len(inputs) > 1 and alert.no_data is not NoData.FIRES:
-        gone.append(dict.fromkeys(range(len(inputs)), "gone"))
+        gone.append(dict.fromkeys(inputs, "gone"))
     times = Times.of(alert)
     for states in gone:
         length = times.settled
         phases = [Phase(times.bad, states), Phase(length, states, "bad")]
-        name = "absent " + ", ".join(inputs[index].series.name for index in states)
+        name = "absent " + ", ".join(inputs[key].series.name for key in states)
         yield _test(name, alert, _series(alert, here(alert), phases), alert_rule_test=_silence(alert))
 
 
@@ -195,17 +192,17 @@ def _tuned(alert: Alert) -> Iterator[dict[str, Any]]:
 
 def _mixed(alert: Alert) -> Iterator[dict[str, Any]]:
     inputs, times = alert.cases.inputs, Times.of(alert)
-    if len(inputs) < 2 or not alert.cases.mixes:  # noqa: PLR2004 - it takes two to mix
+    if len(inputs) < 2 or not alert.cases.needs_all_inputs:  # noqa: PLR2004 - it takes two to mix
         return
     length = times.settled
-    for index, item in enumerate(inputs):
+    for key, item in inputs.items():
         for place in elsewhere(alert):
             if item.shared and all(place[label] == TARGET[label] for label in TARGET):
                 continue
             if item.bad == item.good:
                 continue
-            mine = [Phase(times.bad), Phase(length, {index: "good"}, "bad")]
-            theirs = [Phase(times.bad), Phase(length, {index: "bad"}, "good")]
+            mine = [Phase(times.bad), Phase(length, {key: "good"}, "bad")]
+            theirs = [Phase(times.bad), Phase(length, {key: "bad"}, "good")]
             series = {**_series(alert, place, theirs), **_series(alert, here(alert), mine)}
             different = next(label for label in place if place[label] != here(alert)[label])
             name = f"mixed {item.series.name} by {different}"
@@ -230,13 +227,13 @@ def _fires_too(alert: Alert) -> Iterator[dict[str, Any]]:
         yield _test(name, alert, series, promql_expr_test=in_the_end)
 
 
-def _situation(alert: Alert, instead: Mapping[int, Level]) -> dict[str, str]:
-    """Return the series of the place when some inputs behave otherwise, and the others turn bad."""
+def _situation(alert: Alert, instead: Mapping[str, Level]) -> dict[str, str]:
+    """Return the series of the place: some inputs as given, the others turn bad."""
     times = Times.of(alert)
-    inputs = tuple(
-        replace(item, bad=instead[index], good=instead[index]) if index in instead else item
-        for index, item in enumerate(alert.cases.inputs)
-    )
+    inputs = {
+        key: replace(item, bad=instead[key], good=instead[key]) if key in instead else item
+        for key, item in alert.cases.inputs.items()
+    }
     other = replace(alert, cases=replace(alert.cases, inputs=inputs))
     return _series(other, here(alert), [Phase(times.bad), Phase(times.settled, otherwise="bad")])
 
@@ -258,32 +255,32 @@ def here(alert: Alert) -> dict[str, str]:
 
 def elsewhere(alert: Alert) -> Iterator[dict[str, str]]:
     """Yield places that differ from it in one label each."""
-    for label in () if alert.cases.alone else here(alert):
+    for label in () if alert.cases.covers_all_places else here(alert):
         yield {**here(alert), label: "another"}
 
 
 def _series(alert: Alert, place: Place, phases: Sequence[Phase]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for index, item in enumerate(alert.cases.inputs):
-        if all(item.level(phase.state(index)) == Gone() for phase in phases):
+    for key, item in alert.cases.inputs.items():
+        if all(item.level(phase.state(key)) == Gone() for phase in phases):
             continue
         kept = TARGET if item.shared else place
         carried = {label: place[label] for label in kept if label in place}
         text = _selector(item.series.name + item.suffix, **{**carried, **item.labels})
-        found.setdefault(text, _values(item, index, phases, alert.cases.step))
+        found.setdefault(text, _values(item, key, phases, alert.cases.step))
     return found
 
 
-def _values(item: Input, index: int, phases: Sequence[Phase], step: int) -> str:
+def _values(item: Input, key: str, phases: Sequence[Phase], step: int) -> str:
     samples: list[float | None] = []
-    now, end, before = 0, 0, None
+    now, end, last = 0, 0, None
     for phase in phases:
         end += phase.seconds
-        level = item.level(phase.state(index))
+        level = item.level(phase.state(key))
         while now < end:
-            sample = level.value(now, before, step)
+            sample = level.value(now, last, step)
             samples.append(sample)
-            before = before if sample is None else sample
+            last = last if sample is None else sample
             now += step
     return _compressed(samples)
 
@@ -376,15 +373,15 @@ def _never_here(alert: Alert, begin: int, end: int) -> dict[str, Any]:
 
 
 def _kept(alert: Alert) -> dict[str, str]:
-    return {label: here(alert)[label] for label in (*alert.cases.target, *alert.cases.entity)}
+    return {label: here(alert)[label] for label in (*alert.cases.target_labels, *alert.cases.entity)}
 
 
 def _alert(alert: Alert, owners: Owners, links: Links) -> dict[str, Any]:
     found = {**_kept(alert), **alert.cases.labels, **tags(alert, owners)}
-    said = {**notes(alert, links), "description": alert.cases.says}
-    said["dashboard_url"] = links.panel_for(alert, found)
-    said["runbook_url"] = links.runbook_for(alert, found)
-    return {"exp_labels": found, "exp_annotations": said}
+    texts = {**notes(alert, links), "description": alert.cases.expected_description}
+    texts["dashboard_url"] = links.panel_for(alert, found)
+    texts["runbook_url"] = links.runbook_for(alert, found)
+    return {"exp_labels": found, "exp_annotations": texts}
 
 
 def _selector(name: str, /, **matchers: str) -> str:

@@ -3,11 +3,17 @@
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from alerts.catalogue import Catalogue
 from alerts.lib import promtool
+from alerts.lib.cases import At
 from alerts.lib.links import Links
 from alerts.lib.model import Alert, NoData
+from exporter.errors import SpecError
 
 
 def test_behaves(alert: Alert, verdicts: Mapping[str, Future[subprocess.CompletedProcess[str]]]) -> None:
@@ -23,18 +29,18 @@ def test_has_every_kind_of_case(alert: Alert, found: Catalogue) -> None:
         wanted.add("recovers")
     if alert.no_data is not NoData.FIRES:
         wanted.add("absent")
-    if alert.op in {">", "<"} and any(item.edge for item in alert.cases.inputs):
+    if alert.op in {">", "<"} and any(item.edge for item in alert.cases.inputs.values()):
         wanted.add("edge")
     if alert.scope is not None:
         wanted.add("tuned")
-    if len(alert.cases.inputs) > 1 and alert.cases.mixes:
+    if len(alert.cases.inputs) > 1 and alert.cases.needs_all_inputs:
         wanted.add("mixed")
     assert wanted <= kinds
 
 
 def test_boundary_is_asked_for(alert: Alert) -> None:
     """An alert with a limit has an input at the limit; one on a state (== 0, == 1) has none."""
-    has_edge = any(item.edge is not None for item in alert.cases.inputs)
+    has_edge = any(item.edge is not None for item in alert.cases.inputs.values())
     only_states = alert.op == "==" or not alert.cases.inputs or alert.value.startswith("absent")
     assert has_edge is not only_states
 
@@ -43,9 +49,16 @@ def test_fires_in_one_place_only(alert: Alert, found: Catalogue) -> None:
     """The firing case has other places beside it, each different in one label."""
     document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=Links())
     others = list(promtool.elsewhere(alert))
-    if alert.cases.alone:
+    if alert.cases.covers_all_places:
         assert not others
         return
     assert len(others) == len({**promtool.TARGET, **alert.cases.entity})
     series = [entry["series"] for entry in document["tests"][0]["input_series"]]
     assert sum("another" in text for text in series) >= len(others)
+
+
+@pytest.mark.parametrize("kind", ["silent", "fires"])
+def test_situation_names_known_inputs(found: Catalogue, kind: str) -> None:
+    situation: dict[str, Any] = {kind: {"a typing error": {"no such input": At(1)}}}
+    with pytest.raises(SpecError, match="no input is named no such input"):
+        replace(found.all[0].cases, **situation)

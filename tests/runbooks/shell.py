@@ -91,7 +91,7 @@ class Range:
         having = ", ".join(f'{name}!=""' for name in wanted)
         found = [
             {name: series[name] for name in wanted}
-            for metric in sorted({item.series.name + item.suffix for item in alert.cases.inputs})
+            for metric in sorted({item.series.name + item.suffix for item in alert.cases.inputs.values()})
             for series in self.prometheus("series", **{"match[]": f"{metric}{{{having}}}"})
         ]
         found.sort(key=lambda place: (-len(place.items() & wanted.items()), sorted(place.items())))
