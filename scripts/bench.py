@@ -38,9 +38,8 @@ from exporter.core.memory import Memory
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.core.render import render
-from exporter.magento import grants
-from exporter.magento.grants import Account
 from exporter.magento.stores import StoreDirectory
+from exporter.rights.statements import Account, grant_statements, named_tables, queries_of
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.state import SQLiteState
 from sandbox.process import LOOPBACK, free_port
@@ -487,10 +486,10 @@ class Bench:
 def grant(server: MariaDB, collectors: Sequence[type[Collector]], database: ShopDatabase) -> None:
     """Create the exporter's user with the rights that the collectors declare."""
     account = Account(USER, host=LOOPBACK, password=PASSWORD, max_connections=0)
-    queries = grants.queries_of(collectors)
-    named = grants.named_tables(queries, [str(row[0]) for row in database.rows("SHOW TABLES")])
+    queries = queries_of(collectors)
+    named = named_tables(queries, [str(row[0]) for row in database.rows("SHOW TABLES")])
     statements = [f"CREATE USER {account} IDENTIFIED BY '{PASSWORD}'"]
-    statements += grants.grant_statements(account, queries, {Connection.DEFAULT: DATABASE}, named=named)
+    statements += grant_statements(account, queries, {Connection.DEFAULT: DATABASE}, named=named)
     for statement in statements:
         server.execute(statement)
 

@@ -170,10 +170,10 @@ def _search_setting(subject: Examination) -> Callable[[str], str | None]:
             }
         except SourceError:
             known = {}  # the rights are looked at next, and say what is missing
-    deployment = subject.deployment
+    env_php = subject.env_php
 
     def setting(path: str) -> str | None:
-        locked = deployment.locked("default", "", path) if deployment is not None else None
+        locked = env_php.locked("default", "", path) if env_php is not None else None
         return locked or known.get(path)
 
     return setting

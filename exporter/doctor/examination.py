@@ -9,7 +9,7 @@ from enum import StrEnum
 from exporter.app import Backends, Exporter
 from exporter.core.collector import Collector, ContextFactory
 from exporter.core.metrics import Sample
-from exporter.magento.deployment import Deployment
+from exporter.magento.env_php import EnvPhpSettings
 
 
 class Status(StrEnum):
@@ -53,7 +53,7 @@ class Examination:
         return self.exporter.backends
 
     @property
-    def deployment(self) -> Deployment | None:
+    def env_php(self) -> EnvPhpSettings | None:
         """The shop's env.php, if it is known."""
         return self.backends.env_php.current() if self.backends.env_php else None
 

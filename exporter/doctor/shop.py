@@ -10,17 +10,17 @@ from exporter.magento.discovery import consumers_by_cron, cron_enabled, parts
 
 def check(subject: Examination) -> Iterator[Finding]:
     """Yield what was found in env.php, part by part."""
-    deployment = subject.deployment
-    if deployment is None:
+    env_php = subject.env_php
+    if env_php is None:
         yield Finding(
             Status.NOTE, "env.php", "not named: only what the settings say is known",
             "--magento-root DIR or --env-php FILE finds the shop's servers by itself",
         )  # fmt: skip
         return
-    for name, said in parts(deployment):
-        off = name == "consumers" and not consumers_by_cron(deployment)
+    for name, said in parts(env_php):
+        off = name == "consumers" and not consumers_by_cron(env_php)
         yield Finding(Status.NOTE if off else Status.OK, name, said)
-    if cron_enabled(deployment):
+    if cron_enabled(env_php):
         yield Finding(Status.OK, "cron", "enabled")
     else:
         yield Finding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from exporter.magento.deployment import Deployment
+from exporter.magento.env_php import EnvPhpSettings
 
 OFF: Final = ("0", "")
 """How a switch reads that is off: PHP's 0 and false."""
@@ -16,29 +16,29 @@ _INDEX_PREFIX: Final = "magento2"
 _MAX_MESSAGES: Final = "10000"
 
 
-def parts(deployment: Deployment) -> Iterator[tuple[str, str]]:
+def parts(env_php: EnvPhpSettings) -> Iterator[tuple[str, str]]:
     """Yield each part's name and what is said about it."""
-    found = deployment.settings()
+    found = env_php.settings()
     redis = found.get("redis", {})
-    yield "mode", deployment.text("MAGE_MODE") or "default"
-    yield "database", _database(deployment, found.get("database"))
-    yield "default cache", _cache(deployment, "default", redis.get("cache"))
-    yield "page cache", _cache(deployment, "page_cache", redis.get("page_cache"))
-    yield "sessions", _server(redis["session"]) if "session" in redis else _kind(deployment, "session/save")
-    yield "queues", _queues(deployment)
-    yield "varnish", _varnish(deployment)
-    yield "consumers", _consumers(deployment)
+    yield "mode", env_php.text("MAGE_MODE") or "default"
+    yield "database", _database(env_php, found.get("database"))
+    yield "default cache", _cache(env_php, "default", redis.get("cache"))
+    yield "page cache", _cache(env_php, "page_cache", redis.get("page_cache"))
+    yield "sessions", _server(redis["session"]) if "session" in redis else _kind(env_php, "session/save")
+    yield "queues", _queues(env_php)
+    yield "varnish", _varnish(env_php)
+    yield "consumers", _consumers(env_php)
 
 
-def cron_enabled(deployment: Deployment) -> bool:
+def cron_enabled(env_php: EnvPhpSettings) -> bool:
     """Return whether ``cron:run`` does anything."""
-    return deployment.get("cron/enabled") is None or deployment.text("cron/enabled") not in OFF
+    return env_php.get("cron/enabled") is None or env_php.text("cron/enabled") not in OFF
 
 
-def consumers_by_cron(deployment: Deployment) -> bool:
+def consumers_by_cron(env_php: EnvPhpSettings) -> bool:
     """Return whether cron starts the queue consumers."""
     path = "cron_consumers_runner/cron_run"
-    return deployment.get(path) is None or deployment.text(path) not in OFF
+    return env_php.get(path) is None or env_php.text(path) not in OFF
 
 
 def search_engine(setting: Callable[[str], str | None]) -> str:
@@ -59,13 +59,13 @@ def _server(server: Mapping[str, Any]) -> str:
     return f"redis at {place}, database {server['database']}"
 
 
-def _database(deployment: Deployment, found: Mapping[str, Any] | None) -> str:
+def _database(env_php: EnvPhpSettings, found: Mapping[str, Any] | None) -> str:
     if not found:
         return "not named"
     said = [_schema(found)]
     if found["prefix"]:
         said.append(f"prefix {found['prefix']}")
-    if deployment.text("db/slave_connection/default/host"):
+    if env_php.text("db/slave_connection/default/host"):
         said.append("its read replica")
     said += [f"{name}: {_schema(found[name])}" for name in ("checkout", "sales") if name in found]
     return ", ".join(said)
@@ -76,38 +76,38 @@ def _schema(server: Mapping[str, Any]) -> str:
     return f"{server['name']} at {place}"
 
 
-def _cache(deployment: Deployment, frontend: str, server: Mapping[str, Any] | None) -> str:
-    return _server(server) if server else _kind(deployment, f"cache/frontend/{frontend}/backend")
+def _cache(env_php: EnvPhpSettings, frontend: str, server: Mapping[str, Any] | None) -> str:
+    return _server(server) if server else _kind(env_php, f"cache/frontend/{frontend}/backend")
 
 
-def _kind(deployment: Deployment, path: str) -> str:
+def _kind(env_php: EnvPhpSettings, path: str) -> str:
     """Return the name of a store that is not Redis; Magento's own default is files."""
-    return deployment.text(path).rsplit("\\", 1)[-1] or "files"
+    return env_php.text(path).rsplit("\\", 1)[-1] or "files"
 
 
-def _queues(deployment: Deployment) -> str:
+def _queues(env_php: EnvPhpSettings) -> str:
     said = []
-    if host := deployment.text("queue/amqp/host"):
-        vhost = deployment.text("queue/amqp/virtualhost") or "/"
-        said.append(f"RabbitMQ at {host}:{deployment.text('queue/amqp/port') or 5672}, virtual host {vhost}")
-    if host := deployment.text("queue/stomp/host"):
-        said.append(f"STOMP at {host}:{deployment.text('queue/stomp/port') or 61613} (not observed)")
-    more = deployment.get("queue/connections")
+    if host := env_php.text("queue/amqp/host"):
+        vhost = env_php.text("queue/amqp/virtualhost") or "/"
+        said.append(f"RabbitMQ at {host}:{env_php.text('queue/amqp/port') or 5672}, virtual host {vhost}")
+    if host := env_php.text("queue/stomp/host"):
+        said.append(f"STOMP at {host}:{env_php.text('queue/stomp/port') or 61613} (not observed)")
+    more = env_php.get("queue/connections")
     if isinstance(more, dict) and more:
         said.append(f"further connections {', '.join(map(str, more))} (not observed)")
     return "; ".join(said) or "in the database"
 
 
-def _varnish(deployment: Deployment) -> str:
-    hosts = [f"{host}:{port}" for host, port in deployment.cache_hosts()]
+def _varnish(env_php: EnvPhpSettings) -> str:
+    hosts = [f"{host}:{port}" for host, port in env_php.cache_hosts()]
     return ", ".join(hosts) or "no http_cache_hosts"
 
 
-def _consumers(deployment: Deployment) -> str:
-    if not consumers_by_cron(deployment):
+def _consumers(env_php: EnvPhpSettings) -> str:
+    if not consumers_by_cron(env_php):
         return "not started by cron (cron_run is off): they need a supervisor of their own"
     section = "cron_consumers_runner"
-    chosen = deployment.get(f"{section}/consumers")
+    chosen = env_php.get(f"{section}/consumers")
     which = ", ".join(map(str, chosen.values())) if isinstance(chosen, dict) and chosen else "all"
-    quota = deployment.text(f"{section}/max_messages") or _MAX_MESSAGES
+    quota = env_php.text(f"{section}/max_messages") or _MAX_MESSAGES
     return f"started by cron: {which}, at most {quota} messages each"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from exporter.errors import EnvPhpError
-from exporter.magento.deployment import Deployment
+from exporter.magento.env_php import EnvPhpSettings
 from exporter.magento.php_literal import MAX_BYTES
 
 log: Final = logging.getLogger("exporter.sources")
@@ -27,10 +27,10 @@ def locate(env_php: str | Path | None, magento_root: str | Path | None) -> Path 
     return Path(magento_root) / ENV_PHP if magento_root else None
 
 
-def read_deployment(path: Path, environment: Mapping[str, str]) -> Deployment:
+def read_env_php(path: Path, environment: Mapping[str, str]) -> EnvPhpSettings:
     """Return what the file and the environment say. Raises :exc:`EnvPhpError` with one line."""
     try:
-        return Deployment(_content(path).decode("utf-8"), environment)
+        return EnvPhpSettings(_content(path).decode("utf-8"), environment)
     except OSError as error:
         raise EnvPhpError(f"{path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
@@ -51,18 +51,18 @@ class EnvPhp:
         self._path = path
         self._environment = environment
         self._stamp = _stamp(path)
-        self._deployment = read_deployment(path, environment)
+        self._settings = read_env_php(path, environment)
 
-    def current(self) -> Deployment:
+    def current(self) -> EnvPhpSettings:
         """Return what the file says now."""
         stamp = _stamp(self._path)
         if stamp != self._stamp:
             self._stamp = stamp
             try:
-                self._deployment = read_deployment(self._path, self._environment)
+                self._settings = read_env_php(self._path, self._environment)
             except EnvPhpError as error:
                 log.warning("env.php not taken over: %s", error)
-        return self._deployment
+        return self._settings
 
 
 def _content(path: Path) -> bytes:

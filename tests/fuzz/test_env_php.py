@@ -17,7 +17,7 @@ from exporter.errors import EnvPhpError, UsageError
 from exporter.magento.discovery import parts
 from exporter.magento.php_literal import parse
 from exporter.settings import redacted, validate
-from exporter.sources.env_php import read_deployment
+from exporter.sources.env_php import read_env_php
 from tests.fuzz.profile import examples
 
 SECRET = "planted-in-env-php"
@@ -143,7 +143,7 @@ def outcome_of(tmp_path: Path) -> Callable[[bytes], str]:
         file.write_bytes(content)
         began = time.monotonic()
         try:
-            deployment = read_deployment(file, {})
+            deployment = read_env_php(file, {})
             said = "".join(map(str, parts(deployment))) + redacted(validate({}, found=deployment.settings()))
         except UsageError as error:
             said = str(error)

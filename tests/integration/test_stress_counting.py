@@ -26,7 +26,7 @@ from exporter.collectors.checkout import CheckoutCollector
 from exporter.collectors.orders import OrdersCollector
 from exporter.collectors.placements import PlacementsCollector
 from exporter.core.query import Connection
-from exporter.magento.grants import Account, grant_statements, named_tables, queries_of
+from exporter.rights.statements import Account, grant_statements, named_tables, queries_of
 from sandbox.process import LOOPBACK, free_port
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop.data import Shop

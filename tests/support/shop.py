@@ -21,8 +21,8 @@ from exporter.core.ports import Database, StateStore
 from exporter.core.query import Connection, Query
 from exporter.core.render import Format, join
 from exporter.core.runner import Limits, Runner, Slot
-from exporter.magento.grants import Account, columns_read, grant_statements, named_tables, queries_of
 from exporter.magento.stores import StoreDirectory
+from exporter.rights.statements import Account, columns_read, grant_statements, named_tables, queries_of
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop import Shop, Split, bulk_history, install

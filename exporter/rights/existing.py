@@ -19,8 +19,8 @@ from exporter.core.query import Connection, Query
 from exporter.errors import SourceError
 from exporter.magento import stores
 from exporter.magento.checkout import SEQUENCE_TABLE, sequence_table
-from exporter.magento.grants import Account, Dialect, create_user, grant_statements, queries_of
 from exporter.magento.indexers import CHANGELOG, VIEWS, VIEWS_WITHOUT_INDEXER, changelog
+from exporter.rights.statements import Account, Dialect, create_user, grant_statements, queries_of
 from exporter.settings import Database as DatabaseSettings
 from exporter.settings import Redis, Settings
 

@@ -28,7 +28,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _TRUE: Final = (True, 1, "1", "true")
 
 
-class Deployment:
+class EnvPhpSettings:
     """The shop's deployment configuration, with the environment's overrides applied."""
 
     def __init__(self, source: str, environment: Mapping[str, str]) -> None:

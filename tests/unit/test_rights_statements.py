@@ -5,7 +5,7 @@ import pytest
 from exporter.collectors import all_collectors
 from exporter.core.query import Connection, Query
 from exporter.errors import UsageError
-from exporter.magento.grants import (
+from exporter.rights.statements import (
     Account,
     Dialect,
     columns_read,

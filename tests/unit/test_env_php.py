@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from exporter.errors import EnvPhpError
-from exporter.magento.deployment import Deployment
 from exporter.magento.discovery import consumers_by_cron, cron_enabled, parts, search_engine
+from exporter.magento.env_php import EnvPhpSettings
 from exporter.settings import validate
 
 BASE = """
@@ -19,7 +19,7 @@ return [
 
 
 def found(source: str, **environment: str) -> dict[str, dict[str, object]]:
-    return Deployment(source.strip(), environment).settings()
+    return EnvPhpSettings(source.strip(), environment).settings()
 
 
 @pytest.mark.parametrize(
@@ -130,16 +130,16 @@ def test_system_configuration_is_locked_by_the_environment_over_env_php(
     environment: dict[str, str], value: str
 ) -> None:
     source = "<?php return ['system' => ['default' => ['catalog' => ['search' => ['engine' => 'env.php']]]]];"
-    deployment = Deployment(source, environment)
-    assert deployment.locked("default", "", "catalog/search/engine") == value
-    assert deployment.locked("default", "", "currency/options/base") is None
+    env_php = EnvPhpSettings(source, environment)
+    assert env_php.locked("default", "", "catalog/search/engine") == value
+    assert env_php.locked("default", "", "currency/options/base") is None
     website = environment.get("CONFIG__WEBSITES__BASE__CATALOG__SEARCH__ENGINE")
-    assert deployment.locked("websites", "base", "catalog/search/engine") == website
+    assert env_php.locked("websites", "base", "catalog/search/engine") == website
 
 
 def test_a_setting_that_is_locked_to_false_is_locked() -> None:
     source = "<?php return ['system' => ['default' => ['dev' => ['grid' => ['async_indexing' => false]]]]];"
-    assert Deployment(source, {}).locked("default", "", "dev/grid/async_indexing") == ""
+    assert EnvPhpSettings(source, {}).locked("default", "", "dev/grid/async_indexing") == ""
 
 
 EVERYTHING = r"""<?php return [
@@ -168,7 +168,7 @@ def test_two_logins_to_one_database_are_no_split() -> None:
 
 
 def test_every_part_of_the_shop_is_named_without_its_password() -> None:
-    said = dict(parts(Deployment(EVERYTHING, {})))
+    said = dict(parts(EnvPhpSettings(EVERYTHING, {})))
     assert said == {
         "mode": "production",
         "database": "shop at replica:3307, prefix m2_, its read replica, sales: sales at db2:3306",
@@ -183,8 +183,8 @@ def test_every_part_of_the_shop_is_named_without_its_password() -> None:
 
 
 def test_what_magento_does_when_env_php_says_nothing() -> None:
-    deployment = Deployment("<?php return [];", {})
-    assert dict(parts(deployment)) == {
+    env_php = EnvPhpSettings("<?php return [];", {})
+    assert dict(parts(env_php)) == {
         "mode": "default",
         "database": "not named",
         "default cache": "files",
@@ -194,15 +194,15 @@ def test_what_magento_does_when_env_php_says_nothing() -> None:
         "varnish": "no http_cache_hosts",
         "consumers": "started by cron: all, at most 10000 messages each",
     }
-    assert cron_enabled(deployment)
+    assert cron_enabled(env_php)
 
 
 @pytest.mark.parametrize(("value", "on"), [("0", False), ("false", False), ("'0'", False), ("1", True)])
 def test_switches_are_read_as_php_would(value: str, on: bool) -> None:
     switches = f"'cron' => ['enabled' => {value}], 'cron_consumers_runner' => ['cron_run' => {value}]"
-    deployment = Deployment(f"<?php return [{switches}];", {})
-    assert cron_enabled(deployment) is on
-    assert consumers_by_cron(deployment) is on
+    env_php = EnvPhpSettings(f"<?php return [{switches}];", {})
+    assert cron_enabled(env_php) is on
+    assert consumers_by_cron(env_php) is on
 
 
 def test_the_search_engine_is_named_with_magentos_defaults() -> None:
