@@ -1,4 +1,4 @@
-"""Every alert and recording rule of the pack, collected from one file a subject."""
+"""Every alert and recording rule of the pack, collected by subject."""
 
 from __future__ import annotations
 
@@ -15,17 +15,26 @@ from alerts.recording import RECORDINGS
 from exporter.collectors import all_collectors
 from exporter.errors import SpecError
 
-SUBJECTS: Final = (
-    "selling",
-    "slo",
-    "orders",
-    "cron",
-    "indexers",
-    "queues",
-    "page_cache",
-    "exporter",
-)
-"""The files of the catalogue, in the order in which an engineer would ask."""
+SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
+    "selling": (
+        "selling.shortfall",
+        "selling.drought",
+        "selling.last_order",
+        "selling.payment_methods",
+        "selling.stages",
+        "selling.card_testing",
+        "selling.order_value",
+        "selling.maintenance",
+    ),
+    "slo": ("slo",),
+    "orders": ("orders",),
+    "cron": ("cron",),
+    "indexers": ("indexers",),
+    "queues": ("queues",),
+    "page_cache": ("page_cache",),
+    "exporter": ("exporter",),
+}
+"""The modules of each subject, in the order in which an engineer would ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class Catalogue:
 
     alerts: Mapping[str, Sequence[Alert]]
     recordings: Mapping[str, Sequence[Recording]]
+    files: Mapping[str, str]
+    """The file that declares each alert, by the alert's name."""
     owners: Owners
 
     @property
@@ -42,14 +53,18 @@ class Catalogue:
         return [alert for alerts in self.alerts.values() for alert in alerts]
 
     def subject(self, alert: Alert) -> str:
-        """Return the file that declares the alert."""
+        """Return the subject of the alert, which names its group of rules."""
         return next(subject for subject, alerts in self.alerts.items() if alert in alerts)
 
 
 def catalogue() -> Catalogue:
     """Return the whole catalogue; raise :exc:`SpecError` if a name is used twice."""
-    alerts = {subject: _alerts(subject) for subject in SUBJECTS}
-    rules = (*RECORDINGS, *(rule for subject in SUBJECTS for rule in _recordings(subject)))
+    declared = {module: _alerts(module) for modules in SUBJECTS.values() for module in modules}
+    alerts = {
+        subject: [alert for module in modules for alert in declared[module]]
+        for subject, modules in SUBJECTS.items()
+    }
+    rules = (*RECORDINGS, *(rule for module in declared for rule in _recordings(module)))
     found = [alert.name for group in alerts.values() for alert in group]
     found += [recording.name for recording in rules]
     for name in found:
@@ -62,13 +77,17 @@ def catalogue() -> Catalogue:
     lost = {recording.group for recording in rules} - set(SUBJECTS)
     if lost:
         raise SpecError(f"recording rules in unknown groups: {', '.join(sorted(lost))}")
-    return Catalogue(alerts, recordings, Owners(all_collectors(), rules))
+    files = {
+        alert.name: f"alerts/{module.replace('.', '/')}.py"
+        for module, group in declared.items()
+        for alert in group
+    }
+    return Catalogue(alerts, recordings, files, Owners(all_collectors(), rules))
 
 
-def _alerts(subject: str) -> tuple[Alert, ...]:
-    return tuple(importlib.import_module(f"alerts.{subject}").ALERTS)
+def _alerts(module: str) -> tuple[Alert, ...]:
+    return tuple(getattr(importlib.import_module(f"alerts.{module}"), "ALERTS", ()))
 
 
-def _recordings(subject: str) -> tuple[Recording, ...]:
-    """Return the recording rules that this subject declares beside its alerts."""
-    return tuple(getattr(importlib.import_module(f"alerts.{subject}"), "RECORDINGS", ()))
+def _recordings(module: str) -> tuple[Recording, ...]:
+    return tuple(getattr(importlib.import_module(f"alerts.{module}"), "RECORDINGS", ()))

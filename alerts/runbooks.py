@@ -37,7 +37,7 @@ SECTIONS: Final = (
 """The headings of a page, in this order."""
 
 
-def head(alert: Alert, subject: str) -> str:
+def head(alert: Alert, declared_in: str) -> str:
     """Return the part of the page that the catalogue knows."""
     kept = f", kept for {duration(alert.keep_firing_for)} after it ends" if alert.keep_firing_for else ""
     rows = {
@@ -48,20 +48,20 @@ def head(alert: Alert, subject: str) -> str:
         "First action": alert.first_action,
         "No data": str(alert.no_data),
         "Panel": f"dashboard `{alert.panel.dashboard}`, panel `{alert.panel.key}`",
-        "Rule": f"`alerts/{subject}.py`",
+        "Rule": f"`{declared_in}`",
     }
     table = "\n".join(f"| {name} | {text} |" for name, text in rows.items())
     return f"# {alert.name}\n\n{BEGIN}\n\n{alert.summary}\n\n| | |\n|---|---|\n{table}\n\n{END}\n"
 
 
-def page(alert: Alert, subject: str, present: str | None) -> str:
+def page(alert: Alert, declared_in: str, present: str | None) -> str:
     """Return the whole page: the head anew, and below it what stands there by hand."""
     if present is None:
         body = "".join(f"\n## {section}\n" for section in SECTIONS)
     else:
         body = present.partition(END)[2].removeprefix("\n") if END in present else present
         body = f"{body}" if body.startswith("\n") else f"\n{body}"
-    return head(alert, subject) + body
+    return head(alert, declared_in) + body
 
 
 def readme(found: Catalogue, present: str) -> str:
@@ -83,7 +83,7 @@ def pages(found: Catalogue, directory: Path = DIRECTORY) -> dict[Path, str]:
     for alert in found.all:
         file = directory / f"{alert.runbook}.md"
         present = file.read_text(encoding="utf-8") if file.exists() else None
-        result[file] = page(alert, found.subject(alert), present)
+        result[file] = page(alert, found.files[alert.name], present)
     return result
 
 

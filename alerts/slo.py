@@ -16,7 +16,7 @@ from alerts.lib.recording import Recording
 from alerts.lib.surprise import surprise
 from alerts.lib.wilson import least_share
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE, failed_ratio
-from alerts.selling import ORDERS_SURPRISE, shortfall
+from alerts.selling.shortfall import ORDERS_SURPRISE, shortfall
 from alerts.thresholds import warning
 from exporter.collectors import expected_orders, indexers, placements
 from promql.expr import series

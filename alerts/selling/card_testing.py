@@ -1,0 +1,51 @@
+"""Stolen cards are tried out in the checkout."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import HOUR, MINUTE, Cases, Hourly, Input
+from alerts.lib.model import Category, NoData, Panel
+from alerts.selling.common import DE, STORE, selling
+from alerts.thresholds import warning
+from exporter.collectors import placements
+from promql.selector import increase, total
+
+ALERTS: Final = (
+    selling(
+        name="MagentoCarding",
+        service="payment",
+        category=Category.SECURITY,
+        value=total(increase(placements.FAILED, "10m"), "store"),
+        threshold=warning(limits.CARDING_FAILURES),
+        guard=f"and {STORE} ({total(increase(placements.FAILED, '10m'), 'store')} > {STORE} "
+        f"{limits.CARDING_FACTOR:g} * {total(increase(placements.FAILED, '1d', before='1h'), 'store')} / "
+        f"144)",
+        scope="store",
+        for_=5 * MINUTE,
+        keep_firing_for=90 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="Stolen cards are probably being tried out in the checkout.",
+        description='{{ $value | printf "%.0f" }} attempts to place an order failed in {{ $labels.store }} '
+        "in ten minutes (limit %limit%), far more than usual.",
+        impact="Each attempt costs a gateway fee; chargebacks follow, and the gateway may block the shop.",
+        first_action="Look at the latest guest carts: one amount, one address or one network? Turn on "
+        "reCAPTCHA.",
+        why="People give up after a few attempts. Thirty failures in ten minutes, five times the usual, are "
+        "a program. It is kept while the hour of MagentoFailedPlacementsUnusual remembers the attempts: card "
+        "testers come back, and nobody needs a second ticket about them. In an installation's first hour "
+        "it is silent: nothing usual is known yet.",
+        panel=Panel("magento-checkout", "failed_placements"),
+        cases=Cases(
+            entity=DE,
+            inputs={"failed": Input(placements.FAILED, bad=Hourly(210), good=Hourly(6), edge=Hourly(174))},
+            silent={"a shop with as many failures every day": {"failed": Hourly(210)}},
+            warm_up=26 * HOUR,
+            step=5 * MINUTE,
+            reaches_limit_after=5 * MINUTE,
+            expected_description="35 attempts to place an order failed in de in ten minutes (limit 30), far "
+            "more than usual.",
+        ),
+    ),
+)

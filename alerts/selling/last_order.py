@@ -1,0 +1,87 @@
+"""A small shop has had no order for far too long."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Gone, Input, Line, Until
+from alerts.lib.model import Panel, Unit
+from alerts.selling.common import DE, STORE, rule, selling
+from alerts.thresholds import critical
+from exporter.collectors import expected_orders, orders
+from promql.selector import select, total
+
+_LAST: Final = select(orders.LAST_ORDER)
+_USUAL_HOUR: Final = f"{total(select(expected_orders.EXPECTED, window='1d'), 'store', operator='max')} / 24"
+_SILENT_HOUR: Final = f"({_USUAL_HOUR}\n  and {STORE} time() - {_LAST} > 1d)"
+"""An hour's share of a usual day, in a store without an order for a day. The usual day is the one that ended:
+sooner it would reach back to before the last order, and count the Friday that was sold well on Saturday."""
+
+_MISSED: Final = "magento:orders_expected:since_last_order"
+ORDERS_MISSED: Final = rule(
+    _MISSED,
+    f"{_SILENT_HOUR}\n+ (max_over_time({_MISSED}[12h] offset 1h) or {_USUAL_HOUR} * 0)",
+    ("store",),
+    "Orders that were to be expected since a day after the last order: what the rule said an hour "
+    "ago, and an hour's share of a usual day. An order ends it for a day, longer than it remembers; a "
+    "gap of less than twelve hours it survives. A sum over two weeks would cost seconds with many stores.",
+)
+
+
+RECORDINGS: Final = (ORDERS_MISSED,)
+
+_CLOSED: Final = Until(14 * HOUR, At(20), Until(24 * HOUR, Line(48, -2), At(0)))
+"""The usual day of a shop that takes its 20 orders from eight to six and rests at weekends, from Friday at
+six on: the day that ended is a full one until Saturday at eight, an empty one from Saturday at six."""
+
+ALERTS: Final = (
+    selling(
+        name="MagentoNoOrdersForLong",
+        value=select(ORDERS_MISSED),
+        threshold=critical(limits.DROUGHT_SURPRISE_NATS),
+        unit=Unit.NATS,
+        scope="store",
+        for_=15 * MINUTE,
+        summary="A small shop has had no order for far too long.",
+        description="Since the last order of {{ $labels.store }}, "
+        '{{ $value | printf "%.1f" }} were to '
+        "be expected by its own past weeks (limit %limit%).",
+        impact="The shop probably cannot be bought from, and has not been for more than a day.",
+        first_action="Place a test order.",
+        why="Shops with a few orders a day are too small for the drought alerts; after this silence chance "
+        "is ruled out. Each hour of the silence counts what that hour of the week usually brings, so a "
+        "shop that closes at weekends is not missed on Sunday.",
+        panel=Panel("magento-checkout", "last_order"),
+        cases=Cases(
+            entity=DE,
+            inputs={
+                "last_order": Input(orders.LAST_ORDER, bad=At(0), good=Ago(HOUR), edge=At(2 * HOUR)),
+                "expected": Input(
+                    expected_orders.EXPECTED,
+                    labels={"window": "1d"},
+                    bad=Until(30 * HOUR, At(6), Until(34 * HOUR, Gone(), At(6))),
+                    good=At(6),
+                ),
+            },
+            silent={
+                "a busier shop, within the day": {"last_order": At(48 * HOUR), "expected": At(600)},
+                "a shop that sells 20 a day and closes at weekends": {
+                    "last_order": At(0),
+                    "expected": _CLOSED,
+                },
+                "an order came between": {
+                    "last_order": Until(36 * HOUR, At(0), At(36 * HOUR)),
+                    "expected": At(18),
+                },
+            },
+            warm_up=HOUR,
+            reaches_limit_after=69 * HOUR,
+            windows_full_after=0,
+            step=15 * MINUTE,
+            needs_all_inputs=False,
+            expected_description="Since the last order of de, 10.8 were to be expected by its own past "
+            "weeks (limit 10.6).",
+        ),
+    ),
+)

@@ -1,0 +1,113 @@
+"""A payment method has gone quiet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds as limits
+from alerts.lib.cases import DAY, HOUR, MINUTE, Cases, Hourly, Input, Until
+from alerts.lib.model import Category, NoData, Panel, Unit
+from alerts.lib.recording import Recording
+from alerts.lib.surprise import surprise
+from alerts.selling.common import rule, selling, week
+from alerts.thresholds import critical
+from exporter.collectors import orders
+from promql.selector import increase, select, total
+
+
+def _per_method(window: str) -> str:
+    return total(increase(orders.PLACED, window), "store", "method")
+
+
+METHOD_HOUR: Final = rule(
+    "magento:payment_method_orders:increase1h",
+    _per_method("1h"),
+    ("store", "method"),
+    "Orders of the last hour by payment method.",
+)
+METHOD_RECENT_6H: Final = rule(
+    "magento:payment_method_orders:increase6h",
+    _per_method("6h"),
+    ("store", "method"),
+    "Orders of the last six hours by payment method.",
+)
+METHOD_RECENT_1D: Final = rule(
+    "magento:payment_method_orders:increase1d",
+    _per_method("1d"),
+    ("store", "method"),
+    "Orders of the last day by payment method.",
+)
+_A_WEEK_AGO: Final = f"{select(METHOD_RECENT_6H)} offset 1w"
+METHOD_USUAL_6H: Final = rule(
+    "magento:payment_method_orders:usual6h",
+    f"({select(METHOD_RECENT_6H)} offset 1d < {_A_WEEK_AGO}) or {_A_WEEK_AGO}",
+    ("store", "method"),
+    "The fewer of the orders in the same six hours of yesterday and of a week ago, by payment method.",
+)
+_MEAN_DAY: Final = f"{week(METHOD_HOUR, '1d')} / 7"
+METHOD_USUAL_1D: Final = rule(
+    "magento:payment_method_orders:usual1d",
+    f"({select(METHOD_RECENT_1D)} offset 1w < {_MEAN_DAY}) or {_MEAN_DAY}",
+    ("store", "method"),
+    "The fewer of the orders on the same day a week ago and on the mean day of the week before the last day, "
+    "by payment method.",
+)
+
+
+def _quiet(recent: Recording, usual: Recording, window: str) -> str:
+    """Return the surprise at a method's silence where only a fifth of the usual is left."""
+    seen, expected = select(recent), select(usual)
+    effect = critical(limits.ORDERS_AGAINST_EXPECTED)
+    found = f"({surprise(seen, expected)} and {seen} < {effect} * {expected})"
+    return f'label_replace({found}, "window", "{window}", "", "")'
+
+
+RECORDINGS: Final = (METHOD_HOUR, METHOD_RECENT_6H, METHOD_RECENT_1D, METHOD_USUAL_6H, METHOD_USUAL_1D)
+
+_WEEKDAYS: Final = Until(5 * DAY, Hourly(5), Until(7 * DAY, Hourly(0), Until(12 * DAY, Hourly(5), Hourly(0))))
+"""A counter that stands still at weekends, from a Monday on."""
+
+ALERTS: Final = (
+    selling(
+        name="MagentoPaymentMethodQuiet",
+        service="payment",
+        category=Category.CHECKOUT,
+        value=total(
+            f"{_quiet(METHOD_RECENT_6H, METHOD_USUAL_6H, '6h')}\nor "
+            f"{_quiet(METHOD_RECENT_1D, METHOD_USUAL_1D, '1d')}",
+            "store",
+            "method",
+            operator="max",
+        ),
+        threshold=critical(limits.DROUGHT_SURPRISE_NATS),
+        unit=Unit.NATS,
+        scope="store",
+        for_=15 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="A payment method has gone quiet.",
+        description="Orders with {{ $labels.method }} in {{ $labels.store }} have all but stopped "
+        '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
+        impact="Customers who want to pay this way cannot; some choose another method, some leave.",
+        first_action="Place a test order with this method; look at the provider's status page.",
+        why="Compared with the method's own yesterday, week and day a week ago, whichever had least: rare "
+        "methods never page, nor does one that nobody uses at weekends.",
+        panel=Panel("magento-checkout", "methods"),
+        cases=Cases(
+            entity={"store": "de", "method": "paypal_express"},
+            inputs={"placed": Input(orders.PLACED, bad=Hourly(0), good=Hourly(0.5), edge=Hourly(0.02))},
+            silent={"an invoice that companies use on weekdays": {"placed": _WEEKDAYS}},
+            fires={
+                "a method that is used often, for ten hours": {
+                    "placed": Until(12 * DAY + 21 * HOUR, Hourly(3), Hourly(0))
+                }
+            },
+            warm_up=12 * DAY,
+            step=HOUR,
+            windows_full_after=2 * HOUR,
+            reaches_limit_after=23 * HOUR,
+            expected_description="Orders with paypal_express in de have all but stopped (surprise 12.0 "
+            "nats, limit 10.6).",
+        ),
+    ),
+)
