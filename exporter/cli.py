@@ -18,7 +18,7 @@ from typing import Any, Final
 from exporter import __version__, log
 from exporter.app import Exporter, build, choose, context_factory, create_app, open_backends, protect
 from exporter.core.render import Format
-from exporter.core.runner import State
+from exporter.core.runner import Outcome
 from exporter.doctor import examine
 from exporter.doctor.examination import Examination, Status
 from exporter.doctor.report import as_json, as_table
@@ -90,15 +90,15 @@ def collect(settings: Settings, options: argparse.Namespace) -> int:
 async def _collect(settings: Settings, wanted: Format) -> int:
     exporter = build(settings)
     try:
-        slots = await exporter.runner.scrape(deadline=settings.limits.scrape_seconds)
-        background = [slot.flight for slot in slots if slot.flight is not None and slot.in_flight()]
+        states = await exporter.runner.scrape(deadline=settings.limits.scrape_seconds)
+        background = [state.flight for state in states if state.flight is not None and state.in_flight()]
         if background:
             await asyncio.wait(background, timeout=settings.limits.scrape_seconds)
-        sys.stdout.write(page(_site(exporter), slots, wanted).decode())
-        failed = [slot for slot in slots if slot.state is not State.OK]
-        for slot in failed:
-            reason = slot.reason or "no result in time"
-            print(f"magento-exporter: collector {slot.name}: {reason}", file=sys.stderr)
+        sys.stdout.write(page(_site(exporter), states, wanted).decode())
+        failed = [state for state in states if state.outcome is not Outcome.OK]
+        for state in failed:
+            reason = state.reason or "no result in time"
+            print(f"magento-exporter: collector {state.name}: {reason}", file=sys.stderr)
         return EXIT_FAILED if failed else EXIT_OK
     finally:
         await exporter.close()

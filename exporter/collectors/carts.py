@@ -22,8 +22,8 @@ from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.core.slices import by_slices, whole
 from exporter.magento.stores import of_known_stores
+from exporter.reading.time_slices import by_slices, whole
 
 CLOCK = Query("carts_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
 
@@ -156,8 +156,8 @@ def _abandoned(context: Context, now: int) -> Iterator[Sample]:
     end = now - int(context.tuning.abandoned_after_seconds)
     done: int = remembered.get("done_until", end)
     for store_id in context.stores.view_ids():
-        number.touch(store=context.stores.code(store_id))
-        value.touch(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
+        number.initialise(store=context.stores.code(store_id))
+        value.initialise(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
     for until, rows in _changed(context, done, end, budget=CARTS_A_RUN):
         for (store_id, currency), totals in _in_use(rows).items():
             code = context.stores.code(store_id)

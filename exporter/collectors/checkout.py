@@ -54,16 +54,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter
-from exporter.core.portions import IDS_A_STATEMENT, in_portions
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.core.restart import Restarts
-from exporter.core.slices import by_slices
 from exporter.magento import checkout
 from exporter.magento.checkout import CUSTOMERS, NOTHING, SHIPPING, STAGES, Stage
 from exporter.magento.stores import of_known_stores
+from exporter.reading.batches import IDS_A_STATEMENT, in_batches
+from exporter.reading.followed import new_rows, newest_id
+from exporter.reading.restarts import Restarts
+from exporter.reading.time_slices import by_slices
 
 CLOCK = Query("checkout_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
 
@@ -248,7 +248,7 @@ def _new_orders(context: Context) -> Sequence[Row]:
         newest=NEWEST_ORDER,
         memory=context.memory.table("orders"),
         now=context.now,
-        patience=context.tuning.settle_seconds,
+        settle=context.tuning.settle_seconds,
     )
 
 
@@ -336,7 +336,7 @@ def _follow_by_id(context: Context, funnel: _Funnel) -> None:
         newest=NEWEST_QUOTE,
         memory=followed,
         now=context.now,
-        patience=context.tuning.settle_seconds,
+        settle=context.tuning.settle_seconds,
     )
     if first_run:
         fresh = context.database.rows(NEW_QUOTES, after=max(0, funnel.start - PAGE), limit=PAGE)
@@ -388,11 +388,11 @@ class _Funnel:
         """Forget the carts whose ids are given out again; take those that a restore brings for old ones."""
         newest_before = self._limits.get("newest", newest)
         restarts = Restarts.from_json(self._limits.get("restarts", {}))
-        now, patience = self._context.now, self._context.tuning.settle_seconds
-        if restarts.shortened(newest, settled=newest_before, top=newest_before, now=now, patience=patience):
+        now, settle = self._context.now, self._context.tuning.settle_seconds
+        if restarts.shortened(newest, settled=newest_before, top=newest_before, now=now, settle=settle):
             self._counted.delete(self._counted.scan(_key(newest + 1)))
             self.start, self._floor = min(self.start, newest), min(self._floor, newest + 1)
-        elif restarts.returning(newest - newest_before, first=newest_before + 1, now=now, patience=patience):
+        elif restarts.returning(newest - newest_before, first=newest_before + 1, now=now, settle=settle):
             self.start = newest
         top = newest_before if restarts.behind is not None else newest
         limits = {"start": self.start, "floor": self._floor, "newest": top, "restarts": restarts.to_json()}
@@ -456,7 +456,7 @@ class _Funnel:
         codes = list(self._context.stores.codes())
         if len(codes) <= MANY_STORES:
             for code in codes:
-                self._touch(code)
+                self._initialise(code)
         return of_known_stores(self._counters.samples(), self._context.stores)
 
     def _is_old(self, quote_id: int) -> bool:
@@ -476,14 +476,14 @@ class _Funnel:
         if not stages:
             return
         store = self._context.stores.code(row["store_id"])
-        self._touch(store)
+        self._initialise(store)
         for stage in checkout.labels(stages):
             self._counters.add(store=store, stage=stage, customer=checkout.customer(guest=bool(row["guest"])))
 
-    def _touch(self, store: str) -> None:
+    def _initialise(self, store: str) -> None:
         for stage in STAGES:
             for customer in CUSTOMERS:
-                self._counters.touch(store=store, stage=stage, customer=customer)
+                self._counters.initialise(store=store, stage=stage, customer=customer)
 
 
 def _reached(context: Context, rows: Sequence[Row], counted: Mapping[int, Stage]) -> dict[int, Stage]:
@@ -510,5 +510,5 @@ def _reached(context: Context, rows: Sequence[Row], counted: Mapping[int, Stage]
 
 
 def _details(context: Context, query: Query, quote_ids: Sequence[int]) -> Iterator[Row]:
-    for some in in_portions(quote_ids, IDS_A_STATEMENT):
+    for some in in_batches(quote_ids, IDS_A_STATEMENT):
         yield from context.database.rows(query, ids=some)

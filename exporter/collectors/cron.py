@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.follow import catching_up, new_rows, newest_id
 from exporter.core.memory import Memory
 from exporter.core.metrics import Sample, counter, gauge, having, summary
-from exporter.core.portions import IDS_A_STATEMENT, in_portions
 from exporter.core.ports import Row
 from exporter.core.query import Query
 from exporter.magento.cron import FINAL_STATUSES
+from exporter.reading.batches import IDS_A_STATEMENT, in_batches
+from exporter.reading.followed import catching_up, new_rows, newest_id
 
 NEWEST = Query(
     "cron_newest",
@@ -147,7 +147,7 @@ class CronCollector(Collector):
             newest=NEWEST,
             memory=followed,
             now=context.now,
-            patience=context.tuning.settle_seconds,
+            settle=context.tuning.settle_seconds,
         )
         if first_run:
             fresh = _look_back(context)
@@ -173,7 +173,7 @@ def _look_back(context: Context) -> Sequence[Row]:
 
 
 def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:
-    for some in in_portions(ids, IDS_A_STATEMENT):
+    for some in in_batches(ids, IDS_A_STATEMENT):
         yield from context.database.rows(OPEN_ROWS, ids=some)
 
 
@@ -227,7 +227,7 @@ class _Jobs:
             job["seen"] = self._now
             self._table.put(code, job)
         for final in FINAL_STATUSES:
-            self._runs.touch(job_code=code, status=final)
+            self._runs.initialise(job_code=code, status=final)
         if row["executed"] is not None:
             self._note_start(code, job, float(row["executed"]))
         if status == "success" and row["finished"] is not None:

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
-from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter
 from exporter.core.query import Query
 from exporter.magento.stores import of_known_stores
+from exporter.reading.followed import new_rows, newest_id
 
 NEWEST = Query(
     "customers_newest",
@@ -65,12 +65,12 @@ class CustomersCollector(Collector):
             newest=NEWEST,
             memory=followed,
             now=context.now,
-            patience=context.tuning.settle_seconds,
+            settle=context.tuning.settle_seconds,
         )
         if first_run:
             after = max(0, newest_id(context.database, NEWEST) - LOOK_BACK)
             for row in context.database.rows(NEW_CUSTOMERS, after=after, limit=LOOK_BACK):
-                registered.touch(
+                registered.initialise(
                     website=stores.website(row["website_id"]), store=stores.code(row["store_id"])
                 )
         for row in fresh:

@@ -27,11 +27,11 @@ from zoneinfo import ZoneInfo
 
 from exporter.core.baseline import BUCKET, HISTORY, WEEKS, WINDOWS, expected, in_windows, weeks_ago
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
-from exporter.core.follow import catching_up, new_rows
 from exporter.core.memory import Table
 from exporter.core.metrics import Sample, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
+from exporter.reading.followed import catching_up, new_rows
 
 NEWEST = Query(
     "expected_orders_newest",
@@ -185,7 +185,7 @@ class _History:
             newest=NEWEST,
             memory=self._followed,
             now=self.now,
-            patience=self._context.tuning.settle_seconds,
+            settle=self._context.tuning.settle_seconds,
         )
         self._count(rows)
         return catching_up(self._followed)

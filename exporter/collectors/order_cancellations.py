@@ -21,13 +21,13 @@ from decimal import Decimal
 from typing import Final, Self
 
 from exporter.core.collector import Collector, Context, Refresh
-from exporter.core.follow import newest_id
 from exporter.core.memory import Table
 from exporter.core.metrics import Sample, counter
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.magento.orders import CANCELED
 from exporter.magento.stores import of_known_stores
+from exporter.reading.followed import newest_id
 
 # The database's clock is the one that wrote updated_at.
 CLOCK = Query("database_clock", "SELECT UNIX_TIMESTAMP() AS clock", reads={}, connection=Connection.SALES)
@@ -136,7 +136,7 @@ class OrderCancellationsCollector(Collector):
         """Yield the samples of one run."""
         followed, counted = context.memory.table("followed"), context.memory.table("counted")
         clock = int(context.database.rows(CLOCK)[0]["clock"])
-        _touch(context)
+        _initialise(context)
         position = _Position.read(followed)
         newest = newest_id(context.database, NEWEST)
         if position is None:
@@ -200,12 +200,12 @@ def _key(row: Row) -> str:
     return f"{int(row['created']) // _DAY:06d}/{int(row['id']):012d}"
 
 
-def _touch(context: Context) -> None:
+def _initialise(context: Context) -> None:
     stores = context.stores
     for store_id in stores.view_ids():
         store = stores.code(store_id)
-        context.memory.counters(CANCELLATIONS).touch(store=store)
-        context.memory.counters(CANCELED_BASE).touch(store=store, currency=stores.currency(store_id))
+        context.memory.counters(CANCELLATIONS).initialise(store=store)
+        context.memory.counters(CANCELED_BASE).initialise(store=store, currency=stores.currency(store_id))
 
 
 def _count(context: Context, row: Row) -> None:

@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import Final
 
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
-from exporter.core.follow import new_rows
 from exporter.core.metrics import Metric, Sample, counter
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.magento.orders import DOCUMENT_CANCELED
 from exporter.magento.stores import of_known_stores
+from exporter.reading.followed import new_rows
 
 INVOICED = counter("magento_orders_invoiced_total", "Invoices created (sales_invoice).", "store")
 INVOICED_BASE = counter(
@@ -101,23 +101,23 @@ class OrderDocumentsCollector(Collector):
                 memory=followed,
                 key=document.name,
                 now=context.now,
-                patience=context.tuning.settle_seconds,
+                settle=context.tuning.settle_seconds,
             )
-            _touch(context, document)
+            _initialise(context, document)
             for row in fresh:
                 _count(context, document, row)
         for metric in self.metrics:
             yield from of_known_stores(context.memory.counters(metric).samples(), context.stores)
 
 
-def _touch(context: Context, document: Document) -> None:
+def _initialise(context: Context, document: Document) -> None:
     stores = context.stores
     for store_id in stores.view_ids():
         store = stores.code(store_id)
-        context.memory.counters(document.number).touch(store=store)
+        context.memory.counters(document.number).initialise(store=store)
         if document.value is not None:
             currency = stores.currency(store_id)
-            context.memory.counters(document.value).touch(store=store, currency=currency)
+            context.memory.counters(document.value).initialise(store=store, currency=currency)
 
 
 def _count(context: Context, document: Document, row: Row) -> None:

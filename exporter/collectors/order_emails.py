@@ -22,8 +22,8 @@ from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.core.watch import Watch
 from exporter.magento.flags import Flag
+from exporter.reading.watch import Watch
 
 DOCUMENTS: Final = ("order", "invoice", "shipment", "creditmemo")
 

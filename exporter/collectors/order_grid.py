@@ -14,8 +14,8 @@ from typing import Final
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.query import Connection, Query
-from exporter.core.watch import Watch
 from exporter.magento.flags import Flag
+from exporter.reading.watch import Watch
 
 RIPE_AFTER: Final = 300.0
 """Age in seconds at which an order should be in the grid: the cron has had its chances."""

@@ -19,10 +19,10 @@ from typing import Final
 
 from exporter.core.collector import Collector, Context, Refresh
 from exporter.core.metrics import Sample, gauge
-from exporter.core.portions import in_portions
 from exporter.core.query import Connection, Query
-from exporter.core.slots import SLOTS, ask, repeated
 from exporter.magento.orders import OPEN_STATES
+from exporter.reading.batches import in_batches
+from exporter.reading.per_subject import SLOTS, ask, repeated
 
 _IN_STATES: Final = ", ".join(f"'{state}'" for state in OPEN_STATES)
 
@@ -135,7 +135,7 @@ def _by_store_and_state(context: Context) -> _Found:
     for row in context.database.rows(GROUPS):
         found.oldest[row["store_id"], str(row["state"])] = float(row["oldest"])
     groups, many, left = list(found.oldest), list[Group](), FIRST_ROWS
-    for some in in_portions(groups, SLOTS):
+    for some in in_batches(groups, SLOTS):
         limit = max(1, min(FIRST_LIMIT, left // len(some)))
         many += _count(context, some, limit, found)
         left -= sum(found.orders[group] for group in some)
@@ -148,7 +148,7 @@ def _by_store_and_state(context: Context) -> _Found:
 
 def _count(context: Context, groups: Sequence[Group], limit: int, found: _Found) -> list[Group]:
     """Count the orders of each group up to a limit; return the groups that may have more."""
-    for some in in_portions(groups, SLOTS):
+    for some in in_batches(groups, SLOTS):
         subjects = [{"store": store_id, "state": state} for store_id, state in some]
         rows = ask(context.database, COUNTED, subjects, nobody=_NOBODY, limit=limit)
         orders = Counter(some[row["slot"]] for row in rows)

@@ -23,14 +23,14 @@ from itertools import product
 from typing import Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.follow import new_rows, newest_id
 from exporter.core.metrics import Sample, counter, gauge
-from exporter.core.portions import IDS_A_STATEMENT, in_portions
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.magento.checkout import CUSTOMERS, customer
 from exporter.magento.orders import Methods
 from exporter.magento.stores import of_known_stores
+from exporter.reading.batches import IDS_A_STATEMENT, in_batches
+from exporter.reading.followed import new_rows, newest_id
 
 NEWEST = Query(
     "orders_newest",
@@ -174,7 +174,7 @@ COUNTED: Final = (
 LOOK_BACK: Final = 2_000
 """Orders read once at the very first run, to know which stores and payment methods are in use."""
 
-TOUCHED_PAIRS: Final = 2_000
+INITIALISED_PAIRS: Final = 2_000
 """Store and method pairs born at 0 beforehand; with more of them only those seen together are."""
 
 _ZERO: Final = Decimal(0)
@@ -199,7 +199,7 @@ class OrdersCollector(Collector):
             newest=NEWEST,
             memory=followed,
             now=context.now,
-            patience=context.tuning.settle_seconds,
+            settle=context.tuning.settle_seconds,
         )
         ledger = _Ledger(context)
         if first_run:
@@ -214,7 +214,7 @@ def _look_back(context: Context, ledger: _Ledger) -> None:
     after = max(0, newest_id(database, NEWEST) - LOOK_BACK)
     ledger.prepare(database.rows(NEW_ORDERS, after=after, limit=LOOK_BACK))
     ids = [int(row["id"]) for row in database.rows(NEWEST_OF_STORES)]
-    for some in in_portions(ids, IDS_A_STATEMENT):
+    for some in in_batches(ids, IDS_A_STATEMENT):
         for row in database.rows(CREATED, ids=some):
             ledger.note_time(row)
 
@@ -230,39 +230,39 @@ class _Ledger:
         self._state = context.memory.table("methods")
         self._methods = Methods(self._state.get("known", ()))
         for store_id in self._stores.view_ids():
-            self._touch(self._stores.code(store_id), self._stores.currency(store_id))
+            self._initialise(self._stores.code(store_id), self._stores.currency(store_id))
 
-    def _touch(self, store: str, currency: str) -> None:
+    def _initialise(self, store: str, currency: str) -> None:
         for metric in (REVENUE, DISCOUNT):
-            self._counters(metric).touch(store=store, currency=currency)
+            self._counters(metric).initialise(store=store, currency=currency)
         for metric in (ITEMS, WITH_COUPON, EDITED):
-            self._counters(metric).touch(store=store)
+            self._counters(metric).initialise(store=store)
         for who in CUSTOMERS:
-            self._counters(BY_CUSTOMER).touch(store=store, customer=who)
+            self._counters(BY_CUSTOMER).initialise(store=store, customer=who)
 
-    def _touch_method(self, method: str, currency: str) -> None:
+    def _initialise_method(self, method: str, currency: str) -> None:
         for metric in (REVENUE_BY_METHOD, DISCOUNT_BY_METHOD):
-            self._counters(metric).touch(method=method, currency=currency)
+            self._counters(metric).initialise(method=method, currency=currency)
         for metric in (ITEMS_BY_METHOD, WITH_COUPON_BY_METHOD):
-            self._counters(metric).touch(method=method)
+            self._counters(metric).initialise(method=method)
 
     def prepare(self, orders: Iterable[Row]) -> None:
         """Let the stores and methods of past orders have their series before the next order comes."""
         pairs = {(self._stores.code(row["store_id"]), self._method(row["method"])) for row in orders}
         methods = {method for _, method in pairs}
         everywhere = {(store, method) for store in self._stores.codes() for method in methods}
-        for store, method in sorted(pairs | everywhere if len(everywhere) <= TOUCHED_PAIRS else pairs):
-            self._counters(PLACED).touch(store=store, method=method)
+        for store, method in sorted(pairs | everywhere if len(everywhere) <= INITIALISED_PAIRS else pairs):
+            self._counters(PLACED).initialise(store=store, method=method)
         currencies = {self._stores.currency(store_id) for store_id in self._stores.view_ids()}
         for method, currency in sorted(product(methods, currencies)):
-            self._touch_method(method, currency)
+            self._initialise_method(method, currency)
 
     def count(self, row: Row) -> None:
         """Count one order."""
         store, method = self._stores.code(row["store_id"]), self._method(row["method"])
         currency = str(row["currency"] or self._stores.currency(row["store_id"]))
-        self._touch(store, currency)
-        self._touch_method(method, currency)
+        self._initialise(store, currency)
+        self._initialise_method(method, currency)
         self._counters(PLACED).add(store=store, method=method)
         revenue, discount = max(row["total"] or _ZERO, _ZERO), max(-(row["discount"] or _ZERO), _ZERO)
         self._counters(REVENUE).add(revenue, store=store, currency=currency)

@@ -38,15 +38,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
-from exporter.core.follow import newest_id
 from exporter.core.metrics import Sample, counter, gauge, having
-from exporter.core.portions import in_portions
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.core.slices import by_slices, whole
 from exporter.errors import MissingTable
 from exporter.magento.checkout import SEQUENCE_TABLE, OrderSequence
 from exporter.magento.order_numbers import OrderNumbers
+from exporter.reading.batches import in_batches
+from exporter.reading.followed import newest_id
+from exporter.reading.time_slices import by_slices, whole
 
 SEQUENCES = Query(
     "placements_sequences",
@@ -257,7 +257,7 @@ def _sequences(context: Context, stores: Iterable[int]) -> dict[int, OrderSequen
 def _tops(context: Context, sequences: Mapping[int, OrderSequence]) -> dict[int, int]:
     """Return every sequence's largest id."""
     tops: dict[int, int] = {}
-    for some in in_portions(tuple(sequences.values()), _TABLES_A_STATEMENT):
+    for some in in_batches(tuple(sequences.values()), _TABLES_A_STATEMENT):
         rows = context.database.rows(_tops_of_all(some))
         tops.update((int(row["store_id"]), int(row["top"] or 0)) for row in rows)
     return tops
@@ -393,7 +393,7 @@ def _placed(
         for store_id, value in placements
     }
     placed: set[Placement] = set()
-    for some in in_portions(sorted({increment_id for _, increment_id in named}), _NUMBERS_A_STATEMENT):
+    for some in in_batches(sorted({increment_id for _, increment_id in named}), _NUMBERS_A_STATEMENT):
         rows = context.database.rows(ORDERS_OF_NUMBERS, numbers=some)
         ordered = {(row["store_id"], str(row["increment_id"])) for row in rows}
         placed |= {named[name] for name in ordered & named.keys()}
@@ -456,8 +456,8 @@ def _samples(context: Context, numbers: Mapping[int, OrderNumbers]) -> Iterator[
             continue
         code = context.stores.code(store_id)
         shown.add(code)
-        attempts.touch(store=code)
-        failed.touch(store=code)
+        attempts.initialise(store=code)
+        failed.initialise(store=code)
         yield WAITING.sample(len(state.held), store=code)
     for counters in (attempts, failed):
         yield from having(counters.samples(), "store", shown)

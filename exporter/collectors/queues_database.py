@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.follow import new_rows
 from exporter.core.memory import Table
 from exporter.core.metrics import Metric, Sample, counter, gauge, having
 from exporter.core.ports import Row
@@ -36,6 +35,7 @@ from exporter.magento.queues import (
     PUBLISHED,
     RETRY,
 )
+from exporter.reading.followed import new_rows
 
 QUEUES = Query(
     "queue_names",
@@ -189,7 +189,7 @@ def _published(context: Context, queues: Mapping[int, str]) -> Iterator[Sample]:
         newest=NEWEST_MESSAGE,
         memory=context.memory.table("published"),
         now=context.now,
-        patience=context.tuning.settle_seconds,
+        settle=context.tuning.settle_seconds,
     )
     yield from _counted(context, PUBLISHED, queues, rows)
 
@@ -234,7 +234,7 @@ def _counted(
     counters = context.memory.counters(metric)
     names = set(queues.values())
     for name in names:
-        counters.touch(queue=name, broker=MYSQL)
+        counters.initialise(queue=name, broker=MYSQL)
     for row in rows:
         if int(row["queue_id"]) in queues:
             counters.add(queue=queues[int(row["queue_id"])], broker=MYSQL)

@@ -18,12 +18,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
-from exporter.core.follow import newest_id
 from exporter.core.metrics import Sample, counter
 from exporter.core.query import Query
-from exporter.core.ripening import Ripening
-from exporter.core.slots import ask, repeated
 from exporter.magento.stores import of_known_stores
+from exporter.reading.delayed import DelayedCursor
+from exporter.reading.followed import newest_id
+from exporter.reading.per_subject import ask, repeated
 
 NEWEST = Query(
     "search_terms_newest",
@@ -105,12 +105,12 @@ def _count_new_terms(context: Context) -> None:
     memory, counters = context.memory.table("followed"), context.memory.counters(NEW)
     for store in context.stores.codes():
         for result in ("found", "none"):
-            counters.touch(store=store, result=result)
+            counters.initialise(store=store, result=result)
     newest = newest_id(context.database, NEWEST)
     state = memory.get("terms")
-    ripening = Ripening(newest) if state is None else Ripening.from_json(state)
+    ripening = DelayedCursor(newest) if state is None else DelayedCursor.from_json(state)
     settle = context.tuning.settle_seconds
-    ripening.note(newest, context.now, patience=settle)
+    ripening.note(newest, context.now, settle=settle)
     upto = ripening.ripe(context.now, max(RIPE_AFTER, settle))
     if upto > ripening.done:
         rows = context.database.rows(NEW_TERMS, after=ripening.done, upto=upto, limit=PAGE)
@@ -125,7 +125,7 @@ def _count_uses(context: Context) -> None:
     """Add what the most used terms have gained since they were last looked at."""
     memory, counters = context.memory.table("uses"), context.memory.counters(USES)
     for store in context.stores.codes():
-        counters.touch(store=store)
+        counters.initialise(store=store)
     before: dict[str, Any] = memory.get("popularity", {"at": 0.0, "terms": {}})
     if context.now - before["at"] < USES_INTERVAL:
         return

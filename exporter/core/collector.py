@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from exporter.core.counting import PATIENCE
 from exporter.core.memory import Memory
 from exporter.core.metrics import Metric, Sample
 from exporter.core.ports import Broker, Database, Files, Locked, Redis, Stores, Varnish, nothing_locked
@@ -39,11 +38,15 @@ EVERY_MINUTE: Final = Refresh(interval=60.0, max_staleness=300.0)
 EVERY_TEN_MINUTES: Final = Refresh(interval=600.0, max_staleness=3600.0, background=True)
 
 
+SETTLE_SECONDS: Final = 120.0
+"""The settle time unless it is configured: how long a row may appear late."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """The few numbers a user may change in what collectors compute. All in seconds unless said."""
 
-    settle_seconds: float = PATIENCE
+    settle_seconds: float = SETTLE_SECONDS
     abandoned_after_seconds: float = 3600.0
     backlog_scan_limit: int = 10_000
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 from exporter.core.metrics import Kind, Metric, Sample
 from exporter.core.ports import StateStore
 
-NEWBORN_SECONDS: Final = 60.0
-"""How long a new label set is shown as 0: every Prometheus server that scrapes once a minute sees it."""
+NEW_SERIES_SECONDS: Final = 60.0
+"""Seconds for which a new series shows 0: a Prometheus server that scrapes once a minute sees it."""
 
 _END = "\U0010ffff"
 _ZERO: Final = (Decimal(0), Decimal(0))
@@ -73,11 +73,8 @@ class Table:
 class Counters:
     """Monotonic sums by label set, durable, for one counter or summary metric.
 
-    A label set that appears for the first time is shown as 0 for its first
-    NEWBORN_SECONDS, and only then with what was counted meanwhile: Prometheus
-    cannot see the increase of a series that is born with a value. The time of
-    birth is remembered with the sum until it has been shown, so that a restart
-    neither shows a value too early nor hides one that was shown.
+    A new series shows 0 for NEW_SERIES_SECONDS, and only then what was counted
+    meanwhile: ``increase()`` does not see the first sample of a series.
     """
 
     def __init__(self, metric: Metric, table: Table, now: float) -> None:
@@ -85,13 +82,13 @@ class Counters:
         self._table = table
         self._now = now
         self._values: dict[tuple[str, ...], tuple[Decimal, Decimal]] = {}
-        self._born: dict[tuple[str, ...], float] = {}
-        for name, (total, count, *born) in table.scan().items():
+        self._new_since: dict[tuple[str, ...], float] = {}
+        for name, (total, count, *since) in table.scan().items():
             key = tuple(json.loads(name))
             self._values[key] = (Decimal(total), Decimal(count))
-            if born and 0 <= now - born[0] < NEWBORN_SECONDS:
-                self._born[key] = born[0]
-            elif born:
+            if since and 0 <= now - since[0] < NEW_SERIES_SECONDS:
+                self._new_since[key] = since[0]
+            elif since:
                 self._set(key, *self._values[key])
 
     def add(self, amount: float | Decimal = 1, /, *, count: int = 1, **labels: str) -> None:
@@ -100,26 +97,27 @@ class Counters:
         step = Decimal(str(amount))
         if self._metric.kind is Kind.COUNTER and step < 0:
             raise ValueError(f"{self._metric.name} cannot fall")
-        self.touch(**labels)
+        self.initialise(**labels)
         total, number = self._values[key]
         self._set(key, total + step, number + count)
 
-    def touch(self, **labels: str) -> None:
-        """Make a label set exist, at 0, so that its first event will be visible to ``increase()``."""
+    def initialise(self, **labels: str) -> None:
+        """Start a series at 0, so that ``increase()`` sees its first event."""
         key = self._metric.key(labels)
         if key not in self._values:
-            self._born[key] = self._now
+            self._new_since[key] = self._now
             self._set(key, *_ZERO)
 
     def _set(self, key: tuple[str, ...], total: Decimal, number: Decimal) -> None:
         self._values[key] = (total, number)
-        born = [self._born[key]] if key in self._born else []
-        self._table.put(json.dumps(key), [str(total), str(number), *born])
+        # Stored with the sum, so that a restart neither shows a value too early nor hides one that was shown.
+        since = [self._new_since[key]] if key in self._new_since else []
+        self._table.put(json.dumps(key), [str(total), str(number), *since])
 
     def samples(self) -> Iterator[Sample]:
-        """Yield every label set; a newborn one as 0."""
+        """Yield every series; a new one as 0."""
         for key, value in self._values.items():
-            shown, counted = _ZERO if key in self._born else value
+            shown, counted = _ZERO if key in self._new_since else value
             if self._metric.kind is Kind.SUMMARY:
                 yield Sample(self._metric, key, float(shown), "_sum")
                 yield Sample(self._metric, key, float(counted), "_count")

@@ -30,7 +30,7 @@ OPENMETRICS_END: Final = b"# EOF\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Exposition:
     """The rendered samples of one collector run: family name to lines, per format."""
 
     series: int
@@ -39,10 +39,10 @@ class Page:
     metrics: Mapping[str, Metric]
 
 
-EMPTY_PAGE: Final = Page(0, 0, {}, {})
+EMPTY_EXPOSITION: Final = Exposition(0, 0, {}, {})
 
 
-def render(samples: Iterable[Sample], *, limit: int) -> Page:
+def render(samples: Iterable[Sample], *, limit: int) -> Exposition:
     """Sort, cap and render the samples of one run.
 
     Beyond ``limit`` the series that sort last are dropped, the same ones every
@@ -64,17 +64,17 @@ def render(samples: Iterable[Sample], *, limit: int) -> Page:
         metrics[sample.metric.name] = sample.metric
     # JSON can hold half a surrogate pair, which has no UTF-8
     bodies = {name: "".join(parts).encode(errors="replace") for name, parts in lines.items()}
-    return Page(len(kept), len(ordered) - len(kept), bodies, metrics)
+    return Exposition(len(kept), len(ordered) - len(kept), bodies, metrics)
 
 
-def join(pages: Iterable[Page], wanted: Format) -> bytes:
-    """Join pages into one exposition without its end mark, families in name order."""
+def join(expositions: Iterable[Exposition], wanted: Format) -> bytes:
+    """Join what the collectors yielded into one exposition without its end mark, families in name order."""
     bodies: dict[str, list[bytes]] = {}
     metrics: dict[str, Metric] = {}
-    for page in pages:
-        for name, body in page.bodies.items():
+    for exposition in expositions:
+        for name, body in exposition.bodies.items():
             bodies.setdefault(name, []).append(body)
-            metrics[name] = page.metrics[name]
+            metrics[name] = exposition.metrics[name]
     parts: list[bytes] = []
     for name in sorted(bodies):
         parts.append(_header(metrics[name], wanted))

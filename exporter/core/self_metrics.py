@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from exporter.core.metrics import Metric, Sample, counter, gauge
-from exporter.core.runner import Runner, Slot, State
+from exporter.core.runner import CollectorState, Outcome, Runner
 
 SOURCE_UP: Final = gauge(
     "magento_source_up",
@@ -72,22 +72,22 @@ def about_runner(runner: Runner, *, off: Iterable[str], reasons: Iterable[str]) 
     for name in off:
         yield ENABLED.sample(0.0, collector=name)
     zeros = dict.fromkeys(reasons, 0)
-    for slot in runner.slots.values():
-        yield from _about_slot(slot, zeros)
+    for state in runner.states.values():
+        yield from _about_collector(state, zeros)
 
 
-def _about_slot(slot: Slot, zeros: Mapping[str, int]) -> Iterator[Sample]:
-    name = slot.name
+def _about_collector(state: CollectorState, zeros: Mapping[str, int]) -> Iterator[Sample]:
+    name = state.name
     yield ENABLED.sample(1.0, collector=name)
-    yield REFRESH.sample(slot.collector.refresh.interval, collector=name)
-    yield RUNS.sample(slot.runs, collector=name)
-    for reason, number in {**zeros, **slot.errors}.items():
+    yield REFRESH.sample(state.collector.refresh.interval, collector=name)
+    yield RUNS.sample(state.runs, collector=name)
+    for reason, number in {**zeros, **state.errors}.items():
         yield ERRORS.sample(number, collector=name, reason=reason)
-    if slot.state is State.WAITING:
+    if state.outcome is Outcome.WAITING:
         return
-    yield SUCCESS.sample(float(slot.state is State.OK), collector=name)
-    yield DURATION.sample(slot.duration, collector=name)
-    yield DROPPED.sample(slot.page.dropped, collector=name)
-    yield SERIES.sample(slot.page.series, collector=name)
-    if slot.succeeded_at:
-        yield LAST_SUCCESS.sample(slot.succeeded_at, collector=name)
+    yield SUCCESS.sample(float(state.outcome is Outcome.OK), collector=name)
+    yield DURATION.sample(state.duration, collector=name)
+    yield DROPPED.sample(state.exposition.dropped, collector=name)
+    yield SERIES.sample(state.exposition.series, collector=name)
+    if state.succeeded_at:
+        yield LAST_SUCCESS.sample(state.succeeded_at, collector=name)

@@ -59,7 +59,7 @@ class Examination:
 
     def collectors(self) -> Iterable[Collector]:
         """Return the collectors that would run."""
-        return [slot.collector for slot in self.exporter.runner.slots.values()]
+        return [state.collector for state in self.exporter.runner.states.values()]
 
     def values(self, metric: str) -> Iterator[tuple[Mapping[str, str], float]]:
         """Yield labels and value of every sample of a metric."""

@@ -14,8 +14,8 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
-from exporter.core.render import EMPTY_PAGE
-from exporter.core.runner import State
+from exporter.core.render import EMPTY_EXPOSITION
+from exporter.core.runner import Outcome
 from exporter.web.site import Site
 
 router: Final = APIRouter()
@@ -37,10 +37,10 @@ async def healthy() -> PlainTextResponse:
 async def ready(request: Request) -> PlainTextResponse:
     """Answer whether a scrape would show the shop. The first question runs the collectors once."""
     site: Site = request.app.state.site
-    slots = site.runner.slots.values()
-    if all(slot.state is State.WAITING for slot in slots):
+    states = site.runner.states.values()
+    if all(state.outcome is Outcome.WAITING for state in states):
         await site.runner.scrape(deadline=site.scrape_seconds)
     now = time.time()
-    if any(slot.shown(now) is not EMPTY_PAGE for slot in slots):
+    if any(state.shown(now) is not EMPTY_EXPOSITION for state in states):
         return PlainTextResponse("ready\n")
     return PlainTextResponse("no collector has a usable result\n", status_code=503)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from exporter import __version__
-from exporter.core.runner import Slot, State
+from exporter.core.runner import CollectorState, Outcome
 from exporter.web.site import Site
 
 router: Final = APIRouter()
@@ -61,18 +61,19 @@ async def landing(request: Request) -> HTMLResponse:
 
 def _running(site: Site) -> Iterator[str]:
     now = time.time()
-    for slot in site.runner.slots.values():
-        age = f"{now - slot.succeeded_at:.0f} s" if slot.succeeded_at else ""
-        took = f"{slot.duration * 1000:.0f} ms" if slot.runs else ""
+    for state in site.runner.states.values():
+        age = f"{now - state.succeeded_at:.0f} s" if state.succeeded_at else ""
+        took = f"{state.duration * 1000:.0f} ms" if state.runs else ""
         yield (
-            f'<tr><td>{escape(slot.name)}</td><td class="{slot.state}">{escape(_state(slot))}</td>'
+            f'<tr><td>{escape(state.name)}</td><td class="{state.outcome}">{escape(_state(state))}</td>'
             f'<td class="number">{age}</td><td class="number">{took}</td>'
-            f'<td class="number">{slot.page.series or ""}</td><td>{escape(slot.collector.help)}</td></tr>\n'
+            f'<td class="number">{state.exposition.series or ""}</td>'
+            f"<td>{escape(state.collector.help)}</td></tr>\n"
         )
 
 
-def _state(slot: Slot) -> str:
-    return f"failing: {slot.reason}" if slot.state is State.FAILING else str(slot.state)
+def _state(state: CollectorState) -> str:
+    return f"failing: {state.reason}" if state.outcome is Outcome.FAILING else str(state.outcome)
 
 
 def _off(site: Site) -> Iterator[str]:

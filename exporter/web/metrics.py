@@ -32,8 +32,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from exporter import __version__
 from exporter.core.metrics import Metric, gauge
-from exporter.core.render import OPENMETRICS_END, Format, Page, compress, join, render
-from exporter.core.runner import Slot
+from exporter.core.render import OPENMETRICS_END, Exposition, Format, compress, join, render
+from exporter.core.runner import CollectorState
 from exporter.core.self_metrics import about_runner
 from exporter.errors import REASONS
 from exporter.web.negotiation import accepts_gzip, exposition_format
@@ -70,16 +70,16 @@ async def scrape(
 ) -> Response:
     """Return the metrics of every collector, or of those named."""
     site: Site = request.app.state.site
-    unknown = [name for name in collect or () if name not in site.runner.slots and name not in site.off]
+    unknown = [name for name in collect or () if name not in site.runner.states and name not in site.off]
     if unknown:
         return PlainTextResponse("no such collector\n", status_code=400)
     names = (
-        None if collect is None else [name for name in dict.fromkeys(collect) if name in site.runner.slots]
+        None if collect is None else [name for name in dict.fromkeys(collect) if name in site.runner.states]
     )
-    slots = await site.runner.scrape(names, deadline=deadline(request.headers.get(TIMEOUT_HEADER), site))
+    states = await site.runner.scrape(names, deadline=deadline(request.headers.get(TIMEOUT_HEADER), site))
     wanted = exposition_format(request.headers.get("accept", ""))
     squeezed = accepts_gzip(request.headers.get("accept-encoding", ""))
-    body = await asyncio.to_thread(_body, site, slots, wanted, squeezed)
+    body = await asyncio.to_thread(_body, site, states, wanted, squeezed)
     headers = {"content-type": wanted.value, "vary": "Accept, Accept-Encoding"}
     if squeezed:
         headers["content-encoding"] = "gzip"
@@ -100,21 +100,21 @@ def deadline(header: str | None, site: Site) -> float:
     return max(_SHORTEST_SCRAPE, min(site.scrape_seconds, asked - site.offset_seconds))
 
 
-def page(site: Site, slots: Sequence[Slot], wanted: Format) -> bytes:
-    """Return the exposition of these slots and of the exporter itself, with its end mark if it has one."""
+def page(site: Site, states: Sequence[CollectorState], wanted: Format) -> bytes:
+    """Return the exposition of these states and of the exporter itself, with its end mark if it has one."""
     now = time.time()
-    parts = [join([*(slot.shown(now) for slot in slots), _about(site)], wanted), _process(wanted)]
+    parts = [join([*(state.shown(now) for state in states), _about(site)], wanted), _process(wanted)]
     if wanted is Format.OPENMETRICS:
         parts.append(OPENMETRICS_END)
     return b"".join(parts)
 
 
-def _body(site: Site, slots: Sequence[Slot], wanted: Format, squeezed: bool) -> bytes:  # noqa: FBT001
-    body = page(site, slots, wanted)
+def _body(site: Site, states: Sequence[CollectorState], wanted: Format, squeezed: bool) -> bytes:  # noqa: FBT001
+    body = page(site, states, wanted)
     return compress(body) if squeezed else body
 
 
-def _about(site: Site) -> Page:
+def _about(site: Site) -> Exposition:
     samples = [
         *about_runner(site.runner, off=site.off, reasons=REASONS),
         BUILD_INFO.sample(1, version=__version__, python=platform.python_version()),

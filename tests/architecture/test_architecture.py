@@ -32,7 +32,8 @@ COLLECTORS = all_collectors()
 ARROWS = {
     "core": {"core", "errors"},
     "magento": {"magento", "core", "errors"},
-    "collectors": {"collectors", "magento", "core", "errors"},
+    "reading": {"reading", "core", "errors"},
+    "collectors": {"collectors", "reading", "magento", "core", "errors"},
     "sources": {"sources", "magento", "core", "errors"},
     "web": {"web", "core", "errors"},
     "errors": set(),

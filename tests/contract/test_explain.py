@@ -18,7 +18,7 @@ import pytest
 from exporter.collectors import all_collectors
 from exporter.core.collector import Collector, Tuning
 from exporter.core.query import Query
-from exporter.core.runner import State
+from exporter.core.runner import Outcome
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop import bulk_history, schema
 from tests.support.shop import (
@@ -188,7 +188,7 @@ def _asked(place: Place) -> Asked:
                 recorder = Recorder(source)
                 watch.use(recorder)
                 slot = watch.scrape(now)
-                assert slot.state is State.OK, told(slot)
+                assert slot.outcome is Outcome.OK, told(slot)
             for query, parameters in recorder.asked:
                 found[collector.name][f"{query.text()} {step}"] = Statement(query, parameters)
     cursor = place.shop.database.connection.cursor()

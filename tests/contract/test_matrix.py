@@ -14,7 +14,7 @@ import pytest
 
 from exporter.collectors import all_collectors
 from exporter.core.collector import Collector
-from exporter.core.runner import Slot, State
+from exporter.core.runner import CollectorState, Outcome
 from exporter.errors import REASONS, ExporterError, SpecError
 from exporter.sources.database import DatabaseLimits
 from sandbox.servers.mariadb import MariaDB
@@ -48,13 +48,13 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
-def assert_fine(slots: list[Slot]) -> None:
-    assert [told(slot) for slot in slots if slot.state is not State.OK] == []
+def assert_fine(slots: list[CollectorState]) -> None:
+    assert [told(slot) for slot in slots if slot.outcome is not Outcome.OK] == []
 
 
-def assert_bounded(slot: Slot) -> None:
+def assert_bounded(slot: CollectorState) -> None:
     """Right, or failed for a reason that is the shop's and not ours."""
-    if slot.state is not State.OK:
+    if slot.outcome is not Outcome.OK:
         assert slot.reason in REASONS
         assert slot.reason not in OUR_FAULT, told(slot)
 
@@ -63,8 +63,8 @@ def assert_bounded(slot: Slot) -> None:
 def test_a_healthy_shop(reference: Story, collector: type[Collector]) -> None:
     slots = reference.slots[collector.name]
     assert_fine(slots)
-    assert all(slot.page.dropped == 0 for slot in slots)
-    assert slots[-1].page.series > 0
+    assert all(slot.exposition.dropped == 0 for slot in slots)
+    assert slots[-1].exposition.series > 0
 
 
 @every_collector
@@ -230,7 +230,9 @@ def test_a_missing_table(reference: Story, collector: type[Collector]) -> None:
         finally:
             place.server.execute(f"RENAME TABLE `{table}_away` TO `{table}`", database=place.database)
         assert_bounded(slot)
-        assert slot.state is State.OK or slot.reason in {"missing_table", "denied"}, f"{table}: {told(slot)}"
+        assert slot.outcome is Outcome.OK or slot.reason in {"missing_table", "denied"}, (
+            f"{table}: {told(slot)}"
+        )
 
 
 @every_collector
@@ -247,7 +249,9 @@ def test_a_missing_right(reference: Story, collector: type[Collector]) -> None:
         finally:
             place.server.execute(f"GRANT SELECT (`{columns[0]}`) ON {where} TO {user}@'%'")
         assert_bounded(slot)
-        assert slot.state is State.OK or slot.reason in {"denied", "missing_table"}, f"{table}: {told(slot)}"
+        assert slot.outcome is Outcome.OK or slot.reason in {"denied", "missing_table"}, (
+            f"{table}: {told(slot)}"
+        )
 
 
 @every_collector
@@ -266,6 +270,6 @@ def test_a_locked_table_is_a_time_out(reference: Story, collector: type[Collecto
         cursor.execute(f"LOCK TABLES `{table}` WRITE")
         watch.use(source)
         slot = watch.scrape(LAST)
-        assert (slot.state, slot.reason) == (State.FAILING, "timeout")
+        assert (slot.outcome, slot.reason) == (Outcome.FAILING, "timeout")
         cursor.execute("UNLOCK TABLES")
-        assert watch.scrape(LAST).state is State.OK
+        assert watch.scrape(LAST).outcome is Outcome.OK

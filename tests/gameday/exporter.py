@@ -34,7 +34,7 @@ def shorten(scale: float) -> None:
     order_grid.WATCH = _sooner(order_grid.WATCH, scale)
     emails = cast("MutableMapping[str, order_emails.Watch]", order_emails.WATCHES)
     emails.update({document: _sooner(watch, scale) for document, watch in emails.items()})
-    memory.NEWBORN_SECONDS /= scale
+    memory.NEW_SERIES_SECONDS /= scale
     placements.HOLD_SECONDS /= scale
     search_terms.RIPE_AFTER /= scale
     search_terms.USES_INTERVAL /= scale

@@ -43,7 +43,7 @@ def test_no_page_outlives_its_collector() -> None:
 
 
 def test_the_whole_scrape_can_be_read_by_both_parsers(reference: Story) -> None:
-    pages = [slots[-1].page for slots in reference.slots.values()]
+    pages = [slots[-1].exposition for slots in reference.slots.values()]
     text = join(pages, Format.TEXT).decode()
     openmetrics = (join(pages, Format.OPENMETRICS) + OPENMETRICS_END).decode()
     families = parse_openmetrics(openmetrics)  # type: ignore[no-untyped-call]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from exporter.collectors.cron import LOOK_BACK, NEW_ROWS, OPEN_ROWS, CronCollector
-from exporter.core import follow
 from exporter.core.memory import VolatileStore
+from exporter.reading import followed
 from sandbox.servers.mariadb import MariaDB
 from tests.support.core import run, values
 from tests.support.limited import LimitedShop, limited_shop
@@ -168,8 +168,8 @@ def test_liveness_is_not_told_from_rows_that_are_long_past(
     state = VolatileStore()
     plan(shop, EMAILS, "success", due=-61, started=-60, ended=-60)
     collected(shop, state)
-    monkeypatch.setattr(follow, "PAGE", 20)
-    monkeypatch.setattr(follow, "ROWS_A_RUN", 20 * follow.PAGES_A_RUN)
+    monkeypatch.setattr(followed, "PAGE", 20)
+    monkeypatch.setattr(followed, "ROWS_A_RUN", 20 * followed.PAGES_A_RUN)
     for _ in range(150):
         plan(shop, EMAILS, "success", due=-50, started=-49, ended=-49)
     plan(shop, VIEWS, "success", due=-2, started=-1, ended=-1)

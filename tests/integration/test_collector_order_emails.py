@@ -8,8 +8,8 @@ import pytest
 
 from exporter.collectors.order_emails import DOCUMENTS, OrderEmailsCollector
 from exporter.collectors.order_grid import OrderGridCollector
-from exporter.core import watch
 from exporter.core.memory import VolatileStore
+from exporter.reading import watch
 from sandbox.servers.mariadb import MariaDB
 from tests.support.observed import ObservedShop, observed_shop
 

@@ -14,7 +14,7 @@ from exporter.collectors.customers import CustomersCollector
 from exporter.collectors.order_cancellations import OrderCancellationsCollector
 from exporter.collectors.order_documents import OrderDocumentsCollector
 from exporter.collectors.orders import OrdersCollector
-from exporter.core.memory import NEWBORN_SECONDS
+from exporter.core.memory import NEW_SERIES_SECONDS
 from exporter.magento import stores
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.mariadb import MariaDB
@@ -148,7 +148,7 @@ def test_every_counter_is_exact_after_three_sigkills(
     exporter.kill()
     exporter.start()  # a new process runs every collector at once
     truth = {name: float(observed.shop.database.value(query) or 0) for name, query in TRUTH.items()}
-    deadline = time.monotonic() + 3 * NEWBORN_SECONDS
+    deadline = time.monotonic() + 3 * NEW_SERIES_SECONDS
     while (found := counted(exporter)) != truth and time.monotonic() < deadline:
         time.sleep(1)  # a label set that is new is shown as 0 for a minute
     assert found == truth

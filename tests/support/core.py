@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from exporter.core.collector import Collector, Context, Tuning
-from exporter.core.memory import NEWBORN_SECONDS, Memory, VolatileStore
+from exporter.core.memory import NEW_SERIES_SECONDS, Memory, VolatileStore
 from exporter.core.metrics import Sample
 from exporter.core.ports import Database, Locked, StateStore, Stores, nothing_locked
 from exporter.core.query import Connection, Query
@@ -114,7 +114,7 @@ def run(
     To its memory every run is a minute later, so that a new series is shown as 0 in one run only.
     """
     store = store if store is not None else VolatileStore()
-    memory = Memory(store, collector.name, next(_RUNS) * NEWBORN_SECONDS)
+    memory = Memory(store, collector.name, next(_RUNS) * NEW_SERIES_SECONDS)
     samples = list(collector.collect(context(memory, now, **sources)))
     memory.commit()
     return samples

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporter.core.collector import Collector
-from exporter.core.runner import Slot, State
+from exporter.core.runner import CollectorState, Outcome
 from tests.support.shop import LAST, LATER, NOW, Story, Watch, text_of, told
 
 DIRECTORY: Final = Path(__file__).resolve().parents[1] / "golden"
@@ -27,7 +27,7 @@ def page_of(collector: type[Collector], story: Story) -> str:
     """Return the page as it should be; a collector that fails has none."""
     slots = story.slots[collector.name] if collector.source == "database" else _canned(collector)
     for slot in slots:
-        assert slot.state is State.OK, told(slot)
+        assert slot.outcome is Outcome.OK, told(slot)
     return text_of(slots[-1])
 
 
@@ -36,7 +36,7 @@ def without_collector(pages: Iterable[Path], collectors: Iterable[type[Collector
     return sorted(set(pages) - {path_of(collector) for collector in collectors})
 
 
-def _canned(collector: type[Collector]) -> list[Slot]:
+def _canned(collector: type[Collector]) -> list[CollectorState]:
     sources = {name: answer() for name, answer in SOURCES.items()}
     watch = Watch(collector, None, sources=sources)
     slots = []

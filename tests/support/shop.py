@@ -20,7 +20,7 @@ from exporter.core.memory import Memory, VolatileStore
 from exporter.core.ports import Database, StateStore
 from exporter.core.query import Connection, Query
 from exporter.core.render import Format, join
-from exporter.core.runner import Limits, Runner, Slot
+from exporter.core.runner import CollectorState, Limits, Runner
 from exporter.magento.stores import StoreDirectory
 from exporter.rights.statements import Account, columns_read, grant_statements, named_tables, queries_of
 from exporter.sources.database import DatabaseLimits, MySQL, Target
@@ -290,12 +290,12 @@ class Watch:
         """Go on with another connection, as after a restart of the database."""
         self.source = source
 
-    def scrape(self, now: datetime) -> Slot:
+    def scrape(self, now: datetime) -> CollectorState:
         """Run the collector once, in a new process as it were: only its memory is kept."""
         self.now = now
         return asyncio.run(self._scrape())
 
-    async def _scrape(self) -> Slot:
+    async def _scrape(self) -> CollectorState:
         with ThreadPoolExecutor(1) as thread:
             runner = Runner(
                 [self.collector],
@@ -317,21 +317,21 @@ class Watch:
         return made
 
 
-def text_of(slot: Slot) -> str:
+def text_of(slot: CollectorState) -> str:
     """Return what a scrape would show of the collector."""
-    return join([slot.page], Format.TEXT).decode()
+    return join([slot.exposition], Format.TEXT).decode()
 
 
-def series_of(slot: Slot) -> dict[str, float]:
+def series_of(slot: CollectorState) -> dict[str, float]:
     """Return series to value."""
     lines = [line for line in text_of(slot).splitlines() if not line.startswith("#")]
     found = [_LINE.fullmatch(line) for line in lines]
     return {match[1]: float(match[2]) for match in found if match}
 
 
-def told(slot: Slot) -> str:
+def told(slot: CollectorState) -> str:
     """Return state and reason for a test's message."""
-    return f"{slot.name}: {slot.state} {slot.reason}".strip()
+    return f"{slot.name}: {slot.outcome} {slot.reason}".strip()
 
 
 def database_collectors(collectors: Iterable[type[Collector]]) -> list[type[Collector]]:
@@ -339,7 +339,7 @@ def database_collectors(collectors: Iterable[type[Collector]]) -> list[type[Coll
     return [collector for collector in collectors if collector.source == "database"]
 
 
-def run_at(place: Place, watch: Watch, now: datetime, *collectors: type[Collector]) -> Slot:
+def run_at(place: Place, watch: Watch, now: datetime, *collectors: type[Collector]) -> CollectorState:
     """Scrape at a moment, with a new connection on which the server agrees about the time."""
     set_time(place.server, now)
     with closing(place.open(*collectors)) as source:
@@ -352,7 +352,7 @@ class Story:
 
     def __init__(self, place: Place, change: Callable[[Place], None] = lambda _: None) -> None:
         self.place = place
-        self.slots: dict[str, list[Slot]] = {}
+        self.slots: dict[str, list[CollectorState]] = {}
         live_until(place, NOW)
         every = database_collectors(all_collectors())
         watches = {collector: Watch(collector, None) for collector in every}

@@ -8,7 +8,7 @@ import pytest
 from exporter.collectors import expected_orders
 from exporter.collectors.expected_orders import ExpectedOrdersCollector
 from exporter.core.baseline import BUCKET
-from exporter.core.counting import PATIENCE
+from exporter.core.collector import SETTLE_SECONDS
 from exporter.core.memory import VolatileStore
 from exporter.core.ports import Stores
 from tests.support import core
@@ -182,9 +182,9 @@ def test_nor_does_it_when_the_ids_have_gaps_and_the_same_orders_are_read_again()
         row["id"] *= 3
     for seconds in (0, 30, 60, 90):
         assert orders.collect(state, NOON + HOUR + seconds) == {}
-    found = orders.collect(state, NOON + HOUR + PATIENCE)
+    found = orders.collect(state, NOON + HOUR + SETTLE_SECONDS)
     assert found == {}, "the gaps are passed over only now"
-    found = orders.collect(state, NOON + HOUR + PATIENCE + 30)
+    found = orders.collect(state, NOON + HOUR + SETTLE_SECONDS + 30)
     assert found["magento_orders_recent", "default", "30m"] == 12_000
 
 

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from exporter.core.memory import NEWBORN_SECONDS, Counters, Memory, Table, VolatileStore
+from exporter.core.memory import NEW_SERIES_SECONDS, Counters, Memory, Table, VolatileStore
 from exporter.core.metrics import counter, summary
 from exporter.core.ports import StateStore
 from exporter.errors import SettingsError, SpecError
 from exporter.sources.state import SQLiteState
 from tests.support.core import NOON
 
-LATER = NOON + NEWBORN_SECONDS
+LATER = NOON + NEW_SERIES_SECONDS
 ORDERS = counter("magento_orders_placed_total", "Orders.", "store")
 DURATION = summary("magento_cron_job_duration_seconds", "Duration.", "job_code")
 
@@ -83,15 +83,15 @@ def test_a_label_set_is_shown_as_0_for_a_minute_and_then_with_all_that_was_count
     assert at(store, 0, orders=3) == 0
     assert at(store, 7) == 0
     assert at(store, 59.9, orders=2) == 0
-    assert at(store, NEWBORN_SECONDS) == 5
-    assert at(store, NEWBORN_SECONDS + 7, orders=1) == 6
+    assert at(store, NEW_SERIES_SECONDS) == 5
+    assert at(store, NEW_SERIES_SECONDS + 7, orders=1) == 6
 
 
 def test_a_value_that_was_shown_is_never_hidden_again_although_the_clock_is_set_back(
     store: StateStore,
 ) -> None:
     at(store, 0, orders=3)
-    assert at(store, NEWBORN_SECONDS) == 3
+    assert at(store, NEW_SERIES_SECONDS) == 3
     assert at(store, 30) == 3
     assert at(store, 0, orders=1) == 4
 
@@ -104,15 +104,15 @@ def test_a_clock_that_is_set_back_below_the_birth_shows_the_value(store: StateSt
 
 def test_a_run_that_fails_shows_no_value_that_the_next_would_hide(store: StateStore) -> None:
     at(store, 0, orders=3)
-    assert at(store, NEWBORN_SECONDS, keep=False) == 3
-    assert at(store, NEWBORN_SECONDS + 15) == 3
+    assert at(store, NEW_SERIES_SECONDS, keep=False) == 3
+    assert at(store, NEW_SERIES_SECONDS + 15) == 3
 
 
 def test_a_label_set_touched_a_minute_ago_shows_its_first_event_at_once(store: StateStore) -> None:
     first = Memory(store, "orders", NOON)
-    first.counters(ORDERS).touch(store="de")
+    first.counters(ORDERS).initialise(store="de")
     first.commit()
-    assert at(store, NEWBORN_SECONDS, orders=1) == 1
+    assert at(store, NEW_SERIES_SECONDS, orders=1) == 1
 
 
 def test_a_counter_cannot_fall_and_a_summary_may(store: StateStore) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from exporter.core.collector import Collector, Context, Refresh
-from exporter.core.memory import NEWBORN_SECONDS, Memory, VolatileStore
+from exporter.core.memory import NEW_SERIES_SECONDS, Memory, VolatileStore
 from exporter.core.metrics import Metric, Sample, counter, gauge
 from exporter.core.ports import StateStore
 from exporter.core.render import Format, join
-from exporter.core.runner import RETRY_AFTER, Limits, Runner, Slot, State
+from exporter.core.runner import RETRY_AFTER, CollectorState, Limits, Outcome, Runner
 from exporter.core.self_metrics import SELF_METRICS, about_runner
 from exporter.errors import REASONS, AccessDenied, SourceTimeout, SourceUnavailable
 from tests.support.core import NOON, Clock, context
@@ -86,15 +86,15 @@ class Bench:
             clock=self.clock,
         )
 
-    async def scrape(self, *names: str, after: float = 15.0, deadline: float = SOON) -> list[Slot]:
+    async def scrape(self, *names: str, after: float = 15.0, deadline: float = SOON) -> list[CollectorState]:
         self.clock.forward(after)
         return await self.runner.scrape(names or None, deadline=deadline)
 
-    def page(self, slots: Sequence[Slot]) -> str:
-        return join([slot.shown(self.clock()) for slot in slots], Format.TEXT).decode()
+    def page(self, states: Sequence[CollectorState]) -> str:
+        return join([state.shown(self.clock()) for state in states], Format.TEXT).decode()
 
-    def slot(self, name: str = "probe") -> Slot:
-        return self.runner.slots[name]
+    def state(self, name: str = "probe") -> CollectorState:
+        return self.runner.states[name]
 
     async def settle(self) -> None:
         await self.runner.drain(SOON)
@@ -119,10 +119,10 @@ def shown(value: float, name: str = "probe") -> str:
 
 async def test_a_scrape_runs_every_collector_and_shows_its_samples() -> None:
     async with bench(Probe("a"), Probe("b")) as made:
-        slots = await made.scrape()
-        assert shown(1, "a") in made.page(slots)
-        assert shown(1, "b") in made.page(slots)
-        assert {slot.state for slot in slots} == {State.OK}
+        states = await made.scrape()
+        assert shown(1, "a") in made.page(states)
+        assert shown(1, "b") in made.page(states)
+        assert {state.outcome for state in states} == {Outcome.OK}
 
 
 async def test_two_scrapes_at_once_share_one_run() -> None:
@@ -160,20 +160,20 @@ async def test_every_waiter_has_its_own_deadline_and_a_short_one_is_no_failure()
         with probe.held():
             patient = asyncio.create_task(made.scrape())
             await made.scrape(after=0, deadline=0.01)
-            slots = await made.scrape(after=0, deadline=0.01)
-            assert shown(1) in made.page(slots)
-            assert slots[0].state is State.OK
+            states = await made.scrape(after=0, deadline=0.01)
+            assert shown(1) in made.page(states)
+            assert states[0].outcome is Outcome.OK
             assert not patient.done()
         assert shown(2) in made.page(await patient)
-        assert made.slot().errors == {}
+        assert made.state().errors == {}
 
 
 async def test_what_is_late_is_marked_in_the_very_scrape_that_waited_in_vain() -> None:
     probe = Probe()
     async with bench(probe, collector_seconds=0.05) as made:
         with probe.held():
-            slots = await made.scrape()
-            assert (slots[0].state, slots[0].reason) == (State.FAILING, "timeout")
+            states = await made.scrape()
+            assert (states[0].outcome, states[0].reason) == (Outcome.FAILING, "timeout")
 
 
 async def test_a_run_that_hangs_over_many_scrapes_is_one_run_and_one_error() -> None:
@@ -184,8 +184,8 @@ async def test_a_run_that_hangs_over_many_scrapes_is_one_run_and_one_error() -> 
                 await made.scrape()
         await made.settle()
         assert probe.runs == 1
-        assert made.slot().errors == {"timeout": 1}
-        assert made.slot().runs == 1
+        assert made.state().errors == {"timeout": 1}
+        assert made.state().runs == 1
 
 
 async def test_a_late_run_that_then_fails_is_still_one_error() -> None:
@@ -195,8 +195,8 @@ async def test_a_late_run_that_then_fails_is_still_one_error() -> None:
         with probe.held():
             await made.scrape()
         await made.settle()
-        assert made.slot().errors == {"timeout": 1}
-        assert made.slot().reason == "timeout"
+        assert made.state().errors == {"timeout": 1}
+        assert made.state().reason == "timeout"
 
 
 async def test_a_late_result_is_used_when_it_comes() -> None:
@@ -205,8 +205,8 @@ async def test_a_late_result_is_used_when_it_comes() -> None:
         with probe.held():
             assert made.page(await made.scrape()) == ""
         await made.settle()
-        assert made.slot().state is State.OK
-        assert shown(1) in made.page([made.slot()])
+        assert made.state().outcome is Outcome.OK
+        assert shown(1) in made.page([made.state()])
 
 
 async def test_within_its_interval_a_collector_is_not_run_again() -> None:
@@ -241,19 +241,19 @@ async def test_a_clock_that_is_set_back_freezes_nothing() -> None:
         assert shown(2) in made.page(await made.scrape(after=-86_400))
         probe.error = SourceUnavailable("gone")
         await made.scrape(after=-86_400)
-        assert made.page([made.slot()]) == ""
+        assert made.page([made.state()]) == ""
 
 
 async def test_a_background_collector_is_never_waited_for() -> None:
     slow = Probe("slow", refresh=Refresh(interval=600, max_staleness=3600, background=True))
     async with bench(slow, Probe("quick")) as made:
         with slow.held():
-            slots = await made.scrape()
-            assert shown(1, "quick") in made.page(slots)
-            assert made.slot("slow").state is State.WAITING
+            states = await made.scrape()
+            assert shown(1, "quick") in made.page(states)
+            assert made.state("slow").outcome is Outcome.WAITING
         await made.settle()
-        slots = await made.scrape()
-        assert shown(1, "slow") in made.page(slots)
+        states = await made.scrape()
+        assert shown(1, "slow") in made.page(states)
         assert slow.runs == 1
 
 
@@ -263,9 +263,9 @@ async def test_a_background_collector_that_hangs_for_longer_than_its_staleness_i
         with slow.held():
             await made.scrape()
             await made.scrape(after=3599)
-            assert made.slot().state is State.WAITING
+            assert made.state().outcome is Outcome.WAITING
             await made.scrape(after=1)
-            assert (made.slot().state, made.slot().reason) == (State.FAILING, "timeout")
+            assert (made.state().outcome, made.state().reason) == (Outcome.FAILING, "timeout")
 
 
 async def test_a_failure_keeps_the_last_good_page_until_it_is_stale() -> None:
@@ -273,9 +273,9 @@ async def test_a_failure_keeps_the_last_good_page_until_it_is_stale() -> None:
     async with bench(probe) as made:
         await made.scrape()
         probe.error = SourceUnavailable("gone")
-        slots = await made.scrape(after=60)
-        assert slots[0].state is State.FAILING
-        assert shown(1) in made.page(slots)
+        states = await made.scrape(after=60)
+        assert states[0].outcome is Outcome.FAILING
+        assert shown(1) in made.page(states)
         assert made.page(await made.scrape(after=1)) == ""
         probe.error = None
         assert shown(3) in made.page(await made.scrape())
@@ -286,26 +286,26 @@ async def test_one_that_fails_fails_no_other(error: Exception) -> None:
     bad, good = Probe("bad"), Probe("good")
     bad.error = error
     async with bench(bad, good) as made:
-        slots = await made.scrape()
-        assert made.page(slots).count("magento_test_value{") == 1
-        assert made.slot("good").state is State.OK
-        assert made.slot("bad").reason in REASONS
+        states = await made.scrape()
+        assert made.page(states).count("magento_test_value{") == 1
+        assert made.state("good").outcome is Outcome.OK
+        assert made.state("bad").reason in REASONS
 
 
 async def test_one_that_hangs_does_not_hold_up_the_collectors_of_another_source() -> None:
     hangs, other = Probe("hangs"), Probe("other", source="varnish")
     async with bench(hangs, other, collector_seconds=2.0) as made:
         with hangs.held():
-            slots = await made.scrape()
-            assert shown(1, "other") in made.page(slots)
+            states = await made.scrape()
+            assert shown(1, "other") in made.page(states)
             assert made.runner.source_up() == {"database": False, "varnish": True}
 
 
 async def test_a_source_without_workers_is_an_error_of_that_collector() -> None:
     async with bench(Probe()) as made:
         made.executors.clear()
-        slots = await made.scrape()
-        assert slots[0].reason == "internal"
+        states = await made.scrape()
+        assert states[0].reason == "internal"
 
 
 async def test_a_run_that_fails_forgets_what_it_counted() -> None:
@@ -334,7 +334,7 @@ async def test_a_new_series_is_0_for_every_server_that_scrapes_within_its_first_
 
     probe.more = count
     async with bench(probe) as made:
-        pages = [made.page(await made.scrape(after=NEWBORN_SECONDS / 3)) for _ in range(4)]
+        pages = [made.page(await made.scrape(after=NEW_SERIES_SECONDS / 3)) for _ in range(4)]
     assert ["magento_test_events_total 0.0" in page for page in pages] == [True, True, True, False]
     assert "magento_test_events_total 4.0" in pages[-1]
 
@@ -348,9 +348,9 @@ async def test_a_sample_that_was_not_declared_is_a_spec_error_and_nothing_is_kep
 
     probe.more = forget_to_declare
     async with bench(probe) as made:
-        slots = await made.scrape()
-        assert slots[0].reason == "spec"
-        assert made.page(slots) == ""
+        states = await made.scrape()
+        assert states[0].reason == "spec"
+        assert made.page(states) == ""
         assert Memory(made.store, "probe", NOON).table("t").scan() == {}
 
 
@@ -365,9 +365,9 @@ async def test_series_over_the_limit_are_left_out_and_counted() -> None:
     probe = Probe()
     probe.more = lambda _: [VALUE.sample(1, collector=f"x{n}") for n in range(10)]
     async with bench(probe, series=3) as made:
-        slots = await made.scrape()
-        assert (slots[0].page.series, slots[0].page.dropped) == (3, 8)
-        assert made.page(slots).count("magento_test_value{") == 3
+        states = await made.scrape()
+        assert (states[0].exposition.series, states[0].exposition.dropped) == (3, 8)
+        assert made.page(states).count("magento_test_value{") == 3
 
 
 async def test_every_change_of_state_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -401,7 +401,7 @@ async def test_a_source_is_down_when_the_latest_round_did_not_reach_it() -> None
         await made.scrape()
         often.error = SourceUnavailable("gone")
         await made.scrape()
-        assert made.slot("rare").state is State.OK
+        assert made.state("rare").outcome is Outcome.OK
         assert made.runner.source_up() == {"database": False}
         often.error = AccessDenied("a right is missing, so it answers")
         await made.scrape()
@@ -417,7 +417,7 @@ async def test_a_run_that_is_under_way_says_nothing_about_its_source_yet() -> No
         with rare.held():
             await made.scrape(after=60)
             await made.scrape()
-            assert made.slot("rare").in_flight()
+            assert made.state("rare").in_flight()
             assert made.runner.source_up() == {"database": False}
 
 
@@ -427,15 +427,15 @@ async def test_a_run_that_was_begun_for_another_asker_is_not_late() -> None:
         hung.may_end.clear()
         first = asyncio.create_task(made.scrape())
         await quick.has_started()
-        await asyncio.wait_for(made.slot("quick").flight or first, SOON)
+        await asyncio.wait_for(made.state("quick").flight or first, SOON)
         await asyncio.sleep(0.5)
         with quick.held():
             second = asyncio.create_task(made.scrape())
             await quick.has_started()
             await first
-            assert made.slot("hung").late
-            assert made.slot("quick").in_flight()
-            assert made.slot("quick").state is State.OK
+            assert made.state("hung").late
+            assert made.state("quick").in_flight()
+            assert made.state("quick").outcome is Outcome.OK
         await second
 
 
@@ -466,8 +466,8 @@ async def test_a_source_that_is_gone_is_tried_again_at_the_next_scrape() -> None
 async def test_only_the_named_collectors_are_run() -> None:
     one, other = Probe("one"), Probe("other")
     async with bench(one, other) as made:
-        slots = await made.scrape("one")
-        assert [slot.name for slot in slots] == ["one"]
+        states = await made.scrape("one")
+        assert [state.name for state in states] == ["one"]
         assert (one.runs, other.runs) == (1, 0)
 
 
@@ -482,9 +482,9 @@ async def test_draining_waits_for_what_runs_but_not_for_ever() -> None:
         with probe.held():
             await made.scrape()
             await made.runner.drain(0.01)
-            assert made.slot().in_flight()
+            assert made.state().in_flight()
         await made.runner.drain(SOON)
-        assert not made.slot().in_flight()
+        assert not made.state().in_flight()
 
 
 def self_metrics(made: Bench, *off: str) -> dict[tuple[str, ...], float]:

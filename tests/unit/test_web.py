@@ -174,7 +174,7 @@ async def test_head_collects_nothing(client: httpx.AsyncClient, site: Site) -> N
     answer = await client.head("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == Format.TEXT.value
-    assert not any(slot.runs for slot in site.runner.slots.values())
+    assert not any(slot.runs for slot in site.runner.states.values())
 
 
 @pytest.mark.parametrize("path", ["/metrics/", "/nothing", "/runbooks/Nothing", "/runbooks/..%2fREADME"])

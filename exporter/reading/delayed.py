@@ -13,29 +13,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from exporter.core.counting import PATIENCE
-from exporter.core.restart import Restarts
+from exporter.reading.restarts import Restarts
 
 
 @dataclass(slots=True)
-class Ripening:
+class DelayedCursor:
     """Every id up to ``done`` has been read; ``marks`` say which was the largest id at what Unix time."""
 
     done: int
     marks: list[tuple[float, int]] = field(default_factory=list)
     restarts: Restarts = field(default_factory=Restarts)
 
-    def note(self, newest: int, now: float, *, patience: float = PATIENCE) -> None:
+    def note(self, newest: int, now: float, *, settle: float) -> None:
         """Note the largest visible id; a mark is only kept if it is news.
 
         When the ids have started again, or a restored table is being filled, reading
-        goes on from the newest row; see :mod:`exporter.core.restart`, also for ``patience``.
+        goes on from the newest row; see :mod:`exporter.reading.restarts`, also for ``settle``.
         """
         largest, found = self._largest(), newest - self._largest()
-        shortened = self.restarts.shortened(
-            newest, settled=self.done, top=largest, now=now, patience=patience
-        )
-        if shortened or self.restarts.returning(found, first=largest + 1, now=now, patience=patience):
+        shortened = self.restarts.shortened(newest, settled=self.done, top=largest, now=now, settle=settle)
+        if shortened or self.restarts.returning(found, first=largest + 1, now=now, settle=settle):
             self.done, self.marks = newest, []
         elif found > 0:
             self.marks.append((now, newest))

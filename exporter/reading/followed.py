@@ -1,15 +1,15 @@
-"""Reading the new rows of an append-only table: the database's side of :mod:`exporter.core.counting`."""
+"""Reading the new rows of an append-only table: the database's side of :mod:`exporter.reading.gaps`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from exporter.core.counting import PATIENCE, Tail
 from exporter.core.memory import Table
 from exporter.core.ports import Database, Row
 from exporter.core.query import Query
-from exporter.core.restart import Restarts
+from exporter.reading.gaps import GapTracker
+from exporter.reading.restarts import Restarts
 
 PAGE: Final = 2_000
 """Rows read by one statement."""
@@ -36,7 +36,7 @@ def new_rows(
     memory: Table,
     key: str = "tail",
     now: float,
-    patience: float = PATIENCE,
+    settle: float,
 ) -> Sequence[Row]:
     """Return the rows that became visible since the last run, each exactly once.
 
@@ -45,24 +45,22 @@ def new_rows(
     or NULL. The first run returns nothing: counting begins now, with what is not
     visible yet. A table that was emptied, so that its ids start again, is followed
     from its first row on; one that was restored, or is being so, from its newest
-    (:mod:`exporter.core.restart` tells which).
+    (:mod:`exporter.reading.restarts` tells which).
 
     While a run cannot read all there is, the table's end at the first such run
     is remembered: gaps below it are as old as that, whenever they are reached.
     """
     known = memory.get(key)
     if known is None:
-        memory.put(key, _first_tail(database, rows, newest, now).to_json())
+        memory.put(key, _first_tail(database, rows, newest, now=now, settle=settle).to_json())
         return []
-    tail, restarts = Tail.from_json(known), Restarts.from_json(known)
+    tail, restarts = GapTracker.from_json(known), Restarts.from_json(known)
     visible = _read(database, rows, tail.settled)
-    begin = _beginning(
-        tail, restarts, visible, lambda: newest_id(database, newest), now=now, patience=patience
-    )
+    begin = _beginning(tail, restarts, visible, lambda: newest_id(database, newest), now=now, settle=settle)
     if begin is not None:
-        tail, visible = Tail(begin), []
+        tail, visible = GapTracker(begin), []
     end = _end(known, int(visible[-1]["id"]), database, newest, now) if len(visible) == ROWS_A_RUN else None
-    fresh = set(tail.take((int(row["id"]) for row in visible), now=now, patience=patience, end=end))
+    fresh = set(tail.take((int(row["id"]) for row in visible), now=now, settle=settle, end=end))
     found = tail.to_json() | restarts.to_json() | ({} if end is None else {"end": list(end)})
     if found != known:
         memory.put(key, found)
@@ -80,13 +78,13 @@ def catching_up(memory: Table, key: str = "tail") -> bool:
 
 
 def _beginning(
-    tail: Tail,
+    tail: GapTracker,
     restarts: Restarts,
     visible: Sequence[Row],
     newest: Callable[[], int],
     *,
     now: float,
-    patience: float,
+    settle: float,
 ) -> int | None:
     """Return the id above which to follow the table anew, if its ids have started again.
 
@@ -94,10 +92,10 @@ def _beginning(
     (2,000 at one look). Both are in the example of :class:`Restarts`.
     """
     reached = int(visible[-1]["id"]) if visible else newest()
-    if restarts.shortened(reached, settled=tail.settled, top=tail.top, now=now, patience=patience):
+    if restarts.shortened(reached, settled=tail.settled, top=tail.top, now=now, settle=settle):
         return reached
     unseen = [int(row["id"]) for row in visible if int(row["id"]) not in tail.seen]
-    if unseen and restarts.returning(len(unseen), first=unseen[0], now=now, patience=patience):
+    if unseen and restarts.returning(len(unseen), first=unseen[0], now=now, settle=settle):
         return max(reached, newest())
     return None
 
@@ -112,11 +110,11 @@ def _end(
     return float(end[0]), int(end[1])
 
 
-def _first_tail(database: Database, rows: Query, newest: Query, now: float) -> Tail:
+def _first_tail(database: Database, rows: Query, newest: Query, *, now: float, settle: float) -> GapTracker:
     """Begin below the newest id: a transaction that is open at this moment may hold a smaller one."""
-    tail = Tail(max(0, newest_id(database, newest) - OPEN_AT_START))
+    tail = GapTracker(max(0, newest_id(database, newest) - OPEN_AT_START))
     visible = database.rows(rows, after=tail.settled, limit=PAGE)
-    tail.take((int(row["id"]) for row in visible), now=now)
+    tail.take((int(row["id"]) for row in visible), now=now, settle=settle)
     return tail
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from exporter.core.query import Query
-from exporter.core.slots import ask, repeated
+from exporter.reading.per_subject import ask, repeated
 from tests.support.core import FakeDatabase
 
 QUERY = Query(

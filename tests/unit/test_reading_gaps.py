@@ -7,30 +7,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporter.core.counting import Tail
+from exporter.reading.gaps import GapTracker
 
-PATIENCE = 120.0
+SETTLE = 120.0
 
 
-def stored(tail: Tail) -> dict[str, Any]:
+def stored(tail: GapTracker) -> dict[str, Any]:
     """Return what is found after a crash: only what JSON kept."""
     found: dict[str, Any] = json.loads(json.dumps(tail.to_json()))
     return found
 
 
-def take(tail: Tail, *ids: int, now: float = 0.0) -> list[int]:
-    return tail.take(ids, now=now, patience=PATIENCE)
+def take(tail: GapTracker, *ids: int, now: float = 0.0) -> list[int]:
+    return tail.take(ids, now=now, settle=SETTLE)
 
 
 def test_rows_in_order_leave_nothing_to_remember() -> None:
-    tail = Tail(10)
+    tail = GapTracker(10)
     assert take(tail, 11, 12, 13) == [11, 12, 13]
     assert (tail.settled, tail.top, tail.seen, tail.gaps) == (13, 13, set(), [])
     assert take(tail) == []
 
 
 def test_a_row_that_appears_below_a_younger_one_is_counted_once() -> None:
-    tail = Tail(0)
+    tail = GapTracker(0)
     assert take(tail, 1, 3, now=0) == [1, 3]
     assert tail.settled == 1
     assert take(tail, 2, 3, 4, now=15) == [2, 4]
@@ -38,23 +38,23 @@ def test_a_row_that_appears_below_a_younger_one_is_counted_once() -> None:
     assert take(tail, now=30) == []
 
 
-def test_a_gap_is_waited_for_until_patience_is_over() -> None:
-    tail = Tail(0)
+def test_a_gap_is_waited_for_until_the_settle_time_is_over() -> None:
+    tail = GapTracker(0)
     take(tail, 2, now=0)
-    assert take(tail, 2, now=PATIENCE - 1) == []
+    assert take(tail, 2, now=SETTLE - 1) == []
     assert tail.settled == 0
-    take(tail, 2, now=PATIENCE)
+    take(tail, 2, now=SETTLE)
     assert tail.settled == 2
 
 
-def test_the_last_moment_of_patience_still_counts() -> None:
-    tail = Tail(0)
+def test_the_last_moment_of_the_settle_time_still_counts() -> None:
+    tail = GapTracker(0)
     take(tail, 2, now=0)
-    assert take(tail, 1, 2, now=PATIENCE) == [1]
+    assert take(tail, 1, 2, now=SETTLE) == [1]
 
 
 def test_an_old_gap_above_a_young_one_waits_for_it() -> None:
-    tail = Tail(0)
+    tail = GapTracker(0)
     take(tail, 1, 5, now=0)
     assert take(tail, 3, 5, now=100) == [3]
     assert [(gap.first, gap.last, gap.noticed) for gap in tail.gaps] == [(2, 2, 0.0), (4, 4, 0.0)]
@@ -63,40 +63,40 @@ def test_an_old_gap_above_a_young_one_waits_for_it() -> None:
 
 
 def test_a_huge_jump_of_ids_costs_one_gap() -> None:
-    tail = Tail(0)
+    tail = GapTracker(0)
     assert take(tail, 1, 2**62, now=0) == [1, 2**62]
     assert len(tail.gaps) == 1
     assert take(tail, 2**61, 2**62, now=1) == [2**61]
     assert len(tail.gaps) == 2
-    take(tail, 2**61, 2**62, now=PATIENCE)
+    take(tail, 2**61, 2**62, now=SETTLE)
     assert (tail.settled, tail.seen, tail.gaps) == (2**62, set(), [])
 
 
 def test_every_third_id_as_a_galera_node_hands_them_out() -> None:
-    tail = Tail(0)
+    tail = GapTracker(0)
     for step in range(100):
         mine = 3 * step + 1
         visible = [number for number in range(1, mine + 1, 3) if number > tail.settled]
         assert take(tail, *visible, now=15.0 * step) == [mine]
-        assert len(tail.seen) <= PATIENCE / 15 + 1
-        assert len(tail.gaps) <= PATIENCE / 15 + 1
+        assert len(tail.seen) <= SETTLE / 15 + 1
+        assert len(tail.gaps) <= SETTLE / 15 + 1
 
 
 def test_ids_that_are_settled_or_repeated_are_ignored() -> None:
-    tail = Tail(5)
+    tail = GapTracker(5)
     assert take(tail, 3, 5, 6, 6) == [6]
 
 
 def test_a_tail_survives_json() -> None:
-    tail = Tail(0)
+    tail = GapTracker(0)
     take(tail, 1, 4, 9, now=12.75)
-    assert Tail.from_json(stored(tail)) == tail
+    assert GapTracker.from_json(stored(tail)) == tail
 
 
 @given(st.lists(st.integers(1, 400), max_size=60, unique=True), st.integers(1, 100))
 @settings(deadline=None)
 def test_late_rows_are_cut_out_of_their_gaps_like_a_set_would(ids: list[int], start: int) -> None:
-    tail = Tail(0)
+    tail = GapTracker(0)
     seen: set[int] = set()
     for part in (ids[: len(ids) // 3], ids[len(ids) // 3 : start], ids[start:]):
         visible = seen | set(part)
@@ -116,7 +116,7 @@ class AShopUnderLoad(RuleBasedStateMachine):
         self.open: dict[int, float] = {}
         self.committed: dict[int, float] = {}
         self.counted: list[int] = []
-        self.disk = stored(Tail(start))
+        self.disk = stored(GapTracker(start))
 
     @rule()
     def insert(self) -> None:
@@ -141,10 +141,10 @@ class AShopUnderLoad(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0, 50, allow_nan=False))
     def time_goes_by(self, seconds: float) -> None:
-        """No transaction outlives patience: the oldest ones end now, one way or the other."""
+        """No transaction outlives settle: the oldest ones end now, one way or the other."""
         self.now += seconds
         for number, since in sorted(self.open.items()):
-            if self.now - since >= PATIENCE:
+            if self.now - since >= SETTLE:
                 del self.open[number]
                 if number % 2:
                     self.committed[number] = self.now
@@ -152,19 +152,19 @@ class AShopUnderLoad(RuleBasedStateMachine):
     @rule(page=st.integers(1, 6))
     def scrape(self, page: int) -> None:
         """Read at most ``page`` rows, as a catch-up after a long absence does."""
-        tail = Tail.from_json(self.disk)
+        tail = GapTracker.from_json(self.disk)
         visible = sorted(number for number in self.committed if number > tail.settled)
         known = [number for number in visible if number in tail.seen]
         visible = visible[: len(known) + page]
-        new = tail.take(visible, now=self.now, patience=PATIENCE)
+        new = tail.take(visible, now=self.now, settle=SETTLE)
         self.counted.extend(new)
         self.disk = stored(tail)
 
     @rule()
     def crash_before_the_commit(self) -> None:
         """The run's result was never published: nothing is counted, nothing is kept."""
-        tail = Tail.from_json(self.disk)
-        tail.take([number for number in self.committed if number > tail.settled], now=self.now)
+        tail = GapTracker.from_json(self.disk)
+        tail.take([number for number in self.committed if number > tail.settled], now=self.now, settle=SETTLE)
 
     @invariant()
     def no_row_is_counted_twice_nor_invented(self) -> None:
@@ -185,12 +185,12 @@ class AShopUnderLoad(RuleBasedStateMachine):
         """After the load every transaction ends, and every committed row has been counted."""
         if not hasattr(self, "disk"):
             return
-        self.time_goes_by(PATIENCE + 1)
-        tail = Tail.from_json(self.disk)
+        self.time_goes_by(SETTLE + 1)
+        tail = GapTracker.from_json(self.disk)
         for _ in range(3):
             visible = [number for number in self.committed if number > tail.settled]
-            self.counted.extend(tail.take(visible, now=self.now, patience=PATIENCE))
-            self.now += PATIENCE
+            self.counted.extend(tail.take(visible, now=self.now, settle=SETTLE))
+            self.now += SETTLE
         assert sorted(self.counted) == sorted(self.committed)
         assert (tail.settled, tail.seen, tail.gaps) == (tail.top, set(), [])
 

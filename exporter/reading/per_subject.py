@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from exporter.core.portions import in_portions
 from exporter.core.ports import Database, Row
 from exporter.core.query import Query
+from exporter.reading.batches import in_batches
 
 SLOTS: Final = 50
 """Parts of one statement: each opens the table once more on the server, so not hundreds."""
@@ -37,7 +37,7 @@ def ask(
 
     A subject's ``{"store": 1}`` becomes the parameter ``store_0`` of slot 0.
     """
-    for portion in in_portions(subjects, slots):
+    for portion in in_batches(subjects, slots):
         some = [*portion, *[nobody] * (slots - len(portion))]
         named = {f"{name}_{slot}": value for slot, one in enumerate(some) for name, value in one.items()}
         yield from database.rows(query, **named, **common)

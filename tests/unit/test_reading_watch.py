@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from exporter.core import watch
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.query import Query
-from exporter.core.watch import MAX_WATCHED, ROWS_A_RUN, Watch
+from exporter.reading import watch
+from exporter.reading.watch import MAX_WATCHED, ROWS_A_RUN, Watch
 from tests.support.core import NOON, FakeDatabase
 
 MINUTE = 60.0

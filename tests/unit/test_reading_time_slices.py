@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.core.slices import FIRST_WIDTH, by_slices, whole
+from exporter.reading.time_slices import FIRST_WIDTH, by_slices, whole
 
 PAGE = 10
 

@@ -4,7 +4,7 @@ What comes into an emptied table is new. A restore looks the same at first: the
 table is created empty and filled minutes or hours later, while it is being
 looked at. The two differ in the pace. So for a day (:data:`SUSPECT`) after the
 first rows of such a table, rows that come in a crowd are its past coming back,
-and so are those of the next ``patience`` seconds, because a crowd has an end.
+and so are those of the next ``settle`` seconds, because a crowd has an end.
 
 A crowd is more rows in one look than a tenth of the ids that there were, more
 than :data:`MANY` in a large table and more than :data:`FEW` in a small one. The
@@ -51,24 +51,24 @@ class Restarts:
     since: float | None = None
     crowd: bool = False
 
-    def shortened(self, newest: int, *, settled: int, top: int, now: float, patience: float) -> bool:
+    def shortened(self, newest: int, *, settled: int, top: int, now: float, settle: float) -> bool:
         """Return whether the ids have started again, so that ``newest`` is where to go on from.
 
         At once if the table is empty (0) and was not. If it is only shorter than
-        ``settled``, after ``patience``: a replica that lags looks the same.
+        ``settled``, after ``settle``: a replica that lags looks the same.
         """
         if newest >= settled and (newest or not top):
             self.behind = None
             return False
         if newest:
             self.behind = now if self.behind is None else self.behind
-            if now - self.behind < patience:
+            if now - self.behind < settle:
                 return False
         self.behind, self.top = None, max(top, self.top or 0)
         self.since, self.crowd = now if newest else None, False
         return True
 
-    def returning(self, rows: int, *, first: int, now: float, patience: float) -> bool:
+    def returning(self, rows: int, *, first: int, now: float, settle: float) -> bool:
         """Return whether one look's finds, ``rows`` from id ``first`` on, are the table's past coming back.
 
         They are not where the ids go on above the old ones: some rows were deleted then, and that is all.
@@ -81,7 +81,7 @@ class Restarts:
             return False
         if rows > min(max(FEW, self.top // 10), MANY):
             self.since, self.crowd = now, True
-        return self.crowd and now - self.since < patience
+        return self.crowd and now - self.since < settle
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-serialisable data; most of the time there is nothing to say."""

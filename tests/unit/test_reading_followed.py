@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.core.counting import PATIENCE
-from exporter.core.follow import OPEN_AT_START, PAGE, PAGES_A_RUN, ROWS_A_RUN, new_rows
+from exporter.core.collector import SETTLE_SECONDS
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.query import Query
-from exporter.core.restart import FEW, MANY, SUSPECT
+from exporter.reading.followed import OPEN_AT_START, PAGE, PAGES_A_RUN, ROWS_A_RUN, new_rows
+from exporter.reading.restarts import FEW, MANY, SUSPECT
 from tests.support.core import FakeDatabase
 
 ROWS = Query(
@@ -36,7 +36,9 @@ class Follower:
 
     def run(self, now: float = 0.0, *, keep: bool = True) -> list[int]:
         memory = Memory(self.store, "c", now)
-        rows = new_rows(self.database, rows=ROWS, newest=NEWEST, memory=memory.table("t"), now=now)
+        rows = new_rows(
+            self.database, rows=ROWS, newest=NEWEST, memory=memory.table("t"), now=now, settle=SETTLE_SECONDS
+        )
         if keep:
             memory.commit()
         return [row["id"] for row in rows]
@@ -99,18 +101,18 @@ def test_a_long_absence_is_caught_up_with_page_by_page() -> None:
     assert first + follower.run() == list(many)
 
 
-def test_gaps_everywhere_delay_catching_up_by_patience_and_not_by_patience_a_step() -> None:
+def test_gaps_everywhere_delay_catching_up_by_the_settle_time_and_not_by_it_a_step() -> None:
     """A cluster hands out every third id: each id has a gap below it."""
     follower = Follower(3)
     follower.run(now=0)
     many = range(6, 3 * (4 * ROWS_A_RUN), 3)
     follower.ids += many
     counted: list[int] = []
-    for run in range(int(PATIENCE) // 15):
+    for run in range(int(SETTLE_SECONDS) // 15):
         counted += follower.run(now=1_000 + 15 * run)
         assert len(counted) <= ROWS_A_RUN
     for run in range(4):
-        counted += follower.run(now=1_000 + PATIENCE + 15 * run)
+        counted += follower.run(now=1_000 + SETTLE_SECONDS + 15 * run)
     assert counted == list(many)
 
 
@@ -121,17 +123,17 @@ def test_an_open_transaction_is_waited_for_while_catching_up() -> None:
     early, late = many[0], many[-5]
     follower.ids += (number for number in many if number not in (early, late))
     counted: list[int] = []
-    for run in range(1 + int(PATIENCE) // 15):
+    for run in range(1 + int(SETTLE_SECONDS) // 15):
         if run == 3:
             follower.ids.append(early)
         counted += follower.run(now=1_000 + 15 * run)
     follower.ids.append(late)
     for run in range(3):
-        counted += follower.run(now=1_000 + PATIENCE + 15 * (run + 1))
+        counted += follower.run(now=1_000 + SETTLE_SECONDS + 15 * (run + 1))
     assert sorted(counted) == many
 
 
-def test_rows_that_come_while_catching_up_have_a_patience_of_their_own() -> None:
+def test_rows_that_come_while_catching_up_have_a_settle_time_of_their_own() -> None:
     """The end that is remembered is of the first long run; what was added later is younger."""
     follower = Follower(1)
     follower.run(now=0)
@@ -139,9 +141,9 @@ def test_rows_that_come_while_catching_up_have_a_patience_of_their_own() -> None
     follower.run(now=1_000)
     more = 2 + ROWS_A_RUN
     follower.ids += range(more + 1, more + 11)
-    assert len(follower.run(now=1_000 + PATIENCE)) == 10
+    assert len(follower.run(now=1_000 + SETTLE_SECONDS)) == 10
     follower.ids.append(more)
-    assert follower.run(now=1_015 + PATIENCE) == [more]
+    assert follower.run(now=1_015 + SETTLE_SECONDS) == [more]
 
 
 def test_a_full_last_page_is_followed_by_an_empty_one() -> None:
@@ -167,9 +169,9 @@ def test_a_table_that_was_restored_is_followed_from_there_without_counting_its_h
     follower.run(now=0)
     follower.ids = list(range(1, 901))
     assert follower.run(now=15) == []
-    assert follower.run(now=15 + PATIENCE) == []
+    assert follower.run(now=15 + SETTLE_SECONDS) == []
     follower.ids.append(901)
-    assert follower.run(now=30 + PATIENCE) == [901]
+    assert follower.run(now=30 + SETTLE_SECONDS) == [901]
 
 
 @pytest.mark.parametrize("looks", [(100_000,), (700, 100_000), (40_000, 41_000, 99_500, 100_000)])
@@ -200,7 +202,7 @@ def test_a_small_table_is_known_to_be_restored_by_its_size() -> None:
     follower.ids = list(range(1, 791))
     assert follower.run(now=30) == []
     follower.ids.append(791)
-    assert follower.run(now=30 + PATIENCE) == [791]
+    assert follower.run(now=30 + SETTLE_SECONDS) == [791]
 
 
 def test_a_table_that_is_filled_while_it_is_taken_for_restored_counts_nothing_of_its_past() -> None:
@@ -210,7 +212,7 @@ def test_a_table_that_is_filled_while_it_is_taken_for_restored_counts_nothing_of
     counted = []
     for step, there in enumerate((5_000, 20_000, 40_000, 60_000, 80_000, 99_990)):
         follower.ids = list(range(1, there + 1))
-        counted += follower.run(now=PATIENCE / 2 * (step + 1))
+        counted += follower.run(now=SETTLE_SECONDS / 2 * (step + 1))
     assert counted == []
     follower.ids.append(99_991)
     assert follower.run(now=1_000) == [99_991]
@@ -230,7 +232,7 @@ def test_a_last_row_that_was_deleted_is_no_restore_either() -> None:
     follower = Follower(*range(1, 1_001))
     follower.run(now=0)
     follower.ids.pop()
-    for moment in (15, 15 + PATIENCE):
+    for moment in (15, 15 + SETTLE_SECONDS):
         assert follower.run(now=moment) == []
     follower.ids += range(1_001, 4_001)
     assert follower.run(now=1_000) == list(range(1_001, 4_001))
@@ -278,17 +280,17 @@ def test_a_replica_that_lags_makes_nothing_count_twice() -> None:
         assert follower.run(now=15.0 * step) == expected
 
 
-def test_rows_deleted_from_the_end_are_not_waited_for_longer_than_patience() -> None:
+def test_rows_deleted_from_the_end_are_not_waited_for_longer_than_the_settle_time() -> None:
     follower = Follower(*range(1, 11))
     follower.run()
     follower.ids = [1, 2]
     assert follower.run(now=0) == []
     follower.ids.append(11)
     assert follower.run(now=15) == [11]
-    assert follower.run(now=15 + PATIENCE) == []
+    assert follower.run(now=15 + SETTLE_SECONDS) == []
     follower.asked()
     follower.ids.append(12)
-    assert follower.run(now=30 + PATIENCE) == [12]
+    assert follower.run(now=30 + SETTLE_SECONDS) == [12]
 
 
 def test_an_idle_shop_writes_nothing() -> None:
@@ -296,7 +298,7 @@ def test_an_idle_shop_writes_nothing() -> None:
     follower.run()
     memory = Memory(follower.store, "c", 99.0)
     table = memory.table("t")
-    new_rows(follower.database, rows=ROWS, newest=NEWEST, memory=table, now=99.0)
+    new_rows(follower.database, rows=ROWS, newest=NEWEST, memory=table, now=99.0, settle=SETTLE_SECONDS)
     assert table.changes() == []
 
 
@@ -307,5 +309,5 @@ def test_a_gap_is_settled_although_no_row_is_left_to_see() -> None:
     assert follower.run(now=0) == [3]
     follower.ids = [1]
     follower.ids.append(5)
-    assert follower.run(now=PATIENCE) == [5]
-    assert follower.run(now=3 * PATIENCE) == []
+    assert follower.run(now=SETTLE_SECONDS) == [5]
+    assert follower.run(now=3 * SETTLE_SECONDS) == []

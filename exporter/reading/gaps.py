@@ -3,15 +3,15 @@
 InnoDB hands out an auto-increment id when a row is *inserted*, but the row is
 visible only when its transaction *commits*. So a row with a smaller id can
 appear after one with a larger id, and "everything above the largest id seen"
-loses it. A :class:`Tail` therefore keeps the unsettled end of the table: the
+loses it. A :class:`GapTracker` therefore keeps the unsettled end of the table: the
 ids it has counted, and the gaps between them with the time they were noticed.
 A gap may still be filled by an open transaction; only when it has stayed empty
-for ``patience`` seconds is it taken for a rollback and passed over.
+for ``settle`` seconds is it taken for a rollback and passed over.
 
 What is read again on every run is the rows above ``settled``: none on a table
 that is written by one transaction at a time, and at most the rows of the last
-``patience`` seconds otherwise. The residual: a row whose transaction stayed
-open for longer than ``patience`` after a younger row became visible is missed.
+``settle`` seconds otherwise. The residual: a row whose transaction stayed
+open for longer than ``settle`` after a younger row became visible is missed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
-
-PATIENCE: Final = 120.0
-"""Seconds an id may stay missing before it counts as rolled back."""
+from typing import Any, Self
 
 
 @dataclass(slots=True)
@@ -35,7 +32,7 @@ class Gap:
 
 
 @dataclass(slots=True)
-class Tail:
+class GapTracker:
     """The unsettled end of a table with increasing ids.
 
     Every id up to ``settled`` is final. Above it, ids are either in ``seen``
@@ -55,7 +52,7 @@ class Tail:
         ids: Iterable[int],
         *,
         now: float,
-        patience: float = PATIENCE,
+        settle: float,
         end: tuple[float, int] | None = None,
     ) -> list[int]:
         """Accept the ids visible above ``settled`` at ``now``; return those not counted before, in order.
@@ -75,7 +72,7 @@ class Tail:
                 self.gaps.append(Gap(self.top + 1, number - 1, missing_since))
             self.top = number
         self.seen.update(new)
-        self._settle(now - patience)
+        self._settle(now - settle)
         return new
 
     def _fill(self, late: Sequence[int]) -> None:

@@ -19,11 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter.core.follow import newest_id
 from exporter.core.memory import Table
 from exporter.core.ports import Database, Row
 from exporter.core.query import Query
-from exporter.core.ripening import Ripening
+from exporter.reading.delayed import DelayedCursor
+from exporter.reading.followed import newest_id
 
 ROWS_A_RUN: Final = 2_000
 """Rows looked at for the first time in one run; an exporter that was away catches up in steps."""
@@ -78,7 +78,7 @@ class Watch:
     ) -> Sequence[Row]:
         """Return the rows that are ``late``, at most MAX_WATCHED; one that ``waits`` may be so later."""
         state = memory.get(key, {})
-        ripening = Ripening.from_json(state) if state else self._start(database, now, settle)
+        ripening = DelayedCursor.from_json(state) if state else self._start(database, now, settle)
         rows = self._again(database, state, now)
         room = MAX_WATCHED - sum(map(late, rows))
         rows += self._ripe(database, ripening, now, settle, room=room, late=late)
@@ -97,13 +97,13 @@ class Watch:
         return [row for row in rows if _age(row, now) <= self.forget_after]
 
     def _ripe(
-        self, database: Database, ripening: Ripening, now: float, settle: float, *, room: int, late: Test
+        self, database: Database, ripening: DelayedCursor, now: float, settle: float, *, room: int, late: Test
     ) -> Sequence[Row]:
         """Return the rows that have become old enough, up to the late one that takes the last room.
 
         Ids are noted even while there is no room: else what comes meanwhile would be looked at too late.
         """
-        ripening.note(newest_id(database, self.newest), now, patience=settle)
+        ripening.note(newest_id(database, self.newest), now, settle=settle)
         upto = ripening.ripe(now, max(self.ripe_after, settle))
         ripening.marks = [mark for mark in ripening.marks if mark[1] >= upto]
         if room <= 0 or upto <= ripening.done:
@@ -117,11 +117,11 @@ class Watch:
         ripening.finish(upto)
         return [row for row in rows if int(row["id"]) <= upto]
 
-    def _start(self, database: Database, now: float, settle: float) -> Ripening:
+    def _start(self, database: Database, now: float, settle: float) -> DelayedCursor:
         """Begin with the rows that appeared within ``look_back``."""
-        ripening = Ripening(self._newest_before(database, now - self.look_back))
+        ripening = DelayedCursor(self._newest_before(database, now - self.look_back))
         ripe = now - max(self.ripe_after, settle)
-        ripening.note(self._newest_before(database, ripe), ripe)
+        ripening.note(self._newest_before(database, ripe), ripe, settle=settle)
         return ripening
 
     def _newest_before(self, database: Database, moment: float) -> int:

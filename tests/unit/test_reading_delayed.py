@@ -3,23 +3,24 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.core.ripening import Ripening
+from exporter.core.collector import SETTLE_SECONDS
+from exporter.reading.delayed import DelayedCursor
 
 AGE = 100.0
 
 
 def test_an_id_is_ripe_once_it_was_seen_long_enough_ago() -> None:
-    ripening = Ripening(10)
-    ripening.note(15, 1000.0)
+    ripening = DelayedCursor(10)
+    ripening.note(15, 1000.0, settle=SETTLE_SECONDS)
     assert ripening.ripe(1099.0, AGE) == 10
     assert ripening.ripe(1100.0, AGE) == 15
-    ripening.note(20, 1050.0)
+    ripening.note(20, 1050.0, settle=SETTLE_SECONDS)
     assert ripening.ripe(1149.0, AGE) == 15
     assert ripening.ripe(1150.0, AGE) == 20
 
 
 def test_what_was_read_is_not_read_again() -> None:
-    ripening = Ripening(0, [(0.0, 5), (10.0, 9)])
+    ripening = DelayedCursor(0, [(0.0, 5), (10.0, 9)])
     ripening.finish(5)
     assert ripening.done == 5
     assert ripening.marks == [(10.0, 9)]
@@ -28,8 +29,8 @@ def test_what_was_read_is_not_read_again() -> None:
 
 
 def test_a_table_that_shrinks_changes_nothing() -> None:
-    ripening = Ripening(10, [(0.0, 20)])
-    ripening.note(7, 50.0)
+    ripening = DelayedCursor(10, [(0.0, 20)])
+    ripening.note(7, 50.0, settle=SETTLE_SECONDS)
     assert ripening.ripe(1000.0, AGE) == 20
 
 
@@ -46,18 +47,18 @@ def test_every_committed_row_is_read_exactly_once(
     visible_at = {
         number: start + length for number, (start, length, commits) in enumerate(ordered, 1) if commits
     }
-    ripening, now, read = Ripening(0), 0.0, []
+    ripening, now, read = DelayedCursor(0), 0.0, []
 
     def run() -> None:
         nonlocal ripening
         visible = sorted(number for number, moment in visible_at.items() if moment <= now)
-        ripening.note(max(visible, default=0), now)
+        ripening.note(max(visible, default=0), now, settle=SETTLE_SECONDS)
         upto = ripening.ripe(now, AGE)
         rows = [number for number in visible if ripening.done < number <= upto][:page]
         read.extend(rows)
         if upto > ripening.done:
             ripening.finish(upto if len(rows) < page else rows[-1])
-        ripening = Ripening.from_json(ripening.to_json())
+        ripening = DelayedCursor.from_json(ripening.to_json())
 
     for pause in pauses:
         now += pause
@@ -69,44 +70,44 @@ def test_every_committed_row_is_read_exactly_once(
 
 
 def test_a_table_that_was_emptied_is_read_from_its_first_row() -> None:
-    emptied = Ripening(1_000)
-    emptied.note(0, 0.0)
+    emptied = DelayedCursor(1_000)
+    emptied.note(0, 0.0, settle=SETTLE_SECONDS)
     assert (emptied.done, emptied.marks) == (0, [])
-    emptied.note(3, 15.0)
+    emptied.note(3, 15.0, settle=SETTLE_SECONDS)
     assert emptied.ripe(15.0 + AGE, AGE) == 3
 
 
 def test_a_table_that_was_restored_is_read_from_its_newest_row() -> None:
-    restored = Ripening(1_000)
-    restored.note(900, 0.0)
-    assert Ripening.from_json(restored.to_json()).done == 1_000, "it may be a replica that lags"
-    restored.note(910, 119.0)
+    restored = DelayedCursor(1_000)
+    restored.note(900, 0.0, settle=SETTLE_SECONDS)
+    assert DelayedCursor.from_json(restored.to_json()).done == 1_000, "it may be a replica that lags"
+    restored.note(910, 119.0, settle=SETTLE_SECONDS)
     assert restored.done == 1_000
-    restored.note(920, 120.0)
+    restored.note(920, 120.0, settle=SETTLE_SECONDS)
     assert (restored.done, restored.marks) == (920, [])
 
 
 def test_a_replica_may_lag_for_as_long_as_transactions_may_stay_open() -> None:
-    lags = Ripening(1_000)
+    lags = DelayedCursor(1_000)
     for now in (0.0, 800.0, 899.0):
-        lags.note(900, now, patience=900.0)
+        lags.note(900, now, settle=900.0)
     assert lags.done == 1_000
-    lags.note(900, 900.0, patience=900.0)
+    lags.note(900, 900.0, settle=900.0)
     assert lags.done == 900
 
 
 def test_a_replica_that_lags_changes_nothing() -> None:
-    lags = Ripening(1_000)
+    lags = DelayedCursor(1_000)
     for now in range(0, 1_000, 15):
-        lags.note(990 if now % 2 else 1_000, float(now))
-    assert lags == Ripening(1_000)
+        lags.note(990 if now % 2 else 1_000, float(now), settle=SETTLE_SECONDS)
+    assert lags == DelayedCursor(1_000)
 
 
 def test_a_table_that_is_restored_before_our_eyes_is_not_read_again() -> None:
-    ripening = Ripening(100_000)
+    ripening = DelayedCursor(100_000)
     for now, newest in ((0.0, 0), (4_000.0, 700), (4_015.0, 60_000), (4_030.0, 99_900), (4_045.0, 99_950)):
-        ripening.note(newest, now)
-        ripening = Ripening.from_json(ripening.to_json())
+        ripening.note(newest, now, settle=SETTLE_SECONDS)
+        ripening = DelayedCursor.from_json(ripening.to_json())
     assert ripening.ripe(10_000.0, AGE) == ripening.done == 99_950
-    ripening.note(99_951, 4_300.0)
+    ripening.note(99_951, 4_300.0, settle=SETTLE_SECONDS)
     assert ripening.ripe(10_000.0, AGE) == 99_951

@@ -11,6 +11,6 @@ IDS_A_STATEMENT: Final = 1_000
 """Ids of rows that one statement names at most."""
 
 
-def in_portions(items: Sequence[Item], size: int) -> Iterator[tuple[Item, ...]]:
+def in_batches(items: Sequence[Item], size: int) -> Iterator[tuple[Item, ...]]:
     """Yield the items in order, ``size`` at a time and the rest in the end; nothing if there are none."""
     return (tuple(items[start : start + size]) for start in range(0, len(items), size))
