@@ -1,1 +1,1 @@
-"""The pure heart: specs, counting, running and rendering. It opens no file and no socket."""
+"""The engine: specs, the collector protocol, runner, memory and rendering. No file, no socket."""
