@@ -18,7 +18,7 @@ test-slow: venv servers ## Run the slow tests
 	@.venv/bin/pytest -m slow $(ARGS)
 
 gameday: venv servers ## Play every fault against the whole pack, 40 minutes (ARGS="cron-stopped ...", ARGS=--healthy)
-	@.venv/bin/python -m tests.gameday $(ARGS)
+	@.venv/bin/python -m tests.system.gameday $(ARGS)
 
 bench: venv servers ## Measure the cost for the shop's database; writes docs/cost.md (ARGS="--orders 10000000")
 	@.venv/bin/python scripts/bench.py $(ARGS)
@@ -39,7 +39,7 @@ docs: venv ## Write the reference pages that are derived from the code
 	@.venv/bin/python scripts/generate_docs.py
 
 golden: venv servers ## Write every collector's golden page anew; look at the difference before you commit it
-	@.venv/bin/python -m tests.golden update
+	@.venv/bin/python -m tests.exporter.collectors.golden update
 
 lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer versions)
 	@scripts/lock.sh $(ARGS)

@@ -70,5 +70,5 @@ build --pull=never --tag magento-sandbox --file sandbox/Dockerfile .
 
 echo "running them ($(date -u +%T))"
 unshare --net --pid --fork --kill-child --mount-proc sh -c 'ip link set lo up && exec "$@"' run \
-    .venv/bin/python -m tests.install.containers "${podman[@]}"
+    .venv/bin/python -m tests.system.install.containers "${podman[@]}"
 echo "done ($(date -u +%T))"

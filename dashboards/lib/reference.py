@@ -31,11 +31,11 @@ What holds them:
   Grafana 13.
 - `tests/dashboards/test_linting.py`: the rules of Grafana's dashboard-linter; `dashboards/lint.yaml` has
   the exceptions. Where the program itself is installed, `make check-dashboards` runs it, too.
-- `tests/integration/test_dashboards_live.py`: every query of every panel, variable and annotation against
-  a living shop and an empty one. `test_dashboards_incidents.py` beside it plays every fault of the sandbox
+- `tests/dashboards/test_live.py`: every query of every panel, variable and annotation against
+  a living shop and an empty one. `test_incidents_live.py` beside it plays every fault of the sandbox
   and looks for each on the panel declared in `tests/dashboards/incidents.py`, three clicks from the
   Overview at most.
-- `tests/integration/test_dashboards_budget.py`: one refresh of the Overview over 30 days of 500 stores
+- `tests/dashboards/test_budget.py`: one refresh of the Overview over 30 days of 500 stores
   touches 2.17 million samples of the five million allowed (`pytest -s` prints them by panel); rows repeat
   for the twelve busiest stores, and no graph draws more than twelve lines, in six hours in which other
   stores are the largest at every moment.

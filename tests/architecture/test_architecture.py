@@ -22,7 +22,7 @@ from exporter.core.metrics import Metric
 from exporter.core.query import Query
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.magento import stores
-from tests.support.tables import SMALL_TABLES
+from tests.harness.tables import SMALL_TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "exporter"

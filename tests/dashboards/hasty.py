@@ -21,7 +21,7 @@ def options(directory: Path) -> demo.Options:
     return demo.Options(
         directory=directory,
         scrape_seconds=5,
-        exporter=("tests.gameday.exporter", str(SCALE)),
+        exporter=("tests.system.gameday.exporter", str(SCALE)),
         exporter_settings={
             "limits": {"minimum_refresh_seconds": 0.5},
             "tuning": {"settle_seconds": 120 / SCALE, "abandoned_after_seconds": 3600 / SCALE},

@@ -1,0 +1,191 @@
+"""Cron against a real database: liveness, waiting, outcomes, and what is read of a table without an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from exporter.collectors.cron import LOOK_BACK, NEW_ROWS, OPEN_ROWS, CronCollector
+from exporter.core.memory import VolatileStore
+from exporter.reading import followed
+from sandbox.servers.mariadb import MariaDB
+from tests.harness.core import run, values
+from tests.harness.limited import LimitedShop, limited_shop
+
+NOW = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
+EMAILS = "sales_send_order_emails"
+VIEWS = "indexer_update_all_views"
+
+Found = dict[tuple[str, ...], float]
+
+
+@pytest.fixture
+def shop(mariadb: MariaDB) -> Iterator[LimitedShop]:
+    with limited_shop(mariadb, "cron_test", ("cron_schedule",), prefix="shop_") as shop:
+        shop.grant(CronCollector.queries)
+        yield shop
+
+
+def at(minutes: float | None) -> str | None:
+    """Return the moment so many minutes from now, as Magento writes it."""
+    return None if minutes is None else str((NOW + timedelta(minutes=minutes)).replace(tzinfo=None))
+
+
+def plan(
+    shop: LimitedShop,
+    job: str,
+    status: str = "pending",
+    *,
+    due: float,
+    started: float | None = None,
+    ended: float | None = None,
+) -> None:
+    """Add a run that is due, started and ended so many minutes from now."""
+    shop.insert(
+        "cron_schedule",
+        [
+            {
+                "job_code": job,
+                "status": status,
+                "created_at": at(due - 15),
+                "scheduled_at": at(due),
+                "executed_at": at(started),
+                "finished_at": at(ended),
+            }
+        ],
+    )
+
+
+def end(shop: LimitedShop, job: str, status: str, *, started: float | None, ended: float | None) -> None:
+    """End every open run of the job."""
+    shop.execute(
+        "UPDATE {cron_schedule} SET status = %s, executed_at = %s, finished_at = %s"
+        " WHERE job_code = %s AND status IN ('pending', 'running')",
+        (status, at(started), at(ended), job),
+    )
+
+
+def collected(shop: LimitedShop, state: VolatileStore | None = None, *, minutes: float = 0) -> Found:
+    now = (NOW + timedelta(minutes=minutes)).timestamp()
+    return values(run(CronCollector(), state, now, database=shop.source()))
+
+
+def runs(found: Found, job: str) -> dict[str, float]:
+    return {key[2]: value for key, value in found.items() if key[:2] == ("magento_cron_job_runs_total", job)}
+
+
+def lag(found: Found) -> float:
+    return found[("magento_cron_lag_seconds",)]
+
+
+def test_an_empty_table_yields_no_job_and_no_wait(shop: LimitedShop) -> None:
+    found = collected(shop)
+    assert lag(found) == 0
+    assert found[("magento_cron_jobs", "pending")] == found[("magento_cron_jobs", "running")] == 0
+    assert ("magento_cron_last_execution_timestamp_seconds",) not in found
+
+
+def test_the_first_run_knows_what_was_but_does_not_count_it(shop: LimitedShop) -> None:
+    plan(shop, EMAILS, "success", due=-3, started=-2, ended=-1)
+    plan(shop, EMAILS, "error", due=-2, started=-1.5, ended=-1.5)
+    found = collected(shop)
+    assert found[("magento_cron_job_last_success_timestamp_seconds", EMAILS)] == NOW.timestamp() - 60
+    assert found[("magento_cron_last_execution_timestamp_seconds",)] == NOW.timestamp() - 90
+    assert runs(found, EMAILS) == {"success": 0, "missed": 0, "error": 0}
+
+
+def test_each_outcome_is_counted_once_however_often_one_looks(shop: LimitedShop) -> None:
+    state = VolatileStore()
+    collected(shop, state)
+    plan(shop, EMAILS, "success", due=-3, started=-2, ended=-1.5)
+    plan(shop, EMAILS, due=-1)
+    assert runs(collected(shop, state), EMAILS) == {"success": 0, "missed": 0, "error": 0}
+    found = collected(shop, state)
+    assert runs(found, EMAILS)["success"] == 1
+    assert found[("magento_cron_job_duration_seconds_sum", EMAILS)] == 30
+    assert found[("magento_cron_job_start_delay_seconds_sum", EMAILS)] == 60
+    end(shop, EMAILS, "missed", started=None, ended=None)
+    for _ in range(2):
+        found = collected(shop, state)
+        assert runs(found, EMAILS) == {"success": 1, "missed": 1, "error": 0}
+
+
+def test_a_success_is_remembered_when_magento_has_deleted_the_row(shop: LimitedShop) -> None:
+    state = VolatileStore()
+    plan(shop, EMAILS, "success", due=-3, started=-2, ended=-1)
+    collected(shop, state)
+    shop.execute("DELETE FROM {cron_schedule}")
+    found = collected(shop, state, minutes=90)
+    assert found[("magento_cron_job_last_success_timestamp_seconds", EMAILS)] == NOW.timestamp() - 60
+
+
+def test_a_job_waits_from_when_it_was_due(shop: LimitedShop) -> None:
+    plan(shop, EMAILS, due=-7)
+    plan(shop, EMAILS, due=-2)
+    plan(shop, VIEWS, due=5)
+    found = collected(shop)
+    assert lag(found) == 7 * 60
+    assert found[("magento_cron_job_overdue", EMAILS)] == 2
+    assert found[("magento_cron_job_overdue", VIEWS)] == 0
+    assert found[("magento_cron_jobs", "pending")] == 3
+
+
+def test_rows_that_piled_up_do_not_make_a_job_late_that_is_started_every_minute(shop: LimitedShop) -> None:
+    state = VolatileStore()
+    for minute in range(10):
+        plan(shop, VIEWS, due=-minute)
+    assert lag(collected(shop, state)) == 9 * 60
+    shop.execute(
+        "UPDATE {cron_schedule} SET status = 'success', executed_at = %s, finished_at = %s"
+        " ORDER BY scheduled_at LIMIT 1",
+        (at(0.5), at(0.6)),
+    )
+    found = collected(shop, state, minutes=1)
+    assert lag(found) == 30
+    assert found[("magento_cron_job_overdue", VIEWS)] == 9
+    assert lag(collected(shop, state, minutes=6)) == 5.5 * 60, "started once and then no more is late again"
+
+
+def test_another_jobs_start_does_not_end_the_wait(shop: LimitedShop) -> None:
+    plan(shop, VIEWS, "success", due=-2, started=-1, ended=-1)
+    plan(shop, EMAILS, due=-6)
+    assert lag(collected(shop)) == 6 * 60
+
+
+def test_a_job_that_hangs_keeps_its_later_runs_waiting(shop: LimitedShop) -> None:
+    plan(shop, EMAILS, "running", due=-121, started=-120)
+    plan(shop, EMAILS, due=-8)
+    found = collected(shop)
+    assert found[("magento_cron_job_running_seconds", EMAILS)] == 120 * 60
+    assert lag(found) == 8 * 60
+
+
+def test_liveness_is_not_told_from_rows_that_are_long_past(
+    shop: LimitedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = VolatileStore()
+    plan(shop, EMAILS, "success", due=-61, started=-60, ended=-60)
+    collected(shop, state)
+    monkeypatch.setattr(followed, "PAGE", 20)
+    monkeypatch.setattr(followed, "ROWS_A_RUN", 20 * followed.PAGES_A_RUN)
+    for _ in range(150):
+        plan(shop, EMAILS, "success", due=-50, started=-49, ended=-49)
+    plan(shop, VIEWS, "success", due=-2, started=-1, ended=-1)
+    behind = collected(shop, state)
+    assert ("magento_cron_last_execution_timestamp_seconds",) not in behind
+    assert ("magento_cron_lag_seconds",) not in behind
+    level = collected(shop, state)
+    assert level[("magento_cron_last_execution_timestamp_seconds",)] == NOW.timestamp() - 60
+    assert runs(level, EMAILS)["success"] == 150
+
+
+def test_a_bloated_table_is_read_by_key_only(shop: LimitedShop) -> None:
+    shop.execute(
+        "INSERT INTO {cron_schedule} (job_code, status, created_at, scheduled_at)"
+        " SELECT 'removed_module', 'pending', UTC_TIMESTAMP(), UTC_TIMESTAMP() FROM seq_1_to_50000"
+    )
+    newest = int(shop.execute("SELECT MAX(schedule_id) FROM {cron_schedule}")[0][0])
+    assert shop.rows_read(NEW_ROWS, after=newest - 10, limit=LOOK_BACK) <= 12
+    assert shop.rows_read(OPEN_ROWS, ids=tuple(range(newest - 9, newest + 1))) <= 20

@@ -1,0 +1,93 @@
+"""The deployment collector on a real directory."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.collectors.deployment import DEPLOYED, INFO, MAINTENANCE, DeploymentCollector
+from exporter.core.metrics import Sample
+from exporter.errors import SourceUnavailable, UnexpectedAnswer
+from exporter.sources.env_php import ENV_PHP, EnvPhp
+from exporter.sources.files import ShopFiles
+from tests.harness.core import run
+
+
+def shop_files(root: Path) -> ShopFiles:
+    env_php = root / ENV_PHP
+    return ShopFiles(root, EnvPhp(env_php, {}) if env_php.exists() else None)
+
+
+def collect(root: Path, files: ShopFiles | None = None) -> list[Sample]:
+    return run(DeploymentCollector(), files=files or shop_files(root))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("app/etc", "var", "pub/static"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "app/etc/env.php").write_text("<?php return ['MAGE_MODE' => 'production'];")
+    write_lock(tmp_path, "magento/product-community-edition", "2.4.8-p1")
+    return tmp_path
+
+
+def write_lock(root: Path, name: str, version: str) -> None:
+    packages = [{"name": "magento/framework", "version": "1"}, {"name": name, "version": version}]
+    (root / "composer.lock").write_text(json.dumps({"packages": packages}))
+
+
+def test_a_running_shop(root: Path) -> None:
+    deployed = root / "pub/static/deployed_version.txt"
+    deployed.write_text("1700000000")
+    os.utime(deployed, (1_700_000_000, 1_700_000_000))
+    assert collect(root) == [
+        MAINTENANCE.sample(0),
+        INFO.sample(1, version="2.4.8-p1", edition="community", mode="production"),
+        DEPLOYED.sample(1_700_000_000),
+    ]
+
+
+def test_maintenance_is_seen_and_ends(root: Path) -> None:
+    files = shop_files(root)
+    flag = root / "var/.maintenance.flag"
+    flag.touch()
+    assert collect(root, files)[0] == MAINTENANCE.sample(1)
+    flag.unlink()
+    assert collect(root, files)[0] == MAINTENANCE.sample(0)
+
+
+def test_an_upgrade_is_followed(root: Path) -> None:
+    files = shop_files(root)
+    collect(root, files)
+    write_lock(root, "mage-os/product-community-edition", "2.3.0")
+    os.utime(root / "composer.lock", (2_000_000_000, 2_000_000_000))
+    assert INFO.sample(1, version="2.3.0", edition="mage-os", mode="production") in collect(root, files)
+
+
+def test_what_is_not_there_is_empty_not_wrong(tmp_path: Path) -> None:
+    assert collect(tmp_path) == [MAINTENANCE.sample(0), INFO.sample(1, version="", edition="", mode="")]
+
+
+def test_a_directory_that_is_gone_says_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable):
+        collect(tmp_path / "unmounted")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"packages": 1}', '{"packages": [1]}'])
+def test_a_broken_lock_file_is_our_error(root: Path, text: str) -> None:
+    (root / "composer.lock").write_text(text)
+    with pytest.raises(UnexpectedAnswer):
+        collect(root)
+
+
+def test_an_env_php_that_is_being_written_hides_neither_mode_nor_maintenance(root: Path) -> None:
+    files = shop_files(root)
+    (root / ENV_PHP).write_text("<?php return [")
+    (root / "var/.maintenance.flag").touch()
+    assert collect(root, files) == [
+        MAINTENANCE.sample(1),
+        INFO.sample(1, version="2.4.8-p1", edition="community", mode="production"),
+    ]

@@ -1,0 +1,207 @@
+"""How the history of orders is backfilled, and when there is nothing to say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from exporter.collectors import expected_orders
+from exporter.collectors.expected_orders import ExpectedOrdersCollector
+from exporter.core.baseline import BUCKET
+from exporter.core.collector import SETTLE_SECONDS
+from exporter.core.memory import VolatileStore
+from exporter.core.ports import Stores
+from tests.harness import core
+from tests.harness.core import FakeDatabase, run, values
+
+NOON = core.NOON // BUCKET * BUCKET
+"""At the edge of a bucket, so that past windows hold whole buckets."""
+HOUR = 3_600
+DAY = 86_400
+WEEK = 7 * DAY
+
+
+class Orders:
+    """An order table that answers the collector's queries as the database would."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.database = FakeDatabase(
+            {
+                "expected_orders_newest": lambda: [
+                    {"id": max((row["id"] for row in self.rows), default=None)}
+                ],
+                "expected_orders_new": self._new,
+                "expected_orders_history": self._history,
+            }
+        )
+
+    def add(self, created: float, store: int | None = 1, number: int = 1) -> None:
+        for _ in range(number):
+            self.rows.append({"id": len(self.rows) + 1, "store_id": store, "created": int(created)})
+
+    def _new(self, after: int, limit: int) -> list[Mapping[str, Any]]:
+        return [row for row in self.rows if row["id"] > after][:limit]
+
+    def _history(self, horizon: int, before: int, before_id: int, limit: int) -> list[Mapping[str, Any]]:
+        found = [
+            row
+            for row in self.rows
+            if horizon <= row["created"] <= before and (row["created"] < before or row["id"] < before_id)
+        ]
+        return sorted(found, key=lambda row: (row["created"], row["id"]), reverse=True)[:limit]
+
+    def collect(
+        self,
+        state: VolatileStore,
+        now: float = NOON,
+        *,
+        collector: ExpectedOrdersCollector | None = None,
+        stores: Stores = core.STORES,
+    ) -> dict[tuple[str, ...], float]:
+        collector = collector or ExpectedOrdersCollector()
+        return values(run(collector, state, now, database=self.database, stores=stores))
+
+
+def test_two_weeks_of_history_let_expect_something() -> None:
+    orders = Orders()
+    orders.add(NOON - 2 * WEEK - 2 * DAY)
+    for week, number in ((2, 10), (1, 14), (0, 3)):
+        orders.add(NOON - week * WEEK - 600, number=number)
+    found = orders.collect(VolatileStore())
+    assert found["magento_orders_expected", "default", "30m"] == 12
+    assert found["magento_orders_recent", "default", "30m"] == 3
+    assert found["magento_orders_baseline_seconds", "default"] == 2 * WEEK + 2 * DAY
+
+
+def test_a_young_store_expects_nothing() -> None:
+    orders = Orders()
+    orders.add(NOON - 1.9 * WEEK)
+    orders.add(NOON - WEEK - 600, number=50)
+    found = orders.collect(VolatileStore())
+    assert not any(key[0] == "magento_orders_expected" for key in found)
+    assert found["magento_orders_recent", "default", "1d"] == 0
+    assert found["magento_orders_baseline_seconds", "german"] == 0
+
+
+def test_weeks_before_the_first_order_are_no_weeks_of_silence() -> None:
+    orders = Orders()
+    orders.add(NOON - 3 * WEEK - 2 * DAY)
+    for week in (1, 2, 3):
+        orders.add(NOON - week * WEEK - 60, number=8)
+    found = orders.collect(VolatileStore())
+    assert found["magento_orders_expected", "default", "2h"] == 8
+
+
+def test_stores_do_not_mix_and_orders_of_deleted_stores_are_nobodys() -> None:
+    orders = Orders()
+    for store, number in ((1, 3), (2, 5), (None, 7), (99, 9)):
+        orders.add(NOON - 60, store, number)
+    found = orders.collect(VolatileStore())
+    assert found["magento_orders_recent", "default", "30m"] == 3
+    assert found["magento_orders_recent", "german", "30m"] == 5
+    assert {key[1] for key in found} == {"default", "german"}
+
+
+def test_a_view_that_is_switched_off_expects_nothing_and_has_its_past_when_it_is_back() -> None:
+    orders, state, collector = Orders(), VolatileStore(), ExpectedOrdersCollector()
+    for store in (1, 2):
+        orders.add(NOON - 2 * WEEK - 2 * DAY, store)
+        for week in (2, 1, 0):
+            orders.add(NOON - week * WEEK - 600, store, number=10)
+    before = orders.collect(state, collector=collector)
+    assert before["magento_orders_expected", "german", "30m"] == 10
+    off = core.stores(off={"german"})
+    orders.add(NOON - 10, store=2)
+    found = orders.collect(state, NOON + 30, collector=collector, stores=off)
+    assert {key[1] for key in found} == {"default"}
+    assert found["magento_orders_expected", "default", "30m"] == 10
+    found = orders.collect(state, NOON + 60, collector=collector)
+    assert found.keys() == before.keys()
+    assert found["magento_orders_expected", "german", "30m"] == 10
+    assert found["magento_orders_recent", "german", "30m"] == 11
+
+
+def test_the_history_is_backfilled_in_pages_and_recent_windows_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expected_orders, "HISTORY_PAGE", 5)
+    monkeypatch.setattr(expected_orders, "HISTORY_PAGES", 2)
+    orders, state = Orders(), VolatileStore()
+    for hour in range(24, 0, -1):
+        orders.add(NOON - hour * HOUR + 60)
+    found = orders.collect(state)
+    assert found["magento_orders_recent", "default", "6h"] == 6
+    assert ("magento_orders_recent", "default", "1d") not in found
+    orders.collect(state)
+    found = orders.collect(state)
+    assert found["magento_orders_recent", "default", "1d"] == 24
+    asked = len(orders.database.asked)
+    orders.collect(state)
+    assert [name for name, _ in orders.database.asked[asked:]] == [
+        "expected_orders_new",
+        "expected_orders_newest",
+    ]
+
+
+def test_equal_creation_times_are_not_lost_at_the_edge_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expected_orders, "HISTORY_PAGE", 2)
+    monkeypatch.setattr(expected_orders, "HISTORY_PAGES", 2)
+    orders, state = Orders(), VolatileStore()
+    orders.add(NOON - 600, number=11)
+    for _ in range(5):
+        found = orders.collect(state)
+    assert found["magento_orders_recent", "default", "30m"] == 11
+
+
+def test_new_orders_count_once_and_leave_the_window_again() -> None:
+    orders, state = Orders(), VolatileStore()
+    orders.collect(state)
+    orders.add(NOON + 10, number=2)
+    assert orders.collect(state, NOON + 30)["magento_orders_recent", "default", "30m"] == 2
+    assert orders.collect(state, NOON + 60)["magento_orders_recent", "default", "30m"] == 2
+    found = orders.collect(state, NOON + 2 * HOUR)
+    assert found["magento_orders_recent", "default", "30m"] == 0
+    assert found["magento_orders_recent", "default", "6h"] == 2
+
+
+def test_an_exporter_that_was_away_says_nothing_until_it_has_caught_up() -> None:
+    orders, state = Orders(), VolatileStore()
+    orders.collect(state)
+    orders.add(NOON + HOUR, number=12_000)
+    assert orders.collect(state, NOON + HOUR + 60) == {}
+    found = orders.collect(state, NOON + HOUR + 120)
+    assert found["magento_orders_recent", "default", "30m"] == 12_000
+
+
+def test_nor_does_it_when_the_ids_have_gaps_and_the_same_orders_are_read_again() -> None:
+    orders, state = Orders(), VolatileStore()
+    orders.collect(state)
+    orders.add(NOON + HOUR, number=12_000)
+    for row in orders.rows:
+        row["id"] *= 3
+    for seconds in (0, 30, 60, 90):
+        assert orders.collect(state, NOON + HOUR + seconds) == {}
+    found = orders.collect(state, NOON + HOUR + SETTLE_SECONDS)
+    assert found == {}, "the gaps are passed over only now"
+    found = orders.collect(state, NOON + HOUR + SETTLE_SECONDS + 30)
+    assert found["magento_orders_recent", "default", "30m"] == 12_000
+
+
+def test_old_buckets_are_forgotten() -> None:
+    orders, state = Orders(), VolatileStore()
+    orders.add(NOON - 5 * WEEK)
+    orders.collect(state)
+    assert len(state.scan("expected_orders/quarters", "", "z")) == 1
+    orders.collect(state, NOON + 4 * WEEK)
+    assert state.scan("expected_orders/quarters", "", "z") == []
+
+
+def test_imported_orders_of_last_year_and_of_the_future_do_no_harm() -> None:
+    orders, state = Orders(), VolatileStore()
+    orders.collect(state)
+    orders.add(NOON - 400 * DAY)
+    orders.add(NOON + 3 * DAY)
+    found = orders.collect(state, NOON + 60)
+    assert found["magento_orders_recent", "default", "1d"] == 0
+    assert len(state.scan("expected_orders/quarters", "", "z")) == 1

@@ -1,0 +1,191 @@
+"""Indexers against a real database: every value against what an independent reading says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from exporter.collectors.indexers import BACKLOG_ENTITIES, NEWEST_VERSION, IndexersCollector
+from exporter.core.collector import Tuning
+from sandbox.servers.mariadb import MariaDB
+from tests.harness.core import run, values
+from tests.harness.limited import LimitedShop, limited_shop
+
+TABLES = ("indexer_state", "mview_state")
+CHANGELOG = """
+CREATE TABLE {%s} (
+    version_id int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    entity_id int unsigned NOT NULL DEFAULT 0
+)
+"""
+
+
+@pytest.fixture(params=["", "shop_"], ids=["no prefix", "prefix"])
+def shop(request: pytest.FixtureRequest, mariadb: MariaDB) -> Iterator[LimitedShop]:
+    with limited_shop(mariadb, "indexers_test", TABLES, prefix=request.param) as shop:
+        shop.grant(query for query in IndexersCollector.queries if not query.named)
+        yield shop
+
+
+def add_indexer(
+    shop: LimitedShop, indexer: str | None, status: str | None, updated: str | None = None
+) -> None:
+    row = {"indexer_id": indexer, "status": status, "updated": updated, "hash_config": "x"}
+    shop.insert("indexer_state", [row])
+
+
+def add_view(
+    shop: LimitedShop,
+    view: str | None,
+    *,
+    mode: str | None = "enabled",
+    status: str | None = "idle",
+    version: int | None = 0,
+    updated: str | None = None,
+) -> None:
+    row = {"view_id": view, "mode": mode, "status": status, "version_id": version, "updated": updated}
+    shop.insert("mview_state", [row])
+
+
+def add_changelog(shop: LimitedShop, view: str, entities: list[int], *, first: int = 1) -> None:
+    table = f"{view}_cl"
+    shop.execute(CHANGELOG % table)
+    shop.grant((NEWEST_VERSION, BACKLOG_ENTITIES), changelog=(table,))
+    if entities:
+        rows = [{"version_id": first + place, "entity_id": entity} for place, entity in enumerate(entities)]
+        shop.insert(table, rows)
+
+
+def collected(shop: LimitedShop, tuning: Tuning | None = None) -> dict[tuple[str, ...], float]:
+    return values(run(IndexersCollector(), database=shop.source(), tuning=tuning))
+
+
+def of(found: dict[tuple[str, ...], float], name: str) -> dict[tuple[str, ...], float]:
+    return {key[1:]: value for key, value in found.items() if key[0] == name}
+
+
+def test_a_fresh_shop_without_rows_yields_nothing(shop: LimitedShop) -> None:
+    assert collected(shop) == {}
+
+
+def test_state_is_a_set_and_names_the_instant_in_utc(shop: LimitedShop) -> None:
+    add_indexer(shop, "catalog_product_price", "working", "2026-01-02 03:04:05")
+    add_indexer(shop, "inventory", "suspended")
+    add_indexer(shop, "extension_index", None)
+    add_indexer(shop, None, "valid")
+    found = collected(shop)
+    state = of(found, "magento_indexer_state")
+    assert [key for key, value in state.items() if value] == [
+        ("catalog_product_price", "working"),
+        ("inventory", "suspended"),
+        ("extension_index", "unknown"),
+    ]
+    assert state[("inventory", "valid")] == 0
+    assert of(found, "magento_indexer_updated_timestamp_seconds") == {
+        ("catalog_product_price",): datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
+    }
+
+
+def test_instants_do_not_depend_on_the_servers_time_zone(shop: LimitedShop) -> None:
+    shop.execute("SET GLOBAL time_zone = '+05:30'")
+    try:
+        add_view(shop, "inventory", status="working", mode="disabled", updated="2026-01-02 03:04:05")
+        found = of(collected(shop), "magento_indexer_view_updated_timestamp_seconds")
+    finally:
+        shop.execute("SET GLOBAL time_zone = 'SYSTEM'")
+    assert found == {("inventory",): datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()}
+
+
+def test_a_second_row_of_an_indexer_is_ignored_as_magento_ignores_it(shop: LimitedShop) -> None:
+    add_indexer(shop, "inventory", "valid")
+    add_indexer(shop, "inventory", "invalid")
+    state = of(collected(shop), "magento_indexer_state")
+    assert state[("inventory", "valid")] == 1
+    assert state[("inventory", "invalid")] == 0
+
+
+def test_mode_of_indexers_whose_view_has_another_name_or_no_row(shop: LimitedShop) -> None:
+    for indexer in ("customer_grid", "inventory", "extension_index"):
+        add_indexer(shop, indexer, "valid")
+    add_view(shop, "customer_dummy")
+    add_view(shop, "cms_page_grid", mode="disabled")
+    add_changelog(shop, "customer_dummy", [])
+    mode = of(collected(shop), "magento_indexer_mode")
+    assert {key for key, value in mode.items() if value} == {
+        ("customer_grid", "schedule"),
+        ("cms_page_grid", "save"),
+        ("inventory", "save"),  # no row of its view: Magento takes that for "Update on Save"
+    }
+
+
+def test_backlog_is_what_indexer_status_counts(shop: LimitedShop) -> None:
+    add_view(shop, "inventory", version=3)
+    add_changelog(shop, "inventory", [1, 2, 3, 7, 7, 8, 7, 9])
+    found = collected(shop)
+    truth = shop.execute(
+        "SELECT COUNT(DISTINCT entity_id), MAX(version_id) FROM {inventory_cl} WHERE version_id > 3"
+    )
+    assert truth == ((3, 8),)
+    assert of(found, "magento_indexer_backlog") == {("inventory",): 3}
+    assert of(found, "magento_indexer_backlog_exact") == {("inventory",): 1}
+    assert of(found, "magento_indexer_changelog_version") == {("inventory",): 8}
+    assert of(found, "magento_indexer_version_ahead") == {("inventory",): 0}
+    assert of(found, "magento_indexer_changelog_missing") == {("inventory",): 0}
+
+
+def test_a_long_backlog_becomes_its_upper_bound_and_says_so(shop: LimitedShop) -> None:
+    add_view(shop, "inventory", version=None)
+    add_changelog(shop, "inventory", [5] * 11)
+    found = collected(shop, Tuning(backlog_scan_limit=10))
+    assert of(found, "magento_indexer_backlog") == {("inventory",): 11}
+    assert of(found, "magento_indexer_backlog_exact") == {("inventory",): 0}
+    found = collected(shop, Tuning(backlog_scan_limit=11))
+    assert of(found, "magento_indexer_backlog") == {("inventory",): 1}
+
+
+def test_a_version_ahead_of_its_changelog_is_no_backlog_but_a_signal(shop: LimitedShop) -> None:
+    add_view(shop, "inventory", version=500)
+    add_changelog(shop, "inventory", [1, 2])
+    add_view(shop, "catalogrule_rule", version=7)
+    add_changelog(shop, "catalogrule_rule", [])
+    found = collected(shop)
+    assert of(found, "magento_indexer_backlog") == {("inventory",): 0, ("catalogrule_rule",): 0}
+    assert of(found, "magento_indexer_version_ahead") == {("inventory",): 498, ("catalogrule_rule",): 7}
+
+
+def test_a_missing_changelog_matters_in_mode_schedule_only(shop: LimitedShop) -> None:
+    add_view(shop, "inventory", mode="disabled", version=4)
+    add_view(shop, "catalogrule_rule")
+    found = collected(shop)
+    assert of(found, "magento_indexer_changelog_missing") == {("catalogrule_rule",): 1}
+    assert of(found, "magento_indexer_backlog") == {}
+
+
+def test_a_changelog_that_goes_and_comes_is_noticed_without_a_restart(shop: LimitedShop) -> None:
+    add_view(shop, "inventory")
+    add_changelog(shop, "inventory", [1])
+    source, collector = shop.source(), IndexersCollector()
+    assert values(run(collector, database=source))[("magento_indexer_backlog", "inventory")] == 1
+    shop.execute("DROP TABLE {inventory_cl}")
+    with pytest.raises(Exception, match="database error"):
+        run(collector, database=source)
+    assert values(run(collector, database=source))[("magento_indexer_changelog_missing", "inventory")] == 1
+
+
+def test_a_view_of_a_strange_name_harms_no_other(shop: LimitedShop) -> None:
+    add_view(shop, "x`; DROP TABLE y")
+    add_view(shop, "inventory")
+    add_changelog(shop, "inventory", [1])
+    assert of(collected(shop), "magento_indexer_backlog") == {("inventory",): 1}
+
+
+def test_the_changelog_is_read_by_its_key(shop: LimitedShop) -> None:
+    add_changelog(shop, "inventory", [])
+    shop.execute("INSERT INTO {inventory_cl} (entity_id) SELECT seq % 997 FROM seq_1_to_60000")
+    plan = shop.explain(NEWEST_VERSION.on(changelog="inventory_cl"))
+    assert [row["Extra"] for row in plan] == ["Select tables optimized away"]
+    plan = shop.explain(BACKLOG_ENTITIES.on(changelog="inventory_cl"), version=55_000, newest=60_000)
+    assert [(row["type"], row["key"]) for row in plan] == [("range", "PRIMARY")]
+    assert int(plan[0]["rows"]) < 12_000

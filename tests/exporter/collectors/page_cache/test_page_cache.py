@@ -1,0 +1,103 @@
+"""From Varnish's counters to samples, where a real Varnish cannot be brought to it at will."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from exporter.collectors.page_cache import PageCacheCollector
+from exporter.core.memory import VolatileStore
+from exporter.magento.page_cache import is_healthy
+from tests.harness.core import run, values
+
+ALL_GOOD = 2**64 - 1
+
+
+class Counters:
+    """A source that says what it is told."""
+
+    def __init__(self) -> None:
+        self.now: Mapping[str, Mapping[str, int] | None] = {}
+
+    def counters(self) -> Mapping[str, Mapping[str, int] | None]:
+        return self.now
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.source, self.store = Counters(), VolatileStore()
+
+    def __call__(self, **counters: int) -> dict[tuple[str, ...], float]:
+        named = {name.replace("__", "."): value for name, value in counters.items()}
+        return self.of({"edge": named})
+
+    def of(self, counters: Mapping[str, Mapping[str, int] | None]) -> dict[tuple[str, ...], float]:
+        self.source.now = counters
+        return values(run(PageCacheCollector(), self.store, varnish=self.source))
+
+    def misses(self, miss: int, hitmiss: int) -> float:
+        return self(MAIN__cache_miss=miss, MAIN__cache_hitmiss=hitmiss)[
+            "magento_page_cache_requests_total", "varnish", "edge", "miss"
+        ]
+
+    def backends(self, **histories: int) -> dict[str, float]:
+        named = {name.replace("__", ".") + ".happy": history for name, history in histories.items()}
+        return self.backends_of(named)
+
+    def backends_of(self, histories: Mapping[str, int]) -> dict[str, float]:
+        found = self.of({"edge": dict(histories)})
+        return {
+            key[2]: value for key, value in found.items() if key[0] == "magento_page_cache_backend_healthy"
+        }
+
+
+def test_misses_never_fall_while_varnish_lives() -> None:
+    watch = Watch()
+    assert watch.misses(100, 40) == 60
+    assert watch.misses(100, 41) == 60, "one of the two was read a moment later"
+    assert watch.misses(101, 41) == 60
+    assert watch.misses(110, 45) == 65
+    assert watch.misses(3, 1) == 2, "a restart"
+
+
+@pytest.mark.parametrize(
+    ("probes", "healthy"),
+    [(0, False), (0b1111, False), (0b11111, True), (0b1111100000, True), (2**64 - 2**10, False)],
+)
+def test_healthy_as_the_generated_vcl_has_it(probes: int, healthy: bool) -> None:
+    assert is_healthy(probes) is healthy
+
+
+def test_the_newest_vcl_that_defines_a_backend_decides() -> None:
+    watch = Watch()
+    assert watch.backends(VBE__boot__web1=ALL_GOOD, VBE__reload_2__web1=0) == {"web1": 0}
+    assert watch.backends(VBE__boot__web1=0, VBE__reload_2__web1=ALL_GOOD, VBE__reload_2__web2=0b1) == {
+        "web1": 1,
+        "web2": 0,
+    }
+
+
+def test_a_backend_that_never_had_a_good_probe_is_left_out_until_it_has() -> None:
+    watch = Watch()
+    assert watch.backends(VBE__boot__web1=0) == {}
+    assert watch.backends(VBE__boot__web1=0b1111) == {"web1": 0}
+    assert watch.backends(VBE__reload_2__web1=0) == {"web1": 0}, "it is known to have a probe"
+
+
+def test_addresses_of_a_dynamic_director_are_one_backend() -> None:
+    watch = Watch()
+    histories = {
+        "VBE.boot.goto.00000000.(10.0.0.1).(http://shop:80).(ttl:10.000000).happy": 0,
+        "VBE.boot.goto.00000001.(10.0.0.2).(http://shop:80).(ttl:10.000000).happy": ALL_GOOD,
+        "VBE.boot.shop(10.0.0.1:http).happy": ALL_GOOD,
+        "VBE.boot.web1.happy": ALL_GOOD,
+    }
+    assert watch.backends_of(histories) == {"goto": 1, "shop": 1, "web1": 1}
+
+
+def test_an_instance_that_does_not_answer() -> None:
+    found = Watch().of({"edge": None, "other": {"MAIN.cache_hit": 4}})
+    assert found["magento_page_cache_up", "edge"] == 0
+    assert found["magento_page_cache_requests_total", "varnish", "other", "hit"] == 4
+    assert not [key for key in found if "edge" in key[1:] and key[0] != "magento_page_cache_up"]

@@ -1,0 +1,275 @@
+"""Varnish as page cache: a known list of requests, and what the collector makes of the counters."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from exporter.collectors.page_cache import PageCacheCollector
+from exporter.core.memory import VolatileStore
+from exporter.errors import SourceTimeout, SourceUnavailable
+from exporter.sources.varnish import STANDSTILL_SECONDS, VarnishInstance, Varnishstat
+from sandbox.paths import DEPLOY
+from sandbox.process import wait_until
+from sandbox.servers.base import program
+from sandbox.servers.varnish import Varnish
+from tests.harness.core import Clock, run, values
+
+BACKEND = """\
+backend default {{
+    .host = "127.0.0.1";
+    .port = "{port}";
+    .probe = {{ .url = "/health_check.php"; .timeout = 1s; .interval = 0.1s; .window = 10; .threshold = 5; }}
+}}
+backend unprobed {{ .host = "127.0.0.1"; .port = "{port}"; }}
+acl purge {{ "127.0.0.1"; }}
+"""
+USES_BOTH = 'sub vcl_recv { if (req.url ~ "unprobed") { set req.backend_hint = unprobed; } }\n'
+
+
+class Origin(ThreadingHTTPServer):
+    """A shop of four pages."""
+
+    daemon_threads = True
+    healthy = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Page)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Page(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Origin
+
+    def do_GET(self) -> None:
+        path = self.path
+        sick = path == "/health_check.php" and not self.server.healthy
+        self.send_response(503 if sick else 200)
+        self.send_header("Content-Length", "2")
+        if path.startswith("/uncacheable"):
+            self.send_header("Cache-Control", "no-store, no-cache, must-revalidate, max-age=0")
+        elif path.startswith("/short"):
+            self.send_header("Cache-Control", "max-age=1, public")
+        else:
+            self.send_header("Cache-Control", "max-age=86400, public")
+        for number in range({"/many-headers": 52, "/too-many-headers": 100}.get(path, 0)):
+            self.send_header(f"X-Header-{number}", "x")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class OwnVarnish(Varnish):
+    """The sandbox's Varnish with probes that are quick and a backend that has none."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        text = (DEPLOY / "varnish" / "default.vcl").read_text()
+        (self.directory / "default.vcl").write_text(text + USES_BOTH)
+        (self.directory / "backend.vcl").write_text(BACKEND.format(port=self.origin_port))
+
+    def admin(self, *words: str) -> str:
+        command = [program("varnishadm"), "-n", str(self.name_directory), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    with Origin() as origin:
+        yield origin
+        origin.shutdown()
+
+
+@pytest.fixture(scope="module")
+def varnish(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnVarnish]:
+    """Shared by this file: compare before and after, and leave it running."""
+    directory = tmp_path_factory.mktemp("varnish")
+    with OwnVarnish(directory, origin_port=origin.server_port) as varnish:
+        yield varnish
+
+
+class Watch:
+    """A collector with its memory, run again and again on one Varnish called `edge`."""
+
+    def __init__(self, *instances: VarnishInstance) -> None:
+        self.clock = Clock(1000.0)
+        self.source = Varnishstat(instances, clock=self.clock)
+        self.collector, self.store = PageCacheCollector(), VolatileStore()
+
+    def __call__(self) -> dict[tuple[str, ...], float]:
+        return values(run(self.collector, self.store, varnish=self.source))
+
+    def until(
+        self, condition: Callable[[dict[tuple[str, ...], float]], bool], what: str
+    ) -> dict[tuple[str, ...], float]:
+        found: dict[tuple[str, ...], float] = {}
+
+        def holds() -> bool:
+            found.clear()
+            found.update(self())
+            return condition(found)
+
+        wait_until(holds, seconds=30, what=what)
+        return found
+
+    def until_it_answers(self) -> None:
+        def answers() -> bool:
+            try:
+                self()
+            except SourceUnavailable:
+                return False
+            return True
+
+        wait_until(answers, seconds=30, what="the uptime moves again")
+
+
+def edge(varnish: Varnish) -> VarnishInstance:
+    return VarnishInstance("edge", str(varnish.name_directory))
+
+
+def requests(found: dict[tuple[str, ...], float]) -> dict[str, float]:
+    return {key[3]: value for key, value in found.items() if key[0] == "magento_page_cache_requests_total"}
+
+
+def get(varnish: Varnish, path: str, method: str = "GET") -> int:
+    return httpx.request(method, varnish.url + path, timeout=10, trust_env=False).status_code
+
+
+def test_requests_by_result(varnish: OwnVarnish) -> None:
+    watch = Watch(edge(varnish))
+    before = requests(watch())
+    for path in ("/a", "/a", "/a", "/b", "/uncacheable", "/uncacheable", "/uncacheable", "/checkout/cart"):
+        assert get(varnish, path) == 200
+    assert get(varnish, "/a", "POST") == 200
+    truth = {"hit": 2, "miss": 3, "uncacheable": 2, "pass": 2}
+
+    def added(found: dict[tuple[str, ...], float]) -> dict[str, float]:
+        return {result: value - before[result] for result, value in requests(found).items()}
+
+    def all_counted(found: dict[tuple[str, ...], float]) -> bool:
+        get(varnish, "/checkout/cart")  # a thread may keep its numbers until its next request
+        return all(added(found)[result] >= number for result, number in truth.items())
+
+    after = watch.until(all_counted, "all requests are counted")
+    counted = added(after)
+    assert counted.pop("pass") >= truth.pop("pass")  # those of the start and of the waiting are among them
+    assert counted == truth
+    assert {key[1] for key in after if key[0] == "magento_page_cache_requests_total"} == {"varnish"}
+    assert after["magento_page_cache_objects", "edge"] == varnish.counters()["MAIN.n_object"]
+
+
+def test_bans_grace_and_fetches_that_fail(varnish: OwnVarnish) -> None:
+    watch = Watch(edge(varnish))
+    before = watch()
+    for number in range(3):
+        varnish.purge(f"cat_p_{number}")
+    assert get(varnish, "/too-many-headers") == 503
+    get(varnish, "/many-headers")  # no room is left for those that Varnish adds
+    assert get(varnish, "/short") == 200
+
+    def added(found: dict[tuple[str, ...], float], name: str) -> float:
+        return (
+            found[f"magento_page_cache_{name}_total", "edge"]
+            - before[f"magento_page_cache_{name}_total", "edge"]
+        )
+
+    def stale(found: dict[tuple[str, ...], float]) -> bool:
+        get(varnish, "/short")
+        return added(found, "grace_hits") > 0
+
+    found = watch.until(stale, "a stale page is served")
+    assert added(found, "bans_added") == 3
+    assert added(found, "fetch_failures") == 1
+    assert added(found, "lost_headers") >= 1
+    assert added(found, "objects_nuked") == 0
+    assert found["magento_page_cache_bans", "edge"] == varnish.counters()["MAIN.bans"]
+
+
+def test_backend_health_keeps_its_series_over_a_reload(varnish: OwnVarnish, origin: Origin) -> None:
+    watch, default = Watch(edge(varnish)), ("magento_page_cache_backend_healthy", "edge", "default")
+    watch.until(lambda found: found.get(default) == 1, "the backend is healthy")
+    get(varnish, "/unprobed")
+    varnish.admin("vcl.load", "a_newer_one", str(varnish.directory / "default.vcl"))
+    varnish.admin("vcl.use", "a_newer_one")
+    found = watch.until(lambda found: found.get(default) == 1, "the backend is healthy after the reload")
+    backends = [key for key in found if key[0] == "magento_page_cache_backend_healthy"]
+    assert backends == [default], "one series a backend, and none for a backend without a probe"
+    origin.healthy = False
+    watch.until(lambda found: found[default] == 0, "the backend is sick")
+    assert "sick" in varnish.admin("backend.list")
+    origin.healthy = True
+    watch.until(lambda found: found[default] == 1, "the backend has recovered")
+
+
+def test_a_worker_process_that_is_stopped_is_noticed(varnish: OwnVarnish) -> None:
+    watch = Watch(edge(varnish))
+    watch()
+    varnish.admin("stop")
+    with pytest.raises(SourceUnavailable, match="worker process"):
+        watch()
+    varnish.admin("start")
+    assert requests(watch())["hit"] == 0
+
+
+def test_a_frozen_varnish_is_noticed_and_heals(varnish: OwnVarnish) -> None:
+    watch = Watch(edge(varnish))
+    watch()
+    varnish.pause()
+    try:
+        watch()  # shared memory still answers, and nothing tells yet
+        watch.clock.forward(STANDSTILL_SECONDS + 1)
+        with pytest.raises(SourceUnavailable, match="stands still"):
+            watch()
+    finally:
+        varnish.resume()
+    watch.until_it_answers()
+
+
+def test_a_killed_varnish_is_noticed_and_its_restart_is_a_reset(varnish: OwnVarnish) -> None:
+    watch = Watch(edge(varnish))
+    hits = requests(watch())["hit"]
+    for _ in range(3):
+        get(varnish, "/a")
+    watch.until(lambda found: requests(found)["hit"] >= hits + 2, "hits are counted")
+    varnish.kill()
+    watch()
+    watch.clock.forward(STANDSTILL_SECONDS + 1)
+    with pytest.raises(SourceUnavailable, match="stands still"):
+        watch()
+    varnish.start()
+    fresh = requests(watch())  # the health checks of the restarted one are passes
+    assert {result: fresh[result] for result in ("hit", "miss", "uncacheable")} == dict.fromkeys(
+        ("hit", "miss", "uncacheable"), 0
+    )
+    get(varnish, "/a")
+    watch.until(lambda found: requests(found)["miss"] == 1, "misses are counted anew")
+
+
+def test_one_instance_down_leaves_the_other(varnish: OwnVarnish, tmp_path: Path) -> None:
+    found = Watch(edge(varnish), VarnishInstance("gone", str(tmp_path / "nowhere")))()
+    assert found["magento_page_cache_up", "edge"] == 1
+    assert found["magento_page_cache_up", "gone"] == 0
+    assert set(requests(found)) == {"hit", "miss", "uncacheable", "pass"}
+
+
+def test_no_instance_no_program_no_end(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable, match="varnishd"):
+        Watch(VarnishInstance("gone", str(tmp_path / "nowhere")))()
+    with pytest.raises(SourceUnavailable, match="cannot be run"):
+        Varnishstat([VarnishInstance("edge")], program=str(tmp_path / "varnishstat")).counters()
+    endless = tmp_path / "endless"
+    endless.write_text("#!/bin/sh\nexec sleep 60\n")
+    endless.chmod(0o755)
+    with pytest.raises(SourceTimeout):
+        Varnishstat([VarnishInstance("edge")], program=str(endless), timeout=0.2).counters()

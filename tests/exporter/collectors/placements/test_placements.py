@@ -1,0 +1,179 @@
+"""Numbers that carts keep, on a simulated shop: irregular scrapes, a replica that lags, mass updates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from exporter.collectors import placements
+from exporter.collectors.placements import (
+    ATTEMPTS,
+    CARTS_A_RUN,
+    CARTS_A_STATEMENT,
+    FAILED,
+    HOLD_SECONDS,
+    WAITING,
+    PlacementsCollector,
+)
+from exporter.core.collector import Tuning
+from exporter.core.memory import VolatileStore
+from tests.harness.core import NOON, FakeDatabase, run, values
+
+MINUTE = 60
+SETTLE = int(Tuning().settle_seconds)
+
+
+@dataclass
+class Cart:
+    """A cart that was last changed at a moment, and the number that it keeps."""
+
+    changed: float
+    number: str | None = None
+
+
+@dataclass
+class Shop:
+    """A shop in which every number is taken by a cart; read from a replica that is some seconds late."""
+
+    lag: int = 0
+    now: int = int(NOON)
+    taken: list[int] = field(default_factory=list)
+    carts: list[Cart] = field(default_factory=list)
+    store: VolatileStore = field(default_factory=VolatileStore)
+    collector: PlacementsCollector = field(default_factory=PlacementsCollector)
+    read: list[int] = field(default_factory=list)
+
+    def attempt(self, *, kept: bool) -> None:
+        """Take a number without an order; a hosted payment's cart keeps it."""
+        self.taken.append(self.now)
+        self.carts.append(Cart(self.now, f"{len(self.taken):09d}" if kept else None))
+
+    def scrape(self) -> tuple[int, int, int]:
+        """Run the collector; return the attempts, the failed ones, and the numbers that wait."""
+        self.read = []
+        found = values(run(self.collector, self.store, self.now, database=self._database()))
+        attempts, failed, waiting = (int(found[m.name, "default"]) for m in (ATTEMPTS, FAILED, WAITING))
+        return attempts, failed, waiting
+
+    def after(self, seconds: int) -> tuple[int, int, int]:
+        """Scrape every minute for some time; return what the last scrape shows."""
+        for _ in range(seconds // MINUTE):
+            self.now += MINUTE
+            found = self.scrape()
+        return found
+
+    def _database(self) -> FakeDatabase:
+        sequence = {"store_id": 1, "prefix": "", "suffix": "", "start": 1, "step": 1}
+        return FakeDatabase(
+            {
+                "placements_sequences": [sequence],
+                "placements_tops": lambda: [{"store_id": 1, "top": self._top()}],
+                "placements_taken_numbers": lambda first, last, limit: [
+                    {"number": number} for number in range(first, last + 1)
+                ][:limit],
+                "placements_orders_of_numbers": [],
+                "placements_clock": [{"now": self.now}],
+                "placements_held_numbers": self._held,
+                "placements_newest_order": [{"id": None}],
+                "placements_latest_orders": [],
+            },
+            indexes={"quote": [("store_id", "updated_at")]},
+        )
+
+    def _top(self) -> int:
+        return sum(moment <= self.now - self.lag for moment in self.taken)
+
+    def _held(self, stores: Sequence[int], first: int, end: int, limit: int) -> Sequence[dict[str, Any]]:
+        assert stores == (1,)
+        rows = [
+            {"store_id": 1, "number": cart.number}
+            for cart in self.carts
+            if first <= cart.changed < end and cart.changed <= self.now - self.lag
+        ][:limit]
+        self.read.append(len(rows))
+        return rows
+
+
+@pytest.mark.parametrize(
+    ("scrapes_every", "lag"), [(15, 0), (15, 20), (15, 100), (25, 0), (45, 0), (50, 60), (300, 0)]
+)
+def test_every_number_on_a_payment_page_is_waited_for(scrapes_every: int, lag: int) -> None:
+    """The runner starts a collector at the first scrape that is a minute after the last run."""
+    shop = Shop(lag)
+    shop.scrape()
+    every = -(-MINUTE // scrapes_every) * scrapes_every
+    for second in range(1, 20 * MINUTE + 1):
+        shop.now += 1
+        shop.attempt(kept=True)
+        if second % every == 0:
+            assert shop.scrape()[:2] == (0, 0)
+    assert shop.scrape()[2] > 400
+
+
+def test_a_run_that_comes_late_looks_further_back() -> None:
+    shop = Shop()
+    shop.scrape()
+    shop.now += 1
+    shop.attempt(kept=True)
+    shop.now += 9 * MINUTE
+    assert shop.scrape() == (0, 0, 0)
+    assert shop.after(2 * MINUTE) == (0, 0, 1)
+
+
+def test_a_mass_update_of_all_carts_counts_nothing_as_failed_yet() -> None:
+    shop = Shop()
+    shop.scrape()
+    shop.attempt(kept=True)
+    shop.attempt(kept=False)
+    shop.after(MINUTE)
+    for cart in shop.carts:
+        cart.changed = shop.now
+    shop.carts += [Cart(shop.now) for _ in range(100_000)]
+    assert shop.after(2 * MINUTE) == (0, 0, 2), "which of them is kept, nobody can say"
+    assert sum(shop.read) <= CARTS_A_RUN
+    assert max(shop.read) <= CARTS_A_STATEMENT
+    shop.after(3 * MINUTE)
+    shop.attempt(kept=False)
+    assert shop.after(5 * MINUTE) == (1, 1, 2), "taken when the mass update was past"
+    assert shop.after(int(HOLD_SECONDS)) == (3, 3, 0)
+
+
+def test_more_carts_than_a_run_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placements, "CARTS_A_STATEMENT", 10)
+    monkeypatch.setattr(placements, "CARTS_A_RUN", 50)
+    shop = Shop()
+    shop.scrape()
+    for _ in range(3 * MINUTE):
+        shop.now += 1
+        shop.carts.append(Cart(shop.now))
+        if shop.now % MINUTE == 0:
+            shop.attempt(kept=False)
+            shop.scrape()
+    assert shop.after(3 * MINUTE) == (0, 0, 3)
+    assert sum(shop.read) <= 50 + 10
+
+
+def test_an_ordinary_minute_is_read_by_few_short_statements() -> None:
+    shop = Shop()
+    shop.scrape()
+    for second in range(20 * MINUTE):
+        shop.now += 1
+        shop.carts += [Cart(shop.now) for _ in range(5)]
+        if second % 15 == 0:
+            shop.attempt(kept=False)
+        if second % MINUTE == 0:
+            shop.scrape()
+    assert len(shop.read) <= 2
+    assert sum(shop.read) <= 5.1 * (SETTLE + MINUTE + SETTLE + 2), "what a minute's window holds, and no more"
+
+
+def test_a_span_that_an_earlier_version_remembered() -> None:
+    shop = Shop()
+    shop.scrape()
+    shop.attempt(kept=True)
+    old = {"top": 1, "open": [[1, 1, shop.now]], "held": {}, "misses": 0}
+    shop.store.commit([("placements/sequences", "1", str(old).replace("'", '"'))])
+    assert shop.after(3 * MINUTE) == (0, 0, 1)

@@ -1,0 +1,55 @@
+"""From INFO to samples, for servers that are not at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from exporter.collectors.redis import RedisCollector
+from tests.harness.core import run, values
+
+OLD: Mapping[str, Any] = {
+    "redis_version": "5.0.7",
+    "run_id": "a",
+    "database": 0,
+    "used_memory": 1000,
+    "connected_clients": 3,
+    "evicted_keys": 2,
+    "maxmemory": 2000,
+    "maxmemory_policy": "allkeys-lru",
+}
+
+
+class Servers:
+    def __init__(self, **answers: Mapping[str, Any] | None) -> None:
+        self.answers = answers
+
+    def info(self) -> Mapping[str, Mapping[str, Any] | None]:
+        return self.answers
+
+
+def collected(**answers: Mapping[str, Any] | None) -> dict[tuple[str, ...], float]:
+    return values(run(RedisCollector(), redis=Servers(**answers)))
+
+
+def test_a_server_that_does_not_count_errors_gives_no_refused_writes() -> None:
+    found = collected(cache=OLD)
+    assert ("magento_redis_refused_writes_total", "cache") not in found
+    newer = collected(cache={**OLD, "total_error_replies": 7})
+    assert newer["magento_redis_refused_writes_total", "cache"] == 0
+
+
+def test_an_empty_database_has_no_line() -> None:
+    found = collected(cache=OLD, session={**OLD, "database": 2, "db0": {"keys": 9, "expires": 1}})
+    assert found["magento_redis_keys", "session"] == 0
+    assert found["magento_sessions",] == 0
+
+
+def test_one_database_number_on_two_servers_is_not_shared() -> None:
+    session = {**OLD, "run_id": "b", "db0": {"keys": 9, "expires": 9}}
+    assert collected(cache=OLD, session=session)["magento_sessions",] == 9
+    assert ("magento_sessions",) not in collected(cache=OLD, session={**session, "run_id": "a"})
+
+
+def test_without_redis_sessions_there_is_no_number_of_sessions() -> None:
+    assert ("magento_sessions",) not in collected(cache=OLD)

@@ -1,0 +1,58 @@
+"""Every collector says about the reference shop exactly what its page says: a change must be meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.collectors import all_collectors
+from exporter.core.collector import Collector
+from exporter.core.render import OPENMETRICS_END, Format, join
+from tests.exporter.collectors.golden import page_of, path_of, without_collector
+from tests.harness.shop import Story
+
+COLLECTORS = all_collectors()
+HOW = "run `python -m tests.exporter.collectors.golden update`, and look at the difference"
+
+every_collector = pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: collector.name)
+
+
+@every_collector
+def test_the_page_is_as_it_was(reference: Story, collector: type[Collector]) -> None:
+    path = path_of(collector)
+    assert path.exists(), HOW
+    assert page_of(collector, reference).splitlines() == path.read_text(encoding="utf-8").splitlines(), HOW
+
+
+@every_collector
+def test_every_metric_is_on_the_page(collector: type[Collector]) -> None:
+    """What no page shows, no test looks at. The exceptions say why the reference shop cannot show them."""
+    page = path_of(collector).read_text(encoding="utf-8")
+    missing = {metric.name for metric in collector.metrics if f"# TYPE {metric.name} " not in page}
+    assert missing == NOT_SHOWN.get(collector.name, set())
+
+
+NOT_SHOWN: dict[str, set[str]] = {}
+
+
+def test_no_page_outlives_its_collector() -> None:
+    assert without_collector(COLLECTORS) == []
+
+
+def test_the_whole_scrape_can_be_read_by_both_parsers(reference: Story) -> None:
+    pages = [slots[-1].exposition for slots in reference.slots.values()]
+    text = join(pages, Format.TEXT).decode()
+    openmetrics = (join(pages, Format.OPENMETRICS) + OPENMETRICS_END).decode()
+    families = parse_openmetrics(openmetrics)  # type: ignore[no-untyped-call]
+    one = [series for family in parse_text(text) for series in map(_key, family.samples)]
+    other = [series for family in families for series in map(_key, family.samples)]
+    assert one
+    assert len(set(one)) == len(one)
+    assert sorted(one) == sorted(other)
+
+
+def _key(sample: Any) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return sample.name, tuple(sorted(sample.labels.items()))

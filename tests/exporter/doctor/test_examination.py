@@ -1,0 +1,103 @@
+"""The doctor goes on where the exporter would: what fails is a finding and no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from exporter.app import Backends, Exporter
+from exporter.collectors.queues_rabbitmq import RabbitMQQueuesCollector
+from exporter.collectors.redis import RedisCollector
+from exporter.core.collector import Collector, Context
+from exporter.core.memory import Memory, VolatileStore
+from exporter.core.metrics import Sample
+from exporter.core.runner import Runner
+from exporter.doctor import collecting, operation
+from exporter.doctor.examination import Examination, Finding, Status
+from exporter.errors import AccessDenied, ExporterError, SourceUnavailable, SpecError
+from exporter.settings import Settings
+from tests.harness.core import context
+
+
+class Failing(Collector):
+    """Raises whatever it is given."""
+
+    name = "failing"
+    help = "For tests."
+    source = "files"
+    metrics = ()
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def collect(self, _: Context) -> Iterable[Sample]:
+        raise self._error
+
+
+class Redis:
+    """A server whose INFO says too little."""
+
+    def info(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"cache": {"redis_version": "7.2", "database": 0, "used_memory": 1, "connected_clients": 1}}
+
+
+class Broker:
+    """Gives one answer after the other; an error is raised."""
+
+    def __init__(self, *answers: Sequence[Mapping[str, Any]] | Exception) -> None:
+        self._answers: Iterator[Sequence[Mapping[str, Any]] | Exception] = iter(answers)
+
+    def queues(self) -> Sequence[Mapping[str, Any]]:
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def examination(*collectors: Collector, **sources: Any) -> Examination:
+    def given(memory: Memory, now: float) -> Context:
+        return context(memory, now, **sources)
+
+    store = VolatileStore()
+    runner = Runner(collectors, context=given, store=store, executors={})
+    exporter = Exporter(Settings(), Backends(), runner, {}, {}, store)
+    return Examination(exporter, given, consumer_start_seconds=0.01)
+
+
+def seen(findings: Iterable[Finding]) -> list[tuple[Status, str, str]]:
+    return [(finding.status, finding.check, finding.seen) for finding in findings]
+
+
+def test_an_answer_that_lacks_a_field_is_a_finding() -> None:
+    found = seen(collecting.check(examination(RedisCollector(), redis=Redis())))
+    assert found == [(Status.ERROR, "redis", "internal: KeyError: 'evicted_keys'")]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SourceUnavailable("gone"), "unavailable: gone"),
+        (AccessDenied("no right"), "no right"),
+        (SpecError("asked for another source"), "spec: asked for another source"),
+        (ExporterError("broken"), "internal: broken"),
+        (ZeroDivisionError("division by zero"), "internal: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_one_collector_fails_alone(error: Exception, told: str) -> None:
+    broker = Broker([])
+    found = list(collecting.check(examination(Failing(error), RabbitMQQueuesCollector(), broker=broker)))
+    assert seen(found[:1]) == [(Status.ERROR, "failing", told)]
+    assert found[1].status is Status.OK
+
+
+@pytest.mark.parametrize("later", [SourceUnavailable("gone"), None])
+def test_a_queue_without_consumer_is_told_of_although_the_broker_went_away(later: Exception | None) -> None:
+    forsaken = [{"name": "export", "messages_ready": 3, "messages_unacknowledged": 0, "consumers": 0}]
+    subject = examination(RabbitMQQueuesCollector(), broker=Broker(forsaken, later or forsaken))
+    assert [finding.status for finding in collecting.check(subject)] == [Status.OK]
+    found = [finding for finding in operation.check(subject) if finding.check == "queue export"]
+    assert seen(found) == [
+        (Status.WARNING, "queue export", "3 messages wait and no consumer is there"),
+    ]

@@ -1,1 +1,0 @@
-"""Tests that try what nobody thought of."""

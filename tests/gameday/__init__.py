@@ -1,1 +1,0 @@
-"""Game days: every fault of the sandbox against the whole pack, rules running faster than in life."""

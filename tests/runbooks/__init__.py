@@ -1,1 +1,0 @@
-"""Runbooks: their form, their commands, their queries."""

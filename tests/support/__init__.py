@@ -1,1 +1,0 @@
-"""What several tests share: fakes for the sources, a clock, contexts, and how to run one collector."""

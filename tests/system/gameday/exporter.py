@@ -1,0 +1,59 @@
+"""``python -m tests.system.gameday.exporter SCALE serve ...``: all times of the exporter, divided by SCALE.
+
+A game day's rules and shop run faster than in life. The exporter's own times (how often a collector
+runs, how old an order must be before it counts as missing, how long the compared windows are) are
+constants of its code, rightly; so they are shortened here, in a process of the game day alone. Nothing
+else of the exporter changes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableMapping
+from dataclasses import replace
+from typing import cast
+
+from exporter import cli
+from exporter.collectors import (
+    all_collectors,
+    expected_orders,
+    order_emails,
+    order_grid,
+    placements,
+    search_terms,
+)
+from exporter.core import baseline, memory
+from exporter.core.collector import Refresh
+
+
+def shorten(scale: float) -> None:
+    """Divide the exporter's times by ``scale``, in this process."""
+    for collector in all_collectors():
+        life = collector.refresh
+        collector.refresh = Refresh(life.interval / scale, life.max_staleness / scale, life.background)
+    order_grid.WATCH = _sooner(order_grid.WATCH, scale)
+    emails = cast("MutableMapping[str, order_emails.Watch]", order_emails.WATCHES)
+    emails.update({document: _sooner(watch, scale) for document, watch in emails.items()})
+    memory.NEW_SERIES_SECONDS /= scale
+    placements.HOLD_SECONDS /= scale
+    search_terms.RIPE_AFTER /= scale
+    search_terms.USES_INTERVAL /= scale
+    windows = cast("MutableMapping[str, int]", baseline.WINDOWS)
+    windows.update({window: round(length / scale) for window, length in windows.items()})
+    expected_orders._MINUTE = round(expected_orders._MINUTE / scale)
+    baseline.BUCKET = expected_orders.BUCKET = round(baseline.BUCKET / scale)
+
+
+def _sooner(watch: order_emails.Watch, scale: float) -> order_emails.Watch:
+    return replace(
+        watch,
+        ripe_after=watch.ripe_after / scale,
+        look_back=watch.look_back / scale,
+        forget_after=watch.forget_after / scale,
+        wait_for=watch.wait_for / scale,
+    )
+
+
+if __name__ == "__main__":
+    shorten(float(sys.argv[1]))
+    sys.exit(cli.main(sys.argv[2:]))

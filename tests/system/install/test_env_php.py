@@ -1,0 +1,229 @@
+"""From an empty directory and an env.php to first metrics; and env.php files that lead nowhere."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from exporter.cli import main
+from sandbox.process import free_port
+from tests.system.install.conftest import ENV_PHP, SECRET, VARIANTS, Installed, RealShop, plain_environment
+
+
+@pytest.mark.parametrize("variant", sorted(file.stem for file in VARIANTS.glob("*.php")))
+def test_one_command_from_env_php_to_metrics(
+    variant: str,
+    real: RealShop,
+    shop: Callable[[str], Path],
+    installed: Installed,
+    tmp_path: Path,
+) -> None:
+    real.set_password(SECRET)
+    root = str(shop(real.env_php(variant)))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    # The sandbox's management API has a port of its own; everything else stands in env.php.
+    management = ("--set", f"rabbitmq.url={real.broker.management_url}")
+    outcome = installed.run("magento-exporter", "collect", "--magento-root", root, *management, cwd=empty)
+    assert outcome.returncode == 0, outcome.stderr
+    for source in ("database", "redis", "rabbitmq", "files"):
+        assert f'magento_source_up{{source="{source}"}} 1.0' in outcome.stdout
+    for role in ("cache", "page_cache", "session"):
+        assert f'role="{role}"' in outcome.stdout
+    assert 'magento_last_order_timestamp_seconds{store="default"}' in outcome.stdout
+    checked = installed.run(
+        "magento-exporter", "check-config", "--magento-root", root, "--set", "log_level=debug"
+    )
+    assert "prefix m2_" in checked.stdout
+    for text in (outcome.stdout, outcome.stderr, checked.stdout, checked.stderr):
+        assert SECRET not in text
+    assert list(empty.iterdir()) == []
+
+
+@contextmanager
+def served(installed: Installed, log: Path, *arguments: str) -> Iterator[str]:
+    """Serve in the background; yield the address."""
+    port = free_port()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [installed.bin / "magento-exporter", "serve", "--listen", f"127.0.0.1:{port}", *arguments],
+            env=plain_environment(),
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            wait_until(lambda: healthy(f"http://127.0.0.1:{port}"))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0, log.read_text()
+
+
+def healthy(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/-/healthy", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not so within {seconds:g} s"
+        time.sleep(0.2)
+
+
+def test_a_rotated_password_is_followed(
+    real: RealShop, shop: Callable[[str], Path], installed: Installed, tmp_path: Path
+) -> None:
+    real.set_password(SECRET)
+    root = shop(real.env_php("magento-2.4.3"))
+    log = tmp_path / "log"
+    management = ("--set", f"rabbitmq.url={real.broker.management_url}", "--set", "log_level=debug")
+
+    with served(installed, log, "--magento-root", str(root), *management) as address:
+        assert successful(address) == {"cron", "queues_rabbitmq"}
+        newer = f"{SECRET}-2"
+        real.set_password(newer)
+        wait_until(lambda: not successful(address))
+        shop(real.env_php("magento-2.4.3", newer)[:600])
+        wait_until(lambda: not successful(address) and "env.php not taken over" in log.read_text())
+        shop(real.env_php("magento-2.4.3", newer))
+        wait_until(lambda: successful(address) == {"cron", "queues_rabbitmq"})
+    assert SECRET not in log.read_text()
+
+
+def successful(address: str) -> set[str]:
+    """Return which of a collector of the database and one of the broker succeed."""
+    page = httpx.get(f"{address}/metrics", timeout=20).text
+    return {
+        name
+        for name in ("cron", "queues_rabbitmq")
+        if f'magento_collector_success{{collector="{name}"}} 1.0' in page
+    }
+
+
+def database(**keys: str) -> str:
+    """Return an env.php with one connection; a value is PHP source."""
+    said = {"host": "'h'", "dbname": "'d'", "username": "'u'", "password": f"'{SECRET}'"} | keys
+    connection = ", ".join(f"'{name}' => {value}" for name, value in said.items() if value)
+    return f"<?php return ['db' => ['connection' => ['default' => [{connection}]]]];"
+
+
+def session(**keys: str) -> str:
+    said = ", ".join(f"'{name}' => {value}" for name, value in {"host": "'h'", **keys}.items())
+    return f"<?php return ['session' => ['save' => 'redis', 'redis' => [{said}]]];"
+
+
+HOSTILE: Mapping[str, str | bytes] = {
+    "code": f"<?php\nreturn ['db' => system('{SECRET}')];",
+    "statements": f"<?php\n$password = '{SECRET}';\nreturn ['a' => $password];",
+    "include": "<?php\nreturn array_merge(include 'a.php', []);",
+    "concatenation": f"<?php\nreturn ['a' => __DIR__ . '/x', 'b' => '{SECRET}'];",
+    "interpolation": f'<?php\nreturn ["a" => "{SECRET}{{$b}}"];',
+    "heredoc": f"<?php\nreturn ['a' => <<<X\n{SECRET}\nX];",
+    "more after the array": f"<?php\nreturn ['a' => 1]; system('{SECRET}');",
+    "no array": f"<?php\nreturn '{SECRET}';",
+    "no PHP": f"password={SECRET}",
+    "empty": "",
+    "only an opening": "<?php",
+    "cut off": f"<?php\nreturn ['db' => ['password' => '{SECRET}",
+    "open comment": f"<?php\nreturn [/* '{SECRET}'];",
+    "50 MB of one text": b"<?php return ['a' => '" + b"x" * 50_000_000 + b"'];",
+    "50 MB of brackets": b"<?php return " + b"[" * 50_000_000,
+    "just below the limit, deep": b"<?php return " + b"[" * 4_000_000,
+    "just below the limit, open text": b"<?php return ['" + b"\\'" * 2_000_000,
+    "just below the limit, open comments": b"<?php return [" + b"/*" * 2_000_000,
+    "deep": "<?php return " + "[" * 65 + "]" * 65 + ";",
+    "binary": secrets.token_bytes(4096),
+    "NUL": b"<?php return [\0];",
+    "UTF-16": f"<?php return ['a' => '{SECRET}'];".encode("utf-16"),
+    "a prefix with SQL in it": database().replace("['db' => [", "['db' => ['table_prefix' => 'a` --',"),
+    "a prefix as array": database().replace("['db' => [", f"['db' => ['table_prefix' => ['{SECRET}'],"),
+    "no database name": database(dbname=""),
+    "a database host as array": database(host=f"['{SECRET}']"),
+    "a password as array": database(password=f"['{SECRET}']"),
+    "a port that is none": session(port=f"'{SECRET}'"),
+    "a database number as array": session(database=f"['{SECRET}' => 1]"),
+    "a broker's host as array": f"<?php return ['queue' => ['amqp' => ['host' => ['{SECRET}' => 1]]]];",
+    "a cache host as array": f"<?php return ['http_cache_hosts' => [['host' => ['{SECRET}']]]];",
+    "a session store as array": f"<?php return ['session' => ['save' => ['{SECRET}']]];",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_env_php_is_one_line(
+    case: str, shop: Callable[[str | bytes], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shop(HOSTILE[case])
+    began = time.monotonic()
+    code = main(["check-config", "--magento-root", str(root)])
+    assert time.monotonic() - began < 10
+    assert_one_line(code, *capsys.readouterr())
+
+
+HARMLESS = {
+    "nothing": "<?php return [];",
+    "sections of wrong types": f"<?php return ['db' => '{SECRET}', 'cache' => [1], 'session' => 3];",
+    "a connection of a wrong type": "<?php return ['db' => ['connection' => ['default' => 'x']]];",
+    "a list of hosts that is none": "<?php return ['http_cache_hosts' => ['127.0.0.1']];",
+    "as deep as allowed": "<?php return " + "[" * 64 + "]" * 64 + ";",
+}
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_where_nothing_can_be_concluded_nothing_is_configured(
+    case: str, shop: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check-config", "--magento-root", str(shop(HARMLESS[case]))]) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "\ndatabase:" not in output.out
+    assert SECRET not in output.out
+
+
+def test_what_is_no_file_is_one_line(tmp_path: Path, installed: Installed) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    paths = (fifo, fifo / "below", loop, tmp_path, tmp_path / "absent", Path("/dev/zero"), Path("/dev/tty"))
+    for path in paths:
+        outcome = installed.run("magento-exporter", "check-config", "--env-php", str(path), seconds=20)
+        assert_one_line(outcome.returncode, outcome.stdout, outcome.stderr, str(path))
+
+
+def test_a_file_that_may_not_be_read_is_one_line(shop: Callable[[str], Path], installed: Installed) -> None:
+    file = shop(f"<?php return ['a' => '{SECRET}'];") / ENV_PHP
+    file.chmod(0)
+    # Root reads everything, unless it gives that right away.
+    as_anybody = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    assert not as_anybody or shutil.which("setpriv")
+    outcome = subprocess.run(
+        [*as_anybody, installed.bin / "magento-exporter", "check-config", "--env-php", file],
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert_one_line(outcome.returncode, outcome.stdout, outcome.stderr, "Permission denied")
+
+
+def assert_one_line(code: int, stdout: str, stderr: str, *words: str) -> None:
+    assert (code, stdout) == (2, ""), stderr
+    assert stderr.startswith("magento-exporter: ")
+    assert stderr.count("\n") == 1
+    assert len(stderr) < 500
+    assert SECRET not in stderr
+    for word in words:
+        assert word in stderr
