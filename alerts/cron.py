@@ -76,8 +76,9 @@ ALERTS: Final = (
     _cron(
         name="MagentoCronJobFailing",
         value=total(increase(cron.RUNS, "1h", status="error"), "job_code"),
-        threshold=2.5,
-        guard="unless on (job, instance, job_code) " + increase(cron.RUNS, "1h", status="success") + " > 0.5",
+        threshold=warning(limits.CRON_JOB_FAILURES),
+        guard="unless on (job, instance, job_code) "
+        f"{increase(cron.RUNS, '1h', status='success')} > {limits.ONE_EVENT}",
         scope="job_code",
         for_=5 * MINUTE,
         keep_firing_for=15 * MINUTE,
@@ -107,11 +108,9 @@ ALERTS: Final = (
     _cron(
         name="MagentoCronDailyJobFailed",
         value=total(increase(cron.RUNS, "26h", status="error"), "job_code"),
-        threshold=0.5,
+        threshold=limits.ONE_EVENT,
         guard="unless on (job, instance, job_code) "
-        + increase(cron.RUNS, "26h", status="success")
-        + " > 0.5"
-        + _known_for_a_day("error"),
+        f"{increase(cron.RUNS, '26h', status='success')} > {limits.ONE_EVENT}" + _known_for_a_day("error"),
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="A cron job has failed and has not succeeded for more than a day.",
@@ -148,10 +147,10 @@ ALERTS: Final = (
     _cron(
         name="MagentoCronJobNeverRan",
         value=total(increase(cron.RUNS, "26h", status="missed"), "job_code"),
-        threshold=0.5,
+        threshold=limits.ONE_EVENT,
         guard="unless on (job, instance, job_code) "
         + increase(cron.RUNS, "26h", status="=~success|error")
-        + " > 0.5"
+        + f" > {limits.ONE_EVENT}"
         + _known_for_a_day("missed"),
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
@@ -190,7 +189,7 @@ ALERTS: Final = (
     _cron(
         name="MagentoCronJobMissed",
         value=total(increase(cron.RUNS, "1h", status="missed"), "job_code"),
-        threshold=5,
+        threshold=warning(limits.CRON_JOB_MISSED),
         guard="unless on (job, instance) max_over_time("
         f"(time() - {select(cron.LAST_EXECUTION)})[1h:1m]) > {critical(limits.CRON_SILENT_SECONDS):g}s",
         scope="job_code",

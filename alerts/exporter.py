@@ -204,9 +204,9 @@ ALERTS: Final = (
     _exporter(
         name="MagentoSeriesGrowth",
         value=f"{select(own.SERIES)} / avg_over_time({select(own.SERIES)}[1d] offset 1d)",
-        threshold=2,
+        threshold=warning(limits.SERIES_GROWTH_FACTOR),
         unit=Unit.FACTOR,
-        guard=f"and on (job, instance, collector) {select(own.SERIES)} > 500",
+        guard=f"and on (job, instance, collector) {select(own.SERIES)} > {limits.SERIES_WORTH_A_LOOK}",
         scope="collector",
         for_=HOUR,
         summary="A collector's series have doubled since yesterday.",

@@ -50,18 +50,6 @@ _slo: Final = partial(
 )
 
 
-_STEADY_FAILURES: Final = 12
-"""Failed attempts in six hours that a few customers make by themselves. Retries are not independent, as the
-interval takes them to be."""
-
-_DOUBT: Final = 2
-"""Nats of surprise, one chance in seven, from which on it is doubted that orders hold, where less than half
-of the usual is left."""
-
-_FALL: Final = 5
-"""Nats of surprise, one chance in 150, from which on it is doubted whatever is left. Cards are tried out for
-hours: at one in seven, luck ended the hold within the first of them, and let the page go."""
-
 _RECENT: Final = select(expected_orders.RECENT, window="30m")
 _AN_HOUR_AGO: Final = f"{_RECENT} offset 1h"
 
@@ -74,9 +62,10 @@ DESPITE: Final = Recording(
     name="magento:placements_failed_despite_orders:increase10m",
     expression=f"{total(increase(placements.FAILED, '10m'), 'store')}\n"
     f"and {_STORE} {select(expected_orders.EXPECTED, window='30m')} > 0\n"
-    f"unless {_STORE} {select(ORDERS_SURPRISE, window='30m')} > {_FALL}\n"
-    f"unless {_STORE} {shortfall(warning(limits.ORDERS_AGAINST_EXPECTED))} > {_DOUBT}\n"
-    f"unless {_STORE} ({surprise(_RECENT, _AN_HOUR_AGO)} > {_FALL} and {_RECENT} < {_AN_HOUR_AGO})",
+    f"unless {_STORE} {select(ORDERS_SURPRISE, window='30m')} > {limits.ORDERS_FALL_NATS}\n"
+    f"unless {_STORE} {shortfall(warning(limits.ORDERS_AGAINST_EXPECTED))} > {limits.ORDERS_IN_DOUBT_NATS}\n"
+    f"unless {_STORE} ({surprise(_RECENT, _AN_HOUR_AGO)} > {limits.ORDERS_FALL_NATS} "
+    f"and {_RECENT} < {_AN_HOUR_AGO})",
     labels=("store",),
     group="slo",
     help="Attempts to place an order that failed in the last ten minutes, by store, while as many orders "
@@ -88,7 +77,7 @@ RECORDINGS: Final = (*LEAST.values(), DESPITE)
 
 def _goes_on(window: str, short: str) -> str:
     """Return the condition that the short window is still bad: at least half as bad as the long one."""
-    return f"and {_STORE} {failed_ratio(short)} > 0.5 * {select(LEAST[window])}"
+    return f"and {_STORE} {failed_ratio(short)} > {limits.BURN_GOES_ON} * {select(LEAST[window])}"
 
 
 def _attempts(*, bad: float, good: float, edge: float, attempts: float) -> dict[str, Input]:
@@ -141,7 +130,7 @@ ALERTS: Final = (
         severity=Severity.CRITICAL,
         value=select(LEAST["6h"]),
         threshold=round(limits.BURN_STEADY * limits.CHECKOUT_BUDGET, 6),
-        guard=f"{_goes_on('6h', '30m')}\nand {select(FAILED['6h'])} > {_STEADY_FAILURES}",
+        guard=f"{_goes_on('6h', '30m')}\nand {select(FAILED['6h'])} > {limits.STEADY_FAILURES}",
         for_=15 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="A large part of the orders fails at the last step, for hours.",
@@ -271,7 +260,7 @@ ALERTS: Final = (
     _slo(
         name="MagentoFailedPlacementsUnusual",
         value=f"{select(LEAST['1h'])} / clamp_min({select(FAILED['3d'])} / ({select(ATTEMPTS['3d'])} > 0), "
-        f"0.01)",
+        f"{limits.USUAL_FAILURE_RATIO_FLOOR})",
         threshold=warning(limits.FAILED_PLACEMENTS_FACTOR),
         unit=Unit.FACTOR,
         for_=10 * MINUTE,
@@ -304,7 +293,8 @@ ALERTS: Final = (
         category=Category.INDEX,
         value=f"avg_over_time({select(STOREFRONT_STALE)}[6h])",
         threshold=round(limits.BURN_STEADY * limits.FRESHNESS_BUDGET, 6),
-        guard=f"and on (job, instance) avg_over_time({select(STOREFRONT_STALE)}[30m]) > 0.5",
+        guard=f"and on (job, instance) avg_over_time({select(STOREFRONT_STALE)}[30m]) "
+        f"> {limits.STALE_GOES_ON}",
         scope=None,
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,

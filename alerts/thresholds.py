@@ -262,3 +262,42 @@ QUEUES_DESERTED: Final = Threshold(
 )
 ANY_DOWN: Final = Threshold(critical=1, reason="What it feeds is missing from every page until it answers.")
 ANY_DROPPED: Final = Threshold(warning=1, reason="Series are missing from the collector's answer.")
+
+ONE_EVENT: Final = 0.5
+"""At least one event in a window; ``increase`` may show one event as a little less than 1."""
+CRON_JOB_FAILURES: Final = Threshold(
+    warning=2.5,
+    window="1h",
+    reason="Three failed runs in an hour; between two and three, because increase extrapolates.",
+)
+CRON_JOB_MISSED: Final = Threshold(
+    warning=5, window="1h", reason="A deployment misses a few runs of a job; more than five is a pattern."
+)
+SERIES_GROWTH_FACTOR: Final = Threshold(
+    warning=2, reason="Shops grow slowly; twice the series of yesterday is a label that got new values."
+)
+SERIES_WORTH_A_LOOK: Final = 500
+"""Series of a collector below which growth costs nothing."""
+
+STEADY_FAILURES: Final = 12
+"""Failed attempts in six hours that a few customers can cause alone. Retries are not independent, though the
+confidence interval takes them to be."""
+BURN_GOES_ON: Final = 0.5
+"""The short window of a burn rate must be at least this bad, compared with the long one."""
+STALE_GOES_ON: Final = 0.5
+"""Share of the last half hour in which the storefront must have been out of date."""
+USUAL_FAILURE_RATIO_FLOOR: Final = 0.01
+"""A usual share of failures below this counts as this: three times nothing is still nothing."""
+ORDERS_IN_DOUBT_NATS: Final = 2
+"""Surprise (one chance in seven) at which it is doubtful that orders hold, if less than half is left."""
+ORDERS_FALL_NATS: Final = 5
+"""Surprise (one chance in 150) at which it is doubtful that orders hold, however many are left. Card tests
+last for hours: with a limit of one in seven, chance ended the hold within the first hour."""
+
+CLOSED_AT_MOST: Final = 0.1
+"""Share of a window in which the shop may have been closed for the window to count. The orders that are
+missing because of it are then too few to matter, and a deployment of minutes changes nothing."""
+STAGE_STILL_REACHED: Final = 0.5
+"""A checkout step works if half as many carts reach it as a week ago, however many reach the one before."""
+ORDERS_FOR_A_MEAN: Final = 10
+"""Orders in six hours below which their mean value says nothing."""

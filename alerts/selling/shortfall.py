@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from alerts import thresholds as limits
 from alerts.lib.alertmanager import NOBODY_BUYS
 from alerts.lib.surprise import surprise
 from alerts.selling.common import rule
@@ -63,14 +64,10 @@ CLOSED_SHARE: Final = rule(
     "Share of the time of each window of magento_orders_recent in which the shop was closed.",
 )
 
-_CLOSED_AT_MOST: Final = 0.1
-"""The share of a window in which the shop may have been closed for the window to count. What was not sold
-meanwhile is then too little to matter; a deployment of minutes blinds none."""
-
 SURPRISE_OPEN: Final = rule(
     "magento:orders_surprise_open:nats",
     f"{select(ORDERS_SURPRISE)}\n"
-    f"unless on (job, instance, window) {select(CLOSED_SHARE)} > {_CLOSED_AT_MOST}",
+    f"unless on (job, instance, window) {select(CLOSED_SHARE)} > {limits.CLOSED_AT_MOST}",
     ("store", "window"),
     "magento:orders_surprise:nats of the windows in which the shop was not closed for more than a tenth of "
     "the time: otherwise it was said already why there were no orders.",

@@ -52,9 +52,6 @@ STAGE_EXPECTED: Final = rule(
     "times the share of a usual week.",
 )
 
-_STILL_REACHED: Final = 0.5
-"""A step that half as many carts reach as a week ago works, however many more reach the one before."""
-
 _STAGES_BEFORE: Final = f"({select(STAGES_HOUR)} offset 1w or {select(STAGES_HOUR)} offset 1d)"
 
 
@@ -71,7 +68,7 @@ ALERTS: Final = (
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
         guard=f"unless on (job, instance, store, stage) "
-        f"{select(STAGES_HOUR)} > {_STILL_REACHED} * {_STAGES_BEFORE}",
+        f"{select(STAGES_HOUR)} > {limits.STAGE_STILL_REACHED} * {_STAGES_BEFORE}",
         scope="store",
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,

@@ -1,5 +1,6 @@
 """The catalogue's own rules: policy, closure with metrics, panels and runbooks."""
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 
@@ -19,6 +20,7 @@ from promql.expr import ALERTS, SCRAPE_DURATION, UP
 from promql.selector import TARGET
 
 RUNBOOKS = ROOT / "runbooks"
+DECLARATIONS = sorted(path for path in (ROOT / "alerts").rglob("*.py") if path.parent.name != "lib")
 CANNOT_BUY = {
     "MagentoOrderDroughtWithTraffic",
     "MagentoOrderDroughtNoTraffic",
@@ -97,6 +99,17 @@ def labels_of(node: object, known: Mapping[str, tuple[str, ...]]) -> set[str]:
         if hasattr(node, attribute):
             return labels_of(getattr(node, attribute), known)
     return set()
+
+
+def test_limits_stand_in_thresholds() -> None:
+    """Only 0 and 1 are compared with as they are: they mean none, some, down and up."""
+    literals = {
+        f"{path.name}:{node.value.lineno}": node.value.value
+        for path in DECLARATIONS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.keyword) and node.arg == "threshold" and isinstance(node.value, ast.Constant)
+    }
+    assert {where: value for where, value in literals.items() if value not in {0, 1}} == {}
 
 
 def labels_of_pair(node: promql_parser.BinaryExpr, known: Mapping[str, tuple[str, ...]]) -> set[str]:
