@@ -1,7 +1,7 @@
 # `make` alone says what there is. What a target needs on this machine it installs by itself, but Node.js and Chromium.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench mutate test test-slow gameday lint types fmt docs golden lock clean venv servers dashboards check-dashboards images
+.PHONY: help demo generate check test test-slow gameday bench mutate types fmt lock clean venv servers check-dashboards images
 
 ARGS ?=
 
@@ -11,7 +11,13 @@ help: ## List the targets
 demo: venv servers ## Run a shop with Prometheus watching it, until Ctrl-C (ARGS="--seconds 60 --fault NAME ...")
 	@.venv/bin/python -m sandbox demo $(ARGS)
 
-test: venv servers ## Run the tests, less those that take more than half a minute
+generate: venv ## Write every derived file: dashboards, rules, runbook heads, docs, golden files (ARGS="docs rules")
+	@.venv/bin/python scripts/generate.py $(ARGS)
+
+check: venv ## Style, types, freshness and form, in less than a minute
+	@.venv/bin/python scripts/check.py
+
+test: venv servers ## Run the tests, less those that take more than half a minute (ARGS="-k cron" for some)
 	@.venv/bin/pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: venv servers ## Run the slow tests
@@ -26,20 +32,11 @@ bench: venv servers ## Measure the cost for the shop's database; writes docs/cos
 mutate: venv servers ## Break every alert rule in small ways and see whether its tests notice
 	@.venv/bin/python scripts/mutate_alerts.py $(ARGS)
 
-lint: venv ## Check style
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
-
 types: venv ## Check types, strictly
 	@.venv/bin/mypy
 
 fmt: venv ## Put the code into the house style
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
-
-docs: venv ## Write the reference pages that are derived from the code
-	@.venv/bin/python scripts/generate_docs.py
-
-golden: venv servers ## Write every collector's golden page anew; look at the difference before you commit it
-	@.venv/bin/python -m tests.exporter.collectors.golden update
 
 lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer versions)
 	@scripts/lock.sh $(ARGS)
@@ -53,9 +50,6 @@ venv:
 
 servers: venv
 	@.venv/bin/python -m sandbox packages
-
-dashboards: venv ## Write dashboards/generated/*.json
-	@.venv/bin/python -m dashboards
 
 check-dashboards: venv ## Check the dashboards against Grafana's own models, types and units (installs them)
 	@.venv/bin/python scripts/check_dashboards.py

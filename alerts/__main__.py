@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.check:
         problems = stale(files, ROOT)
-        sys.stderr.writelines(f"{problem}; run python -m alerts\n" for problem in problems)
+        sys.stderr.writelines(f"{problem}; run make generate\n" for problem in problems)
         return 1 if problems else 0
     write(files, options.out or ROOT)
     return 0

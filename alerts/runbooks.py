@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     for file, text in stale:
         if check:
-            sys.stderr.write(f"runbooks/{file.name} is not fresh; run python -m alerts.runbooks\n")
+            sys.stderr.write(f"runbooks/{file.name} is not fresh; run make generate\n")
         else:
             file.write_text(text, encoding="utf-8")
     return 1 if check and stale else 0

@@ -50,7 +50,7 @@ def main() -> int:
         return 0
     wrong = stale()
     for problem in wrong:
-        sys.stderr.write(f"{problem}; run: make dashboards\n")
+        sys.stderr.write(f"{problem}; run make generate\n")
     return 1 if wrong else 0
 
 

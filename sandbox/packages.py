@@ -2,11 +2,14 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sandbox.errors import SandboxError
 
@@ -70,16 +73,49 @@ def fetch_and_unpack(wanted: list[str]) -> None:
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *wanted]
     if run_apt([*command, "--simulate"]).returncode:
         run_apt(["apt-get", "update"])
-    outcome = run_apt(command)
+    outcome = run_apt(command, Progress())
     if outcome.returncode and "404" in outcome.stdout:
         run_apt(["apt-get", "update"])
-        outcome = run_apt(command)
+        outcome = run_apt(command, Progress())
     if outcome.returncode:
         last = "\n".join(outcome.stdout.splitlines()[-20:])
         raise SandboxError(f"apt-get could not install {' '.join(wanted)}:\n{last}")
 
 
-def run_apt(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _print_now(text: str) -> None:
+    print(text, flush=True)
+
+
+class Progress:
+    """Turns what apt-get prints while it installs into some fifteen short lines."""
+
+    STEPS: Final = {"Get:": "downloaded", "Unpacking ": "unpacked", "Setting up ": "set up"}
+    LINES: Final = 5
+    """How many lines each step gets."""
+
+    def __init__(self, say: Callable[[str], None] = _print_now) -> None:
+        self.say = say
+        self.total = 0
+        self.done = dict.fromkeys(self.STEPS, 0)
+
+    def read(self, line: str) -> None:
+        """Take one line of apt-get's."""
+        if found := re.match(r"(\d+) upgraded, (\d+) newly installed", line):
+            self.total = int(found[1]) + int(found[2])
+        elif line.startswith("Need to get "):
+            self.say(f"  {self.total} packages with what they depend on. {line.strip()}")
+        for start, word in self.STEPS.items():
+            if line.startswith(start):
+                self._count(start, word)
+
+    def _count(self, start: str, word: str) -> None:
+        before = self.done[start]
+        self.done[start] += 1
+        if self.total and before * self.LINES // self.total < self.done[start] * self.LINES // self.total:
+            self.say(f"  {word} {self.done[start]} of {self.total}")
+
+
+def run_apt(command: list[str], progress: Progress | None = None) -> subprocess.CompletedProcess[str]:
     """Run one apt-get command without questions; its output and errors come back as one text."""
     environment = {
         **os.environ,
@@ -88,16 +124,25 @@ def run_apt(command: list[str]) -> subprocess.CompletedProcess[str]:
         "LC_ALL": "C.UTF-8",
     }
     options = ["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]
-    return subprocess.run(
+    lines = []
+    with subprocess.Popen(
         [*command, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=environment,
-        check=False,
-        timeout=INSTALL_SECONDS,
-    )
+    ) as process:
+        limit = threading.Timer(INSTALL_SECONDS, process.kill)
+        limit.start()
+        try:
+            for line in process.stdout or ():
+                lines.append(line)
+                if progress is not None:
+                    progress.read(line)
+        finally:
+            limit.cancel()
+    return subprocess.CompletedProcess(command, process.returncode, "".join(lines))
 
 
 @contextmanager

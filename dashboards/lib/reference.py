@@ -22,7 +22,7 @@ panel says which kind of nothing it is.
 
 A new dashboard is one file beside `dashboards/cron.py`, listed in `dashboards/catalogue.py`. Panels
 name metric specs, never strings: `here(cron.LAG)` is the series of the chosen shop and stores, and a
-label that the metric does not have breaks the build. `make dashboards` writes the JSON, `make images`
+label that the metric does not have breaks the build. `make generate` writes the JSON, `make images`
 draws it, and `tests/dashboards` holds it to the rules.
 
 What holds them:

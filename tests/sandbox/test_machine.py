@@ -1,6 +1,7 @@
 """What the sandbox does to the machine it runs on, tried on a directory instead."""
 
 import contextlib
+import signal
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,33 @@ def test_who_may_not_install_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(SandboxError, match=r"as root: apt-get install --no-install-recommends varnish$"):
         packages.install()
+
+
+def test_an_installation_shows_how_far_it_is() -> None:
+    said: list[str] = []
+    progress = packages.Progress(said.append)
+    steps = ("Get:{0} http://mirror bookworm/main amd64 p{0} all 1 [1 kB]", "Unpacking p{0} (1) ...")
+    output = [
+        "Reading package lists...",
+        "1 upgraded, 9 newly installed, 0 to remove and 137 not upgraded.",
+        "Need to get 1,691 kB of archives.",
+        *(step.format(number) for step in steps for number in range(10)),
+        *(f"Setting up p{number} (1) ..." for number in range(5)),
+    ]
+    for line in output:
+        progress.read(line)
+    assert said == [
+        "  10 packages with what they depend on. Need to get 1,691 kB of archives.",
+        *(f"  downloaded {count} of 10" for count in (2, 4, 6, 8, 10)),
+        *(f"  unpacked {count} of 10" for count in (2, 4, 6, 8, 10)),
+        "  set up 2 of 10",
+        "  set up 4 of 10",
+    ]
+
+
+def test_an_installation_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "INSTALL_SECONDS", 0.1)
+    assert packages.run_apt(["sh", "-c", "exec sleep 600"]).returncode == -signal.SIGKILL
 
 
 def test_a_state_directory_has_one_owner_at_a_time(tmp_path: Path) -> None:
