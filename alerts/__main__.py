@@ -1,10 +1,15 @@
-"""`python -m alerts`: write what is generated from the catalogue, or check that it is fresh."""
+"""`python -m alerts`: write what is generated from the catalogue, or check that it is fresh.
+
+`python -m alerts test NAME ...` runs promtool on the cases of these alerts, as they are declared now.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from alerts.catalogue import Catalogue, catalogue
@@ -14,6 +19,7 @@ from alerts.lib.expression import Clock
 from alerts.lib.grafana import provisioning
 from alerts.lib.links import DEFAULT_GRAFANA, DEFAULT_RUNBOOKS, Links
 from alerts.lib.prometheus import rule_file
+from alerts.testing import judge
 from exporter.errors import SpecError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,12 +75,27 @@ def write(files: Mapping[Path, str], root: Path) -> None:
         target.write_text(text, encoding="utf-8")
 
 
+def test(names: Sequence[str], found: Catalogue) -> int:
+    """Print promtool's verdict on the cases of the alerts; 1 if one fails."""
+    by_name = {alert.name: alert for alert in found.all}
+    unknown = sorted(set(names) - set(by_name))
+    if unknown:
+        raise SpecError(f"no alert is named {', '.join(unknown)}; docs/alerts.md lists them")
+    rules = list(rule_files(found, Links(), Clock()).values())
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        verdicts = list(pool.map(lambda name: judge(by_name[name], found, rules), names))
+    sys.stdout.writelines(verdict.report() for verdict in verdicts)
+    return 1 if any(verdict.complaints for verdict in verdicts) else 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 if all is well, 1 if files are not fresh, 2 for a user's mistake."""
+    """Run the command; 0 if all is well, 1 if files are not fresh or cases fail, 2 for a user's mistake."""
     options = _parser().parse_args(arguments)
     links = Links(options.runbook_base, options.grafana_base, options.standby_runbook_base)
     try:
         found = catalogue()
+        if options.command == "test":
+            return test(options.names, found)
         if options.scale != 1.0:
             if options.out is None:
                 sys.stderr.write("--scale needs --out: scaled rules are no part of the repository\n")
@@ -95,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m alerts", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m alerts", description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not fresh")
     parser.add_argument("--out", type=Path, help="write below this directory instead of the repository")
     parser.add_argument(
@@ -109,6 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--grafana-base", default=DEFAULT_GRAFANA, help="address of Grafana")
     parser.add_argument("--scale", type=float, default=1.0, help="how many seconds of a rule pass in one")
+    testing = parser.add_subparsers(dest="command").add_parser(
+        "test", help="run promtool on the cases of single alerts"
+    )
+    testing.add_argument("names", nargs="+", metavar="NAME", help="name of an alert")
     return parser
 
 

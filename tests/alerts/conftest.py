@@ -1,25 +1,19 @@
 """The catalogue, and what is generated from it, once for all tests of the alerts."""
 
 import os
-import subprocess
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-import yaml
 
 from alerts.__main__ import ROOT, rule_files
 from alerts.catalogue import Catalogue, catalogue
-from alerts.lib import promtool
 from alerts.lib.expression import Clock
 from alerts.lib.links import Links
-from alerts.lib.model import Alert
+from alerts.testing import Verdict, judge
 
 FOUND = catalogue()
 ALERTS = FOUND.all
-BUILD = ROOT / "build" / "alerts"
-PROMTOOL_SECONDS = 300
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -44,36 +38,14 @@ def expected_rules() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def verdicts(rules: Mapping[str, str]) -> Mapping[str, Future[subprocess.CompletedProcess[str]]]:
-    """The outcome of `promtool test rules` by alert: the shipped rule, its recording rules, its cases."""
-    BUILD.mkdir(parents=True, exist_ok=True)
+def verdicts(rules: Mapping[str, str], request: pytest.FixtureRequest) -> Mapping[str, Future[Verdict]]:
+    """What promtool says, on the rules as shipped, of the alerts of the tests that were chosen."""
+    chosen = [
+        item.callspec.params["alert"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and {"alert", "verdicts"} <= set(item.fixturenames)
+    ]
     pool = ThreadPoolExecutor(max_workers=os.cpu_count())
-    outcomes = {alert.name: pool.submit(run, alert, rules) for alert in ALERTS}
+    outcomes = {alert.name: pool.submit(judge, alert, FOUND, list(rules.values())) for alert in chosen}
     pool.shutdown(wait=False)
     return outcomes
-
-
-def run(alert: Alert, rules: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    tests = write_tests(alert, rules, BUILD)
-    return subprocess.run(
-        ["promtool", "test", "rules", str(tests)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PROMTOOL_SECONDS,
-    )
-
-
-def write_tests(alert: Alert, rules: Mapping[str, str], folder: Path) -> Path:
-    groups = [
-        group for text in rules.values() for group in promtool.only(text, alert, FOUND.owners)["groups"]
-    ]
-    (folder / f"{alert.name}.rules.yml").write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
-    tests = folder / f"{alert.name}.test.yml"
-    # The alert's own group last: what it reads from another group is then of the same moment.
-    order = sorted((group["name"] for group in groups), key=f"magento_{FOUND.subject(alert)}".__eq__)
-    document = promtool.unit_tests(
-        alert, f"{alert.name}.rules.yml", owners=FOUND.owners, links=Links(), groups=order
-    )
-    tests.write_text(yaml.safe_dump(document, sort_keys=False, width=1000))
-    return tests
