@@ -27,9 +27,9 @@ from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
 from exporter.sources.redis import RedisServers, RedisTarget
 from exporter.sources.state import SQLiteState
 from exporter.sources.varnish import VarnishInstance, Varnishstat
+from exporter.web.app_state import AppState
 from exporter.web.application import create_application
-from exporter.web.security import Protection
-from exporter.web.site import Site
+from exporter.web.auth.web_auth import WebAuth
 
 SOURCES: Final = ("database", "rabbitmq", "varnish", "redis", "files")
 _IN_WORDS: Final = {"files": "the shop's directory (magento_root)"}
@@ -266,26 +266,26 @@ class _Absent:
         raise SpecError(f"a collector asked for {self._source}.{name}, but its source is another one")
 
 
-def protect(settings: Settings) -> Protection:
-    """Return the protection of the web server; raises :exc:`SettingsError` where there must be one."""
+def web_auth(settings: Settings) -> WebAuth:
+    """Return who may read; raises :exc:`SettingsError` where nobody is asked and the network can reach it."""
     web = settings.web
-    protection = Protection(config_file=web.config_file, token_file=web.bearer_token_file)
+    auth = WebAuth(config_file=web.config_file, token_file=web.bearer_token_file)
     host, _ = web.address()
-    if not (protection.required or web.unprotected or host in _LOOPBACK):
+    if not (auth.required or web.unprotected or host in _LOOPBACK):
         raise SettingsError(
             f"web.listen: {web.listen} is open to the network; set web.config_file or web.bearer_token_file,"
             " or web.unprotected=true"
         )
-    return protection
+    return auth
 
 
-def create_app(settings: Settings, protection: Protection | None = None) -> FastAPI:
+def create_app(settings: Settings, auth: WebAuth | None = None) -> FastAPI:
     """Return the web application; its lifespan opens and closes the exporter."""
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         exporter = build(settings)
-        application.state.site = Site(
+        application.state.exporter = AppState(
             runner=exporter.runner,
             off=exporter.off,
             scrape_seconds=settings.limits.scrape_seconds,
@@ -295,4 +295,4 @@ def create_app(settings: Settings, protection: Protection | None = None) -> Fast
         yield
         await exporter.close()
 
-    return create_application(lifespan, protection)
+    return create_application(lifespan, auth)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporter import __version__, log
-from exporter.app import Exporter, build, choose, context_factory, create_app, open_backends, protect
+from exporter.app import Exporter, build, choose, context_factory, create_app, open_backends, web_auth
 from exporter.core.render import Format
 from exporter.core.runner import Outcome
 from exporter.doctor import examine
@@ -28,9 +28,9 @@ from exporter.rights.existing import database_rights, other_rights
 from exporter.rights.statements import PASSWORD_MARK, Account, Dialect
 from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
 from exporter.sources.env_php import locate, read_env_php
+from exporter.web.app_state import AppState
 from exporter.web.metrics import page
 from exporter.web.server import run_server
-from exporter.web.site import Site
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -58,13 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(settings: Settings, _options: argparse.Namespace) -> int:
     """Serve /metrics until SIGTERM."""
     choose(settings, open_backends(settings).configured())
-    protection = protect(settings)
+    auth = web_auth(settings)
     host, port = settings.web.address()
     return run_server(
-        create_app(settings, protection),
+        create_app(settings, auth),
         host=host,
         port=port,
-        tls=protection.tls,
+        tls=auth.tls(),
         shutdown_seconds=settings.limits.shutdown_seconds,
     )
 
@@ -94,7 +94,7 @@ async def _collect(settings: Settings, wanted: Format) -> int:
         background = [state.flight for state in states if state.flight is not None and state.in_flight()]
         if background:
             await asyncio.wait(background, timeout=settings.limits.scrape_seconds)
-        sys.stdout.write(page(_site(exporter), states, wanted).decode())
+        sys.stdout.write(page(_app_state(exporter), states, wanted).decode())
         failed = [state for state in states if state.outcome is not Outcome.OK]
         for state in failed:
             reason = state.reason or "no result in time"
@@ -104,9 +104,9 @@ async def _collect(settings: Settings, wanted: Format) -> int:
         await exporter.close()
 
 
-def _site(exporter: Exporter) -> Site:
+def _app_state(exporter: Exporter) -> AppState:
     limits = exporter.settings.limits
-    return Site(exporter.runner, exporter.off, limits.scrape_seconds, limits.scrape_offset_seconds)
+    return AppState(exporter.runner, exporter.off, limits.scrape_seconds, limits.scrape_offset_seconds)
 
 
 def sql(settings: Settings, _options: argparse.Namespace) -> int:

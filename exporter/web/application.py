@@ -9,13 +9,14 @@ from fastapi import FastAPI
 
 from exporter import __version__
 from exporter.web import health, landing, metrics, runbooks
-from exporter.web.security import Guard, Protection
+from exporter.web.auth.middleware import AuthMiddleware
+from exporter.web.auth.web_auth import WebAuth
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_application(lifespan: Lifespan, protection: Protection | None = None) -> FastAPI:
-    """Return the application. ``lifespan`` sets ``app.state.site``, a :class:`~exporter.web.site.Site`."""
+def create_application(lifespan: Lifespan, auth: WebAuth | None = None) -> FastAPI:
+    """Return the application. ``lifespan`` sets ``app.state.exporter`` to an :class:`AppState`."""
     application = FastAPI(
         title="Magento exporter",
         version=__version__,
@@ -26,6 +27,6 @@ def create_application(lifespan: Lifespan, protection: Protection | None = None)
     )
     for part in (metrics, health, landing, runbooks):
         application.include_router(part.router)
-    if protection is not None:
-        application.add_middleware(Guard, protection=protection)
+    if auth is not None:
+        application.add_middleware(AuthMiddleware, auth=auth)
     return application

@@ -16,7 +16,7 @@ from fastapi.responses import PlainTextResponse
 
 from exporter.core.render import EMPTY_EXPOSITION
 from exporter.core.runner import Outcome
-from exporter.web.site import Site
+from exporter.web.app_state import AppState
 
 router: Final = APIRouter()
 
@@ -36,10 +36,10 @@ async def healthy() -> PlainTextResponse:
 )
 async def ready(request: Request) -> PlainTextResponse:
     """Answer whether a scrape would show the shop. The first question runs the collectors once."""
-    site: Site = request.app.state.site
-    states = site.runner.states.values()
+    app: AppState = request.app.state.exporter
+    states = app.runner.states.values()
     if all(state.outcome is Outcome.WAITING for state in states):
-        await site.runner.scrape(deadline=site.scrape_seconds)
+        await app.runner.scrape(deadline=app.scrape_seconds)
     now = time.time()
     if any(state.shown(now) is not EMPTY_EXPOSITION for state in states):
         return PlainTextResponse("ready\n")

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from exporter import __version__
 from exporter.core.runner import CollectorState, Outcome
-from exporter.web.site import Site
+from exporter.web.app_state import AppState
 
 router: Final = APIRouter()
 
@@ -46,22 +46,22 @@ _PAGE: Final = """<!doctype html>
 @router.get("/", response_class=HTMLResponse)
 async def landing(request: Request) -> HTMLResponse:
     """Return the landing page. It shows the last results and collects nothing."""
-    site: Site = request.app.state.site
-    up = site.runner.source_up()
+    app: AppState = request.app.state.exporter
+    up = app.runner.source_up()
     sources = ", ".join(
         f'<span class="{"ok" if good else "failing"}">{escape(name)} {"up" if good else "down"}</span>'
         for name, good in sorted(up.items())
     )
-    rows = "".join((*_running(site), *_off(site)))
+    rows = "".join((*_running(app), *_off(app)))
     html = _PAGE.format(
         style=STYLE, version=escape(__version__), sources=sources or "not asked yet", rows=rows
     )
     return HTMLResponse(html)
 
 
-def _running(site: Site) -> Iterator[str]:
+def _running(app: AppState) -> Iterator[str]:
     now = time.time()
-    for state in site.runner.states.values():
+    for state in app.runner.states.values():
         age = f"{now - state.succeeded_at:.0f} s" if state.succeeded_at else ""
         took = f"{state.duration * 1000:.0f} ms" if state.runs else ""
         yield (
@@ -76,6 +76,6 @@ def _state(state: CollectorState) -> str:
     return f"failing: {state.reason}" if state.outcome is Outcome.FAILING else str(state.outcome)
 
 
-def _off(site: Site) -> Iterator[str]:
-    for name, why in site.off.items():
+def _off(app: AppState) -> Iterator[str]:
+    for name, why in app.off.items():
         yield f'<tr class="off"><td>{escape(name)}</td><td colspan="5">off: {escape(why)}</td></tr>\n'

@@ -36,8 +36,8 @@ from exporter.core.render import OPENMETRICS_END, Exposition, Format, compress, 
 from exporter.core.runner import CollectorState
 from exporter.core.self_metrics import about_runner
 from exporter.errors import REASONS
+from exporter.web.app_state import AppState
 from exporter.web.negotiation import accepts_gzip, exposition_format
-from exporter.web.site import Site
 
 log: Final = logging.getLogger("exporter.web")
 router: Final = APIRouter()
@@ -69,54 +69,54 @@ async def scrape(
     request: Request, collect: Annotated[list[str] | None, Query(alias="collect[]")] = None
 ) -> Response:
     """Return the metrics of every collector, or of those named."""
-    site: Site = request.app.state.site
-    unknown = [name for name in collect or () if name not in site.runner.states and name not in site.off]
+    app: AppState = request.app.state.exporter
+    unknown = [name for name in collect or () if name not in app.runner.states and name not in app.off]
     if unknown:
         return PlainTextResponse("no such collector\n", status_code=400)
     names = (
-        None if collect is None else [name for name in dict.fromkeys(collect) if name in site.runner.states]
+        None if collect is None else [name for name in dict.fromkeys(collect) if name in app.runner.states]
     )
-    states = await site.runner.scrape(names, deadline=deadline(request.headers.get(TIMEOUT_HEADER), site))
+    states = await app.runner.scrape(names, deadline=deadline(request.headers.get(TIMEOUT_HEADER), app))
     wanted = exposition_format(request.headers.get("accept", ""))
     squeezed = accepts_gzip(request.headers.get("accept-encoding", ""))
-    body = await asyncio.to_thread(_body, site, states, wanted, squeezed)
+    body = await asyncio.to_thread(_body, app, states, wanted, squeezed)
     headers = {"content-type": wanted.value, "vary": "Accept, Accept-Encoding"}
     if squeezed:
         headers["content-encoding"] = "gzip"
     return Response(body, headers=headers)
 
 
-def deadline(header: str | None, site: Site) -> float:
+def deadline(header: str | None, app: AppState) -> float:
     """Return the seconds a scrape may take: our own cap, shortened by what Prometheus says it will wait."""
     if header is None:
-        return site.scrape_seconds
+        return app.scrape_seconds
     try:
         asked = float(header)
     except ValueError:
         log.debug("%s is not a number", TIMEOUT_HEADER)
-        return site.scrape_seconds
+        return app.scrape_seconds
     if not asked > 0:
-        return site.scrape_seconds
-    return max(_SHORTEST_SCRAPE, min(site.scrape_seconds, asked - site.offset_seconds))
+        return app.scrape_seconds
+    return max(_SHORTEST_SCRAPE, min(app.scrape_seconds, asked - app.offset_seconds))
 
 
-def page(site: Site, states: Sequence[CollectorState], wanted: Format) -> bytes:
+def page(app: AppState, states: Sequence[CollectorState], wanted: Format) -> bytes:
     """Return the exposition of these states and of the exporter itself, with its end mark if it has one."""
     now = time.time()
-    parts = [join([*(state.shown(now) for state in states), _about(site)], wanted), _process(wanted)]
+    parts = [join([*(state.shown(now) for state in states), _about(app)], wanted), _process(wanted)]
     if wanted is Format.OPENMETRICS:
         parts.append(OPENMETRICS_END)
     return b"".join(parts)
 
 
-def _body(site: Site, states: Sequence[CollectorState], wanted: Format, squeezed: bool) -> bytes:  # noqa: FBT001
-    body = page(site, states, wanted)
+def _body(app: AppState, states: Sequence[CollectorState], wanted: Format, squeezed: bool) -> bytes:  # noqa: FBT001
+    body = page(app, states, wanted)
     return compress(body) if squeezed else body
 
 
-def _about(site: Site) -> Exposition:
+def _about(app: AppState) -> Exposition:
     samples = [
-        *about_runner(site.runner, off=site.off, reasons=REASONS),
+        *about_runner(app.runner, off=app.off, reasons=REASONS),
         BUILD_INFO.sample(1, version=__version__, python=platform.python_version()),
     ]
     return render(samples, limit=_SELF_SERIES)

@@ -19,10 +19,10 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
+from exporter.web.app_state import AppState
 from exporter.web.landing import STYLE
 from exporter.web.runbook_page import Link, list_of, page_of
 from exporter.web.runbook_text import read
-from exporter.web.site import Site
 
 router: Final = APIRouter()
 
@@ -55,8 +55,8 @@ def directory(chosen: Path | None) -> Path:
 @router.get("/runbooks/", response_class=HTMLResponse)
 async def index(request: Request) -> HTMLResponse:
     """List the runbooks by severity and subject."""
-    site: Site = request.app.state.site
-    files = sorted(directory(site.runbooks).glob("*.md"))
+    app: AppState = request.app.state.exporter
+    files = sorted(directory(app.runbooks).glob("*.md"))
     return _answer("Runbooks", list_of([read(file) for file in files if _NAME.fullmatch(file.stem)]))
 
 
@@ -68,8 +68,8 @@ async def index(request: Request) -> HTMLResponse:
 )
 async def runbook(request: Request, alert: str) -> Response:
     """Return one runbook as a page, with the alert's labels in the query string filled into its commands."""
-    site: Site = request.app.state.site
-    file = directory(site.runbooks) / f"{alert}.md"
+    app: AppState = request.app.state.exporter
+    file = directory(app.runbooks) / f"{alert}.md"
     if not _NAME.fullmatch(alert) or not file.is_file():
         return PlainTextResponse("no such runbook\n", status_code=404)
     return _answer(alert, page_of(read(file), _link(request)))

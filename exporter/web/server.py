@@ -21,7 +21,7 @@ class Server(uvicorn.Server):
     """A second signal ends the process without waiting."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ask for the end, politely the first time."""
+        """Begin the end; a second signal does not wait."""
         if self.should_exit:
             self.force_exit = True
         super().handle_exit(sig, frame)

@@ -34,11 +34,12 @@ ARROWS = {
     "magento": {"magento", "core", "errors"},
     "reading": {"reading", "core", "errors"},
     "collectors": {"collectors", "reading", "magento", "core", "errors"},
-    "sources": {"sources", "magento", "core", "errors"},
-    "web": {"web", "core", "errors"},
+    "sources": {"sources", "magento", "core", "files", "errors"},
+    "web": {"web", "core", "files", "errors"},
     "errors": set(),
+    "files": {"files", "errors"},
     "log": {"log", "errors"},
-    "settings": {"settings", "errors", "core"},
+    "settings": {"settings", "core", "files", "errors"},
 }
 """Part of the exporter -> the parts it may import. What is not named here (app, cli, ...) wires the rest."""
 

@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from alerts.catalogue import catalogue
 from exporter.core.memory import VolatileStore
 from exporter.core.runner import Runner
+from exporter.web.app_state import AppState
 from exporter.web.application import create_application
-from exporter.web.site import Site
 from sandbox.process import LOOPBACK, free_port
 from tests.harness.browser import WIDTH, Browser
 
@@ -83,7 +83,7 @@ def address() -> Iterator[str]:
 
     application = create_application(lifespan)
     runner = Runner([], context=None, store=VolatileStore(), executors={})  # type: ignore[arg-type]
-    application.state.site = Site(runner, {}, 1.0, 0.5)
+    application.state.exporter = AppState(runner, {}, 1.0, 0.5)
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(application, host=LOOPBACK, port=port, log_config=None))
     thread = threading.Thread(target=server.run)

@@ -25,12 +25,12 @@ from exporter.core.metrics import Sample, gauge
 from exporter.core.render import Format
 from exporter.core.runner import Limits, Runner
 from exporter.errors import SourceUnavailable
-from exporter.web import security
+from exporter.web.app_state import AppState
 from exporter.web.application import create_application
+from exporter.web.auth import credentials
+from exporter.web.auth.web_auth import WebAuth
 from exporter.web.metrics import deadline
 from exporter.web.negotiation import accepts_gzip, exposition_format
-from exporter.web.security import Protection
-from exporter.web.site import Site
 
 THINGS = gauge("magento_test_things", 'Things with "quotes" and a \\ backslash.', "kind")
 
@@ -100,7 +100,7 @@ sum(
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def app_state(tmp_path: Path) -> Iterator[AppState]:
     pools = {source: ThreadPoolExecutor(1) for source in ("database", "redis", "varnish")}
     runner = Runner(
         [Good(), Bad(), Slow()],
@@ -110,7 +110,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         limits=Limits(collector_seconds=0.3, minimum_interval=0),
     )
     (tmp_path / "MagentoCronStopped.md").write_text(RUNBOOK)
-    yield Site(runner, {"queues": "rabbitmq is not configured"}, 5.0, 0.5, tmp_path)
+    yield AppState(runner, {"queues": "rabbitmq is not configured"}, 5.0, 0.5, tmp_path)
     for pool in pools.values():
         pool.shutdown()
 
@@ -119,19 +119,19 @@ def _context(memory: Memory, now: float) -> Context:
     return Context(None, None, None, None, None, None, memory, now)  # type: ignore[arg-type]
 
 
-def application(site: Site, protection: Protection | None = None) -> FastAPI:
+def application(app_state: AppState, auth: WebAuth | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
 
-    app = create_application(lifespan, protection)
-    app.state.site = site
+    app = create_application(lifespan, auth)
+    app.state.exporter = app_state
     return app
 
 
 @pytest.fixture
-async def client(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(application(site))
+async def client(app_state: AppState) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(application(app_state))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
         yield opened
 
@@ -170,11 +170,11 @@ async def test_collect_filter(client: httpx.AsyncClient) -> None:
     assert "magento_test_things" not in off.text
 
 
-async def test_head_collects_nothing(client: httpx.AsyncClient, site: Site) -> None:
+async def test_head_collects_nothing(client: httpx.AsyncClient, app_state: AppState) -> None:
     answer = await client.head("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == Format.TEXT.value
-    assert not any(slot.runs for slot in site.runner.states.values())
+    assert not any(slot.runs for slot in app_state.runner.states.values())
 
 
 @pytest.mark.parametrize("path", ["/metrics/", "/nothing", "/runbooks/Nothing", "/runbooks/..%2fREADME"])
@@ -212,7 +212,7 @@ async def test_not_ready_while_nothing_works() -> None:
     runner = Runner(
         [Bad()], context=_context, store=VolatileStore(), executors={"redis": ThreadPoolExecutor(1)}
     )
-    lonely = Site(runner, {}, 1.0, 0.5)
+    lonely = AppState(runner, {}, 1.0, 0.5)
     transport = httpx.ASGITransport(application(lonely))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         assert (await client.get("/-/ready")).status_code == 503
@@ -249,23 +249,27 @@ async def test_a_runbook_is_a_page_without_raw_html(client: httpx.AsyncClient) -
     assert "<code>sum(\n  up)</code>" in page
 
 
-async def test_a_page_that_is_not_of_the_house_is_shown_too(client: httpx.AsyncClient, site: Site) -> None:
-    assert site.runbooks is not None
-    (site.runbooks / "Mine.md").write_text("# Mine\n\nAsk Jo.\n")
+async def test_a_page_that_is_not_of_the_house_is_shown_too(
+    client: httpx.AsyncClient, app_state: AppState
+) -> None:
+    assert app_state.runbooks is not None
+    (app_state.runbooks / "Mine.md").write_text("# Mine\n\nAsk Jo.\n")
     assert "Ask Jo." in (await client.get("/runbooks/Mine")).text
     assert "</b>Ask Jo.</a>" in (await client.get("/runbooks/")).text
 
 
-async def test_a_readme_beside_the_pages_is_none(client: httpx.AsyncClient, site: Site) -> None:
-    assert site.runbooks is not None
-    (site.runbooks / "README.md").write_text("# Runbooks\n\nFor readers of files.\n")
+async def test_a_readme_beside_the_pages_is_none(client: httpx.AsyncClient, app_state: AppState) -> None:
+    assert app_state.runbooks is not None
+    (app_state.runbooks / "README.md").write_text("# Runbooks\n\nFor readers of files.\n")
     assert (await client.get("/runbooks/README")).status_code == 404
     assert "README" not in (await client.get("/runbooks/")).text
 
 
-async def test_a_label_that_a_command_insists_on_is_filled_in(client: httpx.AsyncClient, site: Site) -> None:
-    assert site.runbooks is not None
-    (site.runbooks / "Mine.md").write_text(
+async def test_a_label_that_a_command_insists_on_is_filled_in(
+    client: httpx.AsyncClient, app_state: AppState
+) -> None:
+    assert app_state.runbooks is not None
+    (app_state.runbooks / "Mine.md").write_text(
         "```bash read-only\nexport OWN=${OWN:-1}\nmysql -e \"SELECT '${STORE:?}'\"\n```\n"
     )
     page = (await client.get("/runbooks/Mine?store=fr")).text
@@ -354,9 +358,9 @@ def test_gzip_follows_accept_encoding(header: str, expected: bool) -> None:
     [(None, 5.0), ("10", 5.0), ("3", 2.5), ("0.2", 0.1), ("x", 5.0), ("nan", 5.0), ("-1", 5.0), ("inf", 5.0)],
 )
 def test_the_deadline_is_the_smaller_of_ours_and_prometheus(
-    site: Site, header: str | None, expected: float
+    app_state: AppState, header: str | None, expected: float
 ) -> None:
-    assert deadline(header, site) == pytest.approx(expected)
+    assert deadline(header, app_state) == pytest.approx(expected)
 
 
 def test_compressed_bodies_are_reproducible() -> None:
@@ -377,11 +381,11 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
-async def test_basic_auth_and_token(site: Site, web_config: Path, tmp_path: Path) -> None:
+async def test_basic_auth_and_token(app_state: AppState, web_config: Path, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("t0ken\n")
-    protection = Protection(config_file=web_config, token_file=token)
-    transport = httpx.ASGITransport(application(site, protection))
+    auth = WebAuth(config_file=web_config, token_file=token)
+    transport = httpx.ASGITransport(application(app_state, auth))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         for headers in (
             {}, basic("prometheus", "wrong"), basic("nobody", "right"), {"authorization": "Basic !!"},
@@ -399,26 +403,26 @@ async def test_basic_auth_and_token(site: Site, web_config: Path, tmp_path: Path
 
 
 async def test_changed_files_are_followed_and_broken_ones_ignored(web_config: Path) -> None:
-    protection = Protection(config_file=web_config)
-    assert await protection.allows(basic("prometheus", "right")["authorization"])
+    auth = WebAuth(config_file=web_config)
+    assert await auth.allows(basic("prometheus", "right")["authorization"])
     hashed = bcrypt.hashpw(b"newer", bcrypt.gensalt(4)).decode()
     web_config.write_text(f"basic_auth_users: {{prometheus: '{hashed}', second: '{hashed}'}}\n")
-    assert not await protection.allows(basic("prometheus", "right")["authorization"])
-    assert await protection.allows(basic("second", "newer")["authorization"])
+    assert not await auth.allows(basic("prometheus", "right")["authorization"])
+    assert await auth.allows(basic("second", "newer")["authorization"])
     for text in ("basic_auth_users: [broken\n", "", "basic_auth_users: {}\n"):
         web_config.write_text(text)
-        assert await protection.allows(basic("second", "newer")["authorization"])
-        assert not await protection.allows(""), f"{text!r} opens the door"
+        assert await auth.allows(basic("second", "newer")["authorization"])
+        assert not await auth.allows(""), f"{text!r} opens the door"
 
 
 async def test_guessing_does_not_push_out_who_is_known(
     web_config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    protection = Protection(config_file=web_config)
+    auth = WebAuth(config_file=web_config)
     right = basic("prometheus", "right")["authorization"]
-    assert await protection.allows(right)
-    monkeypatch.setattr(security, "_CACHE_SIZE", 3)
+    assert await auth.allows(right)
+    monkeypatch.setattr(credentials, "CACHE_SIZE", 3)
     for guess in range(5):
-        assert not await protection.allows(basic("prometheus", f"guess {guess}")["authorization"])
-    async with protection._hashing:
-        assert await asyncio.wait_for(protection.allows(right), 5)
+        assert not await auth.allows(basic("prometheus", f"guess {guess}")["authorization"])
+    async with auth._logins._hashing:
+        assert await asyncio.wait_for(auth.allows(right), 5)

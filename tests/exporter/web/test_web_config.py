@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import SettingsError
-from exporter.web.security import Protection
+from exporter.web.auth.web_auth import WebAuth
 from tests.harness.certificates import Certificate
 
 FILES = Path(__file__).parent / "web_config"
@@ -32,17 +32,17 @@ def placed(file: Path, certificates: Path) -> Path:
 
 @pytest.mark.parametrize("file", sorted(FILES.glob("*.good.yml")), ids=lambda file: file.name)
 def test_a_good_file_is_taken(file: Path, certificates: Path) -> None:
-    protection = Protection(config_file=placed(file, certificates))
+    auth = WebAuth(config_file=placed(file, certificates))
     text = file.read_text()
-    assert (protection.tls is not None) == ("tls_server_config" in text)
-    assert protection.required == ("basic_auth_users" in text or "RequireAndVerify" in text)
-    assert len(protection.headers) == text.count(": max-age") + text.count(": nosniff")
+    assert (auth.tls() is not None) == ("tls_server_config" in text)
+    assert auth.required == ("basic_auth_users" in text or "RequireAndVerify" in text)
+    assert len(auth.headers) == text.count(": max-age") + text.count(": nosniff")
 
 
 @pytest.mark.parametrize("file", sorted(FILES.glob("*.bad.yml")), ids=lambda file: file.name)
 def test_a_bad_file_is_refused_in_one_line_without_its_content(file: Path, certificates: Path) -> None:
     with pytest.raises(SettingsError) as refusal:
-        Protection(config_file=placed(file, certificates))
+        WebAuth(config_file=placed(file, certificates))
     complaint = file.read_text().split("\n", 1)[0].removeprefix("# ")
     assert str(refusal.value).startswith(f"{certificates}/{complaint}")
     assert "\n" not in str(refusal.value)

@@ -10,8 +10,8 @@ from exporter.core.runner import Runner
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Kept in ``app.state.site`` from start to stop of the server."""
+class AppState:
+    """Kept in ``app.state.exporter`` from start to stop of the server."""
 
     runner: Runner
     off: Mapping[str, str]

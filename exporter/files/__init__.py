@@ -1,0 +1,1 @@
+"""Files of the user and of the shop: read with care, and read again when they change."""
