@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from dashboards import checkout, cron, exporter, indexers, overview, page_cache, queues, slo
@@ -17,3 +18,16 @@ DASHBOARDS: Final[tuple[Dashboard, ...]] = (
     slo.DASHBOARD,
     exporter.DASHBOARD,
 )
+
+WITHOUT_PANEL: Final[Mapping[str, str]] = {
+    "magento_bulk_operations_exact": "says whether another value is a lower bound",
+    "magento_collector_runs_total": "the base of an error ratio; the errors themselves are shown",
+    "magento_indexer_backlog_exact": "says whether another value is an upper bound",
+    "magento_order_emails_async": "a setting; a guard of alerts",
+    "magento_order_grid_async": "a setting; a guard of alerts",
+    "magento_orders_baseline_seconds": "says why an expectation is absent",
+    "magento_orders_open_truncated": "says whether another value is a lower bound",
+    "magento_queue_messages_exact": "says whether another value is a lower bound",
+    "magento_redis_evicts": "a setting; a guard of alerts",
+}
+"""The metrics that no panel shows, each with the reason. Every other metric has a panel."""
