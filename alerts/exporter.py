@@ -10,7 +10,7 @@ from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input, Lin
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
 from exporter.core import self_metrics as own
-from promql.expr import SCRAPE_DURATION, UP
+from promql.metrics import SCRAPE_DURATION, UP
 from promql.selector import select
 
 JOBS: Final = "=~magento.*"

@@ -15,25 +15,27 @@ from typing import Final
 from alerts.lib.recording import Recording
 from alerts.thresholds import CHECKOUT_BUDGET, FRESHNESS_SECONDS
 from exporter.collectors import checkout, indexers, orders, page_cache, placements
-from promql.expr import Expr, age, increase, max_by, over_time, series, sum_by
-from promql.selector import TARGET, Selectable
+from promql.durations import Duration
+from promql.expr import Expr, age, increase, max_by, over_time, seconds, series, sum_by
+from promql.metrics import SHOP, Selectable
+from promql.render import render
 
 
 def _record(name: str, expr: Expr, *, group: str, about: str) -> Recording:
     """Return the recording of ``expr``; its labels are those that the expression is left with."""
-    labels = tuple(sorted((expr.labels or frozenset()) - set(TARGET)))
-    return Recording(name=name, expression=expr.text, labels=labels, group=group, help=about)
+    labels = tuple(sorted((expr.labels or frozenset()) - set(SHOP)))
+    return Recording(name=name, expression=render(expr), labels=labels, group=group, help=about)
 
 
 STAGES: Final = _record(
     "magento:checkout_stage_reached:increase5m",
-    sum_by(increase(series(checkout.STAGE_REACHED)["5m"]), *TARGET, "store", "stage"),
+    sum_by(increase(series(checkout.STAGE_REACHED)["5m"]), *SHOP, "store", "stage"),
     group="selling",
     about="Carts that reached each checkout stage in the last five minutes, by store.",
 )
 REVENUE: Final = _record(
     "magento:orders_revenue_base:increase5m",
-    sum_by(increase(series(orders.REVENUE)["5m"]), *TARGET, "store", "currency"),
+    sum_by(increase(series(orders.REVENUE)["5m"]), *SHOP, "store", "currency"),
     group="selling",
     about="Value of the orders of the last five minutes in base currency, by store.",
 )
@@ -55,9 +57,9 @@ def _windows(subject: str, counter: Selectable, about: str) -> dict[str, Recordi
     made: dict[str, Recording] = {}
     for window, part in SLO_WINDOWS.items():
         if part:
-            expr = sum_by(over_time("sum", series(made[part])[f"{window}:{part}"]), *TARGET, "store")
+            expr = sum_by(over_time("sum", series(made[part])[window:part]), *SHOP, "store")
         else:
-            expr = sum_by(increase(series(counter)[window]), *TARGET, "store")
+            expr = sum_by(increase(series(counter)[window]), *SHOP, "store")
         name = f"magento:{subject}:increase{window}"
         made[window] = _record(name, expr, group="slo", about=f"{about} in the last {window}, by store.")
     return made
@@ -73,7 +75,7 @@ FAILED: Final[Mapping[str, Recording]] = _windows(
 
 def failed_ratio(window: str) -> Expr:
     """Return the failed share of the attempts in one of the windows, by job, instance and store."""
-    return series(FAILED[window]).now / (series(ATTEMPTS[window]).now > 0)
+    return series(FAILED[window]) / (series(ATTEMPTS[window]) > 0)
 
 
 BURN: Final[Mapping[str, Recording]] = {
@@ -86,18 +88,18 @@ BURN: Final[Mapping[str, Recording]] = {
     for window in ("1h", "6h")
 }
 
-_STALE_FOR: Final = f"{int(FRESHNESS_SECONDS.warning or 0)}s"
+_STALE_FOR: Final = Duration(FRESHNESS_SECONDS.warning or 0)
 
 INDEXER_STALE: Final = _record(
     "magento:indexer_stale:bool",
     over_time("min", series(indexers.BACKLOG)[_STALE_FOR]).truth(">", 0)
-    * age(series(indexers.VIEW_UPDATED)).truth(">", Expr(_STALE_FOR, None)),
+    * age(series(indexers.VIEW_UPDATED)).truth(">", seconds(_STALE_FOR)),
     group="indexers",
     about="1 while changes wait for an indexer that has not run for FRESHNESS_SECONDS.warning, else 0.",
 )
 STOREFRONT_STALE: Final = _record(
     "magento:storefront_stale:bool",
-    max_by(series(INDEXER_STALE).now, *TARGET),
+    max_by(series(INDEXER_STALE), *SHOP),
     group="indexers",
     about="1 while any indexer keeps the storefront from showing what the catalogue says, else 0.",
 )
@@ -108,14 +110,14 @@ the cache like a miss; what is never looked up (carts, checkout, POST) says noth
 
 PAGES_LOOKED_UP: Final = _record(
     "magento:page_cache_looked_up:increase5m",
-    sum_by(increase(series(page_cache.REQUESTS, result=LOOKED_UP)["5m"]), *TARGET, "layer"),
+    sum_by(increase(series(page_cache.REQUESTS, result=LOOKED_UP)["5m"]), *SHOP, "layer"),
     group="page_cache",
     about="Page requests of the last five minutes that the cache was asked for, by layer.",
 )
 HIT_RATIO: Final = _record(
     "magento:page_cache_hit:ratio5m",
-    sum_by(increase(series(page_cache.REQUESTS, result="hit")["5m"]), *TARGET, "layer")
-    / (series(PAGES_LOOKED_UP).now > 0),
+    sum_by(increase(series(page_cache.REQUESTS, result="hit")["5m"]), *SHOP, "layer")
+    / (series(PAGES_LOOKED_UP) > 0),
     group="page_cache",
     about="Share of the page requests looked up in the last five minutes that the cache answered, by layer.",
 )

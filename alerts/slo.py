@@ -1,6 +1,6 @@
 """Objectives: attempts to place an order succeed, and the storefront shows what the catalogue says.
 
-The failed share is judged as :mod:`alerts.lib.wilson` says: one failure of five says
+The failed share is judged as :mod:`promql.wilson` says: one failure of five says
 nothing, eight of twenty do.
 """
 
@@ -14,13 +14,14 @@ from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input, L
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
 from alerts.lib.surprise import surprise
-from alerts.lib.wilson import least_share
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE, failed_ratio
 from alerts.selling.shortfall import ORDERS_SURPRISE, shortfall
 from alerts.thresholds import warning
 from exporter.collectors import expected_orders, indexers, placements
 from promql.expr import series
+from promql.render import render
 from promql.selector import increase, select, total
+from promql.wilson import least_share
 
 _STORE: Final = "on (job, instance, store)"
 _DE: Final = {"store": "de"}
@@ -29,7 +30,7 @@ _DE: Final = {"store": "de"}
 def _least_ratio(window: str) -> Recording:
     return Recording(
         name=f"magento:placements_failed:least_ratio{window}",
-        expression=least_share(series(FAILED[window]).now, series(ATTEMPTS[window]).now).text,
+        expression=render(least_share(series(FAILED[window]), series(ATTEMPTS[window]))),
         labels=("store",),
         group="slo",
         help=f"The failed share of the attempts of the last {window} that chance cannot explain.",
@@ -77,7 +78,7 @@ RECORDINGS: Final = (*LEAST.values(), DESPITE)
 
 def _goes_on(window: str, short: str) -> str:
     """Return the condition that the short window is still bad: at least half as bad as the long one."""
-    return f"and {_STORE} {failed_ratio(short)} > {limits.BURN_GOES_ON} * {select(LEAST[window])}"
+    return f"and {_STORE} {render(failed_ratio(short))} > {limits.BURN_GOES_ON} * {select(LEAST[window])}"
 
 
 def _attempts(*, bad: float, good: float, edge: float, attempts: float) -> dict[str, Input]:

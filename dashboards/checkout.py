@@ -14,7 +14,6 @@ from dashboards.lib.business import (
     SINCE_INSTALLED,
     STAGE_NAMES,
     against_expected,
-    at_end,
     expected,
     failed_share,
     least_failed_share,
@@ -47,7 +46,8 @@ from exporter.collectors import (
 )
 from exporter.collectors import orders as placed
 from promql.expr import Expr, age, increase, max_by, min_by, now, over_time, sum_by, top
-from promql.selector import Selectable
+from promql.metrics import Selectable
+from promql.render import render
 
 UID: Final = CHECKOUT
 
@@ -80,29 +80,29 @@ def _recorded(recording: Selectable, minutes: int, *by: str, **matchers: str) ->
     return sum_by(over_time("sum", here(recording, **matchers)[tiles(minutes)]), *by)
 
 
-_RANGE: Final = "$__range:5m"
+_RANGE: Final = slice("$__range", "5m")
 
 
 def _worst_stores() -> Expr:
     """Return the ten stores that failed most at any time of the range, chance allowed for."""
-    failed = over_time("max", at_end(here(LEAST["1h"])[_RANGE]))
+    failed = over_time("max", here(LEAST["1h"])[_RANGE].at_end())
     return top(SHOWN, max_by(failed, "store"))
 
 
 def _busiest_methods() -> Expr:
-    return top(SHOWN, sum_by(increase(at_end(here(placed.PLACED)["$__range"])), "method"))
+    return top(SHOWN, sum_by(increase(here(placed.PLACED)["$__range"].at_end()), "method"))
 
 
 def _most_waiting() -> Expr:
-    return top(SHOWN, sum_by(over_time("max", at_end(here(placements.WAITING)[_RANGE])), "store"))
+    return top(SHOWN, sum_by(over_time("max", here(placements.WAITING)[_RANGE].at_end()), "store"))
 
 
 def _largest_stores() -> Expr:
-    return top(SHOWN, sum_by(over_time("sum", at_end(here(REVENUE)[_RANGE])), "store", "currency"))
+    return top(SHOWN, sum_by(over_time("sum", here(REVENUE)[_RANGE].at_end()), "store", "currency"))
 
 
 def _oldest_carts() -> Expr:
-    return top(SHOWN, max_by(now() - over_time("min", at_end(here(carts.OLDEST)[_RANGE])), "store"))
+    return top(SHOWN, max_by(now() - over_time("min", here(carts.OLDEST)[_RANGE].at_end()), "store"))
 
 
 def _by_method() -> tuple[Expr, ...]:
@@ -131,7 +131,7 @@ def _since_last_order(*by: str) -> Expr:
 
 
 def _of_busiest(metric: Selectable) -> Expr:
-    return sum_by(here(metric, window="2h", store="=~$busiest").now)
+    return sum_by(here(metric, window="2h", store="=~$busiest"))
 
 
 def _busiest() -> Variable:
@@ -140,7 +140,7 @@ def _busiest() -> Variable:
     return Variable(
         name="busiest",
         label="Busiest stores",
-        query=f"query_result({query})",
+        query=f"query_result({render(query)})",
         regex='/store="([^"]+)"/',
         hidden=True,
         sort=0,
@@ -395,8 +395,8 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
         good="The red area stays thin and in step with the attempts.",
         then="Red close to the attempts: nobody can pay. Many attempts, few orders: perhaps card testing.",
         asks=(
-            Ask(expr=sum_by(here(ATTEMPTS["1h"]).now), legend="attempts in 1 h"),
-            Ask(expr=sum_by(here(FAILED["1h"]).now), legend="failed"),
+            Ask(expr=sum_by(here(ATTEMPTS["1h"])), legend="attempts in 1 h"),
+            Ask(expr=sum_by(here(FAILED["1h"])), legend="failed"),
         ),
         unit="locale",
         decimals=0,
@@ -439,7 +439,7 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
         then="Rising while orders fall: customers do not come back from the payment page.",
         asks=(
             Ask(
-                expr=sum_by(here(placements.WAITING).now, "store").only_if(_most_waiting(), on=("store",)),
+                expr=sum_by(here(placements.WAITING), "store").only_if(_most_waiting(), on=("store",)),
                 legend="{{store}}",
             ),
         ),
@@ -459,7 +459,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         meaning="Unfinished orders by state (`sales_order.state`).",
         good="`processing` follows the warehouse's day; the others stay low.",
         then="`pending_payment` grows: no confirmation arrives. `payment_review`: somebody must decide.",
-        asks=(Ask(expr=sum_by(here(order_states.OPEN).now, "state"), legend="{{state}}"),),
+        asks=(Ask(expr=sum_by(here(order_states.OPEN), "state"), legend="{{state}}"),),
         unit="locale",
         empty="order states collector off",
         width=8,
@@ -481,8 +481,8 @@ _AFTER: Final[tuple[Panel, ...]] = (
         ),
         asks=(
             Ask(
-                expr=max_by(here(order_states.OLDEST_AGE, state=_WAITING).now, "state").or_else(
-                    max_by(here(order_states.OPEN, state=_WAITING).now, "state") * 0
+                expr=max_by(here(order_states.OLDEST_AGE, state=_WAITING), "state").or_else(
+                    max_by(here(order_states.OPEN, state=_WAITING), "state") * 0
                 ),
                 legend="{{state}}",
             ),
@@ -500,7 +500,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         meaning="Age of the oldest order, invoice, shipment or credit memo whose e-mail is owed.",
         good="Zero.",
         then="Rising: the cron job `sales_send_order_emails` or the mail server.",
-        asks=(Ask(expr=max_by(here(order_emails.OLDEST).now, "document"), legend="{{document}}"),),
+        asks=(Ask(expr=max_by(here(order_emails.OLDEST), "document"), legend="{{document}}"),),
         unit="s",
         empty="e-mail collector off",
         threshold=thresholds.EMAIL_UNSENT_SECONDS,
@@ -536,8 +536,8 @@ _AFTER: Final[tuple[Panel, ...]] = (
         good="Zero.",
         then="With asynchronous grids the cron job `sales_grid_order_async_insert` must run.",
         asks=(
-            Ask(expr=max_by(here(order_grid.MISSING).now), legend="orders missing in the grid"),
-            Ask(expr=sum_by(here(order_emails.UNSENT).now), legend="e-mails not sent"),
+            Ask(expr=max_by(here(order_grid.MISSING)), legend="orders missing in the grid"),
+            Ask(expr=sum_by(here(order_emails.UNSENT)), legend="e-mails not sent"),
         ),
         unit="locale",
         decimals=0,
@@ -551,7 +551,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         meaning="Age of the oldest order that is not in the grid of orders.",
         good="Zero.",
         then="Rising: the cron job `sales_grid_order_async_insert` does not run, or fails at one order.",
-        asks=(Ask(expr=max_by(here(order_grid.OLDEST).now), legend="oldest missing order"),),
+        asks=(Ask(expr=max_by(here(order_grid.OLDEST)), legend="oldest missing order"),),
         unit="s",
         empty="collector off",
         width=6,
@@ -694,7 +694,7 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         good="Follows the visitors of the day.",
         then="Falls to nothing while pages are requested: adding to the cart is broken.",
         asks=tuple(
-            Ask(expr=sum_by(here(carts.ACTIVE, age=age_).now), legend=legend)
+            Ask(expr=sum_by(here(carts.ACTIVE, age=age_)), legend=legend)
             for age_, legend in CART_AGES.items()
         ),
         unit="locale",
@@ -765,7 +765,7 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         meaning="Live sessions in Redis, bots included.",
         good="Follows the day.",
         then="Falls to nothing: sessions were lost, customers are logged out and carts are gone.",
-        asks=(Ask(expr=max_by(here(redis.SESSIONS).now), legend="sessions", may_be_empty=True),),
+        asks=(Ask(expr=max_by(here(redis.SESSIONS)), legend="sessions", may_be_empty=True),),
         unit="locale",
         empty="no Redis that holds sessions only",
         width=8,
@@ -782,7 +782,7 @@ _BLOAT: Final[tuple[Panel, ...]] = (
         meaning="The server's estimate of the rows of `quote`, within some 40 %.",
         good="Level: carts older than their lifetime, 30 days by default, are deleted.",
         then="Growing without end slows checkout and backups: see the age beside it.",
-        asks=(Ask(expr=max_by(here(carts.TABLE_ROWS).now), legend="rows"),),
+        asks=(Ask(expr=max_by(here(carts.TABLE_ROWS)), legend="rows"),),
         unit="locale",
         empty="the server gives no estimate",
         width=12,
@@ -841,8 +841,8 @@ _EACH: Final[tuple[Panel, ...]] = (
         good="The red area stays thin.",
         then="Click for this store alone.",
         asks=(
-            Ask(expr=sum_by(here(ATTEMPTS["1h"], store="=~$busiest").now), legend="attempts in 1 h"),
-            Ask(expr=sum_by(here(FAILED["1h"], store="=~$busiest").now), legend="failed"),
+            Ask(expr=sum_by(here(ATTEMPTS["1h"], store="=~$busiest")), legend="attempts in 1 h"),
+            Ask(expr=sum_by(here(FAILED["1h"], store="=~$busiest")), legend="failed"),
         ),
         unit="locale",
         decimals=0,

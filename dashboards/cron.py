@@ -35,8 +35,8 @@ def _mean(summary_of: str, window: str) -> Expr:
 
 def _running() -> Expr:
     """Return how long jobs have been running, and a zero without a job, which tells idle from unread."""
-    read = sum_by(here(cron.JOBS, status="running").now) * 0
-    return max_by(here(cron.RUNNING, job_code=_JOBS).now, "job_code").or_else(read)
+    read = sum_by(here(cron.JOBS, status="running")) * 0
+    return max_by(here(cron.RUNNING, job_code=_JOBS), "job_code").or_else(read)
 
 
 _HEADER: Final[tuple[Panel, ...]] = (
@@ -60,7 +60,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning=cron.LAG.help,
         good="Under a minute; cron runs once a minute.",
         then="Look for one long job that holds up its group: *What runs too long?*",
-        asks=(Ask(expr=max_by(here(cron.LAG).now)),),
+        asks=(Ask(expr=max_by(here(cron.LAG))),),
         unit="s",
         decimals=0,
         empty=_OFF,
@@ -73,7 +73,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Planned runs whose time has come, over the chosen jobs.",
         good="A handful at the start of each minute, then none.",
         then="If it grows, cron starts fewer jobs than it plans: see which in the table.",
-        asks=(Ask(expr=sum_by(here(cron.OVERDUE, job_code=_JOBS).now)),),
+        asks=(Ask(expr=sum_by(here(cron.OVERDUE, job_code=_JOBS))),),
         unit="short",
         decimals=0,
         empty=_OFF,
@@ -144,7 +144,7 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
         meaning=cron.LAG.help,
         good="Saw teeth under a minute.",
         then="Rising while jobs are still being started: one long job blocks its group.",
-        asks=(Ask(expr=max_by(here(cron.LAG).now), legend="longest wait"),),
+        asks=(Ask(expr=max_by(here(cron.LAG)), legend="longest wait"),),
         unit="s",
         empty=_OFF,
         threshold=thresholds.CRON_LAG_SECONDS,
@@ -255,7 +255,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
         then="Sort by a column. A job without a success in its period has stopped doing its work.",
         asks=(
             Ask(expr=max_by(age(here(cron.LAST_SUCCESS, job_code=_JOBS)), "job_code")),
-            Ask(expr=max_by(here(cron.OVERDUE, job_code=_JOBS).now, "job_code")),
+            Ask(expr=max_by(here(cron.OVERDUE, job_code=_JOBS), "job_code")),
             Ask(expr=_runs("success", "1d", "job_code")),
             Ask(expr=_runs("error", "1d", "job_code")),
             Ask(expr=_runs("missed", "1d", "job_code")),
@@ -337,7 +337,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="Rows of `cron_schedule` of all jobs that are pending (planned ahead) or running.",
         good="A level number of pending rows; few are running.",
         then="No pending rows: cron does not plan; it needs the cache to remember when it last did.",
-        asks=(Ask(expr=sum_by(here(cron.JOBS).now, "status"), legend="{{status}}"),),
+        asks=(Ask(expr=sum_by(here(cron.JOBS), "status"), legend="{{status}}"),),
         unit="locale",
         empty=_OFF,
         width=5,
@@ -354,7 +354,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="The server's estimate of the rows of `cron_schedule`, within some 40 %.",
         good="Thousands. Magento deletes old rows every ten minutes or so.",
         then="Beyond the line every cron start gets slow; check the history settings and cleaning.",
-        asks=(Ask(expr=max_by(here(cron.TABLE_ROWS).now), legend="rows"),),
+        asks=(Ask(expr=max_by(here(cron.TABLE_ROWS)), legend="rows"),),
         unit="locale",
         empty="the server gives no estimate",
         threshold=thresholds.CRON_TABLE_ROWS,

@@ -20,13 +20,6 @@ from exporter.collectors.deployment import INFO
 from exporter.core import self_metrics as own
 from exporter.web.metrics import BUILD_INFO
 from promql.expr import (
-    PROCESS_CPU,
-    PROCESS_FILES,
-    PROCESS_MEMORY,
-    PROCESS_STARTED,
-    SCRAPE_DURATION,
-    SCRAPE_SAMPLES,
-    UP,
     Expr,
     age,
     clamp_min,
@@ -37,6 +30,16 @@ from promql.expr import (
     rate,
     sum_by,
     top,
+)
+from promql.metrics import (
+    PROCESS_CPU,
+    PROCESS_FILES,
+    PROCESS_MEMORY,
+    PROCESS_STARTED,
+    SCRAPE_DURATION,
+    SCRAPE_SAMPLES,
+    SHOP,
+    UP,
 )
 
 UID: Final = EXPORTER
@@ -49,8 +52,8 @@ _ENABLED: Final = {0.0: ("off", Colour.MUTED), 1.0: ("on", Colour.GOOD)}
 def _ours(expr: Expr) -> Expr:
     """Keep the targets that were this exporter within the last day, so that a dead one is still shown."""
     enabled = here(own.ENABLED, collector=CronCollector.name)
-    seen = enabled.now.or_else(over_time("last", enabled["1d:5m"]))
-    return expr.only_if(seen, on=("job", "instance"))
+    seen = enabled.or_else(over_time("last", enabled["1d":"5m"]))
+    return expr.only_if(seen, on=SHOP)
 
 
 _HEADER: Final[tuple[Panel, ...]] = (
@@ -60,7 +63,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Whether Prometheus can scrape every chosen exporter.",
         good="Up.",
         then="Everything else on these dashboards is history: `systemctl status`, network, port, login.",
-        asks=(Ask(expr=min_by(_ours(here(UP).now))),),
+        asks=(Ask(expr=min_by(_ours(here(UP)))),),
         unit="none",
         empty="not scraped for a day",
         mappings=words(_UP),
@@ -73,7 +76,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Backends (database, RabbitMQ, Varnish, ...) that did not answer at their last use.",
         good="None.",
         then="See which; the numbers of the others are true.",
-        asks=(Ask(expr=sum_by(here(own.SOURCE_UP).now.truth("==", 0))),),
+        asks=(Ask(expr=sum_by(here(own.SOURCE_UP).truth("==", 0))),),
         unit="short",
         decimals=0,
         empty="exporter is not scraped",
@@ -86,7 +89,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Collectors whose last run failed or is late.",
         good="None.",
         then="See which and why in the table; `magento-exporter doctor` names the fix.",
-        asks=(Ask(expr=sum_by(here(own.SUCCESS, collector=_CHOSEN).now.truth("==", 0))),),
+        asks=(Ask(expr=sum_by(here(own.SUCCESS, collector=_CHOSEN).truth("==", 0))),),
         unit="short",
         decimals=0,
         empty="exporter is not scraped",
@@ -112,7 +115,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="How long Prometheus waits for the exporter's answer.",
         good="Well below the scrape timeout.",
         then="See which collector takes the time.",
-        asks=(Ask(expr=max_by(_ours(here(SCRAPE_DURATION).now))),),
+        asks=(Ask(expr=max_by(_ours(here(SCRAPE_DURATION)))),),
         unit="s",
         empty="not scraped",
         threshold=thresholds.SCRAPE_SECONDS,
@@ -124,7 +127,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Series in one scrape.",
         good="Level; it grows with stores, jobs and queues, never with orders.",
         then="A leap: see which collector.",
-        asks=(Ask(expr=sum_by(_ours(here(SCRAPE_SAMPLES).now))),),
+        asks=(Ask(expr=sum_by(_ours(here(SCRAPE_SAMPLES)))),),
         unit="locale",
         decimals=0,
         empty="not scraped",
@@ -141,7 +144,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         meaning="Whether each exporter answered its scrape.",
         good="Up throughout.",
         then="Down: the process, the network or the login. Gaps on all dashboards are from here.",
-        asks=(Ask(expr=_ours(here(UP).now), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(here(UP)), legend="{{instance}}"),),
         unit="none",
         empty="not scraped for a day",
         mappings=words(_UP),
@@ -155,7 +158,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         meaning="Whether each backend answered at its last use. What is not configured is not listed.",
         good="Up throughout.",
         then="Down: its collectors fail, their series go after a while; everything heals by itself.",
-        asks=(Ask(expr=min_by(here(own.SOURCE_UP).now, "source"), legend="{{source}}"),),
+        asks=(Ask(expr=min_by(here(own.SOURCE_UP), "source"), legend="{{source}}"),),
         unit="none",
         empty="exporter is not scraped",
         mappings=words(_UP),
@@ -169,9 +172,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         meaning="Whether each collector's last run succeeded.",
         good="Works throughout.",
         then="One alone: a right or a table is missing. Several of one source: the source is down.",
-        asks=(
-            Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN).now, "collector"), legend="{{collector}}"),
-        ),
+        asks=(Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN), "collector"), legend="{{collector}}"),),
         unit="none",
         empty="exporter is not scraped",
         mappings=words(_SUCCESS),
@@ -216,7 +217,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
                             increase(here(own.ERRORS, collector=_CHOSEN)["$__rate_interval"]),
                             "collector",
                             "reason",
-                        ).or_else(sum_by(here(own.ENABLED, collector=_CHOSEN).now) * 0),
+                        ).or_else(sum_by(here(own.ENABLED, collector=_CHOSEN)) * 0),
                         legend="{{collector}} {{reason}}",
                     ),
                 ),
@@ -241,15 +242,15 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         good="Works, a few milliseconds, nothing dropped.",
         then="Off is a choice, or its source is not configured.",
         asks=(
-            Ask(expr=max_by(here(own.ENABLED, collector=_CHOSEN).now, "collector")),
-            Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN).now, "collector")),
+            Ask(expr=max_by(here(own.ENABLED, collector=_CHOSEN), "collector")),
+            Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN), "collector")),
             Ask(expr=clamp_min(max_by(age(here(own.LAST_SUCCESS, collector=_CHOSEN)), "collector"), 0)),
-            Ask(expr=max_by(here(own.DURATION, collector=_CHOSEN).now, "collector")),
-            Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN).now, "collector")),
-            Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN).now, "collector")),
+            Ask(expr=max_by(here(own.DURATION, collector=_CHOSEN), "collector")),
+            Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN), "collector")),
+            Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN), "collector")),
             Ask(
                 expr=sum_by(increase(here(own.ERRORS, collector=_CHOSEN)["1d"]), "collector").or_else(
-                    max_by(here(own.ENABLED, collector=_CHOSEN).now, "collector") * 0
+                    max_by(here(own.ENABLED, collector=_CHOSEN), "collector") * 0
                 )
             ),
         ),
@@ -295,7 +296,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="How long Prometheus waits for the answer.",
         good="Well below the lines.",
         then="Above them scrapes are lost: see which collector takes the time.",
-        asks=(Ask(expr=_ours(here(SCRAPE_DURATION).now), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(here(SCRAPE_DURATION)), legend="{{instance}}"),),
         unit="s",
         empty="not scraped",
         threshold=thresholds.SCRAPE_SECONDS,
@@ -311,7 +312,7 @@ _COST: Final[tuple[Panel, ...]] = (
         then="Growing with the shop's history is a fault of ours: report it with `docs/cost.md` at hand.",
         asks=(
             Ask(
-                expr=top(10, max_by(here(own.DURATION, collector=_CHOSEN).now, "collector")),
+                expr=top(10, max_by(here(own.DURATION, collector=_CHOSEN), "collector")),
                 legend="{{collector}}",
             ),
         ),
@@ -329,8 +330,8 @@ _COST: Final[tuple[Panel, ...]] = (
         good="Level, none left out.",
         then="Left out: too many stores, jobs or queues for the limit; ask why there are so many.",
         asks=(
-            Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN).now, "collector"), legend="{{collector}}"),
-            Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN).now), legend="left out"),
+            Ask(expr=sum_by(here(own.SERIES, collector=_CHOSEN), "collector"), legend="{{collector}}"),
+            Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN)), legend="left out"),
         ),
         unit="locale",
         empty="exporter is not scraped",
@@ -359,7 +360,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="Resident memory of the exporter's process.",
         good="Level after the first minutes.",
         then="A steady rise over days: report it, restart it.",
-        asks=(Ask(expr=_ours(here(PROCESS_MEMORY).now), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(here(PROCESS_MEMORY)), legend="{{instance}}"),),
         unit="bytes",
         empty="not scraped",
         width=4,
@@ -371,7 +372,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="Open files and sockets of the exporter's process.",
         good="Level.",
         then="Rising: connections are not closed; report it with the log.",
-        asks=(Ask(expr=_ours(here(PROCESS_FILES).now), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(here(PROCESS_FILES)), legend="{{instance}}"),),
         unit="locale",
         empty="not scraped",
         width=4,
@@ -387,9 +388,7 @@ _COST: Final[tuple[Panel, ...]] = (
         asks=(
             Ask(
                 expr=max_by(
-                    here(BUILD_INFO).now.join(
-                        "*", age(here(PROCESS_STARTED)), on=("job", "instance"), group_left=()
-                    ),
+                    here(BUILD_INFO).join("*", age(here(PROCESS_STARTED)), on=SHOP, group_left=()),
                     "instance",
                     "version",
                     "python",
@@ -412,7 +411,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="Version, edition and mode of the shop, as its files tell.",
         good="Mode `production`.",
         then="Mode `developer` or `default` in production is slow and shows errors to visitors.",
-        asks=(Ask(expr=max_by(here(INFO).now, "version", "edition", "mode")),),
+        asks=(Ask(expr=max_by(here(INFO), "version", "edition", "mode")),),
         empty="no files of the shop, or exporter is not scraped",
         columns=(
             Column(field="version", title="Version"),

@@ -16,7 +16,7 @@ from dashboards.lib.uids import CRON, INDEXERS
 from dashboards.lib.variables import values_of
 from exporter.collectors import indexers
 from promql.expr import Expr, age, clamp_min, delta, max_by, min_by, sum_by, union
-from promql.selector import Selectable
+from promql.metrics import Selectable
 
 UID: Final = INDEXERS
 _CHOSEN: Final = "=~$indexer"
@@ -40,13 +40,13 @@ _YES_NO: Final = {0.0: ("fresh", Colour.GOOD), 1.0: ("stale", Colour.CRITICAL)}
 def _code(metric: Selectable, states: dict[float, tuple[str, Colour]]) -> Expr:
     """Return a state set as one number per indexer, of several shops the worst; none for an unknown state."""
     coded = [
-        here(metric, indexer=_CHOSEN, state=word).now.equals(1) * value for value, (word, _) in states.items()
+        here(metric, indexer=_CHOSEN, state=word).equals(1) * value for value, (word, _) in states.items()
     ]
     return max_by(union(*coded), "indexer")
 
 
 def _backlog() -> Expr:
-    return max_by(here(indexers.BACKLOG, indexer=_CHOSEN).now, "indexer")
+    return max_by(here(indexers.BACKLOG, indexer=_CHOSEN), "indexer")
 
 
 _HEADER: Final[tuple[Panel, ...]] = (
@@ -56,7 +56,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Whether changes wait for any indexer, chosen or not, that has not run for 15 minutes.",
         good="Fresh: what merchants change is shown within minutes.",
         then="See which indexer is stale below, and whether cron runs (group `index`).",
-        asks=(Ask(expr=max_by(here(STOREFRONT_STALE).now)),),
+        asks=(Ask(expr=max_by(here(STOREFRONT_STALE))),),
         unit="none",
         empty="no indexer by schedule, or rules not loaded",
         mappings=words(_YES_NO),
@@ -70,7 +70,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Indexers in status `invalid`: they are rebuilt in full at their next cron run.",
         good="None for long. An attribute or a price rule that was changed makes one invalid on purpose.",
         then="If it stays, its reindex fails: see the cron job `indexer_reindex_all_invalid`.",
-        asks=(Ask(expr=sum_by(here(indexers.STATE, state="invalid", indexer=_CHOSEN).now)),),
+        asks=(Ask(expr=sum_by(here(indexers.STATE, state="invalid", indexer=_CHOSEN))),),
         unit="short",
         decimals=0,
         empty=_OFF,
@@ -83,7 +83,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Indexers in status `working`, that is in a full rebuild.",
         good="None or one, for minutes.",
         then="One that works for hours may belong to a process that was killed: see the time in the table.",
-        asks=(Ask(expr=sum_by(here(indexers.STATE, state="working", indexer=_CHOSEN).now)),),
+        asks=(Ask(expr=sum_by(here(indexers.STATE, state="working", indexer=_CHOSEN))),),
         unit="short",
         decimals=0,
         empty=_OFF,
@@ -109,7 +109,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Indexers in mode `save`: they work inside the request that saves a product.",
         good="None of the catalogue's in production; the grids of customers and design matter less.",
         then="`bin/magento indexer:set-mode schedule`; on save, admins wait and imports lock tables.",
-        asks=(Ask(expr=sum_by(here(indexers.MODE, mode="save", indexer=_CHOSEN).now)),),
+        asks=(Ask(expr=sum_by(here(indexers.MODE, mode="save", indexer=_CHOSEN))),),
         unit="short",
         decimals=0,
         empty=_OFF,
@@ -126,8 +126,8 @@ _HEADER: Final[tuple[Panel, ...]] = (
             Ask(
                 expr=sum_by(
                     here(indexers.VERSION_AHEAD, indexer=_CHOSEN)
-                    .now.truth(">", 0)
-                    .or_else(here(indexers.CHANGELOG_MISSING, indexer=_CHOSEN).now)
+                    .truth(">", 0)
+                    .or_else(here(indexers.CHANGELOG_MISSING, indexer=_CHOSEN))
                 )
             ),
         ),
@@ -162,7 +162,7 @@ _WHICH: Final[tuple[Panel, ...]] = (
         meaning="Whether changes have waited for a quarter of an hour in which the indexer did not run.",
         good="Fresh throughout.",
         then="A stale indexer that is `working` hangs; one that is `idle` is not being started by cron.",
-        asks=(Ask(expr=max_by(here(INDEXER_STALE, indexer=_CHOSEN).now, "indexer"), legend="{{indexer}}"),),
+        asks=(Ask(expr=max_by(here(INDEXER_STALE, indexer=_CHOSEN), "indexer"), legend="{{indexer}}"),),
         unit="none",
         empty="no indexer by schedule, or rules not loaded",
         mappings=words(_YES_NO),
@@ -209,12 +209,12 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         then="Follow the row that is red; its runbook names the commands.",
         asks=(
             Ask(expr=_code(indexers.STATE, STATES)),
-            Ask(expr=min_by(here(indexers.MODE, mode="schedule", indexer=_CHOSEN).now, "indexer")),
+            Ask(expr=min_by(here(indexers.MODE, mode="schedule", indexer=_CHOSEN), "indexer")),
             Ask(expr=_backlog()),
             Ask(expr=_code(indexers.VIEW_STATE, VIEW_STATES)),
             Ask(expr=max_by(age(here(indexers.VIEW_UPDATED, indexer=_CHOSEN)), "indexer")),
             Ask(expr=max_by(age(here(indexers.UPDATED, indexer=_CHOSEN)), "indexer")),
-            Ask(expr=max_by(here(indexers.VERSION_AHEAD, indexer=_CHOSEN).now, "indexer")),
+            Ask(expr=max_by(here(indexers.VERSION_AHEAD, indexer=_CHOSEN), "indexer")),
         ),
         empty=_OFF,
         columns=(
@@ -256,7 +256,7 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         then="Changes are not indexed until the changelog has caught up: reset the view, then reindex.",
         asks=(
             Ask(
-                expr=max_by(here(indexers.VERSION_AHEAD, indexer=_CHOSEN).now, "indexer"),
+                expr=max_by(here(indexers.VERSION_AHEAD, indexer=_CHOSEN), "indexer"),
                 legend="{{indexer}}",
             ),
         ),
@@ -279,7 +279,7 @@ _DETAIL: Final[tuple[Panel, ...]] = (
         then="Set the view's mode to realtime and back to schedule: that creates table and triggers.",
         asks=(
             Ask(
-                expr=max_by(here(indexers.CHANGELOG_MISSING, indexer=_CHOSEN).now, "indexer"),
+                expr=max_by(here(indexers.CHANGELOG_MISSING, indexer=_CHOSEN), "indexer"),
                 legend="{{indexer}}",
             ),
         ),

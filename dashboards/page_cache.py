@@ -16,7 +16,7 @@ from dashboards.lib.uids import EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE
 from dashboards.lib.variables import values_of
 from exporter.collectors import page_cache, redis
 from promql.expr import Expr, increase, max_by, min_by, rate, sum_by
-from promql.selector import Selectable
+from promql.metrics import Selectable
 
 UID: Final = PAGE_CACHE
 _CHOSEN: Final = "=~$varnish"
@@ -105,7 +105,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Whether Varnish's probe finds every backend healthy.",
         good="Healthy.",
         then="Sick: visitors get stale pages, and carts and checkout fail. Look at nginx and PHP-FPM.",
-        asks=(Ask(expr=min_by(here(page_cache.BACKEND_HEALTHY, varnish=_CHOSEN).now)),),
+        asks=(Ask(expr=min_by(here(page_cache.BACKEND_HEALTHY, varnish=_CHOSEN))),),
         unit="none",
         empty="no backend seen, or cache not read",
         mappings=words(_HEALTH),
@@ -183,7 +183,7 @@ _EMPTIED: Final[tuple[Panel, ...]] = (
         meaning="Bans on the list; each may be tested against every object.",
         good="Hundreds.",
         then="Tens of thousands cost CPU on every lookup: slow down the mass update, or restart off-peak.",
-        asks=(Ask(expr=max_by(here(page_cache.BANS, varnish=_CHOSEN).now, "varnish"), legend="{{varnish}}"),),
+        asks=(Ask(expr=max_by(here(page_cache.BANS, varnish=_CHOSEN), "varnish"), legend="{{varnish}}"),),
         unit="locale",
         empty="cache not read",
         threshold=thresholds.BANS,
@@ -198,7 +198,7 @@ _EMPTIED: Final[tuple[Panel, ...]] = (
         good="A level that the shop's pages fill; nothing thrown out.",
         then="Thrown out all the time: give Varnish more memory.",
         asks=(
-            Ask(expr=sum_by(here(page_cache.OBJECTS, varnish=_CHOSEN).now), legend="objects"),
+            Ask(expr=sum_by(here(page_cache.OBJECTS, varnish=_CHOSEN)), legend="objects"),
             Ask(expr=_a_minute(page_cache.NUKED), legend="thrown out a minute"),
         ),
         unit="locale",
@@ -222,7 +222,7 @@ _ORIGIN: Final[tuple[Panel, ...]] = (
         then="Sick: PHP-FPM is full or down, or the probe's page fails. Visitors still see cached pages.",
         asks=(
             Ask(
-                expr=min_by(here(page_cache.BACKEND_HEALTHY, varnish=_CHOSEN).now, "varnish", "backend"),
+                expr=min_by(here(page_cache.BACKEND_HEALTHY, varnish=_CHOSEN), "varnish", "backend"),
                 legend="{{backend}}",
             ),
         ),
@@ -261,7 +261,7 @@ _ORIGIN: Final[tuple[Panel, ...]] = (
         meaning="Whether each Varnish gave its counters.",
         good="Read throughout.",
         then="Not read: Varnish is down, or the exporter has no right to its working directory.",
-        asks=(Ask(expr=min_by(here(page_cache.UP, varnish=_CHOSEN).now, "varnish"), legend="{{varnish}}"),),
+        asks=(Ask(expr=min_by(here(page_cache.UP, varnish=_CHOSEN), "varnish"), legend="{{varnish}}"),),
         unit="none",
         empty="page cache collector off",
         mappings=words({0.0: ("not read", Colour.CRITICAL), 1.0: ("read", Colour.GOOD)}),
@@ -278,7 +278,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         meaning="Whether the server of each role (cache, page cache, session) answered.",
         good="Up throughout.",
         then="Sessions down: customers are logged out, carts are gone. Cache down: slow pages, old content.",
-        asks=(Ask(expr=min_by(here(redis.UP).now, "role"), legend="{{role}}"),),
+        asks=(Ask(expr=min_by(here(redis.UP), "role"), legend="{{role}}"),),
         unit="none",
         empty="no Redis, or not read",
         mappings=words({0.0: ("down", Colour.CRITICAL), 1.0: ("up", Colour.GOOD)}),
@@ -293,7 +293,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         then="Sessions near 100 %: customers are logged out or cannot log in. Raise `maxmemory`.",
         asks=(
             Ask(
-                expr=max_by(here(redis.MEMORY_USED).now / (here(redis.MEMORY_MAX).now > 0), "role"),
+                expr=max_by(here(redis.MEMORY_USED) / (here(redis.MEMORY_MAX) > 0), "role"),
                 legend="{{role}}",
             ),
         ),
@@ -309,7 +309,7 @@ _REDIS: Final[tuple[Panel, ...]] = (
         meaning="Connections to each role's server.",
         good="Follows PHP's processes.",
         then="Rising without traffic: PHP processes hang, or connections are not closed.",
-        asks=(Ask(expr=max_by(here(redis.CLIENTS).now, "role"), legend="{{role}}"),),
+        asks=(Ask(expr=max_by(here(redis.CLIENTS), "role"), legend="{{role}}"),),
         unit="locale",
         empty="no Redis, or not read",
         width=8,
@@ -323,8 +323,8 @@ _REDIS: Final[tuple[Panel, ...]] = (
         good="Level.",
         then="A fall to nothing is a flush, an eviction or a restart. Lasting keys that only grow fill it.",
         asks=(
-            Ask(expr=max_by(here(redis.KEYS).now, "role"), legend="{{role}}"),
-            Ask(expr=max_by(here(redis.KEYS_WITHOUT_EXPIRY).now, "role"), legend="{{role}}, lasting"),
+            Ask(expr=max_by(here(redis.KEYS), "role"), legend="{{role}}"),
+            Ask(expr=max_by(here(redis.KEYS_WITHOUT_EXPIRY), "role"), legend="{{role}}, lasting"),
         ),
         unit="locale",
         empty="no Redis, or not read",

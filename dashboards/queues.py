@@ -17,7 +17,7 @@ from dashboards.lib.variables import values_of
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
 from exporter.magento import queues
 from promql.expr import Expr, increase, max_by, rate, sum_by
-from promql.selector import TARGET, Selectable
+from promql.metrics import SHOP, Selectable
 
 UID: Final = QUEUES
 _CHOSEN: Final = "=~$queue"
@@ -25,11 +25,11 @@ _WAITING: Final = f"=~{queues.NEW}|{queues.RETRY}"
 
 
 def _waiting(*by: str) -> Expr:
-    return sum_by(here(queues.MESSAGES, queue=_CHOSEN, state=_WAITING).now, *by)
+    return sum_by(here(queues.MESSAGES, queue=_CHOSEN, state=_WAITING), *by)
 
 
 def _oldest(*by: str) -> Expr:
-    return max_by(here(queues.OLDEST_AGE, queue=_CHOSEN).now, *by)
+    return max_by(here(queues.OLDEST_AGE, queue=_CHOSEN), *by)
 
 
 def _a_minute(metric: Selectable, *by: str) -> Expr:
@@ -42,8 +42,8 @@ def _of(window: str, metric: Selectable, *by: str) -> Expr:
 
 def _waiting_for_nobody() -> Expr:
     """Return the messages that wait in each RabbitMQ queue without a consumer, by shop; 0 in the others."""
-    each = (*TARGET, "queue", "broker")
-    nobody = here(queues.CONSUMERS, queue=_CHOSEN).now.truth("==", 0)
+    each = (*SHOP, "queue", "broker")
+    nobody = here(queues.CONSUMERS, queue=_CHOSEN).truth("==", 0)
     return _waiting(*each).join("*", nobody, on=each)
 
 
@@ -112,7 +112,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Operations of bulk and asynchronous requests that are not done.",
         good="Rises with a bulk edit or an API import, and falls again.",
         then="Open for long: its consumer does not run, or died in the middle.",
-        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS, status="open").now)),),
+        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS, status="open"))),),
         unit="locale",
         decimals=0,
         empty="bulk collector off",
@@ -126,7 +126,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Operations in a failed status that are still in the table, old ones included.",
         good="Few: wrong input fails, too.",
         then="Many at once: retry the failed ones from the admin's bulk actions log.",
-        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS, status="=~.*failed.*|rejected").now)),),
+        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS, status="=~.*failed.*|rejected"))),),
         unit="locale",
         decimals=0,
         empty="bulk collector off",
@@ -233,7 +233,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         then="Hours: the consumer died with it. It comes back after a day, or by hand.",
         asks=(
             Ask(
-                expr=max_by(here(queues_database.IN_PROGRESS_AGE, queue=_CHOSEN).now, "queue"),
+                expr=max_by(here(queues_database.IN_PROGRESS_AGE, queue=_CHOSEN), "queue"),
                 legend="{{queue}}",
             ),
         ),
@@ -299,7 +299,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         meaning="The server's estimate of the rows of `queue_message_status`, within some 40 %.",
         good="Steady: Magento deletes done messages after a week.",
         then="Growing without end: the cron job `mysqlmq_clean_messages` does not run.",
-        asks=(Ask(expr=max_by(here(queues_database.TABLE_ROWS).now), legend="rows"),),
+        asks=(Ask(expr=max_by(here(queues_database.TABLE_ROWS)), legend="rows"),),
         unit="locale",
         empty="no database queue, or not read",
         width=8,
@@ -317,11 +317,9 @@ _FAILURES: Final[tuple[Panel, ...]] = (
             Ask(expr=_oldest("queue", "broker")),
             Ask(expr=_waiting("queue", "broker")),
             Ask(
-                expr=sum_by(
-                    here(queues.MESSAGES, queue=_CHOSEN, state=queues.IN_PROGRESS).now, "queue", "broker"
-                )
+                expr=sum_by(here(queues.MESSAGES, queue=_CHOSEN, state=queues.IN_PROGRESS), "queue", "broker")
             ),
-            Ask(expr=sum_by(here(queues.CONSUMERS, queue=_CHOSEN).now, "queue", "broker")),
+            Ask(expr=sum_by(here(queues.CONSUMERS, queue=_CHOSEN), "queue", "broker")),
             Ask(expr=_of("1d", queues.PUBLISHED, "queue", "broker")),
             Ask(expr=_of("1d", queues.COMPLETED, "queue", "broker")),
             Ask(expr=_of("1d", queues_database.FAILED, "queue", "broker")),
@@ -370,7 +368,7 @@ _BULK: Final[tuple[Panel, ...]] = (
         meaning="Operations of bulk and asynchronous requests, by status.",
         good="`open` comes and goes; the failed ones stay level.",
         then="A step up of a failed status: retry from the admin, or read the operation's message.",
-        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS).now, "status"), legend="{{status}}"),),
+        asks=(Ask(expr=sum_by(here(bulk.OPERATIONS), "status"), legend="{{status}}"),),
         unit="locale",
         empty="bulk collector off",
         width=8,
@@ -390,8 +388,8 @@ _BULK: Final[tuple[Panel, ...]] = (
         good="Minutes.",
         then="Rising: nobody consumes `async.operations.all`.",
         asks=(
-            Ask(expr=max_by(here(bulk.WAITING_AGE).now), legend="oldest waits"),
-            Ask(expr=max_by(here(bulk.RUNNING_AGE).now), legend="oldest runs"),
+            Ask(expr=max_by(here(bulk.WAITING_AGE)), legend="oldest waits"),
+            Ask(expr=max_by(here(bulk.RUNNING_AGE)), legend="oldest runs"),
         ),
         unit="s",
         empty="bulk collector off",
@@ -406,7 +404,7 @@ _BULK: Final[tuple[Panel, ...]] = (
         meaning="Open operations that no consumer has started.",
         good="Falls after each bulk edit or import.",
         then="Does not fall: see the consumers.",
-        asks=(Ask(expr=sum_by(here(bulk.WAITING).now), legend="not started"),),
+        asks=(Ask(expr=sum_by(here(bulk.WAITING)), legend="not started"),),
         unit="locale",
         empty="bulk collector off",
         width=8,

@@ -35,17 +35,17 @@ def _checkout_burn(window: str) -> Expr:
 
 def _burn_of_six_hours() -> Expr:
     """Return the burn rate that a forecast goes on with: 0 when nobody tried to order."""
-    nobody = sum_by(here(ATTEMPTS["6h"]).now).equals(0)
+    nobody = sum_by(here(ATTEMPTS["6h"])).equals(0)
     return _checkout_burn("6h").or_else(nobody)
 
 
 def _stale_share(window: str) -> Expr:
-    return max_by(over_time("avg", here(STOREFRONT_STALE)[f"{window}:1m"]))
+    return max_by(over_time("avg", here(STOREFRONT_STALE)[window:"1m"]))
 
 
 def _stale_share_of_period() -> Expr:
     """Return the stale part of the whole period: before it was observed, a shop counts as fresh."""
-    stale = max_by(over_time("sum", here(STOREFRONT_STALE)[f"{PERIOD}:5m"]))
+    stale = max_by(over_time("sum", here(STOREFRONT_STALE)[PERIOD:"5m"]))
     return stale / (PERIOD_SECONDS / (5 * thresholds.MINUTE))
 
 
@@ -131,7 +131,7 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         meaning=f"Attempts to place an order that the figures above stand on. {_RENEWED}",
         good="Thousands. With few, one failure weighs much: the alerts allow for that.",
         then="Few attempts: judge by the orders against the usual instead.",
-        asks=(Ask(expr=sum_by(here(ATTEMPTS[PERIOD]).now)),),
+        asks=(Ask(expr=sum_by(here(ATTEMPTS[PERIOD]))),),
         unit="locale",
         decimals=0,
         empty=_TOO_EARLY,
@@ -187,11 +187,11 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
         good="Every store below 1 with budget left.",
         then="Click a store to see its checkout.",
         asks=(
-            Ask(expr=max_by(here(BURN["6h"]).now, "store")),
-            Ask(expr=max_by(here(BURN["1h"]).now, "store")),
+            Ask(expr=max_by(here(BURN["6h"]), "store")),
+            Ask(expr=max_by(here(BURN["1h"]), "store")),
             Ask(expr=_checkout_left("store")),
-            Ask(expr=sum_by(here(FAILED[PERIOD]).now, "store")),
-            Ask(expr=sum_by(here(ATTEMPTS[PERIOD]).now, "store")),
+            Ask(expr=sum_by(here(FAILED[PERIOD]), "store")),
+            Ask(expr=sum_by(here(ATTEMPTS[PERIOD]), "store")),
         ),
         empty=_NO_ATTEMPT,
         columns=(

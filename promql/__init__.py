@@ -1,1 +1,1 @@
-"""PromQL built from metric specs: what rules and panels ask, and cannot ask of a metric that has it not."""
+"""PromQL as a typed tree, built from metric specs. Only :mod:`promql.render` knows its text."""

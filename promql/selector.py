@@ -8,46 +8,16 @@ that Prometheus adds at the scrape, ``job`` and ``instance``.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from exporter.core.metrics import Kind
 from exporter.errors import SpecError
-
-TARGET: Final = ("job", "instance")
-"""The labels of one scraped exporter, hence of one shop."""
+from promql.metrics import SHOP as TARGET
+from promql.metrics import External as Foreign
+from promql.metrics import Selectable
 
 _OPERATORS: Final = ("=~", "!~", "!=", "=")
 _SUFFIXES: Final = {Kind.SUMMARY: ("_sum", "_count")}
-
-
-class Selectable(Protocol):
-    """What can be selected: a metric spec, a recording rule, a declared metric of another exporter."""
-
-    @property
-    def name(self) -> str:
-        """The name as stored by Prometheus."""
-        ...
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, without those of the target."""
-        ...
-
-    @property
-    def kind(self) -> Kind:
-        """Gauge, counter or summary."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A metric that another exporter, Prometheus itself or the user provides. ``origin`` says which."""
-
-    name: str
-    kind: Kind
-    origin: str
-    labels: tuple[str, ...] = ()
 
 
 def select(series: Selectable, /, suffix: str = "", **matchers: str) -> str:
@@ -87,3 +57,6 @@ def _matcher(label: str, value: str) -> str:
         if value.startswith(operator):
             return f"{label}{operator}{json.dumps(value[len(operator) :])}"
     return f"{label}={json.dumps(value)}"
+
+
+__all__ = ["TARGET", "Foreign", "Selectable", "increase", "select", "total"]

@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.lib.cases import HOUR, MINUTE, At, Gone, Hourly, Input, Level, Line, Until
 from exporter.collectors import checkout, deployment, expected_orders
-from promql.expr import ALERTS as FIRING
+from promql.metrics import ALERTS as FIRING
 from promql.selector import Selectable
 
 

@@ -10,7 +10,7 @@ from alerts.lib.surprise import surprise
 from alerts.selling.common import rule
 from exporter.collectors import deployment, expected_orders
 from exporter.core.baseline import WINDOWS
-from promql.expr import ALERTS as FIRING
+from promql.metrics import ALERTS as FIRING
 from promql.selector import select, total
 
 RECENT: Final = select(expected_orders.RECENT)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from alerts.lib.alertmanager import WATCHDOG
-from promql.expr import ALERTS, Expr, Series, count_by, series
+from promql.expr import Expr, Selector, count_by, series
+from promql.metrics import ALERTS
 
 _CHOSEN: Final = {"job": "=~$job|", "instance": "=~$instance|", "store": "=~$store|"}
 """The chosen shop and stores, and alerts without such a label: about something absent, about no store."""
 
 
-def firing(severity: str) -> Series:
+def firing(severity: str) -> Selector:
     """Select the alerts of the chosen shop and stores that fire with a severity (a matcher)."""
     return series(ALERTS, alertname="=~Magento.+", alertstate="firing", severity=severity, **_CHOSEN)
 
@@ -19,4 +20,4 @@ def firing(severity: str) -> Series:
 def number_firing(severity: str) -> Expr:
     """Return how many alerts fire; nothing at all if no rules are loaded (:data:`WATCHDOG` always fires)."""
     alive = series(ALERTS, alertname=WATCHDOG, alertstate="firing")
-    return count_by(firing(severity).now).or_else(count_by(alive.now) * 0)
+    return count_by(firing(severity)).or_else(count_by(alive) * 0)

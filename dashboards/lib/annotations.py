@@ -16,10 +16,10 @@ from dashboards.lib.here import here
 from dashboards.lib.page import Annotation
 from dashboards.lib.style import Colour
 from exporter.collectors import deployment, indexers, page_cache
-from promql.expr import Expr, Series, function, over_time
+from promql.expr import Expr, Selector, function, over_time
 
 _MILLISECONDS: Final = 1000
-_EACH_MINUTE: Final = "$__interval:1m"
+_EACH_MINUTE: Final = slice("$__interval", "1m")
 
 
 def _began(now: Expr, a_minute_before: Expr) -> Expr:
@@ -28,13 +28,13 @@ def _began(now: Expr, a_minute_before: Expr) -> Expr:
     return over_time("max", moments[_EACH_MINUTE]) * _MILLISECONDS
 
 
-def _while_one(states: Series) -> Expr:
+def _while_one(states: Selector) -> Expr:
     """Keep the states that are 1, or were since the last step."""
-    return states.now.equals(1).or_else(over_time("max", states["$__interval"]).equals(1))
+    return states.equals(1).or_else(over_time("max", states["$__interval"]).equals(1))
 
 
-def _emptied(objects: Series, five_minutes_before: Series) -> Expr:
-    return objects.now < five_minutes_before.now * 0.5
+def _emptied(objects: Selector, five_minutes_before: Selector) -> Expr:
+    return objects < five_minutes_before * 0.5
 
 
 _PAGES_AND_TICKETS: Final = firing("=~critical|warning")
@@ -42,7 +42,7 @@ _OBJECTS: Final = here(page_cache.OBJECTS)
 
 FIRING = Annotation(
     name="Alerts",
-    expr=_began(_PAGES_AND_TICKETS.now, _PAGES_AND_TICKETS.before("1m").now),
+    expr=_began(_PAGES_AND_TICKETS, _PAGES_AND_TICKETS.before("1m")),
     at_value=True,
     title="{{alertname}}",
     text="{{severity}} {{store}}",
@@ -60,7 +60,7 @@ MAINTENANCE = Annotation(
 
 DEPLOYED = Annotation(
     name="Deployments",
-    expr=here(deployment.DEPLOYED).now * _MILLISECONDS,
+    expr=here(deployment.DEPLOYED) * _MILLISECONDS,
     at_value=True,
     title="Deployment",
     text="Static content was deployed",

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from alerts.lib.wilson import least_share
 from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP, REVENUE, STAGES
 from dashboards.lib.here import here
 from dashboards.lib.style import Colour, verdict, words
 from exporter.collectors import expected_orders
 from exporter.core import baseline, self_metrics
+from promql.durations import Duration
 from promql.expr import (
-    PROCESS_STARTED,
     Expr,
-    Window,
     age,
     clamp_min,
     function,
@@ -24,19 +22,20 @@ from promql.expr import (
     sum_by,
     union,
 )
-from promql.selector import TARGET
+from promql.metrics import PROCESS_STARTED, SHOP
+from promql.wilson import least_share
 
 WINDOWS: Final = tuple(baseline.WINDOWS)
 ENOUGH: Final = 10
 """Orders to be expected in a window before it is judged; with fewer a longer window is taken."""
 
 
-def tiles(minutes: int) -> str:
+def tiles(minutes: int) -> slice:
     """Return the subquery over the windows of five minutes that fill so many minutes, end to end.
 
     It is a millisecond short: Prometheus 2 counts both ends of a span, at every fifth minute one window more.
     """
-    return f"{minutes - 1}m59s999ms:5m"
+    return slice(Duration(minutes * 60 - 0.001), "5m")
 
 
 DAY: Final = tiles(24 * 60)
@@ -83,19 +82,19 @@ def _judged(window: str, least: float, by: tuple[str, ...]) -> Expr:
 
 def recent(window: str, *by: str) -> Expr:
     """Return the orders of the window, of the stores that have an expectation."""
-    known = here(expected_orders.EXPECTED, window=window).now
-    both = here(expected_orders.RECENT, window=window).now.only_if(known)
+    known = here(expected_orders.EXPECTED, window=window)
+    both = here(expected_orders.RECENT, window=window).only_if(known)
     return sum_by(both, *by)
 
 
 def orders(window: str, *by: str) -> Expr:
     """Return the orders of the window."""
-    return sum_by(here(expected_orders.RECENT, window=window).now, *by)
+    return sum_by(here(expected_orders.RECENT, window=window), *by)
 
 
 def expected(window: str, *by: str) -> Expr:
     """Return the orders expected in the window."""
-    return sum_by(here(expected_orders.EXPECTED, window=window).now, *by)
+    return sum_by(here(expected_orders.EXPECTED, window=window), *by)
 
 
 def stage_in_a_day(stage: str, *by: str) -> Expr:
@@ -110,21 +109,12 @@ def revenue_of_a_day(*by: str) -> Expr:
 
 def failed_share(window: str, *by: str) -> Expr:
     """Return the failed share of the attempts to place an order."""
-    return sum_by(here(FAILED[window]).now, *by) / (sum_by(here(ATTEMPTS[window]).now, *by) > 0)
+    return sum_by(here(FAILED[window]), *by) / (sum_by(here(ATTEMPTS[window]), *by) > 0)
 
 
 def least_failed_share(window: str) -> Expr:
     """Return the failed share of the chosen stores' attempts beyond chance, as the alerts judge it."""
-    return least_share(sum_by(here(FAILED[window]).now), sum_by(here(ATTEMPTS[window]).now))
-
-
-def at_end(window: Window) -> Window:
-    """Return the range as it is at the end of what is shown, the same at each of its steps.
-
-    A choice among series made by it is made once. ``topk`` alone chooses anew at each step: a graph of ten
-    lines at a time may draw hundreds of stores.
-    """
-    return Window(f"{window.text} @ end()", window.labels, window.kind)
+    return least_share(sum_by(here(FAILED[window])), sum_by(here(ATTEMPTS[window])))
 
 
 def hit_ratio(*by: str) -> Expr:
@@ -132,8 +122,8 @@ def hit_ratio(*by: str) -> Expr:
 
     The alert asks for as many: of three requests at night all may be misses, and nothing is wrong.
     """
-    enough = here(PAGES_LOOKED_UP).now > thresholds.PAGE_REQUESTS
-    return min_by(here(HIT_RATIO).now.only_if(enough), *by)
+    enough = here(PAGES_LOOKED_UP) > thresholds.PAGE_REQUESTS
+    return min_by(here(HIT_RATIO).only_if(enough), *by)
 
 
 def behind(*by: str, **matchers: str) -> Expr:
@@ -141,7 +131,7 @@ def behind(*by: str, **matchers: str) -> Expr:
 
     One that has had no good run has missed it since its exporter was started.
     """
-    late = age(here(self_metrics.LAST_SUCCESS, **matchers)) - here(self_metrics.REFRESH, **matchers).now
-    in_vain = here(self_metrics.SUCCESS, **matchers).now.equals(0)
-    never = in_vain.join("+", age(here(PROCESS_STARTED)), on=TARGET, group_left=())
+    late = age(here(self_metrics.LAST_SUCCESS, **matchers)) - here(self_metrics.REFRESH, **matchers)
+    in_vain = here(self_metrics.SUCCESS, **matchers).equals(0)
+    never = in_vain.join("+", age(here(PROCESS_STARTED)), on=SHOP, group_left=())
     return function("floor", clamp_min(max_by(late.or_else(never), *by), 0))

@@ -15,6 +15,7 @@ from dashboards.lib.panels import DATASOURCE, Panel, Row, Stack
 from dashboards.lib.style import Colour, Json
 from dashboards.lib.variables import Variable, common
 from promql.expr import Expr
+from promql.render import render
 
 TAG: Final = "magento"
 SCHEMA_VERSION: Final = 39
@@ -47,7 +48,7 @@ class Annotation:
             "enable": self.shown,
             "hide": False,
             "iconColor": str(self.colour),
-            "expr": self.expr.text,
+            "expr": render(self.expr),
             "titleFormat": self.title,
             "textFormat": self.text,
             "tagKeys": self.tags,

@@ -30,6 +30,7 @@ from dashboards.lib.style import (
     steps,
 )
 from promql.expr import Expr, standing_out, top
+from promql.render import render
 
 DATASOURCE: Final[Mapping[str, str]] = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -54,7 +55,7 @@ class Ask:
     def target(self, index: int) -> Any:
         """Return grafanalib's target."""
         return core.Target(
-            expr=self.expr.text,
+            expr=render(self.expr),
             legendFormat=self.legend or "__auto",
             refId=chr(ord("A") + index),
             instant=self.instant,

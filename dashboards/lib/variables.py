@@ -12,7 +12,9 @@ from dashboards.lib.panels import DATASOURCE
 from exporter.collectors.orders import BY_CUSTOMER
 from exporter.core.self_metrics import ENABLED
 from exporter.errors import SpecError
-from promql.selector import Selectable, select
+from promql.expr import series
+from promql.metrics import SHOP, Selectable
+from promql.render import render
 
 ALL: Final = ".+"
 _ON_TIME_CHANGE: Final = 2
@@ -78,14 +80,14 @@ def values_of(
     name: str, label: str, metric: Selectable, of: str, /, *, by_store: bool = False, hidden: bool = False
 ) -> Variable:
     """Return the variable ``name`` with the values of the metric's label ``of`` in the chosen shop."""
-    if of not in ("job", "instance", *metric.labels):
+    if of not in (*SHOP, *metric.labels):
         raise SpecError(f"{metric.name}: has no label {of!r}")
     here = {"job": "=~$job", "instance": "=~$instance"}
     known = {"job": {}, "instance": {"job": "=~$job"}}.get(of, here)
     if by_store:
         known = {**known, "store": "=~$store"}
-    suffix = "_count" if metric.kind.value == "summary" else ""
-    query = f"label_values({select(metric, suffix, **known)}, {of})"
+    part = "count" if metric.kind.value == "summary" else ""
+    query = f"label_values({render(series(metric, part=part, **known))}, {of})"
     return Variable(name=name, label=label, query=query, hidden=hidden)
 
 

@@ -16,8 +16,7 @@ from dashboards.catalogue import DASHBOARDS
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
-from promql.expr import ALERTS, SCRAPE_DURATION, UP
-from promql.selector import TARGET
+from promql.metrics import ALERTS, SCRAPE_DURATION, SHOP, UP
 
 RUNBOOKS = ROOT / "runbooks"
 DECLARATIONS = sorted(path for path in (ROOT / "alerts").rglob("*.py") if path.parent.name != "lib")
@@ -79,7 +78,7 @@ def selectors(node: object) -> Iterator[promql_parser.VectorSelector]:
 def labels_of(node: object, known: Mapping[str, tuple[str, ...]]) -> set[str]:
     """Return the labels that the result of an expression can have; assert that all that it names exist."""
     if isinstance(node, promql_parser.VectorSelector):
-        have = {*known[node.name], *TARGET}
+        have = {*known[node.name], *SHOP}
         assert {matcher.name for matcher in node.matchers.matchers} <= have, node.prettify()
         return have
     if isinstance(node, promql_parser.AggregateExpr):
@@ -153,7 +152,7 @@ def test_recording_rules_name_only_series_and_labels_that_exist(found: Catalogue
     for recording in found.owners.recordings:
         text = re.sub(r"(?<![\w.:\[])(\d+)s\b(?![^\[]*\])", r"\1", recording.expression)
         have = labels_of(promql_parser.parse(text), known)
-        assert have == {*TARGET, *recording.labels}, recording.name
+        assert have == {*SHOP, *recording.labels}, recording.name
 
 
 def test_every_recording_rule_is_used(found: Catalogue) -> None:

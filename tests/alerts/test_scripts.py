@@ -1,10 +1,7 @@
 """The programs beside the catalogue: the mutation check, the simulation, the example of own limits."""
 
-import importlib.util
 import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
@@ -13,18 +10,9 @@ from alerts.__main__ import ROOT
 from alerts.catalogue import Catalogue
 from alerts.lib.links import Links
 from alerts.lib.prometheus import alerting_rule
+from tests.alerts.loading import script
 
 EXAMPLE = ROOT / "deploy" / "prometheus" / "thresholds.yml.example"
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_mutation_check_kills_a_mutant_and_spares_the_original(found: Catalogue) -> None:

@@ -16,8 +16,8 @@ from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.web.metrics import SCRAPE_METRICS
-from promql import expr
-from promql.selector import Foreign, Selectable
+from promql import metrics as declared
+from promql.metrics import External, Selectable
 
 PROJECT = Path(__file__).parents[2]
 MACROS = {"$__rate_interval": "1m", "$__interval": "1m", "$__range": "6h"}
@@ -62,11 +62,11 @@ def plain(expression: str) -> str:
 
 def known_series() -> dict[str, Selectable]:
     """Return everything that may be asked for, by the name under which Prometheus stores it."""
-    foreign = [item for item in vars(expr).values() if isinstance(item, Foreign)]
+    external = [item for item in vars(declared).values() if isinstance(item, External)]
     metrics = [metric for collector in all_collectors() for metric in collector.metrics]
     recordings = [rule for rules in catalogue().recordings.values() for rule in rules]
     found: dict[str, Selectable] = {}
-    for item in (*metrics, *SELF_METRICS, *SCRAPE_METRICS, *recordings, *foreign):
+    for item in (*metrics, *SELF_METRICS, *SCRAPE_METRICS, *recordings, *external):
         if item.kind is Kind.SUMMARY:
             found[f"{item.name}_sum"] = found[f"{item.name}_count"] = item
         else:

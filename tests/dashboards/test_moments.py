@@ -12,6 +12,7 @@ from dashboards.lib.business import tiles
 from dashboards.lib.page import Annotation
 from exporter.collectors import deployment, page_cache
 from promql.expr import over_time, series
+from promql.render import render
 from sandbox.servers.prometheus import Prometheus
 from tests.dashboards.live import Asker
 
@@ -63,7 +64,7 @@ def write(path: Path) -> None:
 
 def marks(asker: Asker, annotation: Annotation, step: int) -> set[float]:
     """Return the moments of an annotation's marks as Grafana reads them."""
-    expression = asker.sent(annotation.expr.text.replace("$__interval", f"{step}s"))
+    expression = asker.sent(render(annotation.expr).replace("$__interval", f"{step}s"))
     found, _ = asker.over_time(expression, step)
     points = [(float(moment), float(value)) for series in found for moment, value in series["values"]]
     return {value / 1000 if annotation.at_value else moment for moment, value in points if value > 0}
@@ -85,6 +86,6 @@ def test_a_short_maintenance_is_marked_at_every_step(asker: Asker, step: int) ->
 
 @pytest.mark.parametrize("step", [75, 300])
 def test_windows_of_five_minutes_are_each_counted_once(asker: Asker, step: int) -> None:
-    (found,), _ = asker.over_time(over_time("sum", series(STAGES)[tiles(15)]).text, step)
+    (found,), _ = asker.over_time(render(over_time("sum", series(STAGES)[tiles(15)])), step)
     counted = {float(value) for moment, value in found["values"] if moment > BEGIN + 15 * MINUTE}
     assert counted == {3}

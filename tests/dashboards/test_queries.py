@@ -21,8 +21,8 @@ from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PA
 from exporter.collectors import cron, indexers, order_states, redis
 from exporter.core import self_metrics
 from exporter.magento import queues
-from promql.expr import PROCESS_STARTED
-from promql.selector import Selectable
+from promql.metrics import PROCESS_STARTED, Selectable
+from promql.render import render
 from tests.dashboards.live import Asker
 from tests.dashboards.reading import RENDERED, known_series, panels, selectors
 
@@ -244,12 +244,12 @@ def limits(page: Dashboard) -> Iterator[tuple[str, Threshold, str]]:
     """Yield (where, limit, query) of every panel and every column that has a limit."""
     for panel in page.panels():
         if panel.threshold:
-            yield from ((panel.key, panel.threshold, ask.expr.text) for ask in panel.asks)
+            yield from ((panel.key, panel.threshold, render(ask.expr)) for ask in panel.asks)
         for column in panel.columns if isinstance(panel, Table) else ():
             if column.threshold:
                 number = ord(column.field.removeprefix("Value #")) - ord("A") if "#" in column.field else 0
                 where = f"{panel.key} {column.title}"
-                yield where, column.threshold, panel.asks[number].expr.text
+                yield where, column.threshold, render(panel.asks[number].expr)
 
 
 @PAGES
