@@ -1,7 +1,7 @@
-# Exceptions to pint's checks on alerts/generated, each with its reason.
+# Exceptions to pint's checks on build/rules, each with its reason.
 
 parser {
-  include = ["alerts/generated/.*.yml"]
+  include = ["build/rules/.*.yml"]
 }
 
 checks {

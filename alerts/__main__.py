@@ -11,13 +11,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from alerts.catalogue import Catalogue, catalogue
 from alerts.docs import page
 from alerts.lib.alertmanager import configuration
 from alerts.lib.expression import Clock
 from alerts.lib.grafana import provisioning
-from alerts.lib.links import DEFAULT_GRAFANA, DEFAULT_RUNBOOKS, Links
+from alerts.lib.links import DEMO, DEMO_GRAFANA, DEMO_RUNBOOKS, NO_GRAFANA, NO_RUNBOOKS, Links
 from alerts.lib.prometheus import rule_file
 from alerts.testing import judge
 from exporter.errors import SpecError
@@ -38,12 +40,12 @@ def rule_files(found: Catalogue, links: Links, clock: Clock) -> dict[str, str]:
     }
 
 
-def everything(found: Catalogue, links: Links) -> dict[Path, str]:
+def everything(found: Catalogue, links: Links, time_zone: str = "UTC") -> dict[Path, str]:
     """Return every generated file of the repository by its path from the root."""
     rules = rule_files(found, links, Clock())
     return {
         **{_RULES / name: text for name, text in rules.items()},
-        Path("deploy/alertmanager/alertmanager.yml"): configuration(found.all, found.owners),
+        Path("deploy/alertmanager/alertmanager.yml"): configuration(found.all, found.owners, time_zone),
         Path("deploy/grafana/provisioning/alerting/magento.yaml"): provisioning(
             found.alerts, owners=found.owners, links=links
         ),
@@ -81,7 +83,7 @@ def test(names: Sequence[str], found: Catalogue) -> int:
     unknown = sorted(set(names) - set(by_name))
     if unknown:
         raise SpecError(f"no alert is named {', '.join(unknown)}; docs/alerts.md lists them")
-    rules = list(rule_files(found, Links(), Clock()).values())
+    rules = list(rule_files(found, DEMO, Clock()).values())
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         verdicts = list(pool.map(lambda name: judge(by_name[name], found, rules), names))
     sys.stdout.writelines(verdict.report() for verdict in verdicts)
@@ -91,19 +93,20 @@ def test(names: Sequence[str], found: Catalogue) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 if all is well, 1 if files are not fresh or cases fail, 2 for a user's mistake."""
     options = _parser().parse_args(arguments)
-    links = Links(options.runbook_base, options.grafana_base, options.standby_runbook_base)
+    mistake = _mistake(options)
+    if mistake:
+        sys.stderr.write(f"{mistake}\n")
+        return 2
+    links = _links(options)
     try:
         found = catalogue()
         if options.command == "test":
             return test(options.names, found)
-        if options.scale != 1.0:
-            if options.out is None:
-                sys.stderr.write("--scale needs --out: scaled rules are no part of the repository\n")
-                return 2
-            scaled = rule_files(found, links, Clock(options.scale))
-            write({Path(name): text for name, text in scaled.items()}, options.out)
+        if options.demo:
+            rules = rule_files(found, links, Clock(options.scale))
+            write({Path(name): text for name, text in rules.items()}, options.out)
             return 0
-        files = everything(found, links)
+        files = everything(found, links, options.time_zone)
     except SpecError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -115,23 +118,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _mistake(options: argparse.Namespace) -> str:
+    """Return what is wrong with the options, in words; empty if nothing is."""
+    bases = (options.runbook_base, options.grafana_base)
+    if options.demo:
+        return "" if options.out else "--demo needs --out: a demo's rules are no part of the repository"
+    local = [base for base in (*bases, options.standby_runbook_base) if _is_local(base)]
+    out = options.out is not None
+    wrong = {
+        "--scale needs --demo": options.scale != 1.0,
+        "without --runbook-base and --grafana-base, Prometheus refuses the rules": out and not all(bases),
+        "--runbook-base and --grafana-base need --out: the repository has no addresses": any(bases)
+        and not out,
+        f"{''.join(local[:1])} is this machine: it leads nowhere from a telephone": bool(local),
+        f"{options.time_zone} is not in the IANA time zone database": options.time_zone
+        not in available_timezones(),
+    }
+    return next((text for text, applies in wrong.items() if applies), "")
+
+
+def _is_local(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    return host in {"localhost", "::1", "0.0.0.0"} or host.startswith("127.")  # noqa: S104 - compared, not bound
+
+
+def _links(options: argparse.Namespace) -> Links:
+    runbooks, grafana = (DEMO_RUNBOOKS, DEMO_GRAFANA) if options.demo else (NO_RUNBOOKS, NO_GRAFANA)
+    return Links(
+        options.runbook_base or runbooks, options.grafana_base or grafana, options.standby_runbook_base
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m alerts", description=__doc__.splitlines()[0] if __doc__ else None
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not fresh")
     parser.add_argument("--out", type=Path, help="write below this directory instead of the repository")
-    parser.add_argument(
-        "--runbook-base", default=DEFAULT_RUNBOOKS, help="address under which runbooks are served"
-    )
+    parser.add_argument("--runbook-base", default="", help="address under which runbooks are served")
     parser.add_argument(
         "--standby-runbook-base",
         default="",
         help="address of the pages about a dead exporter: another exporter's /runbooks/, "
         "or a web server that answers /MagentoExporterDown",
     )
-    parser.add_argument("--grafana-base", default=DEFAULT_GRAFANA, help="address of Grafana")
-    parser.add_argument("--scale", type=float, default=1.0, help="how many seconds of a rule pass in one")
+    parser.add_argument("--grafana-base", default="", help="address of Grafana")
+    parser.add_argument(
+        "--time-zone", default="UTC", help="where the shop's working hours are: Europe/Berlin (default: UTC)"
+    )
+    parser.add_argument(
+        "--demo", action="store_true", help="write only rules, with links to servers on this machine"
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="how many seconds of a demo's rules pass in one"
+    )
     testing = parser.add_subparsers(dest="command").add_parser(
         "test", help="run promtool on the cases of single alerts"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import yaml
 
 from alerts.catalogue import Catalogue
 from alerts.lib import promtool
-from alerts.lib.links import Links
+from alerts.lib.links import DEMO
 from alerts.lib.model import Alert
 from exporter.errors import SpecError
 
@@ -62,7 +63,7 @@ def _document(alert: Alert, found: Catalogue, rules: Sequence[str], folder: Path
     file.write_text(yaml.safe_dump({"groups": groups}, sort_keys=False), encoding="utf-8")
     # The alert's own group last: what it reads from another group is then of the same moment.
     order = sorted((group["name"] for group in groups), key=f"magento_{found.subject(alert)}".__eq__)
-    return promtool.unit_tests(alert, file.name, owners=found.owners, links=Links(), groups=order)
+    return promtool.unit_tests(alert, file.name, owners=found.owners, links=DEMO, groups=order)
 
 
 def _complaint(document: Mapping[str, Any], file: Path) -> str:
@@ -71,7 +72,12 @@ def _complaint(document: Mapping[str, Any], file: Path) -> str:
     command = ["promtool", "test", "rules", str(file)]
     try:
         outcome = subprocess.run(  # noqa: S603 - a fixed command, on a file of ours
-            command, capture_output=True, text=True, check=False, timeout=_SECONDS
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+            env={**os.environ, "TZ": "UTC"},  # annotations say the time of day
         )
     except FileNotFoundError as error:
         raise SpecError("promtool is not installed; it comes with Prometheus") from error

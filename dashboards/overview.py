@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from alerts import thresholds
-from alerts.lib.links import DEFAULT_RUNBOOKS
+from alerts.lib.links import DEMO_RUNBOOKS
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE
 from alerts.thresholds import critical, warning
 from dashboards.lib.alerting import firing, number_firing
@@ -431,7 +431,7 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Overview",
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
-    variables=(Constant(name="runbooks", label="Runbooks", query=DEFAULT_RUNBOOKS),),
+    variables=(Constant(name="runbooks", label="Runbooks", query=DEMO_RUNBOOKS),),
     annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(Row(panels=_SELLING), Row(panels=_HEALTH), Row(panels=_COURSE)),
 )

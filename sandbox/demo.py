@@ -25,7 +25,6 @@ from sandbox.shop import directory
 from sandbox.stack import DATABASE, Stack, exclusive
 
 WWW = PROJECT / "sandbox" / "shop" / "www"
-RULES = PROJECT / "alerts" / "generated"
 INSTALL_SECONDS = 300
 OBSERVER = "magento_exporter"
 OBSERVER_PASSWORD = "observer"
@@ -46,8 +45,8 @@ class Options:
     """Handed to `python -m sandbox.shop run` as they are."""
     history: tuple[str, ...] = ()
     """Handed to `python -m sandbox.shop install` as they are."""
-    rules: Path = RULES
-    """Directory of the rules that Prometheus loads."""
+    rules: Path | None = None
+    """Directory of the rules that Prometheus loads; without one, the shop's own with this machine's links."""
     alertmanager: Path = CONFIGURATION
     """Alertmanager's configuration file."""
     exporter: tuple[str, ...] = ("exporter",)
@@ -76,10 +75,11 @@ class Demo:
     def __init__(self, options: Options, state: Path) -> None:
         self.options = options
         self.state = state
+        self.rules = options.rules or state / "servers" / "rules"
         self.stack = Stack(
             state,
             www=WWW if WWW.exists() else None,
-            rules=options.rules if options.rules.exists() else None,
+            rules=self.rules,
             scrape_seconds=options.scrape_seconds,
             prefix=options.prefix,
             alertmanager=options.alertmanager,
@@ -103,6 +103,8 @@ class Demo:
         began = time.monotonic()
         with ExitStack() as undo:
             undo.callback(self.stack.stop)
+            if not self.options.rules:
+                write_rules(self.rules, f"http://{self.exporter.address}/runbooks/")
             say("starting the servers ...")
             self.stack.launch()
             install_shop(self.stack, self.options)
@@ -224,6 +226,12 @@ def install_shop(stack: Stack, options: Options) -> None:
     output_of(
         [sys.executable, "-m", "sandbox.shop", "install", *where, *what], "the shop could not be installed"
     )
+
+
+def write_rules(directory: Path, runbooks: str) -> None:
+    """Write the pack's rules; their links lead to the demo's own exporter."""
+    command = [sys.executable, "-m", "alerts", "--demo", "--out", str(directory), "--runbook-base", runbooks]
+    output_of(command, "the rules could not be written")
 
 
 def output_of(command: Sequence[str], complaint: str) -> str:

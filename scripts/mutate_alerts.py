@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from alerts.catalogue import Catalogue, catalogue  # noqa: E402 - the repository's root comes first
 from alerts.lib import promtool  # noqa: E402
-from alerts.lib.links import Links  # noqa: E402
+from alerts.lib.links import DEMO  # noqa: E402
 from alerts.lib.model import Alert  # noqa: E402
 from alerts.lib.prometheus import alerting_rule, recording_rule  # noqa: E402
 
@@ -75,7 +75,7 @@ def mutants(alert: Alert, found: Catalogue) -> Iterator[Mutant]:
     """Yield every mutant of an alert."""
 
     def rule(changed: Alert) -> dict[str, object]:
-        return alerting_rule(changed, owners=found.owners, links=Links())
+        return alerting_rule(changed, owners=found.owners, links=DEMO)
 
     original = rule(alert)
     for what, changed in _changed(alert):
@@ -187,13 +187,13 @@ def _spares(alert: Alert, mutant: Mutant, found: Catalogue, part: slice) -> bool
         for recording in recordings
         if recording.name in needed
     ]
-    rules.append(alerting_rule(alert, owners=found.owners, links=Links()))
+    rules.append(alerting_rule(alert, owners=found.owners, links=DEMO))
     changed = [
         dict(mutant.rule) if mutant.name in {rule.get("record"), rule.get("alert")} else rule
         for rule in rules
     ]
     group = {"name": "mutant", "interval": "1m", "rules": changed}
-    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=Links())
+    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=DEMO)
     tests = document["tests"][part]
     return not tests or _accepted(group, {**document, "tests": tests})
 

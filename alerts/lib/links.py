@@ -10,22 +10,26 @@ from urllib.parse import quote_plus
 
 from alerts.lib.model import Alert
 
-DEFAULT_RUNBOOKS: Final = "http://localhost:9816/runbooks/"
-DEFAULT_GRAFANA: Final = "http://localhost:3000"
+NO_RUNBOOKS: Final = "{{ runbook_base_is_not_set }}"
+NO_GRAFANA: Final = "{{ grafana_base_is_not_set }}"
+"""Prometheus refuses to load a rule whose annotation calls a function that does not exist, and names it."""
 
-_VARIABLES: Final = ("job", "instance", "store")
+DEMO_RUNBOOKS: Final = "http://localhost:9816/runbooks/"
+DEMO_GRAFANA: Final = "http://localhost:3000"
+
+VARIABLES: Final = ("job", "instance", "store", "job_code", "indexer", "queue", "varnish", "collector")
 """The dashboard variables that a link sets from the alert's labels of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The bases of the links in notifications.
+    """The bases of the links in notifications; without them, Prometheus does not load the rules.
 
     ``standby`` serves the runbooks of the alerts that say that the exporter does not; empty: nobody does.
     """
 
-    runbooks: str = DEFAULT_RUNBOOKS
-    grafana: str = DEFAULT_GRAFANA
+    runbooks: str = NO_RUNBOOKS
+    grafana: str = NO_GRAFANA
     standby: str = ""
 
     def runbook(self, alert: Alert) -> str:
@@ -55,6 +59,9 @@ class Links:
         return f"{self.grafana.rstrip('/')}/d/{alert.panel.dashboard}?{chosen}viewPanel={panel}"
 
 
+DEMO: Final = Links(DEMO_RUNBOOKS, DEMO_GRAFANA)
+
+
 def panel_id(dashboard: str, key: str) -> int:
     """Return the id of the panel ``key`` (a short constant name) of the dashboard with this uid.
 
@@ -70,4 +77,4 @@ def carried(alert: Alert) -> tuple[str, ...]:
 
 def variables(alert: Alert) -> list[str]:
     """Return the dashboard variables whose label the alert carries."""
-    return [name for name in _VARIABLES if name in carried(alert)]
+    return [name for name in VARIABLES if name in carried(alert)]

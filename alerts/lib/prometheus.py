@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from alerts.lib.expression import REAL, Clock, duration, expression
-from alerts.lib.links import Links
+from alerts.lib.links import Links, carried
 from alerts.lib.model import Alert
 from alerts.lib.owners import Owners, names
 from alerts.lib.recording import Recording
@@ -56,7 +56,7 @@ def alerting_rule(alert: Alert, *, owners: Owners, links: Links, clock: Clock = 
     if alert.keep_firing_for:
         rule["keep_firing_for"] = clock.duration(alert.keep_firing_for, least=LEAST_INTERVAL)
     rule["labels"] = tags(alert, owners)
-    rule["annotations"] = notes(alert, links)
+    rule["annotations"] = {**notes(alert, links), **lifetime(alert)}
     return rule
 
 
@@ -76,11 +76,37 @@ def notes(alert: Alert, links: Links) -> dict[str, str]:
     """Return the annotations, templates not yet filled in."""
     return {
         "summary": alert.summary,
+        **({"where": where(alert)} if alert.series_labels else {}),
         "description": describe(alert),
         "impact": alert.impact,
         "first_action": alert.first_action,
         "runbook_url": links.runbook(alert),
         "dashboard_url": links.panel(alert),
+    }
+
+
+def where(alert: Alert) -> str:
+    """Return the template of the place in the shop that the alert names: ``store de, stage order``."""
+    return ", ".join(f"{name} {{{{ $labels.{name} }}}}" for name in alert.series_labels)
+
+
+def lifetime(alert: Alert) -> dict[str, str]:
+    """Return since when the condition is true, and for how long, as templates.
+
+    Alertmanager does not know it: its ``StartsAt`` is when the alert fired, and its templates have no
+    clock. While ``keep_firing_for`` lasts, both stay as they were.
+    """
+    if not alert.for_:
+        return {}  # the series is written after the evaluation that fires
+    labels = carried(alert)
+    matchers = "".join(f",{name}=%q" for name in labels)
+    arguments = "".join(f" $labels.{name}" for name in labels)
+    start = f'min(last_over_time(ALERTS_FOR_STATE{{alertname=\\"{alert.name}\\"{matchers}}}[1h]))'
+    return {
+        "since": f'{{{{ with printf "{start}"{arguments} | query }}}}'
+        '{{ (. | first | value | toTime).Local.Format "Mon 15:04 MST" }}{{ end }}',
+        "lasts": f'{{{{ with printf "time() - {start}"{arguments} | query }}}}'
+        '{{ . | first | value | humanizeDuration | reReplaceAll "([dhm]) [0-9]+s$" "$1" }}{{ end }}',
     }
 
 

@@ -10,11 +10,13 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import dropwhile
 from typing import Any, Final
 
 import yaml
 
-from alerts.lib.cases import Gone, Input, Level
+from alerts.lib.cases import DAY, HOUR, MINUTE, Gone, Input, Level
 from alerts.lib.expression import THRESHOLD
 from alerts.lib.links import Links
 from alerts.lib.model import Alert, NoData
@@ -102,7 +104,7 @@ def _fires(alert: Alert, owners: Owners, links: Links) -> Iterator[dict[str, Any
     for place in ({**TARGET, label: "another"} for label in TARGET):
         series.setdefault(_selector(MAINTENANCE.name, **place), f"1x{_steps(times.bad + length, times.step)}")
     tests = [_expect(alert, times.fires - times.step, [])] if alert.cases.inputs else []
-    tests.append(_expect(alert, times.fires, [_alert(alert, owners, links)]))
+    tests.append(_expect(alert, times.fires, [_alert(alert, times, owners=owners, links=links)]))
     yield _test("fires", alert, series, alert_rule_test=tests)
 
 
@@ -376,12 +378,24 @@ def _kept(alert: Alert) -> dict[str, str]:
     return {label: here(alert)[label] for label in (*alert.cases.target_labels, *alert.cases.entity)}
 
 
-def _alert(alert: Alert, owners: Owners, links: Links) -> dict[str, Any]:
+def _alert(alert: Alert, times: Times, *, owners: Owners, links: Links) -> dict[str, Any]:
     found = {**_kept(alert), **alert.cases.labels, **tags(alert, owners)}
     texts = {**notes(alert, links), "description": alert.cases.expected_description}
+    if alert.series_labels:
+        texts["where"] = ", ".join(f"{name} {found[name]}" for name in alert.series_labels)
     texts["dashboard_url"] = links.panel_for(alert, found)
     texts["runbook_url"] = links.runbook_for(alert, found)
+    if alert.for_:
+        start = (times.fires - alert.for_) // times.step * times.step
+        texts["since"] = f"{datetime.fromtimestamp(start, UTC):%a %H:%M} UTC"
+        texts["lasts"] = _to_the_minute(times.fires - start)
     return {"exp_labels": found, "exp_annotations": texts}
+
+
+def _to_the_minute(seconds: int) -> str:
+    parts = {"d": seconds // DAY, "h": seconds % DAY // HOUR, "m": seconds % HOUR // MINUTE}
+    shown = list(dropwhile(lambda unit: not parts[unit], parts))
+    return " ".join(f"{parts[unit]}{unit}" for unit in shown)
 
 
 def _selector(name: str, /, **matchers: str) -> str:

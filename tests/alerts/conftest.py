@@ -9,7 +9,7 @@ import pytest
 from alerts.__main__ import ROOT, rule_files
 from alerts.catalogue import Catalogue, catalogue
 from alerts.lib.expression import Clock
-from alerts.lib.links import Links
+from alerts.lib.links import DEMO, NO_GRAFANA, NO_RUNBOOKS
 from alerts.testing import Verdict, judge
 
 FOUND = catalogue()
@@ -28,13 +28,16 @@ def found() -> Catalogue:
 
 @pytest.fixture(scope="session")
 def rules() -> Mapping[str, str]:
-    """The rule files as shipped."""
-    return {path.name: path.read_text() for path in sorted((ROOT / "alerts" / "generated").glob("*.yml"))}
+    """The rule files as shipped, with addresses: without them Prometheus refuses them."""
+    return {
+        path.name: addressed(path.read_text())
+        for path in sorted((ROOT / "alerts" / "generated").glob("*.yml"))
+    }
 
 
 @pytest.fixture(scope="session")
 def expected_rules() -> Mapping[str, str]:
-    return rule_files(FOUND, Links(), Clock())
+    return rule_files(FOUND, DEMO, Clock())
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +52,8 @@ def verdicts(rules: Mapping[str, str], request: pytest.FixtureRequest) -> Mappin
     outcomes = {alert.name: pool.submit(judge, alert, FOUND, list(rules.values())) for alert in chosen}
     pool.shutdown(wait=False)
     return outcomes
+
+
+def addressed(rules: str) -> str:
+    """Return the text of a rule file with the addresses of a demo."""
+    return rules.replace(NO_RUNBOOKS, DEMO.runbooks.rstrip("/")).replace(NO_GRAFANA, DEMO.grafana)

@@ -13,6 +13,7 @@ from alerts.__main__ import ROOT, everything, main, stale, write
 from alerts.catalogue import Catalogue, catalogue
 from alerts.lib.expression import parse
 from alerts.lib.links import Links
+from alerts.lib.model import Alert
 
 
 def test_the_repository_is_fresh(found: Catalogue) -> None:
@@ -42,55 +43,103 @@ def test_nothing_is_written_twice(found: Catalogue) -> None:
     assert len(set(files.values())) == len(files)
 
 
-def test_promtool_accepts_the_rules() -> None:
-    files = sorted(str(path) for path in (ROOT / "alerts" / "generated").glob("*.yml"))
-    checked = subprocess.run(
-        ["promtool", "check", "rules", *files], capture_output=True, text=True, check=False
+def promtool(*files: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["promtool", "check", "rules", *map(str, files)], capture_output=True, text=True, check=False
     )
+
+
+def test_promtool_accepts_the_rules_once_they_have_addresses(
+    rules: Mapping[str, str], tmp_path: Path
+) -> None:
+    for name, text in rules.items():
+        (tmp_path / name).write_text(text)
+    checked = promtool(*tmp_path.glob("*.yml"))
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_prometheus_refuses_the_rules_without_addresses_and_says_what_is_missing(alert: Alert) -> None:
+    files = sorted((ROOT / "alerts" / "generated").glob("*.yml"))
+    refused = promtool(*files)
+    assert refused.returncode != 0
+    lines = (refused.stdout + refused.stderr).splitlines()
+    for annotation, base in (("runbook_url", "runbook"), ("dashboard_url", "grafana")):
+        complaint = f'__alert_{alert.name}:1: function "{base}_base_is_not_set" not defined'
+        assert any(annotation in line and complaint in line for line in lines)
+
+
+BASES = ("--runbook-base", "https://run.example/b/", "--grafana-base", "https://g.example")
+
+
 def test_the_bases_of_links_are_chosen_when_generating(tmp_path: Path) -> None:
-    arguments = [
-        "--out",
-        str(tmp_path),
-        "--runbook-base",
-        "https://run.example/b/",
-        "--grafana-base",
-        "https://g.example",
-    ]
-    assert main(arguments) == 0
+    assert main(["--out", str(tmp_path), *BASES]) == 0
     text = (tmp_path / "alerts/generated/cron.yml").read_text()
     assert "runbook_url: https://run.example/b/MagentoCronStopped?job=" in text
     assert "dashboard_url: https://g.example/d/magento-cron?" in text
     assert "localhost" not in text
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "0.0.0.0", "[::1]"])  # noqa: S104 - refused
+@pytest.mark.parametrize("option", ["--runbook-base", "--grafana-base", "--standby-runbook-base"])
+def test_a_telephone_gets_no_link_to_itself(
+    option: str, host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = f"http://{host}:3000"
+    assert main(["--out", str(tmp_path), *BASES, option, address]) == 2
+    assert address in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--out", "there"], "without --runbook-base and --grafana-base"),
+        (["--out", "there", *BASES[:2]], "without --runbook-base and --grafana-base"),
+        ([*BASES], "need --out"),
+        (["--demo"], "--demo needs --out"),
+        (["--scale", "60", "--out", "there", *BASES], "--scale needs --demo"),
+        (["--out", "there", *BASES, "--time-zone", "Europe/Nowhere"], "Europe/Nowhere"),
+    ],
+)
+def test_a_mistake_is_said_and_nothing_is_written(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_working_hours_are_those_of_the_shop(tmp_path: Path) -> None:
+    assert main(["--out", str(tmp_path), *BASES, "--time-zone", "Europe/Berlin"]) == 0
+    settings = yaml.safe_load((tmp_path / "deploy/alertmanager/alertmanager.yml").read_text())
+    intervals = [part for named in settings["time_intervals"] for part in named["time_intervals"]]
+    assert {part["location"] for part in intervals} == {"Europe/Berlin"}
+
+
 def test_the_page_about_a_dead_exporter_is_served_by_another(tmp_path: Path) -> None:
-    assert main(["--out", str(tmp_path), "--standby-runbook-base", "https://other.example/runbooks"]) == 0
+    standby = ["--standby-runbook-base", "https://other.example/runbooks"]
+    assert main(["--out", str(tmp_path), *BASES, *standby]) == 0
     text = (tmp_path / "alerts/generated/exporter.yml").read_text()
     led = set(re.findall(r"https://other\.example/runbooks/(\w+)", text))
     assert led == {"MagentoExporterDown", "MagentoExporterMissing"}
-    assert "runbook_url: http://localhost:9816/runbooks/MagentoSourceDown?" in text
+    assert "runbook_url: https://run.example/b/MagentoSourceDown?" in text
 
 
 def test_scaled_rules_are_valid_and_keep_four_scrapes_in_every_range(tmp_path: Path) -> None:
-    assert main(["--scale", "60", "--out", str(tmp_path)]) == 0
+    assert main(["--demo", "--scale", "60", "--out", str(tmp_path)]) == 0
     files = sorted(tmp_path.glob("*.yml"))
-    checked = subprocess.run(
-        ["promtool", "check", "rules", *map(str, files)], capture_output=True, text=True, check=False
-    )
+    checked = promtool(*files)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     for path in files:
         text = path.read_text()
         assert all(parse(found) >= 4 for found in re.findall(r"\[((?:\d+(?:ms|[smhdw]))+)", text))
         for group in yaml.safe_load(text)["groups"]:
             assert group["interval"] == "1s"
-
-
-def test_scaled_rules_do_not_go_into_the_repository(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--scale", "60"]) == 2
-    assert "--out" in capsys.readouterr().err
 
 
 def test_the_command_checks(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def shops(number: int) -> Iterator[list[str]]:
 
 def test_no_rule_fails_when_there_are_two_of_everything(tmp_path: Path) -> None:
     rules = tmp_path / "rules"
-    assert main(["--scale", "60", "--out", str(rules)]) == 0
+    assert main(["--demo", "--scale", "60", "--out", str(rules)]) == 0
     with (
         shops(2) as addresses,
         Prometheus(

@@ -10,7 +10,7 @@ import pytest
 from alerts.catalogue import Catalogue
 from alerts.lib import promtool
 from alerts.lib.cases import At
-from alerts.lib.links import Links
+from alerts.lib.links import DEMO
 from alerts.lib.model import Alert, NoData
 from alerts.testing import Verdict
 from exporter.errors import SpecError
@@ -22,7 +22,7 @@ def test_behaves(alert: Alert, verdicts: Mapping[str, Future[Verdict]]) -> None:
 
 
 def test_has_every_kind_of_case(alert: Alert, found: Catalogue) -> None:
-    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=Links())
+    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=DEMO)
     kinds = {test["name"].removeprefix(f"{alert.name}: ").split()[0] for test in document["tests"]}
     wanted = {"fires", "maintenance"}
     if alert.cases.inputs:
@@ -47,7 +47,7 @@ def test_boundary_is_asked_for(alert: Alert) -> None:
 
 def test_fires_in_one_place_only(alert: Alert, found: Catalogue) -> None:
     """The firing case has other places beside it, each different in one label."""
-    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=Links())
+    document = promtool.unit_tests(alert, "rules.yml", owners=found.owners, links=DEMO)
     others = list(promtool.elsewhere(alert))
     if alert.cases.covers_all_places:
         assert not others

@@ -8,7 +8,7 @@ import yaml
 
 from alerts.__main__ import ROOT
 from alerts.catalogue import Catalogue
-from alerts.lib.links import Links
+from alerts.lib.links import DEMO
 from alerts.lib.prometheus import alerting_rule
 from tests.alerts.loading import script
 
@@ -30,7 +30,7 @@ def test_the_mutation_check_kills_a_mutant_and_spares_the_original(found: Catalo
         "job dropped from on no. 1",
     } <= set(mutants)
     original = check.Mutant(
-        alert.name, "nothing", alerting_rule(alert, owners=found.owners, links=Links()), [alert]
+        alert.name, "nothing", alerting_rule(alert, owners=found.owners, links=DEMO), [alert]
     )
     assert check.survives(original, found)
     assert not check.survives(mutants["limit doubled"], found)

@@ -381,7 +381,7 @@ def summary(name: str, result: Result) -> str:
 def fast(state: Path, scale: float, sink: Sink) -> Options:
     """Return the options of a demo in which everything runs ``scale`` times faster than in life."""
     rules = state / "rules"
-    command = [sys.executable, "-m", "alerts", "--scale", f"{scale:g}", "--out", str(rules)]
+    command = [sys.executable, "-m", "alerts", "--demo", "--scale", f"{scale:g}", "--out", str(rules)]
     subprocess.run(command, cwd=PROJECT, check=True, timeout=120)
     return Options(
         directory=state,
