@@ -35,6 +35,9 @@ PARTS: Final[Mapping[str, Part]] = {
         ("scripts/generate_docs.py",), ("docs/metrics.md", "docs/settings.md", "docs/statements.md")
     ),
     "golden": Part(("-m", "tests.exporter.collectors.golden", "update"), ("tests/**/*.prom",), servers=True),
+    "notifications": Part(
+        ("-m", "tests.alerts.notifications"), ("tests/alerts/notifications.md",), servers=True
+    ),
 }
 """In the order of writing. Golden files come last: they are slow, and fail while a collector is wrong."""
 

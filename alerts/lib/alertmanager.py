@@ -301,10 +301,12 @@ def _pagerduty(team: Team) -> dict[str, Any]:
         "group": "{{ .CommonLabels.job }}",
         "description": '{{ template "magento.title" . }}',
         "details": {
-            "what": '{{ template "magento.descriptions" . }}',
+            # `firing` and `resolved` replace lists of all labels and annotations, old calls to act included.
+            "firing": '{{ template "magento.descriptions" . }}',
+            "resolved": '{{ template "magento.over" . }}',
             "alert": "{{ .CommonLabels.alertname }}",
-            "impact": "{{ .CommonAnnotations.impact }}",
-            "first_action": "{{ .CommonAnnotations.first_action }}",
+            "impact": "{{ with .Alerts.Firing }}{{ $.CommonAnnotations.impact }}{{ end }}",
+            "first_action": "{{ with .Alerts.Firing }}{{ $.CommonAnnotations.first_action }}{{ end }}",
         },
         "links": [
             {"text": "Runbook", "href": '{{ template "magento.runbook" . }}'},

@@ -1,5 +1,6 @@
 """Who is told, and what silences what: amtool on the file, and a real Alertmanager for the inhibitions."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -32,8 +33,15 @@ def receiver(alert: Alert) -> str:
     return SECURITY if alert.category is Category.SECURITY else ticket(alert.team)
 
 
-def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["amtool", *arguments], capture_output=True, text=True, check=False, timeout=60)
+def amtool(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["amtool", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **(environment or {})},
+    )
 
 
 def test_amtool_accepts_the_file() -> None:
@@ -254,17 +262,18 @@ def test_templates_render_every_link(tmp_path: Path) -> None:
     data = tmp_path / "data.json"
     data.write_text(
         '{"receiver": "x", "status": "firing", "externalURL": "http://am.example",'
-        '"alerts": [{"status": "firing", "labels": {}, "annotations": {"description": "It is so.",'
+        '"alerts": [{"status": "firing", "startsAt": "2026-11-27T20:30:00Z", "labels": {},'
+        '"annotations": {"description": "It is so.",'
         '"runbook_url": "http://run/MagentoX", "dashboard_url": "http://g/d/x"}}],'
         '"groupLabels": {"alertname": "MagentoX", "instance": "shop:9816"},'
         '"commonLabels": {"alertname": "MagentoX", "severity": "critical", "store": "de & fr"},'
         '"commonAnnotations": {"summary": "It is.", "impact": "Bad.", "first_action": "Look."}}'
     )
     wanted = {
-        "magento.title": "It is. Store de & fr. (shop:9816)",
-        "magento.text": "It is so.\n*Impact:* Bad.\n*First:* Look.",
+        "magento.title": "[CRITICAL] It is so. Since Fri 20:30 UTC",
+        "magento.text": "*Impact:* Bad.\n*First:* Look.\nMagentoX",
         "magento.runbook": "http://run/MagentoX",
-        "magento.panel": "http://g/d/x",
+        "magento.panel": "http://g/d/x&from=1795807800000&to=now",
         "magento.colour": "danger",
         "magento.silence": "http://am.example/#/silences/new?filter=%7Balertname%3D%22MagentoX%22%2C"
         "severity%3D%22critical%22%2Cstore%3D%22de+%26+fr%22%7D",
@@ -277,5 +286,6 @@ def test_templates_render_every_link(tmp_path: Path) -> None:
             f'--template.text={{{{ template "{name}" . }}}}',
             f"--template.data={data}",
             "--template.type=text",
+            environment={"TZ": "UTC"},
         )
         assert rendered.stdout.strip() == text, rendered.stderr

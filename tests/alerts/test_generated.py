@@ -1,5 +1,6 @@
 """What is generated is fresh, the same every time, and accepted by the programs that read it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import yaml
 from alerts.__main__ import ROOT, everything, main, stale, write
 from alerts.catalogue import Catalogue, catalogue
 from alerts.lib.expression import parse
-from alerts.lib.links import Links
+from alerts.lib.links import DEMO, Links, carried
 from alerts.lib.model import Alert
 
 
@@ -160,3 +161,14 @@ def test_rules_of_one_name_cannot_be_told_apart_only_by_chance(rules: Mapping[st
         if "alert" in r
     ]
     assert len(seen) == len(set(seen))
+
+
+def test_the_panel_is_shown_for_what_the_alert_is_about(alert: Alert) -> None:
+    """Every variable of the panel's dashboard that the alert has a label for is set by the link."""
+    dashboard = json.loads(
+        (ROOT / "dashboards" / "generated" / f"{alert.panel.dashboard}.json").read_text(encoding="utf-8")
+    )
+    known = {variable["name"] for variable in dashboard["templating"]["list"]}
+    link = DEMO.panel(alert)
+    for name in carried(alert):
+        assert (f"var-{name}={{{{ $labels.{name} | urlquery }}}}&" in link) is (name in known)
