@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,6 +27,7 @@ from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
 from exporter.sources.redis import RedisServers, RedisTarget
 from exporter.sources.state import SQLiteState
 from exporter.sources.varnish import VarnishInstance, Varnishstat
+from exporter.threads import DaemonPool
 from exporter.web.app_state import AppState
 from exporter.web.application import create_application
 from exporter.web.auth.web_auth import WebAuth
@@ -142,16 +143,16 @@ def open_backends(settings: Settings) -> Backends:
 
 
 def _password(server: Credentials, env_php: EnvPhp | None) -> Callable[[], str]:
-    """Return what is asked at every login; a password that cannot be read is a refused login."""
+    """Return a function that gives the password; one that cannot be read is a refused login."""
     secret = _from_env_php(server.password_key, env_php) if server.password_key else server.secret()
 
-    def ask() -> str:
+    def password() -> str:
         try:
             return secret()
         except UsageError as error:
             raise AccessDenied(str(error)) from None
 
-    return ask
+    return password
 
 
 def _from_env_php(key: str, env_php: EnvPhp | None) -> Callable[[], str]:
@@ -229,8 +230,7 @@ def _executors(settings: Settings, configured: Iterable[str]) -> dict[str, Execu
     """One pool per source: a backend that hangs must not hold up the collectors of another."""
     threads = {"database": settings.database.threads if settings.database else 1}
     return {
-        source: ThreadPoolExecutor(threads.get(source, _THREADS_OF_OTHER_SOURCES), thread_name_prefix=source)
-        for source in configured
+        source: DaemonPool(threads.get(source, _THREADS_OF_OTHER_SOURCES), source) for source in configured
     }
 
 

@@ -27,7 +27,7 @@ from exporter.magento.discovery import parts
 from exporter.rights.existing import database_rights, other_rights
 from exporter.rights.statements import PASSWORD_MARK, Account, Dialect
 from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
-from exporter.sources.env_php import locate, read_env_php
+from exporter.sources.env_php import EnvPhp, locate
 from exporter.web.app_state import AppState
 from exporter.web.metrics import page
 from exporter.web.server import run_server
@@ -182,7 +182,7 @@ def _found(values: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping
     """Return what the shop's env.php says, if the user named one."""
     named = (str(values.get(name) or "") for name in ("env_php", "magento_root"))
     file = locate(*named)
-    return read_env_php(file, environment).settings() if file else {}
+    return EnvPhp(file, environment).current().settings() if file else {}
 
 
 def _pair(text: str) -> tuple[str, str]:

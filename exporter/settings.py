@@ -29,6 +29,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from exporter.core.collector import Tuning
 from exporter.core.query import Connection
 from exporter.errors import SettingsError
+from exporter.files.following import Followed, Reader
+from exporter.files.reading import read_bytes, reason
+from exporter.files.tls import FollowedContext, no_passphrase
 
 ENVIRONMENT_PREFIX: Final = "MAGENTO_EXPORTER_"
 CONFIG_VARIABLE: Final = "MAGENTO_EXPORTER_CONFIG"
@@ -85,16 +88,23 @@ class Tls(Section):
     verify_host: bool = Field(default=True, description="Whether the certificate must name the host.")
 
     def context(self) -> ssl.SSLContext:
-        """Build the TLS context; raises :exc:`SettingsError` if a file cannot be used."""
+        """Return a context that follows its files; raises :exc:`SettingsError` if one cannot be used."""
+        followed = Followed("TLS files", self._read)
+        return FollowedContext(ssl.PROTOCOL_TLS_CLIENT, followed.current)
+
+    def _read(self, reader: Reader, _before: ssl.SSLContext | None) -> ssl.SSLContext:
+        files = [file for file in (self.ca_file, self.cert_file, self.key_file) if file]
         try:
+            for file in files:
+                reader.bytes(file)  # OpenSSL opens it itself, and would wait for a pipe
             context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             context.check_hostname = self.verify_host
             if self.cert_file:
-                context.load_cert_chain(self.cert_file, self.key_file)
-        except OSError as error:
-            files = [str(file) for file in (self.ca_file, self.cert_file, self.key_file) if file]
-            raise SettingsError(f"TLS ({', '.join(files)}): {error.strerror or error}") from None
+                context.load_cert_chain(self.cert_file, self.key_file, password=no_passphrase)
+        except (OSError, ValueError) as error:
+            why = reason(error) if isinstance(error, OSError) else str(error)
+            raise SettingsError(f"TLS ({', '.join(map(str, files))}): {why}") from None
         return context
 
 
@@ -314,7 +324,7 @@ def merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 def read_secret(file: Path) -> str:
     """Return the first line of a secret's file; raises :exc:`SettingsError` if it cannot be read."""
     try:
-        return file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+        return read_bytes(file).decode("utf-8").split("\n", 1)[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {_reason(error)}") from None
 
@@ -327,7 +337,7 @@ def redacted(settings: Settings) -> str:
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = yaml.safe_load(read_bytes(file).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {_reason(error)}") from None
     except yaml.YAMLError as error:
@@ -372,4 +382,4 @@ def _one_line(error: ValidationError) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "not UTF-8 text"
+    return reason(error) if isinstance(error, OSError) else "not UTF-8 text"

@@ -32,7 +32,7 @@ class Reader:
         self._stamps[path] = None
         before = _stamp(path)
         content = read_bytes(path, limit=limit)
-        if before is not None and time.time_ns() - max(before[:2]) > _TICK_NS:
+        if before is not None and not 0 <= time.time_ns() - before[0] <= _TICK_NS:
             self._stamps[path] = before
         return content
 
@@ -87,4 +87,4 @@ def _stamp(path: Path) -> Stamp | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev
+    return status.st_ctime_ns, status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-LARGEST: Final = 1024 * 1024
+LARGEST: Final = 4 * 1024 * 1024
 """Bytes of a file of settings at most, unless the caller says otherwise."""
 
 # A pipe without a writer would be waited for, and a terminal must not become ours.

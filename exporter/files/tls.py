@@ -28,3 +28,8 @@ class FollowedContext(ssl.SSLContext):
     def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
         """Begin a handshake on a blocking socket, as clients do."""
         return self._newest().wrap_socket(*arguments, **options)
+
+
+def no_passphrase() -> str:
+    """Refuse a key with a passphrase: OpenSSL would ask for it at the terminal, and wait."""
+    raise ValueError("the key has a passphrase")

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from exporter.errors import AccessDenied, SourceUnavailable, UnexpectedAnswer
+from exporter.files.following import Reader
+from exporter.files.reading import reason
 from exporter.sources.env_php import EnvPhp
 
 COMPOSER_LOCK: Final = Path("composer.lock")
@@ -30,15 +32,13 @@ class ShopFiles:
     def __init__(self, root: Path, env_php: EnvPhp | None = None) -> None:
         self._root = root
         self._env_php = env_php
-        self._product: tuple[int, tuple[str, str]] | None = None
+        self._product: tuple[Reader, tuple[str, str]] | None = None
 
     def product(self) -> tuple[str, str]:
         """Return edition and version from composer.lock."""
-        changed = self._changed(COMPOSER_LOCK)
-        if changed is None:
-            return "", ""
-        if self._product is None or self._product[0] != changed:
-            self._product = (changed, self._read_lock())
+        if self._product is None or self._product[0].changed():
+            reader = Reader()
+            self._product = (reader, self._read_lock(reader))
         return self._product[1]
 
     def mode(self) -> str:
@@ -67,14 +67,17 @@ class ShopFiles:
         except OSError as error:
             raise SourceUnavailable(f"{path}: {error.strerror}") from None
 
-    def _read_lock(self) -> tuple[str, str]:
+    def _read_lock(self, reader: Reader) -> tuple[str, str]:
         try:
-            with (self._root / COMPOSER_LOCK).open("rb") as file:
-                document = json.loads(file.read(_LARGEST_LOCK))
+            document = json.loads(reader.bytes(self._root / COMPOSER_LOCK, limit=_LARGEST_LOCK))
             packages = {str(package["name"]): str(package["version"]) for package in document["packages"]}
+        except (FileNotFoundError, NotADirectoryError):
+            return "", ""
         except PermissionError:
             raise AccessDenied("composer.lock may not be read") from None
-        except (OSError, ValueError, KeyError, TypeError):
+        except OSError as error:
+            raise UnexpectedAnswer(f"composer.lock: {reason(error)}") from None
+        except (ValueError, KeyError, TypeError):
             raise UnexpectedAnswer("composer.lock cannot be understood") from None
         for name, edition in _PRODUCTS.items():
             if name in packages:

@@ -22,6 +22,8 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
+from exporter.files.reading import read_bytes
+
 HEAD_ENDS: Final = "<!-- by hand from here on -->"
 """Stands in a page between its head and what a person has written."""
 
@@ -63,8 +65,8 @@ class _Seen:
 
 
 def read(file: Path) -> Runbook:
-    """Return the page in the file; a changed file is read anew."""
-    return _read(file, file.stat().st_mtime_ns)
+    """Return the page in the file; a changed file is read anew. Raises :exc:`OSError`."""
+    return _read(file, file.stat().st_ctime_ns)
 
 
 def anchor(title: str) -> str:
@@ -83,7 +85,7 @@ def command_block(title: str, code: str, kind: str = "") -> str:
 
 @lru_cache(maxsize=128)
 def _read(file: Path, _changed: int) -> Runbook:
-    text = _FRONT_MATTER.sub("", file.read_text(encoding="utf-8"))
+    text = _FRONT_MATTER.sub("", read_bytes(file).decode("utf-8", "replace"))
     head, _, body = text.rpartition(HEAD_ENDS)
     facts = dict(_FACT.findall(head))
     seen = _Seen()

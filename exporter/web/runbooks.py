@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 from functools import lru_cache
 from html import escape
@@ -19,11 +20,13 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
+from exporter.files.reading import reason
 from exporter.web.app_state import AppState
 from exporter.web.landing import STYLE
 from exporter.web.runbook_page import Link, list_of, page_of
-from exporter.web.runbook_text import read
+from exporter.web.runbook_text import Runbook, read
 
+log: Final = logging.getLogger("exporter.web")
 router: Final = APIRouter()
 
 _HERE: Final = Path(__file__).parent
@@ -57,7 +60,8 @@ async def index(request: Request) -> HTMLResponse:
     """List the runbooks by severity and subject."""
     app: AppState = request.app.state.exporter
     files = sorted(directory(app.runbooks).glob("*.md"))
-    return _answer("Runbooks", list_of([read(file) for file in files if _NAME.fullmatch(file.stem)]))
+    found = [_runbook(file) for file in files if _NAME.fullmatch(file.stem)]
+    return _answer("Runbooks", list_of([page for page in found if page is not None]))
 
 
 @router.head("/runbooks/{alert}", include_in_schema=False)
@@ -70,9 +74,20 @@ async def runbook(request: Request, alert: str) -> Response:
     """Return one runbook as a page, with the alert's labels in the query string filled into its commands."""
     app: AppState = request.app.state.exporter
     file = directory(app.runbooks) / f"{alert}.md"
-    if not _NAME.fullmatch(alert) or not file.is_file():
+    found = _runbook(file) if _NAME.fullmatch(alert) else None
+    if found is None:
         return PlainTextResponse("no such runbook\n", status_code=404)
-    return _answer(alert, page_of(read(file), _link(request)))
+    return _answer(alert, page_of(found, _link(request)))
+
+
+def _runbook(file: Path) -> Runbook | None:
+    try:
+        return read(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.warning("runbook %s: %s", file, reason(error))
+        return None
 
 
 def _link(request: Request) -> Link:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from exporter.errors import SettingsError
 from exporter.files.following import Reader
 from exporter.files.reading import reason
+from exporter.files.tls import no_passphrase
 
 _BCRYPT: Final = re.compile(r"\$2[abxy]\$(0[4-9]|1[0-9])\$[./A-Za-z0-9]{53}")
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]*")
@@ -118,18 +119,13 @@ def server_context(reader: Reader, tls: TlsServer) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     try:
-        for file in (tls.cert_file, tls.key_file):
+        for file in filter(None, (tls.cert_file, tls.key_file, tls.client_ca_file)):
             reader.bytes(file)  # OpenSSL opens it itself, and would wait for a pipe
-        context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_passphrase)
+        context.load_cert_chain(tls.cert_file, tls.key_file, password=no_passphrase)
         if tls.client_ca_file is not None:
-            context.load_verify_locations(cadata=reader.bytes(tls.client_ca_file).decode("ascii"))
+            context.load_verify_locations(tls.client_ca_file)
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise SettingsError(f"{tls.cert_file}: certificate or key cannot be used ({why})") from None
     context.verify_mode = _CLIENTS[tls.client_auth_type]
     return context
-
-
-def _no_passphrase() -> str:
-    """Refuse a key with a passphrase: OpenSSL would ask for it at the terminal, and wait."""
-    raise ValueError("the key has a passphrase")

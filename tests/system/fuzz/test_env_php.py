@@ -17,7 +17,7 @@ from exporter.errors import EnvPhpError, UsageError
 from exporter.magento.discovery import parts
 from exporter.magento.php_literal import parse
 from exporter.settings import redacted, validate
-from exporter.sources.env_php import read_env_php
+from exporter.sources.env_php import EnvPhp
 from tests.system.fuzz.profile import examples
 
 SECRET = "planted-in-env-php"
@@ -143,8 +143,8 @@ def outcome_of(tmp_path: Path) -> Callable[[bytes], str]:
         file.write_bytes(content)
         began = time.monotonic()
         try:
-            deployment = read_env_php(file, {})
-            said = "".join(map(str, parts(deployment))) + redacted(validate({}, found=deployment.settings()))
+            env_php = EnvPhp(file, {}).current()
+            said = "".join(map(str, parts(env_php))) + redacted(validate({}, found=env_php.settings()))
         except UsageError as error:
             said = str(error)
             assert "\n" not in said
