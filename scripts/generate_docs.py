@@ -37,8 +37,8 @@ def metrics() -> str:
 def _metrics_lines() -> Iterator[str]:
     yield "# Metrics\n"
     yield "Every metric, by the collector that yields it. A collector whose source is not configured is off."
-    yield "Series of a collector that fails are dropped when they are older than its *kept for* time.\n"
-    yield "Counters count from the first start with a `state_file` on; label sets are born at 0.\n"
+    yield "If a collector fails, its series end when they are older than its *kept for* time.\n"
+    yield "Counters count from the first start with a `state_file`. A new series starts with a sample of 0.\n"
     for collector in all_collectors():
         yield f"## {collector.name}\n"
         yield f"{collector.help}\n"
@@ -132,7 +132,7 @@ def statements() -> str:
     """Return the page of all statements."""
     owners = [(f"the collector {c.name}", c.queries) for c in all_collectors()]
     lines = ["# Statements", ""]
-    lines += ["Every statement that runs against the shop's database, without table prefix.", ""]
+    lines += ["Every statement that the exporter sends to the shop's database, without table prefix.", ""]
     for owner, some in (("every collector that labels by store", stores.QUERIES), *owners):
         for query in some:
             lines += [f"## {query.name}", "", f"Run by {owner}; connection `{query.connection}`.", ""]

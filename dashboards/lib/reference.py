@@ -12,33 +12,33 @@ _HEAD: Final = """\
 # Dashboards
 
 Import `dashboards/generated/*.json` into Grafana 10.4 to 13 by hand, or mount them together with
-`deploy/grafana/provisioning`. They ask one Prometheus, chosen at the top, that scrapes the exporter and
-has the rules of `alerts/generated` loaded: the Overview, the objectives and the hit ratio read
+`deploy/grafana/provisioning`. They query one Prometheus, chosen at the top. It scrapes the exporter and
+has the rules of `alerts/generated` loaded, because the Overview, the objectives and the hit ratio read
 recording rules.
 
-The ladder goes down from the Overview: a click on a number leads one level deeper and keeps shop,
-store and time. An orange or red value has passed the limit at which an alert warns or pages. An empty
-panel says which kind of nothing it is.
+Begin at the Overview. A click on a number leads one level deeper and keeps shop, store and time. An
+orange or red value has passed the limit of a warning or of a critical alert. An empty panel says why it
+is empty.
 
 A new dashboard is one file beside `dashboards/cron.py`, listed in `dashboards/catalogue.py`. Panels
-name metric specs, never strings: `here(cron.LAG)` is the series of the chosen shop and stores, and a
-label that the metric does not have breaks the build. `make generate` writes the JSON, `make images`
-draws it, and `tests/dashboards` holds it to the rules.
+name metric specs, never strings: `here(cron.LAG)` is the series of the chosen shop and stores. A label
+that the metric does not have is an error at import. `make generate` writes the JSON, and `make images`
+draws it.
 
-What holds them:
+How they are tested:
 
 - `make check-dashboards`: no dead key in the models of Grafana 10.1, 11.6 and 12/13, types and units of
   Grafana 13.
-- `tests/dashboards/test_linting.py`: the rules of Grafana's dashboard-linter; `dashboards/lint.yaml` has
+- `tests/dashboards/test_linting.py`: the rules of Grafana's dashboard-linter. `dashboards/lint.yaml` has
   the exceptions. Where the program itself is installed, `make check-dashboards` runs it, too.
 - `tests/dashboards/test_live.py`: every query of every panel, variable and annotation against
-  a living shop and an empty one. `test_incidents_live.py` beside it plays every fault of the sandbox
-  and looks for each on the panel declared in `tests/dashboards/incidents.py`, three clicks from the
-  Overview at most.
+  a living shop and an empty one. `test_incidents_live.py` beside it plays every fault of the sandbox.
+  Each must show on the panel declared in `tests/dashboards/incidents.py`, at most three clicks from the
+  Overview.
 - `tests/dashboards/test_budget.py`: one refresh of the Overview over 30 days of 500 stores
-  touches 2.17 million samples of the five million allowed (`pytest -s` prints them by panel); rows repeat
-  for the twelve busiest stores, and no graph draws more than twelve lines, in six hours in which other
-  stores are the largest at every moment.
+  touches 2.17 million samples of the five million allowed (`pytest -s` prints them by panel). Rows repeat
+  for the twelve busiest stores. No graph draws more than twelve lines, even if other stores are the
+  largest at every moment of six hours.
 """
 
 
