@@ -19,6 +19,11 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 METRIC = re.compile(r"`(magento_[a-z0-9_]+)(?:\{[^`]*\})?`")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(
+    r"(?<![\w/.>-])((?:exporter|promql|alerts|dashboards|deploy|docs|runbooks|sandbox|scripts|tests|tools)/[\w./*-]*)(?!<)"
+)
+"""A path from the root; one with a part in angle brackets is a pattern for people."""
+
 OLD_NAMES = "migration.md"
 NOT_METRICS = {"magento_exporter", "magento_root"}  # a user and a setting
 
@@ -39,6 +44,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(FENCED.sub("", page.read_text())):
         if not link.startswith(("http://", "https://", "#")):
             assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_that_are_named_exist(page: Path) -> None:
+    named = {path.rstrip(".") for path in NAMED.findall(page.read_text())}
+    assert {path for path in named if not list(ROOT.glob(path.rstrip("/")))} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
