@@ -26,6 +26,7 @@ def _known_for_a_day(status: str) -> str:
 ALERTS: Final = (
     _cron(
         name="MagentoCronStopped",
+        severity=Severity.URGENT,
         value=f"time() - {select(cron.LAST_EXECUTION)}",
         threshold=critical(limits.CRON_SILENT_SECONDS),
         unit=Unit.SECONDS,

@@ -44,7 +44,8 @@ def _subjects(found: Catalogue) -> Iterator[str]:
 
 def _entry(alert: Alert) -> Iterator[str]:
     yield f"#### {alert.name}\n"
-    yield f"{alert.summary} {alert.impact} *{alert.severity.value.capitalize()}, team {alert.team.value}.*\n"
+    severity = alert.severity_in_words.capitalize()
+    yield f"{alert.summary} {alert.impact} *{severity}, team {alert.team.value}.*\n"
     yield f"- Why this limit: {alert.why}"
     yield f"- First action: {alert.first_action}"
     yield f"- Must hold for {duration(alert.for_)}{_keeps(alert)}. {_tuning(alert)}"

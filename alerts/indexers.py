@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Input, Line
-from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit, Urgently
 from alerts.thresholds import warning
 from exporter.collectors import indexers
 from exporter.magento.indexers import SCHEDULE
@@ -17,6 +17,10 @@ _index: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="indexers", category=Category.INDEX
 )
 _PRICE: Final = {"indexer": "catalog_product_price"}
+_SELLS_WRONG: Final = Urgently(
+    'match "^(catalog_product_price|cataloginventory_stock|inventory)$" $labels.indexer',
+    "for price and stock",
+)
 _SAME: Final = "on (job, instance, indexer)"
 
 
@@ -27,6 +31,7 @@ def _changed(state: str) -> str:
 ALERTS: Final = (
     _index(
         name="MagentoIndexerInvalid",
+        urgently=_SELLS_WRONG,
         value=f"max_over_time({select(indexers.STATE, state='invalid')}[1h])",
         threshold=0,
         guard=f"unless {_SAME} max_over_time({select(indexers.STATE, state='valid')}[1h]) > 0",
@@ -49,7 +54,7 @@ ALERTS: Final = (
                     indexers.STATE, labels={"state": "valid"}, bad=At(0), good=At(1), needed=False
                 ),
             },
-            labels={"state": "invalid"},
+            labels={"state": "invalid", "severity": "urgent"},
             warm_up=2 * HOUR,
             reaches_limit_after=HOUR,
             expected_description="catalog_product_price is invalid and was not valid once in the last hour.",
@@ -57,6 +62,7 @@ ALERTS: Final = (
     ),
     _index(
         name="MagentoIndexerStuck",
+        urgently=_SELLS_WRONG,
         value=f"time() - {select(indexers.UPDATED)}",
         threshold=warning(limits.INDEXER_WORKING_SECONDS),
         unit=Unit.SECONDS,
@@ -73,6 +79,7 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "state"),
         cases=Cases(
             entity=_PRICE,
+            labels={"severity": "urgent"},
             inputs={
                 "updated": Input(indexers.UPDATED, bad=Ago(7260), good=Ago(60), edge=Ago(7200)),
                 "working": Input(indexers.STATE, labels={"state": "working"}, bad=At(1), good=At(0)),
@@ -82,6 +89,7 @@ ALERTS: Final = (
     ),
     _index(
         name="MagentoIndexerViewStuck",
+        urgently=_SELLS_WRONG,
         value=f"time() - {select(indexers.VIEW_UPDATED)}",
         threshold=warning(limits.VIEW_WORKING_SECONDS),
         unit=Unit.SECONDS,
@@ -98,6 +106,7 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "view_state"),
         cases=Cases(
             entity=_PRICE,
+            labels={"severity": "urgent"},
             inputs={
                 "updated": Input(indexers.VIEW_UPDATED, bad=Ago(3660), good=Ago(60), edge=Ago(3600)),
                 "working": Input(indexers.VIEW_STATE, labels={"state": "working"}, bad=At(1), good=At(0)),

@@ -7,8 +7,8 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import MINUTE, At, Cases, Input
-from alerts.lib.model import Alert, Category, Panel, Severity, Team, Unit
-from alerts.thresholds import warning
+from alerts.lib.model import Alert, Category, Panel, Severity, Team, Unit, Urgently
+from alerts.thresholds import critical, warning
 from exporter.collectors import order_emails, order_grid, order_states
 from promql.selector import select
 
@@ -83,6 +83,7 @@ ALERTS: Final = (
         value=select(order_emails.OLDEST),
         threshold=warning(limits.EMAIL_UNSENT_SECONDS),
         unit=Unit.SECONDS,
+        urgently=Urgently(f"gt $value {critical(limits.EMAIL_UNSENT_SECONDS):.1f}", "after four hours"),
         scope="document",
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,

@@ -41,7 +41,7 @@ def head(alert: Alert, declared_in: str) -> str:
     """Return the part of the page that the catalogue knows."""
     kept = f", kept for {duration(alert.keep_firing_for)} after it ends" if alert.keep_firing_for else ""
     rows = {
-        "Severity": f"{alert.severity}, for the team {alert.team}",
+        "Severity": f"{alert.severity_in_words}, for the team {alert.team}",
         "Fires": f"when this has held for {duration(alert.for_)}{kept}" if alert.for_ else "at once",
         "Limit": alert.why,
         "Impact": alert.impact,
@@ -69,7 +69,8 @@ def readme(found: Catalogue, present: str) -> str:
     lists = [
         f"\n## {subject.replace('_', ' ').capitalize()}\n\n"
         + "".join(
-            f"- [{alert.name}]({alert.runbook}.md), {alert.severity}: {alert.summary}\n" for alert in alerts
+            f"- [{alert.name}]({alert.runbook}.md), {alert.severity_in_words}: {alert.summary}\n"
+            for alert in alerts
         )
         for subject, alerts in found.alerts.items()
     ]

@@ -260,6 +260,7 @@ ALERTS: Final = (
     ),
     _slo(
         name="MagentoFailedPlacementsUnusual",
+        severity=Severity.URGENT,
         value=f"{select(LEAST['1h'])} / clamp_min({select(FAILED['3d'])} / ({select(ATTEMPTS['3d'])} > 0), "
         f"{limits.USUAL_FAILURE_RATIO_FLOOR})",
         threshold=warning(limits.FAILED_PLACEMENTS_FACTOR),

@@ -154,8 +154,8 @@ OPEN_ORDER_SECONDS: Final = Threshold(
 )
 EMAIL_UNSENT_SECONDS: Final = Threshold(
     warning=30 * MINUTE,
-    critical=2 * HOUR,
-    reason="Asynchronous sending runs every minute; customers wait for it.",
+    critical=4 * HOUR,
+    reason="Asynchronous sending runs every minute; after hours customers order again, or call.",
 )
 
 COLLECTOR_SECONDS: Final = Threshold(

@@ -153,7 +153,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         then="Start with the critical ones in the list below; each links to its runbook.",
         asks=(
             Ask(expr=number_firing("critical"), legend="critical"),
-            Ask(expr=number_firing("warning"), legend="warning"),
+            Ask(expr=number_firing("=~urgent|warning"), legend="warning"),
         ),
         unit="none",
         decimals=0,
@@ -367,7 +367,7 @@ _COURSE: Final[tuple[Panel, ...]] = (
         asks=(
             Ask(
                 expr=max_by(
-                    firing("=~critical|warning"),
+                    firing("=~critical|urgent|warning"),
                     "severity",
                     "alertname",
                     "store",
@@ -382,7 +382,9 @@ _COURSE: Final[tuple[Panel, ...]] = (
                 field="severity",
                 title="Severity",
                 width=90,
-                mappings=word_list({"critical": Colour.CRITICAL, "warning": Colour.WARNING}),
+                mappings=word_list(
+                    {"critical": Colour.CRITICAL, "urgent": Colour.WARNING, "warning": Colour.WARNING}
+                ),
             ),
             Column(
                 field="alertname",

@@ -30,6 +30,7 @@ _GONE: Final = ("MagentoBackendDown", "MagentoSourceDown")
 _BLIND: Final = ("MagentoExporterDown", "MagentoExporterMissing", WATCHDOG)
 _OUTDATED: Final = ("MagentoCollectorFailing", "MagentoDataStale")
 _OURS: Final = 'alertname =~ "Magento.+"'
+_NO_PAGE: Final = f'severity != "{Severity.CRITICAL}"'
 
 CRON_FEEDS: Final = (
     "MagentoOrderEmailsUnsent",
@@ -62,6 +63,11 @@ _LAST_STEP: Final = ('alertname = "MagentoCheckoutStageFailing"', 'stage = "orde
 def page(team: Team) -> str:
     """Return the receiver that wakes a team."""
     return f"page-{team.value}"
+
+
+def urgent(team: Team) -> str:
+    """Return the receiver that tells a team at any hour."""
+    return f"urgent-{team.value}"
 
 
 def ticket(team: Team) -> str:
@@ -109,10 +115,22 @@ def route() -> dict[str, Any]:
     children.append(
         {
             "receiver": SECURITY,
-            "matchers": [f'severity = "{Severity.WARNING}"', f'category = "{Category.SECURITY}"'],
+            "matchers": [
+                f'severity =~ "{Severity.URGENT}|{Severity.WARNING}"',
+                f'category = "{Category.SECURITY}"',
+            ],
             "repeat_interval": "2h",
         }
     )
+    children += [
+        {
+            "receiver": urgent(team),
+            "matchers": [f'severity = "{Severity.URGENT}"', f'team = "{team}"'],
+            "repeat_interval": "1h",
+            "mute_time_intervals": [WINDOW],
+        }
+        for team in Team
+    ]
     children += [
         {
             "receiver": ticket(team),
@@ -163,6 +181,7 @@ def time_intervals(time_zone: str) -> list[dict[str, Any]]:
 
 def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, Any]]:
     """Yield the rules by which a cause silences its consequences."""
+    yield from _worse_of_the_same_alert()
     yield from _what_cannot_be_seen(owners)
     yield from _worse_of_the_same_store()
     yield from _what_keeps_everybody_out()
@@ -171,16 +190,30 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     yield from _stopped_cron(alerts)
 
 
+def _worse_of_the_same_alert() -> Iterable[dict[str, Any]]:
+    """An alert that became urgent ends as a warning: nobody shall read that it is over."""
+    yield _inhibit(
+        [f'severity = "{Severity.URGENT}"'],
+        [f'severity = "{Severity.WARNING}"', _OURS],
+        ("alertname", *_SHOP, "indexer", "document"),
+    )
+
+
 def _what_cannot_be_seen(owners: Owners) -> Iterable[dict[str, Any]]:
     """Without the exporter, a source or a collector, what stands on them compares with the past.
 
     A source that is gone also fails its collectors, whose alerts carry no ``source`` but a ``collector``; a
-    collector that fails soon has old data.
+    collector that fails soon has old data. But a page is never kept back by something milder.
     """
-    yield _inhibit(['alertname = "MagentoExporterDown"'], [_OURS, _none_of(_BLIND)], _SHOP)
+    yield _inhibit(['alertname = "MagentoExporterDown"'], [_OURS, _none_of(_BLIND), _NO_PAGE], _SHOP)
     yield _inhibit(
-        [_one_of(_GONE)],
+        ['alertname = "MagentoBackendDown"'],
         [_OURS, _none_of((*_BLIND, *_GONE)), 'source != ""'],
+        (*_SHOP, "source"),
+    )
+    yield _inhibit(
+        ['alertname = "MagentoSourceDown"'],
+        [_OURS, _none_of((*_BLIND, *_GONE)), 'source != ""', _NO_PAGE],
         (*_SHOP, "source"),
     )
     for source in sorted({collector.source for collector in owners.collectors}):
@@ -192,7 +225,7 @@ def _what_cannot_be_seen(owners: Owners) -> Iterable[dict[str, Any]]:
         )
     yield _inhibit(
         [_one_of(_OUTDATED)],
-        [_none_of((*_BLIND, *_OUTDATED)), 'collector != ""'],
+        [_none_of((*_BLIND, *_OUTDATED)), 'collector != ""', _NO_PAGE],
         (*_SHOP, "collector"),
     )
     yield _inhibit(
@@ -206,7 +239,11 @@ def _worse_of_the_same_store() -> Iterable[dict[str, Any]]:
     """Whoever is paged about a store's selling needs no ticket about it."""
     yield _inhibit(
         [f'severity = "{Severity.CRITICAL}"'],
-        [f'severity = "{Severity.WARNING}"', 'category =~ "business|checkout"', 'store != ""'],
+        [
+            f'severity =~ "{Severity.URGENT}|{Severity.WARNING}"',
+            'category =~ "business|checkout"',
+            'store != ""',
+        ],
         _STORE,
     )
 
@@ -284,18 +321,28 @@ def receivers() -> Iterable[dict[str, Any]]:
     for team in Team:
         yield {
             "name": page(team),
-            "pagerduty_configs": [_pagerduty(team)],
+            "pagerduty_configs": [_pagerduty(team.value, "critical")],
             "slack_configs": [_slack(f"#{team.value}-incidents")],
+        }
+        yield {
+            "name": urgent(team),
+            "pagerduty_configs": [_pagerduty(f"{team.value}_urgent", "warning")],
+            "slack_configs": [_slack(f"#{team.value}-alerts")],
         }
         yield {"name": ticket(team), "slack_configs": [_slack(f"#{team.value}-alerts")]}
     yield {"name": SECURITY, "slack_configs": [_slack("#security")]}
 
 
-def _pagerduty(team: Team) -> dict[str, Any]:
+def _pagerduty(service: str, severity: str) -> dict[str, Any]:
+    """Return the messages to a PagerDuty service. What is urgent has one of its own.
+
+    Alertmanager does not know whether somebody has answered, so the hour until an urgent alert calls is
+    that service's escalation policy. ``warning`` makes it low urgency where both services are one.
+    """
     return {
-        "routing_key_file": f"{SECRETS}/pagerduty_{team.value}",
+        "routing_key_file": f"{SECRETS}/pagerduty_{service}",
         "send_resolved": True,
-        "severity": "{{ .CommonLabels.severity }}",
+        "severity": severity,
         "class": "{{ .CommonLabels.category }}",
         "component": "{{ .CommonLabels.service }}",
         "group": "{{ .CommonLabels.job }}",

@@ -127,7 +127,7 @@ def rule(alert: Alert, *, owners: Owners, links: Links, paused: bool) -> Any:
         ],
         condition="C",
         annotations={key: for_grafana(text) for key, text in notes(alert, links).items()},
-        labels=tags(alert, owners),
+        labels={key: for_grafana(text) for key, text in tags(alert, owners).items()},
         evaluateFor=duration(alert.for_),
         dashboard_uid=alert.panel.dashboard,
         panel_id=panel_id(alert.panel.dashboard, alert.panel.key),

@@ -20,6 +20,8 @@ class Severity(StrEnum):
 
     CRITICAL = "critical"
     """Customers cannot buy now: wake somebody."""
+    URGENT = "urgent"
+    """It costs sales by the hour: a message at any hour, and a call if nobody answers within the hour."""
     WARNING = "warning"
     """It will cost sales or trust if it stays: working hours."""
     INFO = "info"
@@ -75,6 +77,14 @@ class NoData(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Urgently:
+    """When an alert is urgent instead of a warning: a condition for templates, and the same in words."""
+
+    condition: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """The panel that shows what the alert is about: a dashboard's uid and the panel's key in it."""
 
@@ -92,6 +102,7 @@ class Alert:
     may have a threshold of their own (empty: the whole shop has one; ``None``: it cannot be tuned).
     ``inherits`` says whether the failure of the collector or source that feeds it silences it.
     ``blinds`` says that the exporter, which serves the runbooks, does not answer while it fires.
+    ``urgently`` makes it urgent where its condition holds; ``severity`` is then warning.
     ``maintenance`` says whether an announced maintenance or deploy window silences it.
     Times are in seconds. ``summary`` is a headline without templates; ``description`` is a template
     with the value, the place and the limit; ``impact`` and ``first_action`` are one line for a phone.
@@ -122,6 +133,7 @@ class Alert:
     maintenance: bool = True
     inherits: bool = True
     blinds: bool = False
+    urgently: Urgently | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,8 +148,20 @@ class Alert:
                 or text[-1] not in ".?"
             ):
                 raise SpecError(f"alert {self.name}: {text!r} is not a sentence")
+        if self.urgently and self.severity is not Severity.WARNING:
+            raise SpecError(f"alert {self.name}: only a warning can become urgent")
         if "{{" in self.summary:
             raise SpecError(f"alert {self.name}: the summary is the headline of a group, without templates")
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        """The severities that it may fire with, the worst last."""
+        return (self.severity, Severity.URGENT) if self.urgently else (self.severity,)
+
+    @property
+    def severity_in_words(self) -> str:
+        """The severity as a person reads it: ``warning, urgent for ...``."""
+        return self.severity.value + (f", urgent {self.urgently.words}" if self.urgently else "")
 
     @property
     def runbook(self) -> str:

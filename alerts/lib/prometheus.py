@@ -63,13 +63,20 @@ def alerting_rule(alert: Alert, *, owners: Owners, links: Links, clock: Clock = 
 def tags(alert: Alert, owners: Owners) -> dict[str, str]:
     """Return the labels that the rule adds; ``collector`` and ``source`` are for inhibition."""
     return {
-        "severity": alert.severity.value,
+        "severity": severity(alert),
         "team": alert.team.value,
         "service": alert.service,
         "category": alert.category.value,
         **owners.of(alert),
         **alert.labels,
     }
+
+
+def severity(alert: Alert) -> str:
+    """Return the label's value, a template where it depends."""
+    if alert.urgently is None:
+        return alert.severity.value
+    return f"{{{{ if {alert.urgently.condition} }}}}urgent{{{{ else }}}}warning{{{{ end }}}}"
 
 
 def notes(alert: Alert, links: Links) -> dict[str, str]:

@@ -379,7 +379,7 @@ def _kept(alert: Alert) -> dict[str, str]:
 
 
 def _alert(alert: Alert, times: Times, *, owners: Owners, links: Links) -> dict[str, Any]:
-    found = {**_kept(alert), **alert.cases.labels, **tags(alert, owners)}
+    found = {**_kept(alert), **tags(alert, owners), **_severity(alert), **alert.cases.labels}
     texts = {**notes(alert, links), "description": alert.cases.expected_description}
     if alert.series_labels:
         texts["where"] = ", ".join(f"{name} {found[name]}" for name in alert.series_labels)
@@ -390,6 +390,11 @@ def _alert(alert: Alert, times: Times, *, owners: Owners, links: Links) -> dict[
         texts["since"] = f"{datetime.fromtimestamp(start, UTC):%a %H:%M} UTC"
         texts["lasts"] = _to_the_minute(times.fires - start)
     return {"exp_labels": found, "exp_annotations": texts}
+
+
+def _severity(alert: Alert) -> dict[str, str]:
+    """Return the severity for which the cases are: where it depends, a warning unless they say otherwise."""
+    return {"severity": alert.severity.value}
 
 
 def _to_the_minute(seconds: int) -> str:

@@ -102,6 +102,7 @@ ALERTS: Final = (
     ),
     selling(
         name="MagentoOrdersLow",
+        severity=Severity.URGENT,
         value=shortfall(warning(limits.ORDERS_AGAINST_EXPECTED), "!=30m"),
         threshold=limits.SALES_LOW_NATS,
         unit=Unit.NATS,

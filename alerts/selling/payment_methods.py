@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Cases, Hourly, Input, Until
-from alerts.lib.model import Category, NoData, Panel, Unit
+from alerts.lib.model import Category, NoData, Panel, Severity, Unit
 from alerts.lib.recording import Recording
 from alerts.lib.surprise import surprise
 from alerts.selling.common import rule, selling, week
@@ -70,6 +70,7 @@ _WEEKDAYS: Final = Until(5 * DAY, Hourly(5), Until(7 * DAY, Hourly(0), Until(12 
 ALERTS: Final = (
     selling(
         name="MagentoPaymentMethodQuiet",
+        severity=Severity.URGENT,
         service="payment",
         category=Category.CHECKOUT,
         value=total(

@@ -37,7 +37,7 @@ def _emptied(objects: Selector, five_minutes_before: Selector) -> Expr:
     return objects < five_minutes_before * 0.5
 
 
-_PAGES_AND_TICKETS: Final = firing("=~critical|warning")
+_PAGES_AND_TICKETS: Final = firing("=~critical|urgent|warning")
 _OBJECTS: Final = here(page_cache.OBJECTS)
 
 FIRING = Annotation(

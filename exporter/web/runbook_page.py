@@ -16,7 +16,7 @@ _VARIABLE: Final = re.compile(r"<var>\$\{?([A-Z0-9_]+)(?::\?)?\}?</var>")
 _LINK: Final = re.compile(r'href="([A-Za-z0-9]+)((?:#[^"]*)?)"')
 _AT_ONCE: Final = ("Impact", "First action")
 """Facts that are shown before anything else; the others wait behind a tap."""
-_SEVERITIES: Final = ("critical", "warning", "info", "none")
+_SEVERITIES: Final = ("critical", "urgent", "warning", "info", "none")
 _SETTINGS: Final = {
     "MAGENTO": ("/var/www/html", "the shop's directory"),
     "PREFIX": ("", "prefix of its tables, often empty"),

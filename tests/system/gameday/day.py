@@ -42,7 +42,7 @@ ORDERS_LACK: Final = "magento_orders_recent < 0.6 * magento_orders_expected > 5"
 """The next fault would be held to account for what the last one did to sales."""
 
 STEP: Final = 0.5
-_SEVERITIES: Final = {"critical": "page", "warning": "ticket"}
+_SEVERITIES: Final = {"critical": "page", "urgent": "urgent", "warning": "ticket"}
 
 
 @dataclass(slots=True)
