@@ -735,10 +735,10 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         title="Do searches find anything?",
         meaning="New search terms of the last hour by result, and uses of the top terms that find nothing.",
         good="Few terms without result.",
-        then="All searches in vain: the search engine or its index is gone.",
+        then="No search has a result: the search engine or its index is gone.",
         asks=(
             Ask(expr=_an_hour(search_terms.NEW, "result"), legend="new terms, results: {{result}}"),
-            Ask(expr=_an_hour(search_terms.USES), legend="searches in vain"),
+            Ask(expr=_an_hour(search_terms.USES), legend="searches without result"),
         ),
         unit="locale",
         empty="nothing counted yet",

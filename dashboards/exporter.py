@@ -157,7 +157,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         title="Do the sources answer?",
         meaning="Whether each backend answered at its last use. What is not configured is not listed.",
         good="Up throughout.",
-        then="Down: its collectors fail, their series go after a while; everything heals by itself.",
+        then="Down: its collectors fail, and their series end after a while. It recovers without help.",
         asks=(Ask(expr=min_by(here(own.SOURCE_UP), "source"), legend="{{source}}"),),
         unit="none",
         empty="exporter is not scraped",

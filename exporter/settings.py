@@ -61,7 +61,7 @@ class Credentials(Section):
 
     password_key: str | None = Field(
         None,
-        description="Path of the password in the shop's env.php, read at every login; found by itself.",
+        description="Path of the password in the shop's env.php, read at every login. Found automatically.",
         pattern=r"^[^/\s]+(/[^/\s]+)*$",
     )
 

@@ -1,6 +1,6 @@
 """Turns grafanalib's JSON into what Grafana 10.4 to 13 would write: no dead key, no null, stable order.
 
-grafanalib 0.7.1 speaks the language of older Grafanas. What it gets wrong is
+grafanalib 0.7.1 writes the model of older Grafanas. What it gets wrong is
 put right here, in one place; the tests check the result against Grafana's own schemas.
 """
 
