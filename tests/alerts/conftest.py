@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -40,18 +41,31 @@ def expected_rules() -> Mapping[str, str]:
     return rule_files(FOUND, DEMO, Clock())
 
 
+class Verdicts(dict[str, Future[Verdict]]):
+    """What promtool says of each alert that is asked for, on the rules as shipped."""
+
+    def __init__(self, rules: Mapping[str, str], folder: Path) -> None:
+        super().__init__()
+        self._rules, self._folder = list(rules.values()), folder
+        self._pool = ThreadPoolExecutor(max_workers=os.cpu_count())
+
+    def __missing__(self, name: str) -> Future[Verdict]:
+        alert = next(alert for alert in ALERTS if alert.name == name)
+        self[name] = self._pool.submit(judge, alert, FOUND, self._rules, self._folder)
+        return self[name]
+
+
 @pytest.fixture(scope="session")
-def verdicts(rules: Mapping[str, str], request: pytest.FixtureRequest) -> Mapping[str, Future[Verdict]]:
-    """What promtool says, on the rules as shipped, of the alerts of the tests that were chosen."""
-    chosen = [
-        item.callspec.params["alert"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and {"alert", "verdicts"} <= set(item.fixturenames)
-    ]
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
-    outcomes = {alert.name: pool.submit(judge, alert, FOUND, list(rules.values())) for alert in chosen}
-    pool.shutdown(wait=False)
-    return outcomes
+def verdicts(
+    rules: Mapping[str, str], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Verdicts:
+    """Of the tests that were chosen all promtools are started now, unless several pytests share the tests."""
+    found = Verdicts(rules, tmp_path_factory.mktemp("promtool"))
+    alone = not hasattr(request.config, "workerinput")
+    for item in request.session.items if alone else ():
+        if isinstance(item, pytest.Function) and {"alert", "verdicts"} <= set(item.fixturenames):
+            found[item.callspec.params["alert"].name]
+    return found
 
 
 def addressed(rules: str) -> str:
