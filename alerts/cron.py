@@ -37,10 +37,10 @@ ALERTS: Final = (
         description="No cron job has started for {{ $value | humanizeDuration }} (limit %limit%).",
         impact="No order e-mails, no price and stock updates, no exports; catalogue changes stay invisible.",
         first_action="Look at the crontab of the shop's user and at var/log/cron.log on the cron node.",
-        why="Some job is due every minute, so a quarter of an hour without a start is never normal; "
-        "15 minutes is also the time after which planned runs are given up (schedule_lifetime). It waits no "
-        "longer, so that it speaks before what stands still with cron does, and silences that; it is kept "
-        "until cron has caught up, so that nothing of it is told afterwards.",
+        why="Some job is due every minute, so 15 minutes without a start are never normal. After 15 minutes "
+        "Magento also marks planned runs as missed (schedule_lifetime). It fires after 2 minutes, before "
+        "the alerts that a stopped cron causes, and inhibits them. It keeps firing for 20 minutes while "
+        "cron catches up, so that those alerts do not notify afterwards.",
         panel=Panel("magento-cron", "last_execution"),
         cases=Cases(
             inputs={"last_execution": Input(cron.LAST_EXECUTION, bad=Ago(930), good=Ago(30), edge=Ago(900))},
@@ -61,9 +61,9 @@ ALERTS: Final = (
         description="The oldest due job has waited {{ $value | humanizeDuration }} (limit %limit%).",
         impact="Jobs start late and are soon marked missed: e-mails, prices and stock follow with delay.",
         first_action="See who waits: one job, the jobs of one group, or all; then what runs longest.",
-        why="A due job starts within a minute or two; after 15 minutes (2 in group index) it is missed. "
-        "Ten minutes of lag in a row are no busy moment. When nothing has started for "
-        "five minutes, cron is not late but stopped, and MagentoCronStopped speaks.",
+        why="A due job starts within a minute or two. After 15 minutes (2 in the group index) it is marked "
+        "missed. Ten minutes of lag are more than a busy moment. If nothing has started for five minutes, "
+        "cron has stopped; MagentoCronStopped is about that.",
         panel=Panel("magento-cron", "lag"),
         cases=Cases(
             inputs={
@@ -88,7 +88,7 @@ ALERTS: Final = (
         "and did not succeed once.",
         impact="What this job does is not done; the runbook says what that means for the usual jobs.",
         first_action="Read the message of its last error row in cron_schedule, then var/log/exception.log.",
-        why="Three failures without a success in an hour are no accident of one run.",
+        why="Three failures in an hour without a success are not an accident of one run.",
         panel=Panel("magento-cron", "failures"),
         cases=Cases(
             entity=_JOB,
@@ -119,7 +119,7 @@ ALERTS: Final = (
         "and did not succeed in that time.",
         impact="A daily job is a day behind: price rules, clean-ups, reports or feeds are stale.",
         first_action="Read the message of its last error row in cron_schedule (kept for three days).",
-        why="26 hours hold one whole daily run and its next one; two hours of grace allow for a long run.",
+        why="26 hours hold one daily run and the next one. The two hours beyond a day allow for a long run.",
         panel=Panel("magento-cron", "failures"),
         cases=Cases(
             entity={"job_code": "catalogrule_apply_all"},
@@ -160,8 +160,8 @@ ALERTS: Final = (
         "and was never run in that time.",
         impact="What this job does has not been done for more than a day.",
         first_action="Look for a long job in the same cron group at the times at which this one is due.",
-        why="A planned run that no process takes within its lifetime becomes missed; a day of only that "
-        "means the group never reaches it.",
+        why="A planned run that no process takes within its lifetime is marked missed. If that is all that "
+        "happened in a day, the group never reaches the job.",
         panel=Panel("magento-cron", "missed"),
         cases=Cases(
             entity={"job_code": "sales_clean_quotes"},
@@ -196,14 +196,14 @@ ALERTS: Final = (
         scope="job_code",
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,
-        summary="A cron job misses its turns.",
+        summary="A cron job misses planned runs.",
         description='{{ $labels.job_code }} missed {{ $value | printf "%.0f" }} planned runs in the last '
         "hour (limit %limit%).",
         impact="The job runs less often than planned; its work piles up.",
         first_action="See which job runs longest: it holds the group's process or its own lock.",
-        why="A few missed runs after a deploy are normal; more than five an hour, for a quarter of an "
-        "hour, mean that the job or its group overruns its interval. Misses of an hour in which cron stood "
-        "still are MagentoCronStopped's.",
+        why="A few missed runs after a deployment are normal. More than five an hour, for 15 minutes, mean "
+        "that the job or its group takes longer than its interval. Runs that were missed while cron stood "
+        "still do not count; MagentoCronStopped is about those.",
         panel=Panel("magento-cron", "missed"),
         cases=Cases(
             entity=_JOB,
@@ -231,11 +231,11 @@ ALERTS: Final = (
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
         no_data=NoData.OPTIONAL,
-        summary="A cron job runs far too long, or died without a word.",
+        summary="A cron job runs far too long, or was killed.",
         description="{{ $labels.job_code }} has been running for {{ $value | humanizeDuration }} "
         "(limit %limit%).",
-        impact="Its own next runs are missed; where only one cron:run may exist, all other jobs wait for it.",
-        first_action="Look for `cron:run` in `ps aux` on the cron node: does its process still live?",
+        impact="Its own next runs are missed. Where only one cron:run may exist, all other jobs wait for it.",
+        first_action="Look for `cron:run` in `ps aux` on the cron node: is its process still there?",
         why="Magento's own jobs end within minutes. A row that stays `running` is a hung or a killed job.",
         panel=Panel("magento-cron", "running"),
         cases=Cases(
@@ -250,12 +250,12 @@ ALERTS: Final = (
         threshold=warning(limits.CRON_TABLE_ROWS),
         scope="",
         for_=HOUR,
-        summary="The table of cron runs has grown out of hand.",
+        summary="The table of cron runs has grown far too large.",
         description="The table cron_schedule holds about {{ $value | humanize }} rows (limit %limit%).",
-        impact="Every cron start gets slower and deadlocks become likely; in the end cron stops.",
+        impact="Every cron start gets slower, and deadlocks become likely. In the end cron stops.",
         first_action="Count its rows by job_code and status; see which group's clean-up does not run.",
-        why="Magento keeps an hour of successes and three days of failures: a few thousand rows. "
-        "The server's estimate may be wrong by 40 %, which does not matter at this size.",
+        why="Magento keeps an hour of successes and three days of failures: a few thousand rows. The "
+        "server's estimate may be wrong by 40 %, which does not matter at this size.",
         panel=Panel("magento-cron", "table_rows"),
         cases=Cases(
             inputs={"table_rows": Input(cron.TABLE_ROWS, bad=At(55_000), good=At(3_000), edge=At(50_000))},

@@ -61,7 +61,7 @@ ALERTS: Final = (
         description="Prometheus cannot scrape {{ $labels.instance }}: nothing is known about this shop.",
         impact="Every other alert about this shop is blind until it answers again.",
         first_action="Check that its service runs and that Prometheus reaches its port.",
-        why="Three minutes outlast a restart of the exporter and a lost scrape or two.",
+        why="Three minutes outlast a restart of the exporter and one or two lost scrapes.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
             inputs={"up": Input(UP, bad=At(0), good=At(1))},
@@ -79,7 +79,7 @@ ALERTS: Final = (
         description="No scrape target has a job name that begins with magento.",
         impact="No Magento shop is watched; every alert of this pack is blind.",
         first_action="Look at Status > Targets in Prometheus and at the scrape configuration.",
-        why="A target that is no longer configured leaves no `up` behind, so absence is asked for.",
+        why="A target that is no longer configured has no `up` at all, so the rule asks for its absence.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
             inputs={"up": Input(UP, bad=Gone(), good=At(1), needed=False)},
@@ -97,13 +97,13 @@ ALERTS: Final = (
         for_=2 * MINUTE,
         maintenance=True,
         summary="A server that the shop cannot sell without does not answer.",
-        impact="Without the database nobody can buy, without Varnish nobody gets a page; without Redis "
+        impact="Without the database nobody can buy. Without Varnish nobody gets a page. Without Redis, "
         "logins and carts are lost.",
         first_action="Open the shop's cart. If it fails as well, start that server; if it works, only the "
         "exporter is cut off.",
-        why="Two minutes outlast a restart. Whoever cannot reach the database sees no orders either: every "
-        "other alert about selling is blind meanwhile, so this one wakes. A refused login is not "
-        "among them: that is MagentoCollectorFailing.",
+        why="Two minutes outlast a restart. Without the database no orders are read, and every other alert "
+        "about selling is blind. That is why this one is critical. A refused login does not count here; "
+        "MagentoCollectorFailing is about that.",
         cases=_no_answer("database"),
     ),
     _unanswered(
@@ -113,9 +113,9 @@ ALERTS: Final = (
         summary="The exporter cannot reach a source that the shop can sell without.",
         impact="What is read from it is unknown; with RabbitMQ down, asynchronous work stands still.",
         first_action="See whether the shop itself works; then connect by hand from the exporter's machine.",
-        why="One failed round is a hiccup; five minutes are a dead or frozen server, or a blocked way. "
-        "A refused login is not among them: that is MagentoCollectorFailing. Database, Redis and Varnish are "
-        "MagentoBackendDown's.",
+        why="One failed round may be chance. After five minutes the server is dead or frozen, or the "
+        "network blocks the way. A refused login does not count here; MagentoCollectorFailing is about "
+        "that. MagentoBackendDown is about database, Redis and Varnish.",
         cases=_no_answer("rabbitmq"),
     ),
     _exporter(
@@ -129,7 +129,7 @@ ALERTS: Final = (
         description="The collector {{ $labels.collector }} has failed for ten minutes.",
         impact="Its metrics are missing or old, and its alerts are blind.",
         first_action="Read magento_collector_errors_total by reason, then the exporter's log.",
-        why="Collectors retry at the next scrape; ten minutes of failures do not heal by themselves.",
+        why="Collectors retry at the next scrape. After ten minutes of failures a person has to act.",
         panel=Panel("magento-exporter", "collectors"),
         cases=Cases(
             entity={"collector": "cron"},
@@ -150,7 +150,8 @@ ALERTS: Final = (
         "than it should be (limit %limit%).",
         impact="Dashboards and alerts about its subject show the past.",
         first_action="See whether MagentoCollectorFailing fires too; if not, compare the machines' clocks.",
-        why="The age beyond the collector's own refresh interval; a quarter of an hour is many missed runs.",
+        why="This is the age beyond the collector's own refresh interval. A quarter of an hour means many "
+        "missed runs.",
         panel=Panel("magento-exporter", "freshness"),
         cases=Cases(
             entity={"collector": "indexers"},
@@ -174,7 +175,7 @@ ALERTS: Final = (
         description="A scrape takes {{ $value | humanizeDuration }} (limit %limit% s).",
         impact="Late collectors are left out of the answer; soon the whole scrape fails.",
         first_action="See whether a collector takes the time, or the exporter's machine and the network do.",
-        why="Prometheus gives up after ten seconds by default; at five, half of the room is used.",
+        why="Prometheus gives up after ten seconds by default. At five, half of that time is used.",
         panel=Panel("magento-exporter", "scrape_duration"),
         cases=Cases(
             inputs={"scrape_duration": Input(SCRAPE_DURATION, bad=At(5.5), good=At(0.2), edge=At(5))},
@@ -193,7 +194,7 @@ ALERTS: Final = (
         impact="Some stores, jobs or queues are not shown and cannot raise an alert.",
         first_action="See which label grew: an extension that makes up job codes or queue names, or new "
         "stores.",
-        why="The limit protects Prometheus; what is beyond it is missing, and that must be known.",
+        why="The limit protects Prometheus. Whatever is beyond it is missing, and somebody must know that.",
         panel=Panel("magento-exporter", "series"),
         cases=Cases(
             entity={"collector": "orders"},
@@ -212,10 +213,10 @@ ALERTS: Final = (
         summary="A collector's series have doubled since yesterday.",
         description='The collector {{ $labels.collector }} has {{ $value | printf "%.1f" }} times the series '
         "that it had a day ago (limit %limit%).",
-        impact="Prometheus gets bigger and slower; at the exporter's limit series are left out.",
+        impact="Prometheus needs more memory and gets slower. At the exporter's limit, series are left out.",
         first_action="Compare the labels of today with those of yesterday for this collector's metrics.",
-        why="Stores, jobs and queues are added by people, slowly. Doubling within a day is a label that "
-        "leaks.",
+        why="People add stores, jobs and queues slowly. If the series double within a day, a label has got "
+        "values that it should not have.",
         panel=Panel("magento-exporter", "series"),
         cases=Cases(
             entity={"collector": "orders"},
@@ -239,7 +240,7 @@ ALERTS: Final = (
         "arriving.",
         impact="None while it fires; when it stops, no alert of any kind reaches anybody.",
         first_action="If the dead-man service called: check Prometheus, then Alertmanager, then the network.",
-        why="Only something that always arrives can prove that alerts arrive.",
+        why="Only an alert that always arrives can prove that alerts arrive.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
             inputs={},

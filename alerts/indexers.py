@@ -41,8 +41,9 @@ ALERTS: Final = (
         description="{{ $labels.indexer }} is invalid and was not valid once in the last hour.",
         impact="The storefront shows old prices, stock, categories or search results of this index.",
         first_action="See whether indexer_reindex_all_invalid runs, and what var/log/cron.log says of it.",
-        why="Cron reindexes what is invalid every minute. An hour without a moment of valid is a failing or "
-        "a missing run. The age of the state says nothing: each run that fails renews it.",
+        why="Cron reindexes every minute what is invalid. If an index is not valid for a moment in an hour, "
+        "that run fails or does not happen. The age of the state proves nothing, because each failed run "
+        "renews it.",
         panel=Panel("magento-indexers", "state"),
         cases=Cases(
             entity=_PRICE,
@@ -102,7 +103,8 @@ ALERTS: Final = (
         "(limit %limit%).",
         impact="Changes of the catalogue pile up in its changelog and never reach the storefront.",
         first_action="Check whether a process works on it; if none does, set the view back to idle.",
-        why="Cron skips a view that is not idle, so one killed process stops it for ever without an error.",
+        why="Cron skips a view that is not idle. So one killed process stops the view for ever, without an "
+        "error.",
         panel=Panel("magento-indexers", "view_state"),
         cases=Cases(
             entity=_PRICE,
@@ -128,8 +130,8 @@ ALERTS: Final = (
         "and the number is growing.",
         impact="Prices, stock or search results lag behind the catalogue, further every minute.",
         first_action="Find what writes so much (an import?) and whether the view is processed at all.",
-        why="A large backlog that shrinks is a working day; one that grows is a writer faster than the "
-        "indexer.",
+        why="A large backlog that shrinks is a normal working day. One that grows is written faster than it "
+        "is indexed.",
         panel=Panel("magento-indexers", "backlog"),
         cases=Cases(
             entity=_PRICE,
@@ -151,16 +153,16 @@ ALERTS: Final = (
         no_data=NoData.OPTIONAL,
         summary="An indexer silently skips changes.",
         description='{{ $labels.indexer }} is {{ $value | printf "%.0f" }} versions ahead of its changelog: '
-        "as many changes will be skipped.",
-        impact="Changes are never indexed although everything looks idle with nothing waiting.",
+        "it will skip as many changes.",
+        impact="Changes are never indexed, although everything looks idle and nothing seems to wait.",
         first_action="Reindex it fully, then set the view's version back to the changelog's newest.",
-        why="The changelog was emptied or made anew, and its numbers begin again below the view's.",
+        why="The changelog was emptied or created again, so its numbers begin below the view's version.",
         panel=Panel("magento-indexers", "version_ahead"),
         cases=Cases(
             entity=_PRICE,
             inputs={"version_ahead": Input(indexers.VERSION_AHEAD, bad=At(4000), good=At(0), edge=At(0))},
-            expected_description="catalog_product_price is 4000 versions ahead of its changelog: as many "
-            "changes will be skipped.",
+            expected_description="catalog_product_price is 4000 versions ahead of its changelog: it will "
+            "skip as many changes.",
         ),
     ),
     _index(
@@ -174,9 +176,10 @@ ALERTS: Final = (
         summary="An indexer on schedule has no changelog.",
         description="The changelog of {{ $labels.indexer }} is missing, or the exporter may not read it.",
         impact="If it is missing, no change reaches this index until the next full reindex.",
-        first_action="Look for the table named after the view, ending in _cl; if it is there, give the "
-        "exporter's user its grant.",
-        why="Mode schedule needs the table; a restored dump or a dropped table leaves the mode behind.",
+        first_action="Look for the table named after the view, ending in _cl. If it is there, grant the "
+        "exporter's user SELECT on it.",
+        why="The mode schedule needs this table. After a restored dump, or when somebody drops the table, "
+        "the mode stays.",
         panel=Panel("magento-indexers", "changelog_missing"),
         cases=Cases(
             entity=_PRICE,
@@ -196,8 +199,8 @@ ALERTS: Final = (
         description="{{ $labels.indexer }} updates on save; within the last four days it was on schedule.",
         impact="Every save in the admin waits for the index, and locks orders out under load.",
         first_action="Ask who changed it; set it back with bin/magento indexer:set-mode schedule.",
-        why="A change of mode is rare and always made by somebody; it often stays behind after a repair. "
-        "Four days outlast a weekend, in which tickets wait.",
+        why="The mode changes rarely, always by a person, and often stays changed after a repair. Four days "
+        "outlast a weekend, in which warnings wait.",
         panel=Panel("magento-indexers", "mode"),
         cases=Cases(
             entity=_PRICE,

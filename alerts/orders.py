@@ -33,8 +33,8 @@ ALERTS: Final = (
         impact="Stock stays reserved, paid orders may not be shipped, and customers ask where they are.",
         first_action="See whether the cron job sales_clean_orders fails, and whether payment webhooks "
         "arrive.",
-        why="Magento cancels them after eight hours by default; one that cannot be cancelled stops the "
-        "whole job.",
+        why="Magento cancels these orders after eight hours by default. One order that cannot be cancelled "
+        "stops the whole job.",
         panel=Panel("magento-checkout", "open_orders_age"),
         cases=Cases(
             entity={"store": "de"},
@@ -65,7 +65,7 @@ ALERTS: Final = (
         "{{ $value | humanizeDuration }} old (limit %limit%).",
         impact="Paid or suspicious orders are neither shipped nor refunded; authorisations run out.",
         first_action="Open the oldest orders in this state in the admin and decide, or ask the gateway.",
-        why="Reviews are decided by people or the gateway within a day. Two days are a forgotten list.",
+        why="People or the gateway decide a review within a day. After two days nobody looks at the list.",
         panel=Panel("magento-checkout", "open_orders_age"),
         cases=Cases(
             entity={"store": "de", "state": "payment_review"},
@@ -88,16 +88,17 @@ ALERTS: Final = (
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,
         summary="Customers do not get their e-mails.",
-        description="An e-mail for a document of type {{ $labels.document }} has been owed for "
-        "{{ $value | humanizeDuration }} (limit %limit%).",
+        description="An e-mail for a document of type {{ $labels.document }} has been unsent for {{ $value "
+        "| humanizeDuration }} (limit %limit%).",
         impact="Customers doubt their order, order twice, or call.",
         first_action="Look for mail errors in var/log/exception.log, then at the job that sends them.",
-        why="Sent at once or by a job that runs every minute; half an hour late is not late but broken.",
+        why="E-mails are sent at once, or by a job that runs every minute. If one is half an hour late, "
+        "sending is broken.",
         panel=Panel("magento-checkout", "emails"),
         cases=Cases(
             entity={"document": "order"},
             inputs={"oldest": Input(order_emails.OLDEST, bad=At(1860), good=At(0), edge=At(1800))},
-            expected_description="An e-mail for a document of type order has been owed for 31m 0s (limit "
+            expected_description="An e-mail for a document of type order has been unsent for 31m 0s (limit "
             "30m).",
         ),
     ),
@@ -111,7 +112,7 @@ ALERTS: Final = (
         description='{{ $value | printf "%.0f" }} orders are not in the order grid.',
         impact="Nobody sees, packs or ships these orders; exports that read the grid lose them.",
         first_action="See whether the grid is filled by cron (dev/grid/async_indexing) and that job runs.",
-        why="An order is in the grid with its own transaction, or a minute later by cron.",
+        why="An order enters the grid in its own transaction, or a minute later by cron.",
         panel=Panel("magento-checkout", "grid"),
         cases=Cases(
             inputs={"missing": Input(order_grid.MISSING, bad=At(3), good=At(0), edge=At(0))},

@@ -43,8 +43,8 @@ ALERTS: Final = (
         "{{ $labels.layer }} cache (limit %limit%).",
         impact="PHP and the database carry the storefront: slow pages, and an outage at the next peak.",
         first_action="Look for a purge loop first, then for a new block or cookie that stops caching.",
-        why="A healthy shop is above 80 %. A flush recovers within minutes; a quarter of an hour does not "
-        "pass. Pages that a change made uncacheable count as lost: they are the usual cause.",
+        why="A healthy shop is above 80 %. A flush recovers within minutes; this has lasted for 15. Pages "
+        "that a change made uncacheable count as misses, because they are the usual cause.",
         panel=Panel("magento-page-cache", "hit_ratio"),
         cases=Cases(
             entity={"layer": page_cache.LAYER},
@@ -89,12 +89,13 @@ ALERTS: Final = (
         scope="varnish",
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
-        summary="The page cache is purged in a storm.",
+        summary="The page cache is purged all the time.",
         description='{{ $value | printf "%.0f" }} purges reached {{ $labels.varnish }} in ten minutes '
         "(limit %limit%).",
         impact="Pages are thrown out as fast as they are made; PHP carries the storefront.",
         first_action="See which import, feed or cron job saves products now, and pause it.",
-        why="Every save purges its pages. A thousand in ten minutes, twice over, is a mass update in a loop.",
+        why="Every save purges its pages. A thousand purges in ten minutes, twice in a row, are a mass "
+        "update in a loop.",
         panel=Panel("magento-page-cache", "purges"),
         cases=Cases(
             entity=_VARNISH,
@@ -116,11 +117,11 @@ ALERTS: Final = (
         scope="varnish",
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,
-        summary="Varnish drags a long list of bans.",
+        summary="Varnish has a very long list of bans.",
         description='{{ $labels.varnish }} keeps {{ $value | printf "%.0f" }} bans (limit %limit%).',
         impact="Each lookup tests many bans: Varnish's processor time and the latency of every page grow.",
         first_action="See whether purges still pour in; if not, whether the ban lurker works them off.",
-        why="The lurker works bans off in the background. Ten thousand mean that it cannot keep up.",
+        why="The ban lurker works off bans in the background. With ten thousand it cannot keep up.",
         panel=Panel("magento-page-cache", "bans"),
         cases=Cases(
             entity=_VARNISH,
@@ -141,9 +142,9 @@ ALERTS: Final = (
         impact="Cart and checkout answer 503; cached pages may still look fine.",
         first_action="Ask a web node directly for /health_check.php; look at PHP-FPM, then at database and "
         "Redis.",
-        why="Magento's probe asks every five seconds; two minutes are two dozen failures in a row. All "
-        "probed backends must fail: while one that serves no customers (for the admin, or a spare) is "
-        "healthy, this is silent, and no other alert speaks of single backends.",
+        why="Magento's probe asks every five seconds, so two minutes are two dozen failures in a row. All "
+        "probed backends must fail. While one that serves no customers is healthy (for the admin, or a "
+        "spare), this is silent. No other alert is about single backends.",
         panel=Panel("magento-page-cache", "backends"),
         cases=Cases(
             entity=_VARNISH,
@@ -174,11 +175,11 @@ ALERTS: Final = (
         keep_firing_for=5 * MINUTE,
         summary="One Varnish of several is down.",
         description="{{ $labels.varnish }} gives no counters, while another Varnish does.",
-        impact="Its visitors get errors until the balancer leaves it out; the others and PHP carry its load. "
-        "Purges do not reach it.",
-        first_action="See that the balancer leaves it out, then why it died; start it.",
-        why="The others serve the shop, so it can wait for the morning. One failed round is a hiccup; five "
-        "minutes are a dead or frozen Varnish, or one that the exporter may not read.",
+        impact="Its visitors get errors until the load balancer leaves it out. The others and PHP carry its "
+        "load, and purges do not reach it.",
+        first_action="See that the load balancer leaves it out. Then find why it died, and start it.",
+        why="The other instances serve the shop, so this can wait for the morning. One failed round may be "
+        "chance. After five minutes a Varnish is dead or frozen, or the exporter may not read it.",
         panel=Panel("magento-page-cache", "varnish_up"),
         cases=Cases(
             entity=_VARNISH,
@@ -198,8 +199,8 @@ ALERTS: Final = (
         impact="Every customer is logged out and every guest's cart is gone; with several web nodes no "
         "login holds.",
         first_action="Start it if it is dead; see whether the web nodes write session files meanwhile.",
-        why="Two minutes outlast a restart. Magento then keeps sessions in files of each web node and logs "
-        "nothing: a cart is on one node only, and checkouts break from one page to the next.",
+        why="Two minutes outlast a restart. Magento then keeps sessions in files on each web node and logs "
+        "nothing. A cart is on one node only, so a checkout breaks from one page to the next.",
         panel=Panel("magento-page-cache", "redis_up"),
         cases=Cases(
             labels=_SESSION,
@@ -218,8 +219,8 @@ ALERTS: Final = (
         impact="Pages are slow, and a flush reaches one web node only; Magento 2.4.0 and older answer no "
         "page.",
         first_action="See whether the shop answers at all; then start the server.",
-        why="Magento 2.4.4 and newer go on with cache files on each web node: slow, not closed. Where the "
-        "health check fails, MagentoBackendsSick wakes somebody.",
+        why="Magento 2.4.4 and newer continue with cache files on each web node: slow, but open. If the "
+        "health check fails, MagentoBackendsSick calls somebody.",
         panel=Panel("magento-page-cache", "redis_up"),
         cases=Cases(
             entity={"role": "cache"},
@@ -235,12 +236,12 @@ ALERTS: Final = (
         for_=5 * MINUTE,
         keep_firing_for=15 * MINUTE,
         maintenance=False,
-        summary="Sessions are thrown out because Redis is full.",
-        description='Redis threw out {{ $value | printf "%.0f" }} keys of its session server in 15 minutes.',
+        summary="Sessions are lost because Redis is full.",
+        description='Redis evicted {{ $value | printf "%.0f" }} keys of its session server in 15 minutes.',
         impact="Customers are logged out and lose their carts in the middle of buying.",
         first_action="Compare used memory with the limit; see whether caches share the server with the "
         "sessions.",
-        why="A session store must never throw out live sessions: the right number is zero.",
+        why="A session store must never drop live sessions. The right number is zero.",
         panel=Panel("magento-page-cache", "redis_evictions"),
         cases=Cases(
             labels=_SESSION,
@@ -252,7 +253,7 @@ ALERTS: Final = (
             warm_up=30 * MINUTE,
             clears_after=14 * MINUTE,
             windows_full_after=15 * MINUTE,
-            expected_description="Redis threw out 6 keys of its session server in 15 minutes.",
+            expected_description="Redis evicted 6 keys of its session server in 15 minutes.",
         ),
     ),
     _cache(
@@ -269,8 +270,8 @@ ALERTS: Final = (
         "minutes.",
         impact="Nobody can log in, fill a cart or pay.",
         first_action="Raise maxmemory at once if the machine has room; then find what filled it.",
-        why="With the policy noeviction a full server answers OOM to every write, hence to every new "
-        "session.",
+        why="With the policy noeviction a full server answers OOM to every write, so no new session can be "
+        "stored.",
         panel=Panel("magento-page-cache", "redis_refused"),
         cases=Cases(
             labels=_SESSION,

@@ -39,7 +39,8 @@ ALERTS: Final = (
         "requests.",
         first_action="Check whether the queue's consumer is running; start it once by hand and read its "
         "errors.",
-        why="Consumers are started every minute. Depth alone is no fault; an hour of waiting is.",
+        why="Consumers are started every minute. A deep queue is no fault by its depth; an hour of waiting "
+        "is one.",
         panel=Panel("magento-queues", "oldest_age"),
         cases=Cases(
             entity=_EXPORT,
@@ -61,7 +62,8 @@ ALERTS: Final = (
         impact="Nothing of this queue is done until a consumer starts.",
         first_action="See whether the cron job consumers_runner runs, or the supervisor that starts "
         "consumers.",
-        why="No consumer on an empty queue is normal; with messages, one is started within a minute or two.",
+        why="An empty queue without a consumer is normal. When messages come, a consumer starts within a "
+        "minute or two.",
         panel=Panel("magento-queues", "consumers"),
         cases=Cases(
             entity=_ASYNC,
@@ -83,14 +85,14 @@ ALERTS: Final = (
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,
         no_data=NoData.OPTIONAL,
-        summary="Messages of a queue fail for good.",
+        summary="Messages of a queue fail and are not retried.",
         description='{{ $value | printf "%.0f" }} messages of {{ $labels.queue }} ended in error in the last '
         "hour (limit %limit%).",
         impact="Magento does not retry them: the work of each is lost until somebody repeats it.",
         first_action="Read the lines 'Message has been rejected' in var/log/system.log: one cause, or bad "
         "messages?",
-        why="A consumer's exception puts the message into error at once. Some are wrong input; many are a "
-        "fault.",
+        why="If a consumer throws an exception, the message goes into error at once. Some are wrong input; "
+        "many are a fault.",
         panel=Panel("magento-queues", "failed"),
         cases=Cases(
             entity=_EXPORT,
@@ -117,7 +119,7 @@ ALERTS: Final = (
         impact="A consumer dies on a message, or restarts all the time: the queue moves slowly or not at "
         "all.",
         first_action="Read the consumer's end in the system's log: out of memory, or an exception?",
-        why="Some redeliveries follow every deploy. Twenty in half an hour are a loop.",
+        why="A few redeliveries follow every deployment. Twenty in half an hour are a loop.",
         panel=Panel("magento-queues", "redelivered"),
         cases=Cases(
             entity=_ASYNC,
@@ -142,13 +144,14 @@ ALERTS: Final = (
         keep_firing_for=30 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="Bulk operations fail.",
-        description='{{ $value | printf "%.0f" }} operations of bulk requests have failed within an hour, or '
-        "so many are kept that they are no longer counted (limit %limit%).",
+        description='{{ $value | printf "%.0f" }} operations of bulk requests failed within an hour, or too '
+        "many are kept to be counted (limit %limit%).",
         impact="Mass updates or an integration's asynchronous requests are not applied.",
         first_action="Open System > Action Logs > Bulk Actions and read the message of a failed operation.",
-        why="The table keeps failures for weeks, so only their growth is news, since the least of the hour: "
-        "a clean-up hides nothing. Where more are kept than the exporter counts (tuning.backlog_scan_limit) "
-        "growth cannot be seen: that fires, too, until they are deleted.",
+        why="The table keeps failures for weeks, so only their growth counts. It is measured from the "
+        "lowest number of the hour, so that a clean-up hides nothing. If the table holds more than the "
+        "exporter counts (tuning.backlog_scan_limit), growth cannot be seen. Then the alert fires until the "
+        "rows are deleted.",
         panel=Panel("magento-queues", "bulk"),
         cases=Cases(
             inputs={
@@ -172,8 +175,8 @@ ALERTS: Final = (
             reaches_limit_after=40 * MINUTE,
             clears_after=19 * MINUTE,
             needs_all_inputs=False,
-            expected_description="23 operations of bulk requests have failed within an hour, or so many are "
-            "kept that they are no longer counted (limit 20).",
+            expected_description="23 operations of bulk requests failed within an hour, or too many are "
+            "kept to be counted (limit 20).",
         ),
     ),
     _queue(
@@ -190,7 +193,7 @@ ALERTS: Final = (
         "(limit %limit%).",
         impact="The admin shows it as not started; an integration waits for an answer that does not come.",
         first_action="Look for the consumer: async.operations.all, or product_action_attribute.update.",
-        why="An operation without a start has no consumer; Magento's own clean-up never touches those.",
+        why="An operation that has not started has no consumer. Magento's own clean-up never deletes those.",
         panel=Panel("magento-queues", "bulk_waiting"),
         cases=Cases(
             inputs={"waiting_age": Input(bulk.WAITING_AGE, bad=At(3720), good=At(0), edge=At(3600))},

@@ -108,10 +108,10 @@ ALERTS: Final = (
         description=_DESCRIPTION % "hour",
         impact="Customers press the button and get an error; most go elsewhere.",
         first_action="Read the latest errors of the payment method in var/log/payment.log and exception.log.",
-        why="14.4 times the budget spends a month's in two days; the five minutes show that it goes on. It "
-        "is kept until the half hour of MagentoCheckoutBudgetBurnSteady is over, so that nobody is paged "
-        "once more after the repair. It waits five minutes, in which MagentoOrdersHoldDespiteFailures can "
-        "say that these are not customers.",
+        why="At 14.4 times the budget, a month's budget is gone in two days. The five-minute window shows "
+        "that it goes on. It waits five minutes, in which MagentoOrdersHoldDespiteFailures can inhibit it "
+        "because the failures are not customers'. It keeps firing until the half hour of "
+        "MagentoCheckoutBudgetBurnSteady is over, so that nobody is notified again after the repair.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
@@ -138,8 +138,9 @@ ALERTS: Final = (
         description=_DESCRIPTION % "six hours",
         impact="About every third attempt to pay fails, and many of these customers leave.",
         first_action="Compare payment methods and stores: what do the failures have in common?",
-        why="Six times the budget spends a month's in five days; the half hour shows that it goes on. A "
-        "dozen failures at most may be two or three customers who try again and again: that wakes nobody.",
+        why="At six times the budget, a month's budget is gone in five days. The half-hour window shows "
+        "that it goes on. A dozen failures or fewer may be two or three customers who try again and again. "
+        "That calls nobody.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
@@ -166,7 +167,7 @@ ALERTS: Final = (
         description=_DESCRIPTION % "three days",
         impact="A little of the revenue is lost every day, and nobody has noticed.",
         first_action="Compare payment methods, stores and app versions over the last week.",
-        why="At this rate the month's budget is spent within the month; it is a matter of days, not of "
+        why="At this rate the month's budget is gone at the end of the month. There are days to act, not "
         "minutes.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
@@ -195,12 +196,14 @@ ALERTS: Final = (
         description='Up to {{ $value | printf "%.0f" }} attempts to place an order failed in '
         "{{ $labels.store }} in ten minutes (limit %limit%), and as many orders come as expected, and as an "
         "hour ago.",
-        impact="None by itself: it keeps back the pages about a failing checkout, because this one sells.",
+        impact="None of its own. It inhibits the critical alerts about a failing checkout, because "
+        "customers can buy.",
         first_action="Go to MagentoCarding, which fires beside it: somebody tries out stolen cards.",
-        why="Only what customers do tells card testers from an outage, because both fail by the dozen. "
-        "When orders are missing, by more than chance, it ends at once, and the pages about the checkout "
-        "speak: half an hour far below the usual in a busy store, less than half of the usual in any window "
-        "in a small one, whose half hour says nothing. So it ends before a drought of orders can fire.",
+        why="Card tests and outages both fail by the dozen. Only what customers do tells one from the "
+        "other. The alert ends at once when orders are missing, and not by chance. Then the alerts about "
+        "the checkout are no longer inhibited. In a busy store half an hour far below the usual is enough. "
+        "In a small store, where half an hour says nothing, it is any window with less than half of the "
+        "usual. So it ends before an order drought can fire.",
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
@@ -272,8 +275,8 @@ ALERTS: Final = (
         "times as often as in the last three days, chance allowed for (limit %limit%).",
         impact="Some customers cannot pay; which ones is not known yet.",
         first_action="Compare the failures by payment method, amount and country.",
-        why="The shop's own three days are the measure, so it notices a change long before the objective is "
-        "at risk.",
+        why="The share is compared with the shop's own last three days. So it notices a change long before "
+        "the objective is at risk.",
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,
@@ -305,8 +308,8 @@ ALERTS: Final = (
         "hours (limit %limit%).",
         impact="Customers see old prices and stock: wrong orders, complaints, cancelled sales.",
         first_action="See which indexer waits longest; then whether cron runs the group index.",
-        why="Six times the budget of the freshness objective over six hours, and still so in the last half "
-        "hour.",
+        why="At six times the budget over six hours, a month's budget is gone in five days. The last half "
+        "hour shows that it goes on.",
         panel=Panel("magento-slo", "freshness_burn"),
         cases=Cases(
             inputs={

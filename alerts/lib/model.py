@@ -19,28 +19,28 @@ class Severity(StrEnum):
     """What is to be done, and when."""
 
     CRITICAL = "critical"
-    """Customers cannot buy now: wake somebody."""
+    """Customers cannot buy now: call somebody, day and night."""
     URGENT = "urgent"
     """It costs sales by the hour: a message at any hour, and a call if nobody answers within the hour."""
     WARNING = "warning"
-    """It will cost sales or trust if it stays: working hours."""
+    """It will cost sales or trust if it stays: a matter for working hours."""
     INFO = "info"
-    """Context for another alert: shown, never sent."""
+    """Context for another alert: shown, never notified."""
     NONE = "none"
     """The watchdog: proof that alerts arrive."""
 
 
 class Team(StrEnum):
-    """Who is told."""
+    """Who is notified."""
 
     COMMERCE = "commerce"
-    """Whoever answers for selling: the shop's application and its payment methods."""
+    """Those responsible for selling: the shop's application and its payment methods."""
     PLATFORM = "platform"
-    """Whoever runs the servers, cron, queues, caches and the exporter."""
+    """Those who run the servers, cron, queues, caches and the exporter."""
 
 
 class Category(StrEnum):
-    """The subject, for routing and for the on-call engineer's eye."""
+    """The subject, for routing and for the list that the on-call engineer reads."""
 
     BUSINESS = "business"
     CHECKOUT = "checkout"
@@ -66,14 +66,14 @@ class NoData(StrEnum):
     """What it means when the series of the expression are not there."""
 
     SILENT = (
-        "Silent: absence is not a reading. MagentoExporterDown, MagentoBackendDown, MagentoSourceDown, "
-        "MagentoCollectorFailing and MagentoDataStale speak instead."
+        "Silent: missing data proves nothing. MagentoExporterDown, MagentoBackendDown, MagentoSourceDown, "
+        "MagentoCollectorFailing or MagentoDataStale fires instead."
     )
     OPTIONAL = (
-        "Silent: the series exist only in shops that have the subject, so absence is a normal state. "
-        "MagentoCollectorFailing and MagentoDataStale speak when it is not."
+        "Silent: the series exist only in shops that use the feature, so missing data is normal. If it is a "
+        "fault, MagentoCollectorFailing or MagentoDataStale fires."
     )
-    FIRES = "Fires: absence is what it is about."
+    FIRES = "Fires: missing data is what it is about."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Urgently:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The panel that shows what the alert is about: a dashboard's uid and the panel's key in it."""
+    """The panel that shows the value of the alert: a dashboard's uid and the panel's key."""
 
     dashboard: str
     key: str

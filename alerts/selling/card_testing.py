@@ -32,10 +32,10 @@ ALERTS: Final = (
         impact="Each attempt costs a gateway fee; chargebacks follow, and the gateway may block the shop.",
         first_action="Look at the latest guest carts: one amount, one address or one network? Turn on "
         "reCAPTCHA.",
-        why="People give up after a few attempts. Thirty failures in ten minutes, five times the usual, are "
-        "a program. It is kept while the hour of MagentoFailedPlacementsUnusual remembers the attempts: card "
-        "testers come back, and nobody needs a second ticket about them. In an installation's first hour "
-        "it is silent: nothing usual is known yet.",
+        why="People give up after a few attempts. Thirty failures in ten minutes, five times the usual, "
+        "come from a program. It keeps firing for as long as MagentoFailedPlacementsUnusual counts these "
+        "attempts. Card testers come back, and a second alert about them helps nobody. In the first hour "
+        "after the installation it is silent, because the usual number is not known yet.",
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=DE,

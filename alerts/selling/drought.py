@@ -41,8 +41,8 @@ ALERTS: Final = (
         impact="Customers want to buy and cannot. Every minute is lost revenue.",
         first_action="Place a test order with each payment method; look at the checkout funnel for the step "
         "that fails.",
-        why="Less than a fifth of the usual, and once in 40,000 windows by chance; docs/alerts.md "
-        "has the simulated number of false pages by size of shop.",
+        why="Less than a fifth of the usual orders, which chance alone brings once in 40,000 windows. "
+        "docs/alerts.md lists how many false calls that makes for each size of shop.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=DE,
@@ -82,7 +82,8 @@ ALERTS: Final = (
         impact="Customers do not reach the shop at all, or leave at the first page.",
         first_action="Open the shop from outside, by its public name; then check DNS, certificate, CDN and "
         "web servers.",
-        why="As for the drought with traffic; without carts the cause lies before the checkout.",
+        why="The limit is that of MagentoOrderDroughtWithTraffic. If no carts are filled either, the cause "
+        "lies before the checkout.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=DE,
@@ -114,7 +115,8 @@ ALERTS: Final = (
         '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Part of the customers may be unable to buy: one browser, one method, one country.",
         first_action="Compare payment methods, guests and customers, and the funnel's steps with last week.",
-        why="Half of the usual and beyond chance; also the eve of a holiday looks so.",
+        why="Less than half of the usual orders, and not by chance. The eve of a holiday can look like "
+        "this, too.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=DE,

@@ -44,14 +44,13 @@ ALERTS: Final = (
         scope="store",
         for_=15 * MINUTE,
         summary="A small shop has had no order for far too long.",
-        description="Since the last order of {{ $labels.store }}, "
-        '{{ $value | printf "%.1f" }} were to '
-        "be expected by its own past weeks (limit %limit%).",
-        impact="The shop probably cannot be bought from, and has not been for more than a day.",
+        description='Since the last order of {{ $labels.store }}, {{ $value | printf "%.1f" }} orders were '
+        "expected from its own past weeks (limit %limit%).",
+        impact="Customers probably cannot order in this shop, and could not for more than a day.",
         first_action="Place a test order.",
-        why="Shops with a few orders a day are too small for the drought alerts; after this silence chance "
-        "is ruled out. Each hour of the silence counts what that hour of the week usually brings, so a "
-        "shop that closes at weekends is not missed on Sunday.",
+        why="Shops with a few orders a day are too small for the drought alerts. After so long a silence, "
+        "chance is ruled out. Each hour counts as many orders as that hour of the week usually brings. So a "
+        "shop that closes at weekends does not fire on Sunday.",
         panel=Panel("magento-checkout", "last_order"),
         cases=Cases(
             entity=DE,
@@ -80,7 +79,7 @@ ALERTS: Final = (
             windows_full_after=0,
             step=15 * MINUTE,
             needs_all_inputs=False,
-            expected_description="Since the last order of de, 10.8 were to be expected by its own past "
+            expected_description="Since the last order of de, 10.8 orders were expected from its own past "
             "weeks (limit 10.6).",
         ),
     ),

@@ -50,8 +50,7 @@ ALERTS: Final = (
         impact="A wrong price, discount or currency sells goods at a loss; or somebody orders with stolen "
         "cards.",
         first_action="Look at the latest orders: which product or coupon makes the difference?",
-        why="The mean of ten orders and more does not leave a third to three times the week's without a "
-        "cause.",
+        why="The mean of more than ten orders does not triple, or fall to a third, without a cause.",
         panel=Panel("magento-checkout", "order_value"),
         cases=Cases(
             entity=DE,

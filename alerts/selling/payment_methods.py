@@ -91,8 +91,8 @@ ALERTS: Final = (
         '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Customers who want to pay this way cannot; some choose another method, some leave.",
         first_action="Place a test order with this method; look at the provider's status page.",
-        why="Compared with the method's own yesterday, week and day a week ago, whichever had least: rare "
-        "methods never page, nor does one that nobody uses at weekends.",
+        why="The method is compared with its own yesterday, its own week, and the same day a week ago. The "
+        "lowest of these counts. So methods that are rarely used, or never at weekends, do not fire.",
         panel=Panel("magento-checkout", "methods"),
         cases=Cases(
             entity={"store": "de", "method": "paypal_express"},

@@ -75,12 +75,13 @@ ALERTS: Final = (
         no_data=NoData.OPTIONAL,
         summary="Customers do not get past a step of the checkout.",
         description="Hardly anybody in {{ $labels.store }} reaches the step {{ $labels.stage }} any more, "
-        'though the step before is (surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
+        'although carts reach the step before it (surprise {{ $value | printf "%.1f" }} nats, limit '
+        "%limit%).",
         impact="Customers are stopped on their way to paying.",
         first_action="Go through the checkout to this step with the browser's console open.",
-        why="The share that passes is compared with the shop's own week, so a step that is always hard does "
-        "not fire. A broken step loses its own count, too: while half as many reach it as in the same hour a "
-        "week ago (in the first week: yesterday), it is bots that fill carts, and nobody is woken.",
+        why="The share of carts that pass is compared with the shop's own week, so a step that is always "
+        "hard does not fire. The step works while half as many carts reach it as in the same hour a week ago "
+        "(in the first week: yesterday). Then bots fill the carts before it, and nobody is called.",
         panel=Panel("magento-checkout", "funnel"),
         cases=Cases(
             entity={"store": "de", "stage": "payment_method"},
@@ -110,8 +111,8 @@ ALERTS: Final = (
             step=10 * MINUTE,
             needs_all_inputs=False,
             reaches_limit_after=50 * MINUTE,
-            expected_description="Hardly anybody in de reaches the step payment_method any more, though the "
-            "step before is (surprise 13.7 nats, limit 10.6).",
+            expected_description="Hardly anybody in de reaches the step payment_method any more, although "
+            "carts reach the step before it (surprise 13.7 nats, limit 10.6).",
         ),
     ),
 )
