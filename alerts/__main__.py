@@ -17,12 +17,12 @@ from zoneinfo import available_timezones
 from alerts.catalogue import Catalogue, catalogue
 from alerts.docs import page
 from alerts.lib.alertmanager import configuration
-from alerts.lib.expression import Clock
 from alerts.lib.grafana import provisioning
 from alerts.lib.links import DEMO, DEMO_GRAFANA, DEMO_RUNBOOKS, NO_GRAFANA, NO_RUNBOOKS, Links
 from alerts.lib.prometheus import rule_file
 from alerts.testing import judge
 from exporter.errors import SpecError
+from promql.clock import Clock
 
 ROOT = Path(__file__).resolve().parent.parent
 _RULES = Path("alerts/generated")

@@ -7,27 +7,43 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Late
+from alerts.lib.condition import Clause, only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
 from exporter.collectors import cron
-from promql.selector import increase, select, total
+from promql.expr import Expr, age, increase, over_time, seconds, series, sum_by
+from promql.metrics import SHOP
 
 _cron: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="cron", category=Category.CRON
 )
 _JOB: Final = {"job_code": "sales_send_order_emails"}
 
+_JOB_OF_A_SHOP: Final = (*SHOP, "job_code")
+_SILENT_FOR: Final = age(series(cron.LAST_EXECUTION))
 
-def _known_for_a_day(status: str) -> str:
+
+def _known_for_a_day(status: str) -> Clause:
     """Return the guard that leaves out what has been watched for less than a day."""
-    return f"\nand on (job, instance, job_code) {select(cron.RUNS, status=status)} offset 26h"
+    return only_where(series(cron.RUNS, status=status).before("26h"), on=_JOB_OF_A_SHOP)
+
+
+def _runs(window: str, status: str) -> Expr:
+    """Return the runs of each job that ended with the status."""
+    return sum_by(increase(series(cron.RUNS, status=status)[window]), *_JOB_OF_A_SHOP)
+
+
+def _never(window: str, status: str) -> Clause:
+    """Return the guard that leaves out the jobs with a run that ended with the status."""
+    runs = increase(series(cron.RUNS, status=status)[window])
+    return unless(runs > limits.ONE_EVENT, on=_JOB_OF_A_SHOP)
 
 
 ALERTS: Final = (
     _cron(
         name="MagentoCronStopped",
         severity=Severity.URGENT,
-        value=f"time() - {select(cron.LAST_EXECUTION)}",
+        value=_SILENT_FOR,
         threshold=critical(limits.CRON_SILENT_SECONDS),
         unit=Unit.SECONDS,
         scope="",
@@ -49,11 +65,10 @@ ALERTS: Final = (
     ),
     _cron(
         name="MagentoCronLagging",
-        value=select(cron.LAG),
+        value=series(cron.LAG),
         threshold=warning(limits.CRON_LAG_SECONDS),
         unit=Unit.SECONDS,
-        guard="and on (job, instance) "
-        f"time() - {select(cron.LAST_EXECUTION)} < {warning(limits.CRON_SILENT_SECONDS):g}s",
+        guard=(only_where(_SILENT_FOR < seconds(warning(limits.CRON_SILENT_SECONDS)), on=SHOP),),
         scope="",
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
@@ -76,10 +91,9 @@ ALERTS: Final = (
     ),
     _cron(
         name="MagentoCronJobFailing",
-        value=total(increase(cron.RUNS, "1h", status="error"), "job_code"),
+        value=_runs("1h", "error"),
         threshold=warning(limits.CRON_JOB_FAILURES),
-        guard="unless on (job, instance, job_code) "
-        f"{increase(cron.RUNS, '1h', status='success')} > {limits.ONE_EVENT}",
+        guard=(_never("1h", "success"),),
         scope="job_code",
         for_=5 * MINUTE,
         keep_firing_for=15 * MINUTE,
@@ -108,10 +122,9 @@ ALERTS: Final = (
     ),
     _cron(
         name="MagentoCronDailyJobFailed",
-        value=total(increase(cron.RUNS, "26h", status="error"), "job_code"),
+        value=_runs("26h", "error"),
         threshold=limits.ONE_EVENT,
-        guard="unless on (job, instance, job_code) "
-        f"{increase(cron.RUNS, '26h', status='success')} > {limits.ONE_EVENT}" + _known_for_a_day("error"),
+        guard=(_never("26h", "success"), _known_for_a_day("error")),
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="A cron job has failed and has not succeeded for more than a day.",
@@ -147,12 +160,9 @@ ALERTS: Final = (
     ),
     _cron(
         name="MagentoCronJobNeverRan",
-        value=total(increase(cron.RUNS, "26h", status="missed"), "job_code"),
+        value=_runs("26h", "missed"),
         threshold=limits.ONE_EVENT,
-        guard="unless on (job, instance, job_code) "
-        + increase(cron.RUNS, "26h", status="=~success|error")
-        + f" > {limits.ONE_EVENT}"
-        + _known_for_a_day("missed"),
+        guard=(_never("26h", "=~success|error"), _known_for_a_day("missed")),
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="A cron job is planned but never gets its turn.",
@@ -189,10 +199,14 @@ ALERTS: Final = (
     ),
     _cron(
         name="MagentoCronJobMissed",
-        value=total(increase(cron.RUNS, "1h", status="missed"), "job_code"),
+        value=_runs("1h", "missed"),
         threshold=warning(limits.CRON_JOB_MISSED),
-        guard="unless on (job, instance) max_over_time("
-        f"(time() - {select(cron.LAST_EXECUTION)})[1h:1m]) > {critical(limits.CRON_SILENT_SECONDS):g}s",
+        guard=(
+            unless(
+                over_time("max", _SILENT_FOR["1h":"1m"]) > seconds(critical(limits.CRON_SILENT_SECONDS)),
+                on=SHOP,
+            ),
+        ),
         scope="job_code",
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,
@@ -224,7 +238,7 @@ ALERTS: Final = (
     ),
     _cron(
         name="MagentoCronJobOverrunning",
-        value=select(cron.RUNNING),
+        value=series(cron.RUNNING),
         threshold=warning(limits.CRON_RUNNING_SECONDS),
         unit=Unit.SECONDS,
         scope="job_code",
@@ -246,7 +260,7 @@ ALERTS: Final = (
     ),
     _cron(
         name="MagentoCronTableBloated",
-        value=select(cron.TABLE_ROWS),
+        value=series(cron.TABLE_ROWS),
         threshold=warning(limits.CRON_TABLE_ROWS),
         scope="",
         for_=HOUR,

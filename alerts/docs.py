@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from alerts.catalogue import Catalogue
-from alerts.lib.expression import THRESHOLD, duration, expression
+from alerts.lib.condition import THRESHOLD
 from alerts.lib.model import Alert
 from alerts.lib.prometheus import limit_text
 from exporter.errors import SpecError
+from promql.durations import Duration
+from promql.render import layout
 
 BEGIN: Final = "<!-- alerts: begin (written by python -m alerts) -->"
 END: Final = "<!-- alerts: end -->"
@@ -48,7 +50,7 @@ def _entry(alert: Alert) -> Iterator[str]:
     yield f"{alert.summary} {alert.impact} *{severity}, team {alert.team.value}.*\n"
     yield f"- Why this limit: {alert.why}"
     yield f"- First action: {alert.first_action}"
-    yield f"- Must hold for {duration(alert.for_)}{_keeps(alert)}. {_tuning(alert)}"
+    yield f"- Must hold for {Duration(alert.for_)}{_keeps(alert)}. {_tuning(alert)}"
     yield f"- Missing data: {alert.no_data.value}"
     silenced = (
         "Silent while the shop is in maintenance mode."
@@ -56,11 +58,11 @@ def _entry(alert: Alert) -> Iterator[str]:
         else "Not silenced by maintenance."
     )
     yield f"- {silenced} [Runbook](../runbooks/{alert.runbook}.md).\n"
-    yield f"```promql\n{expression(alert)}\n```\n"
+    yield f"```promql\n{layout(alert.expr)}\n```\n"
 
 
 def _keeps(alert: Alert) -> str:
-    return f", keeps firing for {duration(alert.keep_firing_for)}" if alert.keep_firing_for else ""
+    return f", keeps firing for {Duration(alert.keep_firing_for)}" if alert.keep_firing_for else ""
 
 
 def _tuning(alert: Alert) -> str:

@@ -7,11 +7,12 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input, Line
+from alerts.lib.condition import only_where
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
 from exporter.core import self_metrics as own
-from promql.metrics import SCRAPE_DURATION, UP
-from promql.selector import select
+from promql.expr import absent, age, always, over_time, series
+from promql.metrics import SCRAPE_DURATION, SHOP, UP
 
 JOBS: Final = "=~magento.*"
 """The scrape jobs of this exporter: `job_name` begins with magento."""
@@ -51,7 +52,7 @@ def _no_answer(source: str) -> Cases:
 ALERTS: Final = (
     _exporter(
         name="MagentoExporterDown",
-        value=select(UP, job=JOBS),
+        value=series(UP, job=JOBS),
         op="==",
         threshold=0,
         blinds=True,
@@ -70,7 +71,7 @@ ALERTS: Final = (
     ),
     _exporter(
         name="MagentoExporterMissing",
-        value=f"absent({select(UP, job=JOBS)})",
+        value=absent(series(UP, job=JOBS)),
         threshold=0,
         blinds=True,
         for_=10 * MINUTE,
@@ -93,7 +94,7 @@ ALERTS: Final = (
         name="MagentoBackendDown",
         severity=Severity.CRITICAL,
         service="backends",
-        value=select(own.SOURCE_UP, source=f"=~{SELLING}"),
+        value=series(own.SOURCE_UP, source=f"=~{SELLING}"),
         for_=2 * MINUTE,
         maintenance=True,
         summary="A server that the shop cannot sell without does not answer.",
@@ -108,7 +109,7 @@ ALERTS: Final = (
     ),
     _unanswered(
         name="MagentoSourceDown",
-        value=select(own.SOURCE_UP, source=f"!~{SELLING}"),
+        value=series(own.SOURCE_UP, source=f"!~{SELLING}"),
         for_=5 * MINUTE,
         summary="The exporter cannot reach a source that the shop can sell without.",
         impact="What is read from it is unknown; with RabbitMQ down, asynchronous work stands still.",
@@ -120,7 +121,7 @@ ALERTS: Final = (
     ),
     _exporter(
         name="MagentoCollectorFailing",
-        value=select(own.SUCCESS),
+        value=series(own.SUCCESS),
         op="==",
         threshold=0,
         for_=10 * MINUTE,
@@ -139,7 +140,7 @@ ALERTS: Final = (
     ),
     _exporter(
         name="MagentoDataStale",
-        value=f"time() - {select(own.LAST_SUCCESS)} - {select(own.REFRESH)}",
+        value=age(series(own.LAST_SUCCESS)) - series(own.REFRESH),
         threshold=critical(limits.DATA_AGE_SECONDS),
         unit=Unit.SECONDS,
         scope="collector",
@@ -165,7 +166,7 @@ ALERTS: Final = (
     ),
     _exporter(
         name="MagentoScrapeSlow",
-        value=select(SCRAPE_DURATION, job=JOBS),
+        value=series(SCRAPE_DURATION, job=JOBS),
         threshold=warning(limits.SCRAPE_SECONDS),
         unit=Unit.NUMBER,
         scope="",
@@ -184,7 +185,7 @@ ALERTS: Final = (
     ),
     _exporter(
         name="MagentoSeriesDropped",
-        value=select(own.DROPPED),
+        value=series(own.DROPPED),
         threshold=0,
         scope=None,
         for_=15 * MINUTE,
@@ -204,10 +205,10 @@ ALERTS: Final = (
     ),
     _exporter(
         name="MagentoSeriesGrowth",
-        value=f"{select(own.SERIES)} / avg_over_time({select(own.SERIES)}[1d] offset 1d)",
+        value=series(own.SERIES) / over_time("avg", series(own.SERIES).before("1d")["1d"]),
         threshold=warning(limits.SERIES_GROWTH_FACTOR),
         unit=Unit.FACTOR,
-        guard=f"and on (job, instance, collector) {select(own.SERIES)} > {limits.SERIES_WORTH_A_LOOK}",
+        guard=(only_where(series(own.SERIES) > limits.SERIES_WORTH_A_LOOK, on=(*SHOP, "collector")),),
         scope="collector",
         for_=HOUR,
         summary="A collector's series have doubled since yesterday.",
@@ -231,7 +232,7 @@ ALERTS: Final = (
     _exporter(
         name="MagentoWatchdog",
         severity=Severity.NONE,
-        value="vector(1)",
+        value=always(),
         threshold=0,
         for_=0,
         no_data=NoData.FIRES,

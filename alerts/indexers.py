@@ -7,11 +7,13 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Input, Line
+from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit, Urgently
 from alerts.thresholds import warning
 from exporter.collectors import indexers
 from exporter.magento.indexers import SCHEDULE
-from promql.selector import select
+from promql.expr import age, over_time, series, slope
+from promql.metrics import SHOP
 
 _index: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="indexers", category=Category.INDEX
@@ -21,20 +23,17 @@ _SELLS_WRONG: Final = Urgently(
     'match "^(catalog_product_price|cataloginventory_stock|inventory)$" $labels.indexer',
     "for price and stock",
 )
-_SAME: Final = "on (job, instance, indexer)"
+_SAME: Final = (*SHOP, "indexer")
 
-
-def _changed(state: str) -> str:
-    return f"and {_SAME} {select(indexers.STATE, state=state)} == 1"
-
+_SCHEDULED: Final = series(indexers.MODE, mode=SCHEDULE)
 
 ALERTS: Final = (
     _index(
         name="MagentoIndexerInvalid",
         urgently=_SELLS_WRONG,
-        value=f"max_over_time({select(indexers.STATE, state='invalid')}[1h])",
+        value=over_time("max", series(indexers.STATE, state="invalid")["1h"]),
         threshold=0,
-        guard=f"unless {_SAME} max_over_time({select(indexers.STATE, state='valid')}[1h]) > 0",
+        guard=(unless(over_time("max", series(indexers.STATE, state="valid")["1h"]) > 0, on=_SAME),),
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
         summary="An indexer stays invalid.",
@@ -64,10 +63,10 @@ ALERTS: Final = (
     _index(
         name="MagentoIndexerStuck",
         urgently=_SELLS_WRONG,
-        value=f"time() - {select(indexers.UPDATED)}",
+        value=age(series(indexers.UPDATED)),
         threshold=warning(limits.INDEXER_WORKING_SECONDS),
         unit=Unit.SECONDS,
-        guard=_changed("working"),
+        guard=(only_where(series(indexers.STATE, state="working").equals(1), on=_SAME),),
         scope="indexer",
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
@@ -91,10 +90,10 @@ ALERTS: Final = (
     _index(
         name="MagentoIndexerViewStuck",
         urgently=_SELLS_WRONG,
-        value=f"time() - {select(indexers.VIEW_UPDATED)}",
+        value=age(series(indexers.VIEW_UPDATED)),
         threshold=warning(limits.VIEW_WORKING_SECONDS),
         unit=Unit.SECONDS,
-        guard=f"and {_SAME} {select(indexers.VIEW_STATE, state='=~working|suspended')} == 1",
+        guard=(only_where(series(indexers.VIEW_STATE, state="=~working|suspended").equals(1), on=_SAME),),
         scope="indexer",
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
@@ -119,9 +118,9 @@ ALERTS: Final = (
     ),
     _index(
         name="MagentoIndexerBacklogGrowing",
-        value=select(indexers.BACKLOG),
+        value=series(indexers.BACKLOG),
         threshold=warning(limits.INDEXER_BACKLOG_ROWS),
-        guard=f"and {_SAME} deriv({select(indexers.BACKLOG)}[10m]) > 0",
+        guard=(only_where(slope(series(indexers.BACKLOG)["10m"]) > 0, on=_SAME),),
         scope="indexer",
         for_=15 * MINUTE,
         keep_firing_for=15 * MINUTE,
@@ -146,7 +145,7 @@ ALERTS: Final = (
     ),
     _index(
         name="MagentoIndexerVersionAhead",
-        value=select(indexers.VERSION_AHEAD),
+        value=series(indexers.VERSION_AHEAD),
         threshold=0,
         for_=10 * MINUTE,
         keep_firing_for=5 * MINUTE,
@@ -167,7 +166,7 @@ ALERTS: Final = (
     ),
     _index(
         name="MagentoIndexerChangelogMissing",
-        value=select(indexers.CHANGELOG_MISSING),
+        value=series(indexers.CHANGELOG_MISSING),
         op="==",
         threshold=1,
         for_=10 * MINUTE,
@@ -190,8 +189,7 @@ ALERTS: Final = (
     ),
     _index(
         name="MagentoIndexerModeChanged",
-        value=f"max_over_time({select(indexers.MODE, mode=SCHEDULE)}[4d]) - "
-        f"{select(indexers.MODE, mode=SCHEDULE)}",
+        value=over_time("max", _SCHEDULED["4d"]) - _SCHEDULED,
         threshold=0,
         for_=10 * MINUTE,
         no_data=NoData.OPTIONAL,

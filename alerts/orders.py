@@ -10,7 +10,7 @@ from alerts.lib.cases import MINUTE, At, Cases, Input
 from alerts.lib.model import Alert, Category, Panel, Severity, Team, Unit, Urgently
 from alerts.thresholds import critical, warning
 from exporter.collectors import order_emails, order_grid, order_states
-from promql.selector import select
+from promql.expr import series
 
 _orders: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.COMMERCE, service="orders", category=Category.BUSINESS
@@ -21,7 +21,7 @@ _REVIEW: Final = "=~payment_review|holded"
 ALERTS: Final = (
     _orders(
         name="MagentoOrdersPendingPaymentStuck",
-        value=select(order_states.OLDEST_AGE, state=_PENDING),
+        value=series(order_states.OLDEST_AGE, state=_PENDING),
         threshold=warning(limits.OPEN_ORDER_SECONDS),
         unit=Unit.SECONDS,
         scope="store",
@@ -54,7 +54,7 @@ ALERTS: Final = (
     ),
     _orders(
         name="MagentoOrdersStuckInReview",
-        value=select(order_states.OLDEST_AGE, state=_REVIEW),
+        value=series(order_states.OLDEST_AGE, state=_REVIEW),
         threshold=warning(limits.REVIEW_SECONDS),
         unit=Unit.SECONDS,
         scope="store",
@@ -80,7 +80,7 @@ ALERTS: Final = (
     ),
     _orders(
         name="MagentoOrderEmailsUnsent",
-        value=select(order_emails.OLDEST),
+        value=series(order_emails.OLDEST),
         threshold=warning(limits.EMAIL_UNSENT_SECONDS),
         unit=Unit.SECONDS,
         urgently=Urgently(f"gt $value {critical(limits.EMAIL_UNSENT_SECONDS):.1f}", "after four hours"),
@@ -104,7 +104,7 @@ ALERTS: Final = (
     ),
     _orders(
         name="MagentoOrdersMissingFromGrid",
-        value=select(order_grid.MISSING),
+        value=series(order_grid.MISSING),
         threshold=0,
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,

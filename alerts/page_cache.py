@@ -7,11 +7,13 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import MINUTE, At, Cases, Hourly, Input
+from alerts.lib.condition import only_where
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.recording import HIT_RATIO, PAGES_LOOKED_UP
 from alerts.thresholds import critical, warning
 from exporter.collectors import page_cache, redis
-from promql.selector import increase, select, total
+from promql.expr import increase, max_by, series
+from promql.metrics import SHOP
 
 _cache: Final = partial(
     Alert,
@@ -30,11 +32,11 @@ _SESSION: Final = {"role": redis.SESSION}
 ALERTS: Final = (
     _cache(
         name="MagentoPageCacheHitRatioCollapsed",
-        value=select(HIT_RATIO),
+        value=series(HIT_RATIO),
         op="<",
         threshold=critical(limits.CACHE_HIT_RATIO),
         unit=Unit.RATIO,
-        guard=f"and {select(PAGES_LOOKED_UP)} > {limits.PAGE_REQUESTS}",
+        guard=(only_where(series(PAGES_LOOKED_UP) > limits.PAGE_REQUESTS),),
         scope="layer",
         for_=15 * MINUTE,
         keep_firing_for=10 * MINUTE,
@@ -84,7 +86,7 @@ ALERTS: Final = (
     ),
     _cache(
         name="MagentoPageCacheFlushStorm",
-        value=increase(page_cache.BANS_ADDED, "10m"),
+        value=increase(series(page_cache.BANS_ADDED)["10m"]),
         threshold=warning(limits.PURGES),
         scope="varnish",
         for_=10 * MINUTE,
@@ -112,7 +114,7 @@ ALERTS: Final = (
     ),
     _cache(
         name="MagentoPageCacheBansPiledUp",
-        value=select(page_cache.BANS),
+        value=series(page_cache.BANS),
         threshold=warning(limits.BANS),
         scope="varnish",
         for_=15 * MINUTE,
@@ -132,7 +134,7 @@ ALERTS: Final = (
     _cache(
         name="MagentoBackendsSick",
         severity=Severity.CRITICAL,
-        value=total(select(page_cache.BACKEND_HEALTHY), "varnish", operator="max"),
+        value=max_by(series(page_cache.BACKEND_HEALTHY), *SHOP, "varnish"),
         op="==",
         threshold=0,
         for_=2 * MINUTE,
@@ -170,7 +172,7 @@ ALERTS: Final = (
     ),
     _down(
         name="MagentoPageCacheInstanceDown",
-        value=select(page_cache.UP),
+        value=series(page_cache.UP),
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="One Varnish of several is down.",
@@ -191,7 +193,7 @@ ALERTS: Final = (
         name="MagentoSessionStoreDown",
         severity=Severity.CRITICAL,
         service="sessions",
-        value=select(redis.UP, role=redis.SESSION),
+        value=series(redis.UP, role=redis.SESSION),
         for_=2 * MINUTE,
         keep_firing_for=3 * MINUTE,
         summary="The Redis that holds the sessions is down.",
@@ -211,7 +213,7 @@ ALERTS: Final = (
     _down(
         name="MagentoCacheStoreDown",
         service="cache",
-        value=select(redis.UP, role=f"!={redis.SESSION}"),
+        value=series(redis.UP, role=f"!={redis.SESSION}"),
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="A Redis that holds a cache is down.",
@@ -231,7 +233,7 @@ ALERTS: Final = (
     _cache(
         name="MagentoSessionsEvicted",
         service="sessions",
-        value=increase(redis.EVICTED, "15m", role=redis.SESSION),
+        value=increase(series(redis.EVICTED, role=redis.SESSION)["15m"]),
         threshold=limits.ONE_EVENT,
         for_=5 * MINUTE,
         keep_firing_for=15 * MINUTE,
@@ -260,7 +262,7 @@ ALERTS: Final = (
         name="MagentoSessionWritesRefused",
         severity=Severity.CRITICAL,
         service="sessions",
-        value=increase(redis.REFUSED_WRITES, "5m", role=redis.SESSION),
+        value=increase(series(redis.REFUSED_WRITES, role=redis.SESSION)["5m"]),
         threshold=limits.ONE_EVENT,
         for_=2 * MINUTE,
         keep_firing_for=5 * MINUTE,

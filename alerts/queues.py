@@ -7,11 +7,13 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input, Until
+from alerts.lib.condition import only_where
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
 from exporter.magento import queues
-from promql.selector import increase, select, total
+from promql.expr import increase, over_time, series, sum_by
+from promql.metrics import SHOP
 
 _queue: Final = partial(
     Alert, severity=Severity.WARNING, team=Team.PLATFORM, service="queues", category=Category.QUEUE
@@ -19,13 +21,13 @@ _queue: Final = partial(
 _EXPORT: Final = {"queue": "export", "broker": "mysql"}
 _ASYNC: Final = {"queue": "async.operations.all", "broker": "rabbitmq"}
 _FAILED: Final = "=~failed|failed_retriable|rejected"
-_BULK_FAILED: Final = select(bulk.OPERATIONS, status=_FAILED)
-_UNCOUNTED: Final = f"({_BULK_FAILED} and {select(bulk.EXACT, status=_FAILED)} == 0)"
+_BULK_FAILED: Final = series(bulk.OPERATIONS, status=_FAILED)
+_UNCOUNTED: Final = _BULK_FAILED.only_if(series(bulk.EXACT, status=_FAILED).equals(0))
 
 ALERTS: Final = (
     _queue(
         name="MagentoQueueStalled",
-        value=select(queues.OLDEST_AGE),
+        value=series(queues.OLDEST_AGE),
         threshold=critical(limits.QUEUE_OLDEST_SECONDS),
         unit=Unit.SECONDS,
         scope="queue",
@@ -50,9 +52,9 @@ ALERTS: Final = (
     ),
     _queue(
         name="MagentoConsumerDead",
-        value=select(queues.MESSAGES, state=queues.NEW),
+        value=series(queues.MESSAGES, state=queues.NEW),
         threshold=0,
-        guard=f"and on (job, instance, queue, broker) {select(queues.CONSUMERS)} == 0",
+        guard=(only_where(series(queues.CONSUMERS).equals(0), on=(*SHOP, "queue", "broker")),),
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
         no_data=NoData.OPTIONAL,
@@ -79,7 +81,7 @@ ALERTS: Final = (
     ),
     _queue(
         name="MagentoQueueMessagesFailing",
-        value=increase(queues_database.FAILED, "1h"),
+        value=increase(series(queues_database.FAILED)["1h"]),
         threshold=warning(limits.QUEUE_FAILED),
         scope="queue",
         for_=5 * MINUTE,
@@ -107,7 +109,7 @@ ALERTS: Final = (
     ),
     _queue(
         name="MagentoQueueRedelivering",
-        value=increase(queues_rabbitmq.REDELIVERED, "30m"),
+        value=increase(series(queues_rabbitmq.REDELIVERED)["30m"]),
         threshold=warning(limits.QUEUE_REDELIVERED),
         scope="queue",
         for_=5 * MINUTE,
@@ -137,7 +139,7 @@ ALERTS: Final = (
     ),
     _queue(
         name="MagentoBulkFailing",
-        value=total(f"{_UNCOUNTED}\n  or {_BULK_FAILED} - min_over_time({_BULK_FAILED}[1h])"),
+        value=sum_by(_UNCOUNTED.or_else(_BULK_FAILED - over_time("min", _BULK_FAILED["1h"])), *SHOP),
         threshold=warning(limits.BULK_FAILED),
         scope="",
         for_=5 * MINUTE,
@@ -181,7 +183,7 @@ ALERTS: Final = (
     ),
     _queue(
         name="MagentoBulkNotStarted",
-        value=select(bulk.WAITING_AGE),
+        value=series(bulk.WAITING_AGE),
         threshold=warning(limits.BULK_WAITING_SECONDS),
         unit=Unit.SECONDS,
         scope="",

@@ -18,26 +18,18 @@ from exporter.collectors import checkout, indexers, orders, page_cache, placemen
 from promql.durations import Duration
 from promql.expr import Expr, age, increase, max_by, over_time, seconds, series, sum_by
 from promql.metrics import SHOP, Selectable
-from promql.render import render
 
-
-def _record(name: str, expr: Expr, *, group: str, about: str) -> Recording:
-    """Return the recording of ``expr``; its labels are those that the expression is left with."""
-    labels = tuple(sorted((expr.labels or frozenset()) - set(SHOP)))
-    return Recording(name=name, expression=render(expr), labels=labels, group=group, help=about)
-
-
-STAGES: Final = _record(
+STAGES: Final = Recording(
     "magento:checkout_stage_reached:increase5m",
     sum_by(increase(series(checkout.STAGE_REACHED)["5m"]), *SHOP, "store", "stage"),
     group="selling",
-    about="Carts that reached each checkout stage in the last five minutes, by store.",
+    help="Carts that reached each checkout stage in the last five minutes, by store.",
 )
-REVENUE: Final = _record(
+REVENUE: Final = Recording(
     "magento:orders_revenue_base:increase5m",
     sum_by(increase(series(orders.REVENUE)["5m"]), *SHOP, "store", "currency"),
     group="selling",
-    about="Value of the orders of the last five minutes in base currency, by store.",
+    help="Value of the orders of the last five minutes in base currency, by store.",
 )
 
 SLO_WINDOWS: Final[Mapping[str, str]] = {
@@ -61,7 +53,9 @@ def _windows(subject: str, counter: Selectable, about: str) -> dict[str, Recordi
         else:
             expr = sum_by(increase(series(counter)[window]), *SHOP, "store")
         name = f"magento:{subject}:increase{window}"
-        made[window] = _record(name, expr, group="slo", about=f"{about} in the last {window}, by store.")
+        made[window] = Recording(
+            name=name, expr=expr, group="slo", help=f"{about} in the last {window}, by store."
+        )
     return made
 
 
@@ -79,47 +73,47 @@ def failed_ratio(window: str) -> Expr:
 
 
 BURN: Final[Mapping[str, Recording]] = {
-    window: _record(
+    window: Recording(
         f"magento:placements_failed:burnrate{window}",
         failed_ratio(window) / CHECKOUT_BUDGET,
         group="slo",
-        about=f"How many times faster than allowed the checkout's budget was spent in the last {window}.",
+        help=f"How many times faster than allowed the checkout's budget was spent in the last {window}.",
     )
     for window in ("1h", "6h")
 }
 
 _STALE_FOR: Final = Duration(FRESHNESS_SECONDS.warning or 0)
 
-INDEXER_STALE: Final = _record(
+INDEXER_STALE: Final = Recording(
     "magento:indexer_stale:bool",
     over_time("min", series(indexers.BACKLOG)[_STALE_FOR]).truth(">", 0)
     * age(series(indexers.VIEW_UPDATED)).truth(">", seconds(_STALE_FOR)),
     group="indexers",
-    about="1 while changes wait for an indexer that has not run for FRESHNESS_SECONDS.warning, else 0.",
+    help="1 while changes wait for an indexer that has not run for FRESHNESS_SECONDS.warning, else 0.",
 )
-STOREFRONT_STALE: Final = _record(
+STOREFRONT_STALE: Final = Recording(
     "magento:storefront_stale:bool",
     max_by(series(INDEXER_STALE), *SHOP),
     group="indexers",
-    about="1 while any indexer keeps the storefront from showing what the catalogue says, else 0.",
+    help="1 while any indexer keeps the storefront from showing what the catalogue says, else 0.",
 )
 
 LOOKED_UP: Final = "=~hit|miss|uncacheable"
 """Results of page requests that the cache was asked for. A page that a change made uncacheable is lost to
 the cache like a miss; what is never looked up (carts, checkout, POST) says nothing about it."""
 
-PAGES_LOOKED_UP: Final = _record(
+PAGES_LOOKED_UP: Final = Recording(
     "magento:page_cache_looked_up:increase5m",
     sum_by(increase(series(page_cache.REQUESTS, result=LOOKED_UP)["5m"]), *SHOP, "layer"),
     group="page_cache",
-    about="Page requests of the last five minutes that the cache was asked for, by layer.",
+    help="Page requests of the last five minutes that the cache was asked for, by layer.",
 )
-HIT_RATIO: Final = _record(
+HIT_RATIO: Final = Recording(
     "magento:page_cache_hit:ratio5m",
     sum_by(increase(series(page_cache.REQUESTS, result="hit")["5m"]), *SHOP, "layer")
     / (series(PAGES_LOOKED_UP) > 0),
     group="page_cache",
-    about="Share of the page requests looked up in the last five minutes that the cache answered, by layer.",
+    help="Share of the page requests looked up in the last five minutes that the cache answered, by layer.",
 )
 
 RECORDINGS: Final[tuple[Recording, ...]] = (

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from alerts.catalogue import Catalogue, catalogue
-from alerts.lib.expression import duration
 from alerts.lib.model import Alert
 from exporter.web.runbook_text import HEAD_ENDS
+from promql.durations import Duration
 
 DIRECTORY: Final = Path(__file__).resolve().parent.parent / "runbooks"
 BEGIN: Final = "<!-- from the alert catalogue: python -m alerts.runbooks -->"
@@ -39,10 +39,10 @@ SECTIONS: Final = (
 
 def head(alert: Alert, declared_in: str) -> str:
     """Return the part of the page that the catalogue knows."""
-    kept = f", kept for {duration(alert.keep_firing_for)} after it ends" if alert.keep_firing_for else ""
+    kept = f", kept for {Duration(alert.keep_firing_for)} after it ends" if alert.keep_firing_for else ""
     rows = {
         "Severity": f"{alert.severity_in_words}, for the team {alert.team}",
-        "Fires": f"when this has held for {duration(alert.for_)}{kept}" if alert.for_ else "at once",
+        "Fires": f"when this has held for {Duration(alert.for_)}{kept}" if alert.for_ else "at once",
         "Limit": alert.why,
         "Impact": alert.impact,
         "First action": alert.first_action,

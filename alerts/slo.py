@@ -11,27 +11,25 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Line, Until
+from alerts.lib.condition import Clause, only_where
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
-from alerts.lib.surprise import surprise
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE, failed_ratio
 from alerts.selling.shortfall import ORDERS_SURPRISE, shortfall
 from alerts.thresholds import warning
 from exporter.collectors import expected_orders, indexers, placements
-from promql.expr import series
-from promql.render import render
-from promql.selector import increase, select, total
+from promql.expr import clamp_min, increase, over_time, series, sum_by
+from promql.metrics import SHOP, STORE
+from promql.surprise import surprise
 from promql.wilson import least_share
 
-_STORE: Final = "on (job, instance, store)"
 _DE: Final = {"store": "de"}
 
 
 def _least_ratio(window: str) -> Recording:
     return Recording(
         name=f"magento:placements_failed:least_ratio{window}",
-        expression=render(least_share(series(FAILED[window]), series(ATTEMPTS[window]))),
-        labels=("store",),
+        expr=least_share(series(FAILED[window]), series(ATTEMPTS[window])),
         group="slo",
         help=f"The failed share of the attempts of the last {window} that chance cannot explain.",
     )
@@ -51,8 +49,8 @@ _slo: Final = partial(
 )
 
 
-_RECENT: Final = select(expected_orders.RECENT, window="30m")
-_AN_HOUR_AGO: Final = f"{_RECENT} offset 1h"
+_RECENT: Final = series(expected_orders.RECENT, window="30m")
+_AN_HOUR_AGO: Final = _RECENT.before("1h")
 
 _REMEMBERED: Final = "45m"
 """How long after the last of many failures orders are watched: the pages about the checkout are kept for up
@@ -61,13 +59,13 @@ remembered, so a real outage that is repaired is not taken for a card test."""
 
 DESPITE: Final = Recording(
     name="magento:placements_failed_despite_orders:increase10m",
-    expression=f"{total(increase(placements.FAILED, '10m'), 'store')}\n"
-    f"and {_STORE} {select(expected_orders.EXPECTED, window='30m')} > 0\n"
-    f"unless {_STORE} {select(ORDERS_SURPRISE, window='30m')} > {limits.ORDERS_FALL_NATS}\n"
-    f"unless {_STORE} {shortfall(warning(limits.ORDERS_AGAINST_EXPECTED))} > {limits.ORDERS_IN_DOUBT_NATS}\n"
-    f"unless {_STORE} ({surprise(_RECENT, _AN_HOUR_AGO)} > {limits.ORDERS_FALL_NATS} "
-    f"and {_RECENT} < {_AN_HOUR_AGO})",
-    labels=("store",),
+    expr=sum_by(increase(series(placements.FAILED)["10m"]), *STORE)
+    .only_if(series(expected_orders.EXPECTED, window="30m") > 0, on=STORE)
+    .unless(series(ORDERS_SURPRISE, window="30m") > limits.ORDERS_FALL_NATS, on=STORE)
+    .unless(shortfall(warning(limits.ORDERS_AGAINST_EXPECTED)) > limits.ORDERS_IN_DOUBT_NATS, on=STORE)
+    .unless(
+        (surprise(_RECENT, _AN_HOUR_AGO) > limits.ORDERS_FALL_NATS).only_if(_RECENT < _AN_HOUR_AGO), on=STORE
+    ),
     group="slo",
     help="Attempts to place an order that failed in the last ten minutes, by store, while as many orders "
     "come as expected, and as an hour ago; absent when they do not.",
@@ -76,9 +74,9 @@ DESPITE: Final = Recording(
 RECORDINGS: Final = (*LEAST.values(), DESPITE)
 
 
-def _goes_on(window: str, short: str) -> str:
+def _goes_on(window: str, short: str) -> Clause:
     """Return the condition that the short window is still bad: at least half as bad as the long one."""
-    return f"and {_STORE} {render(failed_ratio(short))} > {limits.BURN_GOES_ON} * {select(LEAST[window])}"
+    return only_where(failed_ratio(short) > limits.BURN_GOES_ON * series(LEAST[window]), on=STORE)
 
 
 def _attempts(*, bad: float, good: float, edge: float, attempts: float) -> dict[str, Input]:
@@ -99,9 +97,9 @@ ALERTS: Final = (
     _slo(
         name="MagentoCheckoutBudgetBurnFast",
         severity=Severity.CRITICAL,
-        value=select(LEAST["1h"]),
+        value=series(LEAST["1h"]),
         threshold=round(limits.BURN_FAST * limits.CHECKOUT_BUDGET, 6),
-        guard=_goes_on("1h", "5m"),
+        guard=(_goes_on("1h", "5m"),),
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="Most orders fail at the last step.",
@@ -129,9 +127,9 @@ ALERTS: Final = (
     _slo(
         name="MagentoCheckoutBudgetBurnSteady",
         severity=Severity.CRITICAL,
-        value=select(LEAST["6h"]),
+        value=series(LEAST["6h"]),
         threshold=round(limits.BURN_STEADY * limits.CHECKOUT_BUDGET, 6),
-        guard=f"{_goes_on('6h', '30m')}\nand {select(FAILED['6h'])} > {limits.STEADY_FAILURES}",
+        guard=(_goes_on("6h", "30m"), only_where(series(FAILED["6h"]) > limits.STEADY_FAILURES)),
         for_=15 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="A large part of the orders fails at the last step, for hours.",
@@ -158,9 +156,9 @@ ALERTS: Final = (
     ),
     _slo(
         name="MagentoCheckoutBudgetBurnSlow",
-        value=select(LEAST["3d"]),
+        value=series(LEAST["3d"]),
         threshold=round(limits.BURN_SLOW * limits.CHECKOUT_BUDGET, 6),
-        guard=_goes_on("3d", "6h"),
+        guard=(_goes_on("3d", "6h"),),
         for_=HOUR,
         keep_firing_for=HOUR,
         summary="More orders fail at the last step than the objective allows.",
@@ -187,10 +185,10 @@ ALERTS: Final = (
         name="MagentoOrdersHoldDespiteFailures",
         severity=Severity.INFO,
         service="payment",
-        value=f"max_over_time({select(DESPITE)}[{_REMEMBERED}])",
+        value=over_time("max", series(DESPITE)[_REMEMBERED]),
         threshold=warning(limits.CARDING_FAILURES),
         unit=Unit.NUMBER,
-        guard=f"and {_STORE} {select(DESPITE)}",
+        guard=(only_where(series(DESPITE), on=STORE),),
         for_=2 * MINUTE,
         summary="Attempts to order fail by the dozen, and customers buy as usual.",
         description='Up to {{ $value | printf "%.0f" }} attempts to place an order failed in '
@@ -264,8 +262,7 @@ ALERTS: Final = (
     _slo(
         name="MagentoFailedPlacementsUnusual",
         severity=Severity.URGENT,
-        value=f"{select(LEAST['1h'])} / clamp_min({select(FAILED['3d'])} / ({select(ATTEMPTS['3d'])} > 0), "
-        f"{limits.USUAL_FAILURE_RATIO_FLOOR})",
+        value=series(LEAST["1h"]) / clamp_min(failed_ratio("3d"), limits.USUAL_FAILURE_RATIO_FLOOR),
         threshold=warning(limits.FAILED_PLACEMENTS_FACTOR),
         unit=Unit.FACTOR,
         for_=10 * MINUTE,
@@ -296,10 +293,11 @@ ALERTS: Final = (
         team=Team.PLATFORM,
         service="indexers",
         category=Category.INDEX,
-        value=f"avg_over_time({select(STOREFRONT_STALE)}[6h])",
+        value=over_time("avg", series(STOREFRONT_STALE)["6h"]),
         threshold=round(limits.BURN_STEADY * limits.FRESHNESS_BUDGET, 6),
-        guard=f"and on (job, instance) avg_over_time({select(STOREFRONT_STALE)}[30m]) "
-        f"> {limits.STALE_GOES_ON}",
+        guard=(
+            only_where(over_time("avg", series(STOREFRONT_STALE)["30m"]) > limits.STALE_GOES_ON, on=SHOP),
+        ),
         scope=None,
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,

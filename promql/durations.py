@@ -19,19 +19,19 @@ class Duration:
     seconds: float
 
     def __str__(self) -> str:
-        if self.seconds != round(self.seconds):
-            return self._with_milliseconds()
-        whole = round(self.seconds)
-        unit = next(unit for unit, size in _UNITS.items() if whole and whole % size == 0) if whole else "s"
+        whole, milliseconds = divmod(round(self.seconds * _MILLISECOND), _MILLISECOND)
+        if milliseconds:
+            return f"{_in_parts(whole)}{milliseconds}ms"
+        unit = next(unit for unit, size in _UNITS.items() if whole % size == 0) if whole else "s"
         return f"{whole // _UNITS[unit]}{unit}"
 
-    def _with_milliseconds(self) -> str:
-        left, milliseconds = divmod(round(self.seconds * _MILLISECOND), _MILLISECOND)
-        parts = []
-        for unit in ("h", "m", "s"):
-            count, left = divmod(left, _UNITS[unit])
-            parts.append(f"{count}{unit}" if count else "")
-        return f"{''.join(parts)}{milliseconds}ms"
+
+def _in_parts(whole: int) -> str:
+    parts = []
+    for unit in ("h", "m", "s"):
+        count, whole = divmod(whole, _UNITS[unit])
+        parts.append(f"{count}{unit}" if count else "")
+    return "".join(parts)
 
 
 class Macro(StrEnum):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, overload
 
 from exporter.core.metrics import Kind
 from exporter.errors import SpecError
@@ -194,7 +194,13 @@ class Selector(Expr):
         """Return the same series as they were ``offset`` ago."""
         return replace(self, offset=span(offset))
 
-    def __getitem__(self, given: str | Span | slice) -> Window:  # type: ignore[override] # more is accepted, more may come
+    @overload
+    def __getitem__(self, given: slice) -> Subquery: ...
+
+    @overload
+    def __getitem__(self, given: str | Span) -> Range: ...
+
+    def __getitem__(self, given: str | Span | slice) -> Window:
         """Return the samples of a time (``series["5m"]``), or of a subquery (``series["1d":"5m"]``)."""
         if isinstance(given, slice):
             return super().__getitem__(given)

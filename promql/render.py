@@ -8,7 +8,7 @@ from typing import Final
 
 from exporter.errors import SpecError
 from promql.durations import Span
-from promql.labels import COMPARISONS, Matching
+from promql.labels import COMPARISONS, SET_OPERATORS, Matching
 from promql.nodes import (
     Aggregation,
     Binary,
@@ -38,13 +38,14 @@ _NEGATIVE: Final = 6
 _ATOM: Final = 100
 _EXACT: Final = 1e15
 _WIDTH: Final = 110
+_INDENT: Final = 2
 
 
 def render(expr: Expr) -> str:
     """Return the text of an expression, on one line."""
     match expr:
-        case Binary(left=left, right=right):
-            return f"{_flat(left, expr)} {_operator(expr)} {_flat(right, expr)}"
+        case Binary(left=left):
+            return f"{_flat(left, expr)} {following(expr)}"
         case Aggregation(inner=inner, parameter=parameter):
             first = f"{render(parameter)}, " if parameter else ""
             return f"{_opened(expr)}{first}{render(inner)})"
@@ -61,7 +62,7 @@ def _leaf(expr: Expr) -> str:
         case Number(value):
             return number(value)
         case Seconds(duration):
-            return f"{number(duration.seconds)}s"
+            return number(duration.seconds)
         case Text(value):
             return json.dumps(value)
         case Selector(metric, _, _, matchers, offset):
@@ -73,6 +74,11 @@ def _leaf(expr: Expr) -> str:
 
 def _flat(side: Expr, within: Binary) -> str:
     return f"({render(side)})" if _bracketed(side, within) else render(side)
+
+
+def following(expr: Binary) -> str:
+    """Return the text of the operator and of what follows it."""
+    return f"{_operator(expr)} {_flat(expr.right, expr)}"
 
 
 def layout(expr: Expr, width: int = _WIDTH) -> str:
@@ -91,35 +97,39 @@ def _lines(expr: Expr, width: int) -> list[str]:
     if len(text) <= width:
         return [text]
     match expr:
-        case Binary(left=left, right=right):
-            return _around(_side(left, expr, width), _operator(expr), _side(right, expr, width))
+        case Binary():
+            return _around(expr, width)
         case Aggregation(inner=inner, parameter=None):
-            return [_opened(expr), *_indented([_lines(inner, width - 2)]), ")"]
-        case Call(function, arguments):
-            return [f"{function}(", *_indented([_lines(a, width - 2) for a in arguments]), ")"]
+            return _framed(_opened(expr), _lines(inner, width - _INDENT))
+        case Call(function, (Binary() | Aggregation() | Call() as first, *others)):
+            lines = _lines(first, width - _INDENT)
+            rest = ", ".join(render(other) for other in others)
+            return _framed(f"{function}(", [*lines[:-1], f"{lines[-1]},", rest] if rest else lines)
     return [text]
 
 
-def _around(left: list[str], operator: str, right: list[str]) -> list[str]:
-    """Return both sides, the right one from its operator on; a bracket's end shares its line with it."""
-    first = f"{operator} {right[0]}"
-    if left[-1] == ")":
+def _around(expr: Binary, width: int) -> list[str]:
+    """Return both sides, the right one from its operator on."""
+    left = _side(expr.left, expr, width)
+    right = _side(expr.right, expr, width)
+    first = f"{_operator(expr)} {right[0]}"
+    if left[-1] == ")" and expr.operator not in SET_OPERATORS:
         return [*left[:-1], f") {first}", *right[1:]]
     return [*left, first, *right[1:]]
 
 
 def _side(side: Expr, within: Binary, width: int) -> list[str]:
-    if not _bracketed(side, within):
-        return _lines(side, width)
+    """Return the lines of a side, in brackets where they are needed or save a reader from counting."""
+    lines = _lines(side, width)
+    several = len(lines) > 1 and side is within.right and isinstance(side, Binary)
+    if not several and not _bracketed(side, within):
+        return lines
     text = f"({render(side)})"
-    return [text] if len(text) <= width else ["(", *_indented([_lines(side, width - 2)]), ")"]
+    return [text] if len(text) <= width else _framed("(", _lines(side, width - _INDENT))
 
 
-def _indented(arguments: Sequence[list[str]]) -> list[str]:
-    """Return the lines of a function's arguments, with the commas between them."""
-    last = arguments[-1]
-    parts = [[*lines[:-1], lines[-1] if lines is last else f"{lines[-1]},"] for lines in arguments]
-    return [f"  {line}" for lines in parts for line in lines]
+def _framed(begin: str, lines: Sequence[str]) -> list[str]:
+    return [begin, *(f"{' ' * _INDENT}{line}" for line in lines), ")"]
 
 
 def _binds(expr: Expr) -> int:
@@ -133,8 +143,10 @@ def _binds(expr: Expr) -> int:
 
 
 def _bracketed(side: Expr, within: Binary) -> bool:
-    """Tell whether a side needs brackets: unless it certainly binds tighter."""
+    """Tell whether a side gets brackets: unless it certainly binds tighter, and everybody knows that."""
     inner, outer = _binds(side), _binds(within)
+    if outer == _BINDS["or"] and inner == _BINDS["and"]:
+        return True
     may_follow = side is within.left and outer != _COMPARISON
     return inner < outer or (inner == outer and not may_follow)
 

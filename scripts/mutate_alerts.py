@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,13 +34,16 @@ from alerts.lib import promtool  # noqa: E402
 from alerts.lib.links import DEMO  # noqa: E402
 from alerts.lib.model import Alert  # noqa: E402
 from alerts.lib.prometheus import alerting_rule, recording_rule  # noqa: E402
+from promql.labels import SET_OPERATORS, Matching  # noqa: E402
+from promql.nodes import Aggregation, Binary, Expr  # noqa: E402
+from promql.render import following, layout, render  # noqa: E402
 
 SECONDS = 300
 FIRST = 3
 TURNED = {">": "<", "<": ">", "==": "!=", "!=": "==", ">=": "<=", "<=": ">="}
-JOIN = re.compile(r"\b(on|by|ignoring) \(([^)]*)\)")
-TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\{[^}]*\}|[()\[\]]|\b(?:and|or|unless)\b|[<>=!]=?')
-CLAUSES = ("and", "or", "unless")
+
+Change = Callable[[Expr], Iterator[tuple[str, Expr]]]
+"""What a kind of mutation makes of one node: what is different, and the node instead."""
 
 STAGE_DROPPED = (
     'dropped: or label_replace(magento:checkout_stage_reached:%s{stage="%s"}, "stage", "%s", "", "")'
@@ -84,9 +87,8 @@ def mutants(alert: Alert, found: Catalogue) -> Iterator[Mutant]:
         yield Mutant(alert.name, what, {**mutated, "annotations": original["annotations"]}, [alert])
     if not alert.cases.inputs:
         return
-    text = str(original["expr"])
-    for what, expression in _without_labels(text):
-        yield Mutant(alert.name, what, {**original, "expr": expression}, [alert])
+    for what, expr in _numbered(variants(alert.expr, _without_label)):
+        yield Mutant(alert.name, what, {**original, "expr": layout(expr)}, [alert])
 
 
 def recording_mutants(chosen: Sequence[Alert], found: Catalogue) -> Iterator[Mutant]:
@@ -97,9 +99,13 @@ def recording_mutants(chosen: Sequence[Alert], found: Catalogue) -> Iterator[Mut
             users = [alert for alert in found.all if recording.name in found.owners.closure(alert)]
             judges = sorted(users, key=_effort)
             original = recording_rule(recording)
-            text = str(original["expr"])
-            for what, expression in (*_without_labels(text), *_without_clauses(text), *_turned(text)):
-                yield Mutant(recording.name, what, {**original, "expr": expression}, judges)
+            found_here = [
+                *_numbered(variants(recording.expr, _without_label)),
+                *variants(recording.expr, _without_clause),
+                *_numbered(variants(recording.expr, _turned)),
+            ]
+            for what, expr in found_here:
+                yield Mutant(recording.name, what, {**original, "expr": layout(expr)}, judges)
 
 
 def _effort(alert: Alert) -> float:
@@ -127,47 +133,52 @@ def _changed(alert: Alert) -> Iterator[tuple[str, Alert]]:
 
 
 def _without_guards(alert: Alert) -> Iterator[tuple[str, Alert]]:
-    clauses = alert.guard.splitlines()
-    for place, clause in enumerate(clauses):
-        rest = "\n".join(clauses[:place] + clauses[place + 1 :])
-        yield f"guard dropped: {clause}", replace(alert, guard=rest)
+    for place, clause in enumerate(alert.guard):
+        rest = alert.guard[:place] + alert.guard[place + 1 :]
+        required = "and" if clause.required else "unless"
+        yield f"guard dropped: {required} {render(clause.other)}", replace(alert, guard=rest)
 
 
-def _without_labels(expression: str) -> Iterator[tuple[str, str]]:
-    for place, found in enumerate(JOIN.finditer(expression)):
-        labels = [label.strip() for label in found[2].split(",")]
-        for label in labels:
-            rest = ", ".join(other for other in labels if other != label)
-            changed = f"{expression[: found.start(2)]}{rest}{expression[found.end(2) :]}"
-            yield f"{label} dropped from {found[1]} no. {place + 1}", changed
+def variants(expr: Expr, change: Change) -> Iterator[tuple[str, Expr]]:
+    """Yield the tree with one node changed, for every node and everything that ``change`` makes of it."""
+    yield from change(expr)
+    for place, part in enumerate(expr.parts):
+        for what, changed in variants(part, change):
+            yield what, expr.with_parts([*expr.parts[:place], changed, *expr.parts[place + 1 :]])
 
 
-def _without_clauses(expression: str) -> Iterator[tuple[str, str]]:
-    """Yield the expression without each ``and``, ``or`` or ``unless`` and its right side."""
-    tokens = [(found.start(), found[0], depth) for found, depth in _tokens(expression)]
-    for place, (start, word, depth) in enumerate(tokens):
-        if word in CLAUSES:
-            ends = (s for s, w, d in tokens[place + 1 :] if d < depth or (d == depth and w in CLAUSES))
-            end = next(ends, len(expression))
-            clause = " ".join(expression[start:end].split())
-            yield f"dropped: {clause}", expression[:start] + expression[end:]
+def _numbered(found: Iterator[tuple[str, Expr]]) -> Iterator[tuple[str, Expr]]:
+    """Number what is called the same."""
+    times: Counter[str] = Counter()
+    for what, expr in found:
+        times[what] += 1
+        yield f"{what} no. {times[what]}", expr
 
 
-def _turned(expression: str) -> Iterator[tuple[str, str]]:
-    """Yield the expression with each comparison turned round."""
-    found = [token for token, _ in _tokens(expression) if token[0] in TURNED]
-    for place, token in enumerate(found):
-        turned = expression[: token.start()] + TURNED[token[0]] + expression[token.end() :]
-        yield f"{token[0]} no. {place + 1} turned round", turned
+def _without_label(node: Expr) -> Iterator[tuple[str, Expr]]:
+    match node:
+        case Binary(matching=Matching(on=on) as matching):
+            for label in on:
+                rest = tuple(other for other in on if other != label)
+                yield f"{label} dropped from on", replace(node, matching=replace(matching, on=rest))
+        case Aggregation(by=by):
+            for label in by:
+                yield (
+                    f"{label} dropped from by",
+                    replace(node, by=tuple(other for other in by if other != label)),
+                )
 
 
-def _tokens(expression: str) -> Iterator[tuple[re.Match[str], int]]:
-    """Yield brackets, words and comparisons outside texts and matchers, each with its depth in brackets."""
-    depth = 0
-    for found in TOKEN.finditer(expression):
-        depth -= found[0] in {")", "]"}
-        yield found, depth
-        depth += found[0] in {"(", "["}
+def _without_clause(node: Expr) -> Iterator[tuple[str, Expr]]:
+    """Yield the left side of an ``and``, ``or`` or ``unless``."""
+    if isinstance(node, Binary) and node.operator in SET_OPERATORS:
+        yield f"dropped: {following(node)}", node.left
+
+
+def _turned(node: Expr) -> Iterator[tuple[str, Expr]]:
+    """Yield a comparison turned round."""
+    if isinstance(node, Binary) and node.operator in TURNED:
+        yield f"{node.operator} turned round", replace(node, operator=TURNED[node.operator])
 
 
 def survives(mutant: Mutant, found: Catalogue) -> bool:

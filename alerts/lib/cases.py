@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.errors import SpecError
-from promql.selector import Selectable
+from promql.metrics import Selectable
 
 MINUTE: Final = 60
 HOUR: Final = 3600

@@ -14,11 +14,12 @@ from typing import Any, Final
 import attr
 import grafanalib.core as grafana
 
-from alerts.lib.expression import REAL, duration, expression
 from alerts.lib.links import Links, panel_id
 from alerts.lib.model import Alert
 from alerts.lib.owners import Owners
 from alerts.lib.prometheus import dump, notes, tags
+from promql.durations import Duration
+from promql.render import layout
 
 DATASOURCE: Final = "prometheus"
 FOLDER: Final = "Magento"
@@ -101,7 +102,7 @@ def provisioning(
             name=f"magento_{subject}",
             rules=rules,
             folder=FOLDER,
-            evaluateInterval=duration(alerts[0].interval),
+            evaluateInterval=str(Duration(alerts[0].interval)),
         )
         groups.append({"orgId": ORGANISATION, **group.to_json_data()})
     return HEADER + dump(grafana.AlertFileBasedProvisioning(groups=groups).to_json_data())
@@ -114,7 +115,7 @@ def rule(alert: Alert, *, owners: Owners, links: Links, paused: bool) -> Any:
         title=alert.name,
         uid=uid(alert),
         triggers=[
-            grafana.Target(expr=expression(alert, REAL), refId="A", instant=True, datasource=DATASOURCE),
+            grafana.Target(expr=layout(alert.expr), refId="A", instant=True, datasource=DATASOURCE),
             grafana.AlertExpression(
                 refId="B",
                 expression="A",
@@ -128,10 +129,10 @@ def rule(alert: Alert, *, owners: Owners, links: Links, paused: bool) -> Any:
         condition="C",
         annotations={key: for_grafana(text) for key, text in notes(alert, links).items()},
         labels={key: for_grafana(text) for key, text in tags(alert, owners).items()},
-        evaluateFor=duration(alert.for_),
+        evaluateFor=str(Duration(alert.for_)),
         dashboard_uid=alert.panel.dashboard,
         panel_id=panel_id(alert.panel.dashboard, alert.panel.key),
-        keep_firing_for=duration(alert.keep_firing_for) if alert.keep_firing_for else "",
+        keep_firing_for=str(Duration(alert.keep_firing_for)) if alert.keep_firing_for else "",
         paused=paused,
     )
 

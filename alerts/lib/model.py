@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Final
 
 from alerts.lib.cases import Cases
+from alerts.lib.condition import OUTSIDE_MAINTENANCE, Clause, limited
 from exporter.errors import SpecError
+from promql.expr import Expr, number, seconds
 
 _NAME: Final = re.compile(r"Magento([A-Z][a-z0-9]+)+")
 _OPERATORS: Final = (">", "<", ">=", "<=", "==", "!=")
@@ -92,14 +94,13 @@ class Panel:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Alert:
     """One alert.
 
-    ``value`` is PromQL for the number that is compared (``op``, ``threshold``); in it a bare duration
-    (``900s``) stands for its seconds, so that a game day's clock can shrink it with the ranges.
-    ``guard`` is appended to the comparison (``and on (...) ...``). ``scope`` is the label whose values
-    may have a threshold of their own (empty: the whole shop has one; ``None``: it cannot be tuned).
+    ``value`` is the number that is compared (``op``, ``threshold``); ``guard`` says what must, or must
+    not, be there beside it. ``scope`` is the label whose values may have a threshold of their own
+    (empty: the whole shop has one; ``None``: it cannot be tuned).
     ``inherits`` says whether the failure of the collector or source that feeds it silences it.
     ``blinds`` says that the exporter, which serves the runbooks, does not answer while it fires.
     ``urgently`` makes it urgent where its condition holds; ``severity`` is then warning.
@@ -113,7 +114,7 @@ class Alert:
     team: Team
     service: str
     category: Category
-    value: str
+    value: Expr
     threshold: float
     summary: str
     description: str
@@ -124,7 +125,7 @@ class Alert:
     cases: Cases
     op: str = ">"
     unit: Unit = Unit.NUMBER
-    guard: str = ""
+    guard: tuple[Clause, ...] = ()
     scope: str | None = None
     for_: int = 300
     keep_firing_for: int = 0
@@ -152,6 +153,25 @@ class Alert:
             raise SpecError(f"alert {self.name}: only a warning can become urgent")
         if "{{" in self.summary:
             raise SpecError(f"alert {self.name}: the summary is the headline of a group, without templates")
+        self._check_expression()
+
+    def _check_expression(self) -> None:
+        try:
+            labels = self.expr.labels or frozenset()
+        except SpecError as error:
+            raise SpecError(f"alert {self.name}: {error}") from error
+        lost = {*self.cases.target_labels, *self.cases.entity} - labels
+        if lost:
+            raise SpecError(f"alert {self.name}: its expression has no label {', '.join(sorted(lost))}")
+
+    @property
+    def expr(self) -> Expr:
+        """The whole expression of the rule."""
+        limit = seconds(self.threshold) if self.unit is Unit.SECONDS else number(self.threshold)
+        found = limited(self.value, self.op, limit, name=self.name, scope=self.scope)
+        for clause in (*self.guard, *((OUTSIDE_MAINTENANCE,) if self.maintenance else ())):
+            found = clause.applied(found)
+        return found
 
     @property
     def severities(self) -> tuple[Severity, ...]:

@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from alerts.lib.model import Alert
 from alerts.lib.recording import Recording
 from exporter.core.collector import Collector
 from exporter.errors import SpecError
-
-_NAME: Final = re.compile(r"(?<![\w:.\"])([a-zA-Z_][a-zA-Z0-9_:]*)(?![\w:\"]|\s*\()")
-_TEXT: Final = re.compile(
-    r'"(?:\\.|[^"\\])*"|\{[^}]*\}|\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)'
-)
-_WORDS: Final = frozenset(
-    [
-        "and",
-        "or",
-        "unless",
-        "offset",
-        "bool",
-        "by",
-        "on",
-        "without",
-        "ignoring",
-        "group_left",
-        "group_right",
-        "inf",
-        "nan",
-    ]
-)
-
-
-def names(expression: str) -> list[str]:
-    """Return the metric names in a PromQL expression, in order of appearance."""
-    bare = _TEXT.sub(" ", expression)
-    bare = re.sub(r"\[[^\]]*\]|\boffset\s+\S+", " ", bare)
-    return [name for name in _NAME.findall(bare) if name not in _WORDS]
+from promql.expr import Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +41,20 @@ class Owners:
                 return {"collector": collectors[0].name, "source": collectors[0].source}
         raise SpecError(f"alert {alert.name}: no collector yields any metric of its value")
 
-    def metrics(self, expression: str) -> Iterable[str]:
+    def metrics(self, expr: Expr) -> Iterable[str]:
         """Yield the metric names of an expression, recording rules resolved."""
         rules = {recording.name: recording for recording in self.recordings}
-        for name in names(expression):
+        for name in expr.metrics():
             if name in rules:
-                yield from self.metrics(rules[name].expression)
+                yield from self.metrics(rules[name].expr)
             else:
                 yield name
 
     def closure(self, alert: Alert) -> Iterable[str]:
         """Yield every name that the alert's expression needs, recording rules and what they use included."""
         rules = {recording.name: recording for recording in self.recordings}
-        waiting = [*names(alert.value), *names(alert.guard)]
+        waiting = [*alert.value.metrics()]
+        waiting += [name for clause in alert.guard for name in clause.other.metrics()]
         seen: set[str] = set()
         while waiting:
             name = waiting.pop()
@@ -91,4 +62,4 @@ class Owners:
                 seen.add(name)
                 yield name
                 if name in rules:
-                    waiting += names(rules[name].expression)
+                    waiting += rules[name].expr.metrics()

@@ -17,12 +17,16 @@ from typing import Any, Final
 import yaml
 
 from alerts.lib.cases import DAY, HOUR, MINUTE, Gone, Input, Level
-from alerts.lib.expression import THRESHOLD
+from alerts.lib.condition import THRESHOLD
 from alerts.lib.links import Links
 from alerts.lib.model import Alert, NoData
 from alerts.lib.owners import Owners
 from alerts.lib.prometheus import notes, tags
 from exporter.collectors.deployment import MAINTENANCE
+from promql.durations import Duration
+from promql.expr import Selector, count_by, over_time, series
+from promql.metrics import ALERTS
+from promql.render import render
 
 TARGET: Final = {"job": "magento", "instance": "shop:9816"}
 _TOLERANCE: Final = 1e-9
@@ -348,9 +352,7 @@ def _expect(alert: Alert, moment: int, expected: list[dict[str, Any]]) -> dict[s
 def _firing(alert: Alert, moment: int, number: int) -> dict[str, Any]:
     """Return the check that the alert fires here and only here, or (``number`` 0) nowhere."""
     kept = _kept(alert)
-    firing = (
-        f"count by ({', '.join(kept)}) ({_selector('ALERTS', alertname=alert.name, alertstate='firing')})"
-    )
+    firing = render(count_by(_alerts(alert), *kept))
     samples = [{"labels": _selector("", **kept), "value": 1}] if number else []
     return {"expr": firing, "eval_time": f"{moment}s", "exp_samples": samples}
 
@@ -363,15 +365,21 @@ def _silence_here(alert: Alert) -> list[dict[str, Any]]:
 
 def _firing_here(alert: Alert, moment: int, number: int) -> dict[str, Any]:
     """Return the check that the alert fires here (``number`` 1) or not, whatever it does elsewhere."""
-    firing = _selector("ALERTS", alertname=alert.name, alertstate="firing", **_kept(alert))
+    firing = render(count_by(_alerts(alert, **_kept(alert))))
     samples = [{"labels": "{}", "value": number}] if number else []
-    return {"expr": f"count({firing})", "eval_time": f"{moment}s", "exp_samples": samples}
+    return {"expr": firing, "eval_time": f"{moment}s", "exp_samples": samples}
 
 
 def _never_here(alert: Alert, begin: int, end: int) -> dict[str, Any]:
     """Return the check that the alert has not fired here from one moment to another."""
-    firing = _selector("ALERTS", alertname=alert.name, alertstate="firing", **_kept(alert))
-    return {"expr": f"count_over_time({firing}[{end - begin}s])", "eval_time": f"{end}s", "exp_samples": []}
+    fired = over_time("count", _alerts(alert, **_kept(alert))[Duration(end - begin)])
+    return {"expr": render(fired), "eval_time": f"{end}s", "exp_samples": []}
+
+
+def _alerts(alert: Alert, **matchers: str) -> Selector:
+    """Select the series of Prometheus itself that say that the alert fires."""
+    firing = replace(ALERTS, labels=(*ALERTS.labels, *alert.cases.entity))
+    return series(firing, alertname=alert.name, alertstate="firing", **matchers)
 
 
 def _kept(alert: Alert) -> dict[str, str]:

@@ -6,22 +6,31 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Cases, Hourly, Input
+from alerts.lib.condition import only_where
 from alerts.lib.model import Category, NoData, Panel
-from alerts.selling.common import DE, STORE, selling
+from alerts.selling.common import DE, selling
 from alerts.thresholds import warning
 from exporter.collectors import placements
-from promql.selector import increase, total
+from promql.expr import increase, series, sum_by
+from promql.metrics import STORE
+
+_FAILED: Final = sum_by(increase(series(placements.FAILED)["10m"]), *STORE)
+_FAILED_OF_A_DAY: Final = sum_by(increase(series(placements.FAILED).before("1h")["1d"]), *STORE)
+_TEN_MINUTES_OF_A_DAY: Final = 144
 
 ALERTS: Final = (
     selling(
         name="MagentoCarding",
         service="payment",
         category=Category.SECURITY,
-        value=total(increase(placements.FAILED, "10m"), "store"),
+        value=_FAILED,
         threshold=warning(limits.CARDING_FAILURES),
-        guard=f"and {STORE} ({total(increase(placements.FAILED, '10m'), 'store')} > {STORE} "
-        f"{limits.CARDING_FACTOR:g} * {total(increase(placements.FAILED, '1d', before='1h'), 'store')} / "
-        f"144)",
+        guard=(
+            only_where(
+                _FAILED.join(">", limits.CARDING_FACTOR * _FAILED_OF_A_DAY / _TEN_MINUTES_OF_A_DAY, on=STORE),
+                on=STORE,
+            ),
+        ),
         scope="store",
         for_=5 * MINUTE,
         keep_firing_for=90 * MINUTE,

@@ -7,21 +7,20 @@ from typing import Final
 
 from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.recording import Recording
-from promql.selector import select
+from promql.expr import Expr, over_time, series
 
-STORE: Final = "on (job, instance, store)"
 DE: Final = {"store": "de"}
 
 
-def rule(name: str, expression: str, labels: tuple[str, ...], about: str) -> Recording:
+def rule(name: str, expr: Expr, about: str) -> Recording:
     """Return a recording rule of this subject."""
-    return Recording(name=name, expression=expression, labels=labels, group="selling", help=about)
+    return Recording(name=name, expr=expr, group="selling", help=about)
 
 
-def week(hourly: Recording, before: str = "") -> str:
+def week(hourly: Recording, before: str = "") -> Expr:
     """Return a week as the sum of its hours, which tile it: a sample an hour instead of every scrape."""
-    offset = f" offset {before}" if before else ""
-    return f"sum_over_time({select(hourly)}[1w:1h]{offset})"
+    hours = series(hourly)["1w":"1h"]
+    return over_time("sum", hours.before(before) if before else hours)
 
 
 selling: Final = partial(

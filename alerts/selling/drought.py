@@ -6,18 +6,20 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, At, Cases
+from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Panel, Severity, Unit
-from alerts.selling.common import DE, STORE, selling
+from alerts.selling.common import DE, selling
 from alerts.selling.drought_cases import EXPLAINED, UNEXPLAINED, carts, closure, orders_in
 from alerts.selling.shortfall import shortfall
 from alerts.thresholds import critical, warning
 from exporter.collectors import checkout, expected_orders
-from promql.selector import increase, select, total
+from promql.expr import increase, max_by, series, sum_by
+from promql.metrics import STORE
 
-_TRAFFIC: Final = (
-    f"{STORE} ({total(increase(checkout.STAGE_REACHED, '30m', stage='cart'), 'store')} > {STORE} "
-    f"{warning(limits.TRAFFIC_CARTS_PER_EXPECTED_ORDER):g} * "
-    f"{total(select(expected_orders.EXPECTED, window='2h'), 'store', operator='max')} / 4)"
+_CARTS: Final = sum_by(increase(series(checkout.STAGE_REACHED, stage="cart")["30m"]), *STORE)
+_ORDERS_OF_TWO_HOURS: Final = max_by(series(expected_orders.EXPECTED, window="2h"), *STORE)
+_TRAFFIC: Final = _CARTS.join(
+    ">", warning(limits.TRAFFIC_CARTS_PER_EXPECTED_ORDER) * _ORDERS_OF_TWO_HOURS / 4, on=STORE
 )
 """Stores in which carts are filled as if orders were to follow: half an hour of carts against a quarter of
 two hours' orders. Half an hour, because that is the shortest time after which orders count as missing: with
@@ -31,7 +33,7 @@ ALERTS: Final = (
         value=shortfall(critical(limits.ORDERS_AGAINST_EXPECTED)),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
-        guard="and " + _TRAFFIC,
+        guard=(only_where(_TRAFFIC, on=STORE),),
         scope="store",
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,
@@ -72,7 +74,7 @@ ALERTS: Final = (
         value=shortfall(critical(limits.ORDERS_AGAINST_EXPECTED)),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
-        guard="unless " + _TRAFFIC,
+        guard=(unless(_TRAFFIC, on=STORE),),
         scope="store",
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,

@@ -8,7 +8,7 @@ from typing import Final
 from alerts.lib.cases import HOUR, MINUTE, At, Gone, Hourly, Input, Level, Line, Until
 from exporter.collectors import checkout, deployment, expected_orders
 from promql.metrics import ALERTS as FIRING
-from promql.selector import Selectable
+from promql.metrics import Selectable
 
 
 def orders_in(series: Selectable, window: str, *, bad: float, good: float, edge: float | None) -> Input:

@@ -7,22 +7,25 @@ from typing import Final
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Gone, Input, Line, Until
 from alerts.lib.model import Panel, Unit
-from alerts.selling.common import DE, STORE, rule, selling
+from alerts.selling.common import DE, rule, selling
 from alerts.thresholds import critical
 from exporter.collectors import expected_orders, orders
-from promql.selector import select, total
+from exporter.core.metrics import Kind
+from promql.expr import age, max_by, over_time, seconds, series
+from promql.metrics import STORE, External
 
-_LAST: Final = select(orders.LAST_ORDER)
-_USUAL_HOUR: Final = f"{total(select(expected_orders.EXPECTED, window='1d'), 'store', operator='max')} / 24"
-_SILENT_HOUR: Final = f"({_USUAL_HOUR}\n  and {STORE} time() - {_LAST} > 1d)"
+_LAST: Final = series(orders.LAST_ORDER)
+_USUAL_HOUR: Final = max_by(series(expected_orders.EXPECTED, window="1d"), *STORE) / 24
+_SILENT_HOUR: Final = _USUAL_HOUR.only_if(age(_LAST) > seconds("1d"), on=STORE)
 """An hour's share of a usual day, in a store without an order for a day. The usual day is the one that ended:
 sooner it would reach back to before the last order, and count the Friday that was sold well on Saturday."""
 
-_MISSED: Final = "magento:orders_expected:since_last_order"
+_ITSELF: Final = External(
+    "magento:orders_expected:since_last_order", Kind.GAUGE, "the rule's own past", ("store",)
+)
 ORDERS_MISSED: Final = rule(
-    _MISSED,
-    f"{_SILENT_HOUR}\n+ (max_over_time({_MISSED}[12h] offset 1h) or {_USUAL_HOUR} * 0)",
-    ("store",),
+    _ITSELF.name,
+    _SILENT_HOUR + over_time("max", series(_ITSELF).before("1h")["12h"]).or_else(_USUAL_HOUR * 0),
     "Orders that were to be expected since a day after the last order: what the rule said an hour "
     "ago, and an hour's share of a usual day. An order ends it for a day, longer than it remembers; a "
     "gap of less than twelve hours it survives. A sum over two weeks would cost seconds with many stores.",
@@ -38,7 +41,7 @@ six on: the day that ended is a full one until Saturday at eight, an empty one f
 ALERTS: Final = (
     selling(
         name="MagentoNoOrdersForLong",
-        value=select(ORDERS_MISSED),
+        value=series(ORDERS_MISSED),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
         scope="store",

@@ -10,7 +10,7 @@ from alerts.lib.model import NoData, Panel, Severity, Team
 from alerts.selling.common import selling
 from alerts.thresholds import critical
 from exporter.collectors import deployment
-from promql.selector import select
+from promql.expr import series
 
 ALERTS: Final = (
     selling(
@@ -18,7 +18,7 @@ ALERTS: Final = (
         severity=Severity.CRITICAL,
         team=Team.PLATFORM,
         service="storefront",
-        value=select(deployment.MAINTENANCE),
+        value=series(deployment.MAINTENANCE),
         op="==",
         threshold=1,
         for_=int(critical(limits.MAINTENANCE_SECONDS)),

@@ -6,29 +6,28 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Cases, Hourly, Input
+from alerts.lib.condition import only_where
 from alerts.lib.model import Panel, Unit
-from alerts.selling.common import DE, STORE, rule, selling, week
+from alerts.selling.common import DE, rule, selling, week
 from alerts.selling.payment_methods import METHOD_HOUR, METHOD_RECENT_6H
 from alerts.thresholds import warning
 from exporter.collectors import orders
-from promql.selector import increase, select, total
+from promql.expr import function, increase, series, sum_by
+from promql.metrics import STORE
 
 REVENUE_HOUR: Final = rule(
     "magento:orders_revenue_base:increase1h",
-    total(increase(orders.REVENUE, "1h"), "store"),
-    ("store",),
+    sum_by(increase(series(orders.REVENUE)["1h"]), *STORE),
     "Value of the orders of the last hour in base currency.",
 )
 VALUE_6H: Final = rule(
     "magento:order_value_base:mean6h",
-    f"{total(increase(orders.REVENUE, '6h'), 'store')} / ({total(select(METHOD_RECENT_6H), 'store')} > 0)",
-    ("store",),
+    sum_by(increase(series(orders.REVENUE)["6h"]), *STORE) / (sum_by(series(METHOD_RECENT_6H), *STORE) > 0),
     "Mean value of an order in the last six hours.",
 )
 VALUE_1W: Final = rule(
     "magento:order_value_base:mean1w",
-    f"{week(REVENUE_HOUR)} / ({total(week(METHOD_HOUR), 'store')} > 0)",
-    ("store",),
+    week(REVENUE_HOUR) / (sum_by(week(METHOD_HOUR), *STORE) > 0),
     "Mean value of an order in the last week.",
 )
 
@@ -37,10 +36,14 @@ RECORDINGS: Final = (REVENUE_HOUR, VALUE_6H, VALUE_1W)
 ALERTS: Final = (
     selling(
         name="MagentoOrderValueUnusual",
-        value=f"exp(abs(ln({select(VALUE_6H)} / ({select(VALUE_1W)} > 0))))",
+        value=function("exp", function("abs", function("ln", series(VALUE_6H) / (series(VALUE_1W) > 0)))),
         threshold=warning(limits.ORDER_VALUE_FACTOR),
         unit=Unit.FACTOR,
-        guard=f"and {STORE} {total(increase(orders.PLACED, '6h'), 'store')} > {limits.ORDERS_FOR_A_MEAN}",
+        guard=(
+            only_where(
+                sum_by(increase(series(orders.PLACED)["6h"]), *STORE) > limits.ORDERS_FOR_A_MEAN, on=STORE
+            ),
+        ),
         scope="store",
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,

@@ -8,58 +8,53 @@ from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Cases, Hourly, Input, Until
 from alerts.lib.model import Category, NoData, Panel, Severity, Unit
 from alerts.lib.recording import Recording
-from alerts.lib.surprise import surprise
 from alerts.selling.common import rule, selling, week
 from alerts.thresholds import critical
 from exporter.collectors import orders
-from promql.selector import increase, select, total
+from promql.expr import Expr, increase, max_by, relabel, series, sum_by, union
+from promql.metrics import STORE
+from promql.surprise import surprise
 
 
-def _per_method(window: str) -> str:
-    return total(increase(orders.PLACED, window), "store", "method")
+def _per_method(window: str) -> Expr:
+    return sum_by(increase(series(orders.PLACED)[window]), *STORE, "method")
 
 
 METHOD_HOUR: Final = rule(
     "magento:payment_method_orders:increase1h",
     _per_method("1h"),
-    ("store", "method"),
     "Orders of the last hour by payment method.",
 )
 METHOD_RECENT_6H: Final = rule(
     "magento:payment_method_orders:increase6h",
     _per_method("6h"),
-    ("store", "method"),
     "Orders of the last six hours by payment method.",
 )
 METHOD_RECENT_1D: Final = rule(
     "magento:payment_method_orders:increase1d",
     _per_method("1d"),
-    ("store", "method"),
     "Orders of the last day by payment method.",
 )
-_A_WEEK_AGO: Final = f"{select(METHOD_RECENT_6H)} offset 1w"
+_A_WEEK_AGO: Final = series(METHOD_RECENT_6H).before("1w")
 METHOD_USUAL_6H: Final = rule(
     "magento:payment_method_orders:usual6h",
-    f"({select(METHOD_RECENT_6H)} offset 1d < {_A_WEEK_AGO}) or {_A_WEEK_AGO}",
-    ("store", "method"),
+    (series(METHOD_RECENT_6H).before("1d") < _A_WEEK_AGO).or_else(_A_WEEK_AGO),
     "The fewer of the orders in the same six hours of yesterday and of a week ago, by payment method.",
 )
-_MEAN_DAY: Final = f"{week(METHOD_HOUR, '1d')} / 7"
+_MEAN_DAY: Final = week(METHOD_HOUR, "1d") / 7
 METHOD_USUAL_1D: Final = rule(
     "magento:payment_method_orders:usual1d",
-    f"({select(METHOD_RECENT_1D)} offset 1w < {_MEAN_DAY}) or {_MEAN_DAY}",
-    ("store", "method"),
+    (series(METHOD_RECENT_1D).before("1w") < _MEAN_DAY).or_else(_MEAN_DAY),
     "The fewer of the orders on the same day a week ago and on the mean day of the week before the last day, "
     "by payment method.",
 )
 
 
-def _quiet(recent: Recording, usual: Recording, window: str) -> str:
+def _quiet(recent: Recording, usual: Recording, window: str) -> Expr:
     """Return the surprise at a method's silence where only a fifth of the usual is left."""
-    seen, expected = select(recent), select(usual)
-    effect = critical(limits.ORDERS_AGAINST_EXPECTED)
-    found = f"({surprise(seen, expected)} and {seen} < {effect} * {expected})"
-    return f'label_replace({found}, "window", "{window}", "", "")'
+    seen, expected = series(recent), series(usual)
+    few = seen < critical(limits.ORDERS_AGAINST_EXPECTED) * expected
+    return relabel(surprise(seen, expected).only_if(few), target="window", value=window)
 
 
 RECORDINGS: Final = (METHOD_HOUR, METHOD_RECENT_6H, METHOD_RECENT_1D, METHOD_USUAL_6H, METHOD_USUAL_1D)
@@ -73,12 +68,13 @@ ALERTS: Final = (
         severity=Severity.URGENT,
         service="payment",
         category=Category.CHECKOUT,
-        value=total(
-            f"{_quiet(METHOD_RECENT_6H, METHOD_USUAL_6H, '6h')}\nor "
-            f"{_quiet(METHOD_RECENT_1D, METHOD_USUAL_1D, '1d')}",
-            "store",
+        value=max_by(
+            union(
+                _quiet(METHOD_RECENT_6H, METHOD_USUAL_6H, "6h"),
+                _quiet(METHOD_RECENT_1D, METHOD_USUAL_1D, "1d"),
+            ),
+            *STORE,
             "method",
-            operator="max",
         ),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,

@@ -6,13 +6,15 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Cases, Hourly, Input, Until
+from alerts.lib.condition import unless
 from alerts.lib.model import Category, NoData, Panel, Severity, Unit
 from alerts.lib.recording import Recording
-from alerts.lib.surprise import surprise
 from alerts.selling.common import rule, selling, week
 from alerts.thresholds import critical
 from exporter.collectors import checkout
-from promql.selector import increase, select, total
+from promql.expr import Expr, increase, relabel, series, sum_by, union
+from promql.metrics import STORE
+from promql.surprise import surprise
 
 _STAGE_BEFORE: Final = {
     "shipping_address": "cart",
@@ -23,36 +25,36 @@ _STAGE_BEFORE: Final = {
 """The checkout stage that comes before each; placement attempts are a lower bound and left out."""
 
 
-def _entered(stages: Recording) -> str:
+def _entered(stages: Recording) -> Expr:
     """Return, for each stage, the carts that reached the one before it."""
-    parts = [
-        f'label_replace({select(stages, stage=before)}, "stage", "{stage}", "", "")'
-        for stage, before in _STAGE_BEFORE.items()
-    ]
-    return "\nor ".join(parts)
+    return union(
+        *(
+            relabel(series(stages, stage=before), target="stage", value=stage)
+            for stage, before in _STAGE_BEFORE.items()
+        )
+    )
 
 
 STAGES_HOUR: Final = rule(
     "magento:checkout_stage_reached:increase1h",
-    total(increase(checkout.STAGE_REACHED, "1h"), "store", "stage"),
-    ("store", "stage"),
+    sum_by(increase(series(checkout.STAGE_REACHED)["1h"]), *STORE, "stage"),
     "Carts that reached each checkout stage in the last hour.",
 )
 STAGES_WEEK: Final = rule(
     "magento:checkout_stage_reached:increase1w",
     week(STAGES_HOUR, "1h"),
-    ("store", "stage"),
     "Carts that reached each checkout stage in the week before the last hour.",
 )
 STAGE_EXPECTED: Final = rule(
     "magento:checkout_stage_expected:increase1h",
-    f"({_entered(STAGES_HOUR)})\n* {select(STAGES_WEEK)}\n/ (({_entered(STAGES_WEEK)}) > 0)",
-    ("store", "stage"),
+    _entered(STAGES_HOUR) * series(STAGES_WEEK) / (_entered(STAGES_WEEK) > 0),
     "Carts that should have reached the stage in the last hour: those that reached the one before, "
     "times the share of a usual week.",
 )
 
-_STAGES_BEFORE: Final = f"({select(STAGES_HOUR)} offset 1w or {select(STAGES_HOUR)} offset 1d)"
+_REACHED: Final = series(STAGES_HOUR)
+_REACHED_BEFORE: Final = _REACHED.before("1w").or_else(_REACHED.before("1d"))
+_EXPECTED: Final = series(STAGE_EXPECTED)
 
 
 RECORDINGS: Final = (STAGES_HOUR, STAGES_WEEK, STAGE_EXPECTED)
@@ -63,12 +65,12 @@ ALERTS: Final = (
         severity=Severity.CRITICAL,
         service="checkout",
         category=Category.CHECKOUT,
-        value=f"{surprise(select(STAGES_HOUR), select(STAGE_EXPECTED))} and "
-        f"{select(STAGES_HOUR)} < {critical(limits.FUNNEL_STAGE_RATIO)} * {select(STAGE_EXPECTED)}",
+        value=surprise(_REACHED, _EXPECTED).only_if(
+            _REACHED < critical(limits.FUNNEL_STAGE_RATIO) * _EXPECTED
+        ),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
-        guard=f"unless on (job, instance, store, stage) "
-        f"{select(STAGES_HOUR)} > {limits.STAGE_STILL_REACHED} * {_STAGES_BEFORE}",
+        guard=(unless(_REACHED > limits.STAGE_STILL_REACHED * _REACHED_BEFORE, on=(*STORE, "stage")),),
         scope="store",
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,

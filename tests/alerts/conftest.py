@@ -9,9 +9,9 @@ import pytest
 
 from alerts.__main__ import ROOT, rule_files
 from alerts.catalogue import Catalogue, catalogue
-from alerts.lib.expression import Clock
 from alerts.lib.links import DEMO, NO_GRAFANA, NO_RUNBOOKS
 from alerts.testing import Verdict, judge
+from promql.clock import Clock
 
 FOUND = catalogue()
 ALERTS = FOUND.all

@@ -10,13 +10,16 @@ import yaml
 
 from alerts.__main__ import ROOT
 from alerts.catalogue import Catalogue
-from alerts.lib.expression import MAINTENANCE, THRESHOLD, expression, parse
+from alerts.lib.condition import MAINTENANCE, THRESHOLD
 from alerts.lib.model import Alert, NoData, Severity
 from dashboards.catalogue import DASHBOARDS
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
+from promql.durations import Duration, Span
 from promql.metrics import ALERTS, SCRAPE_DURATION, SHOP, UP
+from promql.nodes import Call, Range, Selector, Subquery
+from promql.render import layout
 
 RUNBOOKS = ROOT / "runbooks"
 DECLARATIONS = sorted(path for path in (ROOT / "alerts").rglob("*.py") if path.parent.name != "lib")
@@ -140,7 +143,7 @@ def test_does_not_blink(alert: Alert) -> None:
 
 
 def test_names_only_series_and_labels_that_exist(alert: Alert, found: Catalogue) -> None:
-    tree = promql_parser.parse(expression(alert))
+    tree = promql_parser.parse(layout(alert.expr))
     have = labels_of(tree, series(found))
     named = set(re.findall(r"\$labels\.(\w+)", alert.description))
     assert named <= have
@@ -150,8 +153,7 @@ def test_names_only_series_and_labels_that_exist(alert: Alert, found: Catalogue)
 def test_recording_rules_name_only_series_and_labels_that_exist(found: Catalogue) -> None:
     known = series(found)
     for recording in found.owners.recordings:
-        text = re.sub(r"(?<![\w.:\[])(\d+)s\b(?![^\[]*\])", r"\1", recording.expression)
-        have = labels_of(promql_parser.parse(text), known)
+        have = labels_of(promql_parser.parse(layout(recording.expr)), known)
         assert have == {*SHOP, *recording.labels}, recording.name
 
 
@@ -167,14 +169,10 @@ def test_recording_rules_stand_before_what_uses_them(found: Catalogue) -> None:
     at = {name: place for place, name in enumerate(order)}
     group = {r.name: subject for subject, rules in found.recordings.items() for r in rules}
     for recording in found.owners.recordings:
-        for name in (s.name for s in selectors(promql_parser.parse(_plain(recording.expression)))):
+        for name in (s.name for s in selectors(promql_parser.parse(layout(recording.expr)))):
             reads_its_own_past = name == recording.name
             if name in at and group[name] == group[recording.name] and not reads_its_own_past:
                 assert at[name] < at[recording.name]
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"> bool (\d+)s\b", r"> bool \1", text)
 
 
 def test_links_to_a_panel_that_exists(alert: Alert) -> None:
@@ -192,7 +190,8 @@ def test_every_runbook_belongs_to_an_alert(found: Catalogue) -> None:
 
 
 def test_says_whether_absence_is_silent(alert: Alert) -> None:
-    assert (alert.no_data is NoData.FIRES) is (alert.value.startswith(("absent(", "vector(")))
+    functions = {node.function for node in alert.value.walk() if isinstance(node, Call)}
+    assert (alert.no_data is NoData.FIRES) is bool(functions & {"absent", "vector"})
 
 
 def test_threshold_series_name_a_label_that_the_alert_has(alert: Alert) -> None:
@@ -230,10 +229,17 @@ SCRAPE_SECONDS = 15
 def test_looks_back_no_further_than_prometheus_keeps_and_never_at_less_than_four_scrapes(
     alert: Alert, found: Catalogue
 ) -> None:
-    rules = {recording.name: recording.expression for recording in found.owners.recordings}
-    texts = [expression(alert), *(rules[name] for name in found.owners.closure(alert) if name in rules)]
-    for text in texts:
-        ranges = [parse(span) for span in re.findall(r"\[((?:\d+(?:ms|[smhdw]))+)", text)]
-        offsets = [parse(span) for span in re.findall(r"\boffset ((?:\d+(?:ms|[smhdw]))+)", text)]
+    rules = {recording.name: recording.expr for recording in found.owners.recordings}
+    for expr in (alert.expr, *(rules[name] for name in found.owners.closure(alert) if name in rules)):
+        nodes = list(expr.walk())
+        ranges = [length(node.span) for node in nodes if isinstance(node, Range | Subquery)]
+        offsets = [
+            length(node.offset) for node in nodes if isinstance(node, Selector | Subquery) and node.offset
+        ]
         assert max(ranges, default=0) + max(offsets, default=0) <= RETENTION_SECONDS
         assert min(ranges, default=300) >= 4 * SCRAPE_SECONDS
+
+
+def length(span: Span) -> float:
+    assert isinstance(span, Duration)
+    return span.seconds

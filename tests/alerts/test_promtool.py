@@ -14,6 +14,7 @@ from alerts.lib.links import DEMO
 from alerts.lib.model import Alert, NoData
 from alerts.testing import Verdict
 from exporter.errors import SpecError
+from promql.nodes import Call
 
 
 def test_behaves(alert: Alert, verdicts: Mapping[str, Future[Verdict]]) -> None:
@@ -38,10 +39,14 @@ def test_has_every_kind_of_case(alert: Alert, found: Catalogue) -> None:
     assert wanted <= kinds
 
 
+def _asks_for_absence(alert: Alert) -> bool:
+    return any(isinstance(node, Call) and node.function == "absent" for node in alert.value.walk())
+
+
 def test_boundary_is_asked_for(alert: Alert) -> None:
     """An alert with a limit has an input at the limit; one on a state (== 0, == 1) has none."""
     has_edge = any(item.edge is not None for item in alert.cases.inputs.values())
-    only_states = alert.op == "==" or not alert.cases.inputs or alert.value.startswith("absent")
+    only_states = alert.op == "==" or not alert.cases.inputs or _asks_for_absence(alert)
     assert has_edge is not only_states
 
 

@@ -50,6 +50,17 @@ PACK_ARROWS = {
 }
 """What is generated from the metric specs -> the packages of the project that it may import."""
 PACK = [path for package in PACK_ARROWS for path in sorted((ROOT / package).rglob("*.py"))]
+WRITERS_OF_PROMQL = {
+    *("alerts/docs.py", "alerts/lib/grafana.py", "alerts/lib/prometheus.py", "alerts/lib/promtool.py"),
+    *("dashboards/checkout.py", "dashboards/lib/page.py", "dashboards/lib/panels.py"),
+    *("dashboards/lib/variables.py", "scripts/mutate_alerts.py"),
+}
+"""Who turns a tree of PromQL into text, at the last moment before it is written into a file."""
+USERS_OF_PATTERNS = {
+    "alerts/lib/grafana.py": "the templates of annotations, which are no PromQL",
+    "alerts/lib/model.py": "the names of alerts",
+    "alerts/lib/recording.py": "the names of recording rules",
+}
 PACKAGES = {"exporter", "promql", "alerts", "dashboards", "sandbox", "scripts", "tests", "tools"}
 
 DRIVERS = {
@@ -135,6 +146,18 @@ def test_the_libraries_do_not_know_what_is_made_with_them(package: str) -> None:
     for path in sorted((ROOT / package / "lib").rglob("*.py")):
         made = {name for name in imports(path) if name.startswith(f"{package}.")}
         assert all(name.startswith((f"{package}.lib", "alerts.thresholds")) for name in made), path
+
+
+def test_nobody_reads_promql_back() -> None:
+    """Only writers see text, and whoever sees none cannot take it apart; trees are what is looked into."""
+    programs = [ROOT / "scripts" / "mutate_alerts.py", ROOT / "scripts" / "simulate_drought.py"]
+    for path in (*PACK, *programs):
+        name, used = str(path.relative_to(ROOT)), set(imports(path))
+        assert "promql_parser" not in used, name
+        if not name.startswith("promql/"):
+            assert ("promql.render" in used) is (name in WRITERS_OF_PROMQL), name
+            assert "promql.nodes" not in used or name == "scripts/mutate_alerts.py", name
+        assert not used & {"re", "tokenize", "shlex"} or name in USERS_OF_PATTERNS, name
 
 
 @each_module

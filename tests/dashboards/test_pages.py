@@ -11,7 +11,6 @@ import pytest
 
 from alerts import thresholds
 from alerts.lib.links import panel_id
-from alerts.lib.owners import names
 from alerts.orders import ALERTS as ORDER_ALERTS
 from alerts.recording import RECORDINGS
 from alerts.thresholds import Threshold
@@ -23,6 +22,7 @@ from dashboards.lib.style import HOURS, MINUTES, Colour, scaled
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
+from promql.render import render
 from tests.dashboards.reading import (
     RENDERED,
     VARIABLE,
@@ -322,15 +322,15 @@ def test_repeats_are_bounded() -> None:
 
 def test_every_recording_rule_is_used() -> None:
     asked = {s.name for data in RENDERED.values() for _, e in queries(data) for s in selectors(e)}
-    asked |= {name for recording in RECORDINGS for name in names(recording.expression)}
+    asked |= {name for recording in RECORDINGS for name in recording.expr.metrics()}
     alerts = pytest.importorskip("alerts.catalogue").catalogue()
-    asked |= {name for alert in alerts.all for name in names(f"{alert.value} {alert.guard}")}
+    asked |= {name for alert in alerts.all for name in alert.expr.metrics()}
     assert {recording.name for recording in RECORDINGS} <= asked
 
 
 def test_every_metric_is_on_a_dashboard_or_says_why_not() -> None:
     asked = {s.name for data in RENDERED.values() for _, e in queries(data) for s in selectors(e)}
-    asked |= {name for recording in RECORDINGS for name in names(recording.expression)}
+    asked |= {name for recording in RECORDINGS for name in recording.expr.metrics()}
     asked |= {s.name for data in RENDERED.values() for e in variable_queries(data) for s in selectors(e)}
     made = [metric for collector in all_collectors() for metric in collector.metrics] + list(SELF_METRICS)
     missing = {
@@ -366,7 +366,7 @@ def test_the_ages_of_open_orders_show_every_state_with_an_alert() -> None:
         if panel["title"] == "How old is the oldest unfinished order?"
         for target in panel["targets"]
     )
-    judged = age_states(a.value for a in ORDER_ALERTS if a.panel.key == "open_orders_age")
+    judged = age_states(render(a.value) for a in ORDER_ALERTS if a.panel.key == "open_orders_age")
     assert {"pending_payment", "payment_review", "holded"} <= judged <= drawn
 
 

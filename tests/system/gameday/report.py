@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from alerts.lib.expression import duration
+from promql.durations import Duration
 from tests.system.gameday.day import GameDay, alert_of
 from tests.system.gameday.expectations import LEFT_OUT
 
@@ -100,7 +100,7 @@ def _rows(name: str, fault: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {name} | {alert} | | **did not fire** | | | | | |"
             continue
         firing = fault["firing_s"][alert]
-        waits = duration(alert_of(alert.partition("{")[0]).for_)
+        waits = Duration(alert_of(alert.partition("{")[0]).for_)
         resolved = fault["resolved_s"].get(alert)
         yield (
             f"| {name} | {alert} | {fault['pending_s'][alert]:.0f} | {firing:.0f}"

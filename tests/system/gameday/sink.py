@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 import yaml
 
 from alerts.lib.alertmanager import NOBODY
-from alerts.lib.expression import duration, parse
+from promql.durations import Duration, span
 from sandbox.servers.alertmanager import CONFIGURATION
 
 _TIMES: Final = ("group_wait", "group_interval", "repeat_interval")
@@ -87,4 +87,6 @@ class Sink:
 
 
 def _sooner(text: str, scale: float) -> str:
-    return duration(round(parse(text) / scale, 3))
+    known = span(text)
+    assert isinstance(known, Duration), text
+    return str(Duration(round(known.seconds / scale, 3)))
