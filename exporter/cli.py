@@ -65,6 +65,7 @@ def serve(settings: Settings, _options: argparse.Namespace) -> int:
         host=host,
         port=port,
         tls=auth.tls(),
+        scrape_seconds=settings.limits.scrape_seconds,
         shutdown_seconds=settings.limits.shutdown_seconds,
     )
 

@@ -16,6 +16,11 @@ _LEVELS: Final = {
     "CRITICAL": "error",
 }
 
+MOST_A_MINUTE: Final = 30
+"""Lines of one place in the code in a minute."""
+
+_MINUTE: Final = 60.0
+
 
 class Line(logging.Formatter):
     """One record as one line; a traceback is folded into it."""
@@ -39,6 +44,25 @@ class Line(logging.Formatter):
         return " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
 
 
+class Bounded(logging.Filter):
+    """Limits the records of one place in the code: a client must not be able to fill the disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._minute: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is logged; the last one of a minute says that others are left out."""
+        place = (record.pathname, record.lineno)
+        since, count = self._minute.get(place, (record.created, 0))
+        if not 0 <= record.created - since < _MINUTE:
+            since, count = record.created, 0
+        self._minute[place] = since, count + 1
+        if count + 1 == MOST_A_MINUTE:
+            record.msg = f"{record.msg} (more lines like this are left out for a minute)"
+        return count < MOST_A_MINUTE
+
+
 def _quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False) if set(value) & set(' ="\n') or not value else value
 
@@ -47,6 +71,7 @@ def set_up(*, level: str, form: str) -> None:
     """Send all log records of the process to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Line(form))
+    handler.addFilter(Bounded())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

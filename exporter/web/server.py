@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
-import socket
 import ssl
 from types import FrameType
-from typing import Final
+from typing import Any, Final, cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from exporter.errors import UsageError
+from exporter.web.listener import IDLE_SECONDS, Tracked, listen
 
 log: Final = logging.getLogger("exporter.web")
+
+_SENDING_SECONDS: Final = 30.0
+"""Beyond the longest scrape, for a login and a slow line."""
 
 
 class Server(uvicorn.Server):
@@ -28,22 +32,34 @@ class Server(uvicorn.Server):
 
 
 def run_server(
-    application: FastAPI, *, host: str, port: int, tls: ssl.SSLContext | None, shutdown_seconds: float
+    application: FastAPI,
+    *,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    scrape_seconds: float,
+    shutdown_seconds: float,
 ) -> int:
     """Serve until a signal; return the exit code.
 
     A request under way at the signal may take ``shutdown_seconds`` more. Raises
-    :exc:`UsageError` if the address cannot be used.
+    :exc:`~exporter.errors.UsageError` if the address cannot be used.
     """
-    listener = _listen(host, port)
+    listener = listen(host, port, request_seconds=scrape_seconds + _SENDING_SECONDS)
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")  # as uvicorn itself would
+    # uvicorn and Starlette write the types of ASGI differently.
+    proxied: Any = ProxyHeadersMiddleware(cast("Any", application), trusted_hosts=trusted)
     config = uvicorn.Config(
-        application,
+        Tracked(proxied, listener),
+        loop="asyncio",  # whose accept the listener stands behind
+        http="h11",
+        proxy_headers=False,  # done above, for the listener must see the peer's own address
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=True,
         timeout_graceful_shutdown=round(shutdown_seconds),
-        timeout_keep_alive=75,
+        timeout_keep_alive=round(IDLE_SECONDS),
         h11_max_incomplete_event_size=32_768,
         ssl_context_factory=(lambda _config, _default: tls) if tls else None,
     )
@@ -60,12 +76,3 @@ def run_server(
 
 def _ended(_number: int, _frame: FrameType | None) -> None:
     """Let the process go on to its orderly end."""
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=128)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"cannot listen on {host}:{port}: {reason}") from None

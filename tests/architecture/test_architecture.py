@@ -35,7 +35,7 @@ ARROWS = {
     "reading": {"reading", "core", "errors"},
     "collectors": {"collectors", "reading", "magento", "core", "errors"},
     "sources": {"sources", "magento", "core", "files", "errors"},
-    "web": {"web", "core", "files", "errors"},
+    "web": {"web", "core", "files", "threads", "errors"},
     "errors": set(),
     "files": {"files", "errors"},
     "log": {"log", "errors"},
@@ -78,7 +78,7 @@ DRIVERS = {
     ),
     *("multiprocessing", "socketserver", "ftplib", "smtplib", "pika", "kombu"),
 }
-SERVER_PARTS = {"web/server.py"}
+SERVER_PARTS = {"web/listener.py"}
 """The one module that opens the listening socket."""
 
 NOT_AT_RUN_TIME = {

@@ -7,10 +7,18 @@ from typing import Any, Final
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web.auth.credentials import Access
 from exporter.web.auth.web_auth import WebAuth
 
 OPEN_PATHS: Final = frozenset({"/-/healthy"})
 """Open for probes: it says only that the process lives."""
+
+_REFUSALS: Final = {
+    Access.DENIED: PlainTextResponse(
+        "unauthorized\n", 401, {"WWW-Authenticate": 'Basic realm="magento-exporter", Bearer'}
+    ),
+    Access.BUSY: PlainTextResponse("too many logins wait\n", 429, {"Retry-After": "5"}),
+}
 
 
 class AuthMiddleware:
@@ -27,11 +35,15 @@ class AuthMiddleware:
             return
         headers = {name: value for name, value in scope["headers"] if name == b"authorization"}
         authorization = headers.get(b"authorization", b"").decode("latin-1")
-        if scope["path"] in OPEN_PATHS or await self._auth.allows(authorization):
+        client = scope["client"][0] if scope.get("client") else ""
+        if scope["path"] in OPEN_PATHS:
+            access = Access.ALLOWED
+        else:
+            access = await self._auth.access(authorization, client)
+        if access is Access.ALLOWED:
             await self._app(scope, receive, self._with_headers(send))
-            return
-        challenge = {"WWW-Authenticate": 'Basic realm="magento-exporter", Bearer'}
-        await PlainTextResponse("unauthorized\n", status_code=401, headers=challenge)(scope, receive, send)
+        else:
+            await _REFUSALS[access](scope, receive, send)
 
     def _with_headers(self, send: Send) -> Send:
         extra = [(k.lower().encode(), v.encode()) for k, v in self._auth.headers.items()]

@@ -17,7 +17,7 @@ from exporter.files.following import Followed, Reader
 from exporter.files.reading import reason
 from exporter.files.tls import FollowedContext
 from exporter.web.auth.configuration import WebConfig, read_web_config, server_context
-from exporter.web.auth.credentials import Logins
+from exporter.web.auth.credentials import Access, Logins
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,17 @@ class WebAuth:
             return None
         return FollowedContext(ssl.PROTOCOL_TLS_SERVER, self._tls_now)
 
-    async def allows(self, authorization: str) -> bool:
-        """Return whether the Authorization header is right."""
+    async def access(self, authorization: str, client: str) -> Access:
+        """Return whether the Authorization header is right; ``client`` is the address that it came from."""
         users, token = self._web.current().config.basic_auth_users, self._token.current()
         if not users and token is None:
-            return True
+            return Access.ALLOWED
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "bearer" and token is not None:
-            return hmac.compare_digest(value.strip().encode(), token)
+            return Access.ALLOWED if hmac.compare_digest(value.strip().encode(), token) else Access.DENIED
         if scheme.lower() == "basic" and users:
-            return await self._logins.allows(value.strip(), users)
-        return False
+            return await self._logins.access(value.strip(), users, client)
+        return Access.DENIED
 
     def _tls_now(self) -> ssl.SSLContext:
         context = self._web.current().tls

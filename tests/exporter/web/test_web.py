@@ -28,6 +28,7 @@ from exporter.errors import SourceUnavailable
 from exporter.web.app_state import AppState
 from exporter.web.application import create_application
 from exporter.web.auth import credentials
+from exporter.web.auth.credentials import Access
 from exporter.web.auth.web_auth import WebAuth
 from exporter.web.metrics import deadline
 from exporter.web.negotiation import accepts_gzip, exposition_format
@@ -402,17 +403,21 @@ async def test_basic_auth_and_token(app_state: AppState, web_config: Path, tmp_p
         assert (await client.get("/", headers={"authorization": "Bearer t0ken"})).status_code == 200
 
 
+async def allows(auth: WebAuth, authorization: str, client: str = "10.0.0.1") -> bool:
+    return await auth.access(authorization, client) is Access.ALLOWED
+
+
 async def test_changed_files_are_followed_and_broken_ones_ignored(web_config: Path) -> None:
     auth = WebAuth(config_file=web_config)
-    assert await auth.allows(basic("prometheus", "right")["authorization"])
+    assert await allows(auth, basic("prometheus", "right")["authorization"])
     hashed = bcrypt.hashpw(b"newer", bcrypt.gensalt(4)).decode()
     web_config.write_text(f"basic_auth_users: {{prometheus: '{hashed}', second: '{hashed}'}}\n")
-    assert not await auth.allows(basic("prometheus", "right")["authorization"])
-    assert await auth.allows(basic("second", "newer")["authorization"])
+    assert not await allows(auth, basic("prometheus", "right")["authorization"])
+    assert await allows(auth, basic("second", "newer")["authorization"])
     for text in ("basic_auth_users: [broken\n", "", "basic_auth_users: {}\n"):
         web_config.write_text(text)
-        assert await auth.allows(basic("second", "newer")["authorization"])
-        assert not await auth.allows(""), f"{text!r} opens the door"
+        assert await allows(auth, basic("second", "newer")["authorization"])
+        assert not await allows(auth, ""), f"{text!r} opens the door"
 
 
 async def test_guessing_does_not_push_out_who_is_known(
@@ -420,9 +425,9 @@ async def test_guessing_does_not_push_out_who_is_known(
 ) -> None:
     auth = WebAuth(config_file=web_config)
     right = basic("prometheus", "right")["authorization"]
-    assert await auth.allows(right)
+    assert await allows(auth, right)
     monkeypatch.setattr(credentials, "CACHE_SIZE", 3)
     for guess in range(5):
-        assert not await auth.allows(basic("prometheus", f"guess {guess}")["authorization"])
-    async with auth._logins._hashing:
-        assert await asyncio.wait_for(auth.allows(right), 5)
+        assert not await allows(auth, basic("prometheus", f"guess {guess}")["authorization"])
+    async with auth._logins._turns.taken("10.0.0.1"):
+        assert await asyncio.wait_for(allows(auth, right), 60)

@@ -1,0 +1,39 @@
+"""Log lines: bounded, whatever a client or a server does."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from exporter import log
+
+
+def test_lines_of_one_place_are_bounded_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        log.set_up(level="info", form="logfmt")
+        for number in range(10_000):
+            logging.getLogger("flood").warning("line %d", number)
+        logging.getLogger("quiet").warning("another place")
+    finally:
+        root.handlers[:], root.level = handlers, level
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == log.MOST_A_MINUTE + 1
+    assert "left out for a minute" in lines[-2]
+    assert "another place" in lines[-1]
+
+
+def test_after_a_minute_lines_come_again() -> None:
+    bounded = log.Bounded()
+
+    def passes(at: float) -> bool:
+        record = logging.LogRecord("name", logging.WARNING, "file.py", 1, "message", None, None)
+        record.created = at
+        return bounded.filter(record)
+
+    assert sum(passes(100.0) for _ in range(100)) == log.MOST_A_MINUTE
+    assert not passes(159.0)
+    assert passes(160.0)
+    assert passes(50.0), "the clock was set back"
