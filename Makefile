@@ -1,7 +1,7 @@
 # `make` alone says what there is. What a target needs on this machine it installs by itself, but Node.js and Chromium.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo generate check test test-slow gameday bench mutate types fmt lock clean venv servers check-dashboards images
+.PHONY: help demo generate check test test-slow gameday simulate bench mutate types fmt lock clean venv servers check-dashboards images
 
 ARGS ?=
 
@@ -25,6 +25,9 @@ test-slow: venv servers ## Run the slow tests
 
 gameday: venv servers ## Play every fault against the whole pack, 40 minutes (ARGS="cron-stopped ...", ARGS=--healthy)
 	@.venv/bin/python -m tests.system.gameday $(ARGS)
+
+simulate: venv ## Play faults and healthy years of shops through the rules and routes (ARGS="faults --only 5,000")
+	@.venv/bin/python -m tests.system.simulator $(ARGS)
 
 bench: venv servers ## Measure the cost for the shop's database; writes docs/cost.md (ARGS="--orders 10000000")
 	@.venv/bin/python scripts/bench.py $(ARGS)

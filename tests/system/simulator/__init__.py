@@ -1,0 +1,1 @@
+"""Shops simulated minute by minute, the generated rules over them, and the notifications that follow."""

@@ -1,0 +1,159 @@
+"""Plays scenarios and says who was notified when, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+from tests.system.simulator.alertmanager import Alertmanager, Notification
+from tests.system.simulator.rules import Firing, Rule, evaluate
+from tests.system.simulator.scenarios import BEFORE, Fault, Healthy
+from tests.system.simulator.shops import DAY
+
+PAGE = "page"
+TICKET = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The rules and the routes under test."""
+
+    rules: Sequence[Rule]
+    routes: Alertmanager
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The first notification of a receiver: the minute after the fault, and the alerts in it."""
+
+    receiver: str
+    minute: int
+    alerts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a fault, by seed."""
+
+    fault: str
+    goal: int | None
+    heard: tuple[tuple[Heard, ...], ...]
+    fired: tuple[dict[str, int], ...]
+
+    def minutes(self, kind: str) -> list[float]:
+        """Return, by seed, the minute of the first notification of a receiver of the kind; inf for none."""
+        return [
+            min((one.minute for one in heard if one.receiver.startswith(kind)), default=float("inf"))
+            for heard in self.heard
+        ]
+
+    def first(self, kind: str) -> str:
+        """Return the alerts of which the first notification told."""
+        names = Counter[str]()
+        for heard in self.heard:
+            some = [one for one in heard if one.receiver.startswith(kind)]
+            if some:
+                names.update(min(some, key=lambda one: one.minute).alerts)
+        return ", ".join(name for name, _ in names.most_common())
+
+    @property
+    def met(self) -> bool:
+        """Whether the pager was notified in time with most seeds."""
+        return self.goal is None or median(self.minutes(PAGE)) <= self.goal
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """The notifications of a healthy shop, by receiver and alert, for a year."""
+
+    shop: str
+    told: Mapping[str, Mapping[str, float]]
+
+    def total(self, kind: str) -> float:
+        """Return the notifications of the receivers of the kind."""
+        return sum(sum(names.values()) for name, names in self.told.items() if name.startswith(kind))
+
+
+def _notifications(pack: Pack, fault: Fault | Healthy, seed: int) -> tuple[list[Firing], list[Notification]]:
+    store = fault.play(seed).store()
+    firings = evaluate(pack.rules, store)
+    return firings, pack.routes.notifications(firings, store.start, store.length)
+
+
+def play_fault(pack: Pack, fault: Fault, seeds: Iterable[int]) -> Outcome:
+    """Play a fault with some seeds."""
+    heard: list[tuple[Heard, ...]] = []
+    fired: list[dict[str, int]] = []
+    for seed in seeds:
+        firings, notifications = _notifications(pack, fault, seed)
+        first: dict[str, Heard] = {}
+        for one in notifications:
+            minute = one.minute - BEFORE
+            if minute > 0 and not one.repeated and one.receiver not in first:
+                first[one.receiver] = Heard(one.receiver, minute, tuple(sorted(one.alerts)))
+        heard.append(tuple(first.values()))
+        begun: dict[str, int] = {}
+        for firing in firings:
+            if firing.end > BEFORE:
+                begun.setdefault(firing.alert, firing.first - BEFORE)
+        fired.append(begun)
+    return Outcome(fault.name, fault.goal, tuple(heard), tuple(fired))
+
+
+def play_year(pack: Pack, shop: Healthy, seeds: Sequence[int]) -> Year:
+    """Play a healthy shop with some seeds; nine days in which the rules learn do not count."""
+    told: dict[str, Counter[str]] = {}
+    for seed in seeds:
+        for one in _notifications(pack, shop, seed)[1]:
+            if not one.repeated and one.minute > BEFORE:
+                told.setdefault(one.receiver, Counter()).update(one.alerts)
+    years = len(seeds) * (shop.days * DAY - BEFORE) / (365 * DAY)
+    rates = {
+        receiver: {name: round(number / years, 2) for name, number in names.items()}
+        for receiver, names in told.items()
+    }
+    return Year(shop.name, rates)
+
+
+def minutes(found: Sequence[float]) -> str:
+    """Return the median and, in brackets, the worst."""
+    middle, worst = median(found), max(found)
+    texts = ["never" if one == float("inf") else f"{one:.0f}" for one in (middle, worst)]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]} ({texts[1]})"
+
+
+def faults_table(outcomes: Iterable[Outcome]) -> str:
+    """Return the table of the faults."""
+    rows = [
+        "| fault | pager, minutes: median (worst) | goal | by | ticket | security |",
+        "| :--- | ---: | ---: | :--- | ---: | ---: |",
+    ]
+    for one in outcomes:
+        goal = "" if one.goal is None else f"{one.goal}{'' if one.met else ' MISSED'}"
+        cells = [one.fault, minutes(one.minutes(PAGE)), goal, one.first(PAGE)]
+        cells += [minutes(one.minutes(kind)) for kind in (TICKET, "security")]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def years_table(years: Iterable[Year]) -> str:
+    """Return the table of the healthy shops."""
+    rows = [
+        "| healthy shop | pages a year | tickets a year | security a year | by |",
+        "| :--- | ---: | ---: | ---: | :--- |",
+    ]
+    for one in years:
+        counts = Counter[str]()
+        for names in one.told.values():
+            counts.update(names)
+        by = ", ".join(f"{name.removeprefix('Magento')} {number:g}" for name, number in counts.most_common())
+        numbers = [f"{one.total(kind):.1f}" for kind in (PAGE, TICKET, "security")]
+        rows.append("| " + " | ".join([one.shop, *numbers, by]) + " |")
+    return "\n".join(rows)
+
+
+def as_data(outcomes: Iterable[Outcome], years: Iterable[Year]) -> dict[str, object]:
+    """Return everything as JSON-serialisable data."""
+    return {"faults": [asdict(one) for one in outcomes], "healthy": [asdict(one) for one in years]}

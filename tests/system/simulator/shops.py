@@ -1,0 +1,426 @@
+"""Shops: who buys what when, minute by minute, and the series that the exporter shows of it.
+
+Demand has a weekly shape, a level that moves from week to week, and hours that vary more than chance
+alone. The conversion from cart to order varies from hour to hour as well. Events change some of it
+for some time: a campaign, a holiday, a deployment, a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.core.baseline import BUCKET, HISTORY, LEAST_WEEKS, WEEKS, WINDOWS
+from tests.system.simulator.promql import MINUTE
+from tests.system.simulator.series import Bools, Floats, Store
+
+Numbers = NDArray[np.int64]
+
+DAY: Final = 1_440
+WEEK: Final = 7 * DAY
+PAST: Final = HISTORY // MINUTE
+"""Minutes of orders before the first sample of a series, for the expectation to look at."""
+
+ORDER_LAG: Final = 1
+"""Minutes after which an order shows: the exporter's refresh, the scrape, the rule's evaluation."""
+
+ATTEMPT_LAG: Final = 3
+"""The same for an attempt, which is settled after two minutes."""
+
+EXPECTED_LIFETIME: Final = 300
+STAGES: Final[Mapping[str, float]] = {
+    "cart": 6.0,
+    "shipping_address": 2.6,
+    "shipping_method": 2.0,
+    "payment_method": 1.6,
+}
+"""Carts that reach a stage, for one order."""
+
+
+def consumers(hour: Floats, day: Numbers) -> Floats:
+    """Return the demand of people at home: quiet nights, busy evenings, a fuller Sunday."""
+    days = np.array((1.0, 0.98, 0.97, 0.95, 0.9, 0.95, 1.2))
+    awake = np.where(hour > 7, np.sin(np.clip((hour - 7) / 17, 0, 1) * np.pi), 0.0)
+    evening = 0.6 * np.exp(-((hour - 20.5) ** 2) / 6)
+    return np.asarray((0.08 + np.maximum(awake, 0) ** 1.3 + evening) * days[day])
+
+
+def weekenders(hour: Floats, day: Numbers) -> Floats:
+    """Return the demand of a shop that sells most at the weekend."""
+    days = np.array((0.6, 0.6, 0.6, 0.7, 1.0, 1.8, 1.9))
+    return np.asarray(consumers(hour, day) * days[day])
+
+
+def offices(hour: Floats, day: Numbers) -> Floats:
+    """Return the demand of offices: weekdays from eight to six, with soft edges of half an hour."""
+    soft = np.clip((hour - 7.5) * 2, 0, 1) * np.clip((18.25 - hour) * 2, 0, 1)
+    return np.asarray(soft * (day < 5))
+
+
+SHAPES: Final = {"consumers": consumers, "weekend": weekenders, "offices": offices}
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A shop as it usually is."""
+
+    per_day: float
+    shape: str = "consumers"
+    stores: Mapping[str, float] = field(default_factory=lambda: {"de": 1.0})
+    """The share of the orders of each store."""
+    methods: Mapping[str, float] = field(
+        default_factory=lambda: {"card": 0.6, "paypal": 0.25, "invoice": 0.12, "checkmo": 0.03}
+    )
+    declines: float = 0.05
+    weekly_spread: float = 0.15
+    hourly_variance: float = 0.03
+    conversion_variance: float = 0.01
+    decline_variance: float = 0.02
+    bots: float = 0.0
+    """Carts that programs fill at every hour, as a share of the carts of a mean hour."""
+    zone: str = "Europe/Berlin"
+    value: float = 80.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What changes from the minute ``first`` up to ``end``; minutes count from the first sample on."""
+
+    first: int
+    end: int
+    demand: float = 1.0
+    """Factor on everybody who comes."""
+    fail: float = 0.0
+    """The share of the tries that fail, beside the ordinary declines."""
+    dead: str = ""
+    """A payment method with which nobody can pay any more, and no try is to be seen."""
+    dead_tries: bool = False
+    """Whether the tries with the dead method are to be seen as failures."""
+    switch: float = 0.0
+    """The share of its customers who take another method."""
+    retries: float = 0.0
+    """Further tries of each customer whose try failed."""
+    stop: bool = False
+    """Nobody gets as far as a try."""
+    cards: float = 0.0
+    """Tries a minute with stolen cards; all fail."""
+    closed: bool = False
+    """Maintenance mode."""
+    stores: tuple[str, ...] = ()
+    """The stores that it is about; none means all."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """A shop, what happens to it, and for how long. ``begin`` is the Unix time of the first sample."""
+
+    shop: Shop
+    begin: int
+    minutes: int
+    events: Sequence[Event] = ()
+    seed: int = 0
+
+    def store(self) -> Store:
+        """Return the exporter's series."""
+        return _Exporter(self).store()
+
+    @cached_property
+    def clock(self) -> _Clock:
+        """The local time of every minute, the past included."""
+        return _Clock(self.begin - PAST * MINUTE, PAST + self.minutes, ZoneInfo(self.shop.zone))
+
+    def with_seed(self, seed: int) -> Play:
+        """Return the same play with other chances."""
+        return replace(self, seed=seed)
+
+
+class _Clock:
+    """Local hours, days and offsets of consecutive minutes."""
+
+    def __init__(self, start: int, minutes: int, zone: ZoneInfo) -> None:
+        self.start = start
+        self.times = start + np.arange(minutes, dtype=np.int64) * MINUTE
+        self.zone = zone
+        self._changes = _changes(zone, start - 2 * HISTORY, start + (minutes + DAY) * MINUTE)
+        local = self.times + self.offsets(self.times)
+        self.hour = (local % 86_400) / 3_600
+        self.day = (local // 86_400 + 3) % 7
+
+    def offsets(self, times: NDArray[np.int64] | Floats) -> Numbers:
+        """Return the seconds by which the clocks on the wall are ahead of UTC at each time."""
+        moments = np.array([moment for moment, _ in self._changes])
+        ahead = np.array([offset for _, offset in self._changes], dtype=np.int64)
+        found: Numbers = ahead[np.searchsorted(moments, times, side="right") - 1]
+        return found
+
+    def weeks_ago(self, times: Floats, weeks: int) -> Floats:
+        """Return the same local times some weeks ago, as ``exporter.core.baseline.weeks_ago`` does."""
+        ahead = self.offsets(times)
+        guess = times - weeks * 7 * 86_400
+        return np.asarray(guess + ahead - self.offsets(guess))
+
+
+def _changes(zone: ZoneInfo, begin: int, end: int) -> list[tuple[int, int]]:
+    """Return (time, offset from UTC) at the beginning and at every change of the clocks, to the hour."""
+    found: list[tuple[int, int]] = []
+    for moment in range(begin - begin % 3_600, end + 3_600, 3_600):
+        offset = zone.utcoffset(datetime.fromtimestamp(moment, zone))
+        seconds = int((offset or timedelta()).total_seconds())
+        if not found or found[-1][1] != seconds:
+            found.append((moment, seconds))
+    return found
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What happened in each minute in one store, the past included."""
+
+    orders: dict[str, Numbers]
+    attempts: Numbers
+    failed: Numbers
+    stages: dict[str, Numbers]
+
+    @property
+    def placed(self) -> Numbers:
+        return _sum(self.orders.values())
+
+
+def _sum(arrays: Iterable[Numbers]) -> Numbers:
+    return np.asarray(np.sum(list(arrays), axis=0), dtype=np.int64)
+
+
+class _People:
+    """Who comes to a shop, and what becomes of it."""
+
+    def __init__(self, play: Play) -> None:
+        self._play = play
+        self._shop = play.shop
+        self._random = np.random.default_rng([play.seed, round(play.shop.per_day)])
+        clock = play.clock
+        minutes = len(clock.times)
+        shape = SHAPES[self._shop.shape](clock.hour, clock.day)
+        week = SHAPES[self._shop.shape](np.arange(WEEK) % DAY / 60, np.arange(WEEK) // DAY)
+        spread = np.clip(self._random.standard_normal(minutes // WEEK + 2), -2, 2)
+        level = np.repeat(1 + self._shop.weekly_spread * spread, WEEK)[:minutes]
+        self._rate = self._shop.per_day * 7 * shape / week.sum() * level
+        self._rate *= self._hourly(self._shop.hourly_variance)
+        self._conversion = self._hourly(self._shop.conversion_variance)
+        self._decline = np.clip(self._shop.declines * self._hourly(self._shop.decline_variance), 0, 0.9)
+
+    def _hourly(self, variance: float) -> Floats:
+        """Return a factor for each minute that changes from hour to hour, with mean 1."""
+        minutes = len(self._play.clock.times)
+        if not variance:
+            return np.ones(minutes)
+        return np.repeat(self._random.gamma(1 / variance, variance, minutes // 60 + 1), 60)[:minutes]
+
+    def counts(self, store: str) -> _Counts:
+        """Return what happened in one store."""
+        shop, random = self._shop, self._random
+        share = shop.stores[store]
+        if not share:
+            none = np.zeros(len(self._rate), dtype=np.int64)
+            return _Counts(dict.fromkeys(shop.methods, none), none, none, dict.fromkeys(STAGES, none))
+        factors = _Factors(self._play, store)
+        come = self._rate * share * factors.demand
+        found = _Counts({}, np.zeros(len(come), dtype=np.int64), np.zeros(len(come), dtype=np.int64), {})
+        for stage, carts in STAGES.items():
+            bots = shop.bots * shop.per_day * share * carts / DAY if stage == "cart" else 0.0
+            found.stages[stage] = random.poisson(come * carts / self._conversion + bots * ~factors.closed)
+        customers = come * ~factors.stop
+        for method, part in shop.methods.items():
+            self._pay(found, method, customers * part, factors)
+        cards = random.poisson(factors.cards)
+        found.attempts += cards
+        found.failed += cards
+        return found
+
+    def _pay(self, found: _Counts, method: str, customers: Floats, factors: _Factors) -> None:
+        random = self._random
+        dead = factors.dead.get(method)
+        alive = customers if dead is None else customers * ~dead
+        others = np.zeros(len(customers))
+        for other, when in factors.dead.items():
+            if other != method:
+                rest = 1 - self._shop.methods[other]
+                moved = self._shop.methods[other] / rest * factors.switch
+                others += customers * moved * when
+        tries = random.poisson((alive + others) / (1 - self._decline))
+        share = 1 - (1 - self._decline) * (1 - factors.fail)
+        failed = random.binomial(tries, share)
+        found.orders[method] = tries - failed
+        extra = random.poisson(random.binomial(tries, factors.fail) * factors.retries)
+        found.attempts += tries + extra
+        found.failed += failed + extra
+        if dead is not None:
+            lost = random.poisson(customers * dead * factors.dead_tries)
+            found.attempts += lost
+            found.failed += lost
+
+
+class _Factors:
+    """The events of a store, as one array for each of their parts."""
+
+    def __init__(self, play: Play, store: str) -> None:
+        minutes = PAST + play.minutes
+        self.demand = np.ones(minutes)
+        self.fail, self.switch, self.retries, self.cards = (np.zeros(minutes) for _ in range(4))
+        self.stop, self.closed = (np.zeros(minutes, dtype=np.bool_) for _ in range(2))
+        self.dead: dict[str, Bools] = {}
+        self.dead_tries = np.zeros(minutes)
+        for event in play.events:
+            if event.stores and store not in event.stores:
+                continue
+            when = slice(max(0, event.first + PAST), max(0, event.end + PAST))
+            self.demand[when] *= 0.0 if event.closed else event.demand
+            self.fail[when] = 1 - (1 - self.fail[when]) * (1 - event.fail)
+            self.cards[when] += event.cards
+            self.stop[when] |= event.stop
+            self.closed[when] |= event.closed
+            self.retries[when] = np.maximum(self.retries[when], event.retries)
+            if event.dead:
+                self.dead.setdefault(event.dead, np.zeros(minutes, dtype=np.bool_))[when] = True
+                self.switch[when] = event.switch
+                self.dead_tries[when] = float(event.dead_tries)
+
+
+# --- what the exporter shows -------------------------------------------------------------------------
+
+
+class Past:
+    """Orders since the beginning, of which any stretch can be asked for: quarters of an hour as buckets.
+
+    It gives what ``in_windows`` and ``expected`` of ``exporter.core.baseline`` give, for many times at once.
+    """
+
+    def __init__(self, placed: Numbers, clock: _Clock) -> None:
+        quarters = clock.times // BUCKET
+        begin = int(quarters[0])
+        sums = np.bincount(quarters - begin, weights=placed.astype(np.float64))
+        self._edges = (begin + np.arange(len(sums) + 1)) * float(BUCKET)
+        self._totals = np.concatenate(([0.0], np.cumsum(sums)))
+        self._clock = clock
+
+    def until(self, times: Floats) -> Floats:
+        """Return the orders before each time; of a bucket the part that has passed."""
+        return np.interp(times, self._edges, self._totals)
+
+    def usual(self, begin: Floats, end: Floats) -> Floats:
+        """Return the median of the past weeks of the orders between the same local times."""
+        weeks = [
+            self.until(self._clock.weeks_ago(end, week)) - self.until(self._clock.weeks_ago(begin, week))
+            for week in range(1, WEEKS + 1)
+        ]
+        assert len(weeks) >= LEAST_WEEKS
+        return np.median(np.array(weeks), axis=0)
+
+
+class _Exporter:
+    """Turns what happened into series."""
+
+    def __init__(self, play: Play) -> None:
+        self._play = play
+        self._clock = play.clock
+        self._shown = np.arange(PAST, PAST + play.minutes)
+        self._out = Store(play.begin, play.minutes)
+        self._common = {"job": "magento", "instance": "shop"}
+
+    def _add(self, name: str, values: Floats | Numbers, **labels: str) -> None:
+        self._out.add(name, np.asarray(values, dtype=np.float64), **self._common, **labels)
+
+    def _counter(self, name: str, happened: Numbers, lag: int, **labels: str) -> None:
+        """Show a counter that began some time before the first sample."""
+        totals = np.cumsum(happened)
+        self._add(name, totals[self._shown - lag] - totals[PAST - 2 * DAY], **labels)
+
+    def store(self) -> Store:
+        """Return every series."""
+        people = _People(self._play)
+        counts = {store: people.counts(store) for store in self._play.shop.stores}
+        for store, found in counts.items():
+            self._of_store(store, found)
+        whole = _sum(found.placed for found in counts.values())
+        if whole.any():
+            self._since("magento_orders_expected_since_last_of_shop", whole, whole)
+        closed = np.zeros(self._play.minutes)
+        for event in self._play.events:
+            if event.closed:
+                closed[max(0, event.first) : max(0, event.end)] = 1
+        self._add("magento_maintenance_mode", closed)
+        self._add("up", np.ones(self._play.minutes))
+        return self._out
+
+    def _of_store(self, store: str, found: _Counts) -> None:
+        placed = found.placed
+        self._counter("magento_checkout_placement_attempts_total", found.attempts, ATTEMPT_LAG, store=store)
+        self._counter("magento_checkout_failed_placements_total", found.failed, ATTEMPT_LAG, store=store)
+        for method, orders in found.orders.items():
+            self._counter("magento_orders_placed_total", orders, ORDER_LAG, store=store, method=method)
+        for stage, carts in {**found.stages, "order": placed}.items():
+            self._counter(
+                "magento_checkout_stage_reached_total",
+                carts,
+                ORDER_LAG,
+                store=store,
+                stage=stage,
+                customer="guest",
+            )
+        self._counter(
+            "magento_orders_revenue_base_total",
+            (placed * round(self._play.shop.value)).astype(np.int64),
+            ORDER_LAG,
+            store=store,
+            currency="EUR",
+        )
+        self._windows(store, placed)
+        if placed.any():
+            self._add("magento_last_order_timestamp_seconds", self._last(placed), store=store)
+            self._since("magento_orders_expected_since_last", placed, placed, store=store)
+            for method, orders in found.orders.items():
+                if orders.any():
+                    self._since(
+                        "magento_orders_expected_since_last_by_method",
+                        placed,
+                        orders,
+                        store=store,
+                        method=method,
+                    )
+
+    def _windows(self, store: str, placed: Numbers) -> None:
+        totals = np.concatenate(([0], np.cumsum(placed)))
+        end = self._shown - ORDER_LAG + 1
+        now = self._clock.times[self._shown].astype(np.float64)
+        asked = now - now % EXPECTED_LIFETIME
+        past = Past(placed, self._clock)
+        for window, length in WINDOWS.items():
+            recent = totals[end] - totals[end - length // MINUTE]
+            self._add("magento_orders_recent", recent, store=store, window=window)
+            if placed.any():
+                usual = past.usual(asked - length, asked)
+                self._add("magento_orders_expected", usual, store=store, window=window)
+
+    def _last(self, orders: Numbers) -> Floats:
+        """Return the time of the last order that shows in each minute."""
+        at = np.where(orders > 0, self._clock.times, self._clock.start)
+        return np.asarray(np.maximum.accumulate(at)[self._shown - ORDER_LAG], dtype=np.float64)
+
+    def _since(self, name: str, expected: Numbers, orders: Numbers, **labels: str) -> None:
+        """Show how many orders of the one kind were to be expected since the last order of the other.
+
+        The newest minute is left out: its orders do not show yet.
+        """
+        now = self._clock.times[self._shown - ORDER_LAG].astype(np.float64)
+        last = np.maximum(self._last(orders), now - 7 * 86_400)
+        self._add(name, Past(expected, self._clock).usual(last, now), **labels)
+
+
+def at(text: str) -> int:
+    """Return the Unix time of a UTC date and time."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
