@@ -34,7 +34,7 @@ class Part:
     help: str
 
 
-_PYTEST: Final = ("-m", "pytest", "-q", "-n", "2", "--no-header")
+_PYTEST: Final = ("-m", "pytest", "-q", "--no-header")
 
 PARTS: Final = (
     Part("form", (*_PYTEST, *FORM), 'CONTRIBUTING.md, "What the tests ask for"'),

@@ -61,9 +61,9 @@ def write(name: str, part: Part) -> int:
     after = digests(part)
     changed = sorted(file for file in {*before, *after} if before.get(file) != after.get(file))
     if done.returncode:
-        print(f"{name:11} FAILED\n{done.stdout}{done.stderr}", end="", flush=True)
+        print(f"{name:14} FAILED\n{done.stdout}{done.stderr}", end="", flush=True)
     else:
-        print(f"{name:11} {', '.join(changed) or 'nothing changed'}", flush=True)
+        print(f"{name:14} {', '.join(changed) or 'nothing changed'}", flush=True)
     return done.returncode
 
 
