@@ -1,4 +1,4 @@
-"""Cron: everything that Magento does later hangs on it (e-mails, indexes, prices, queues)."""
+"""Cron: all that Magento does later depends on it (e-mails, indexes, prices, queues)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SILENT_FOR: Final = age(series(cron.LAST_EXECUTION))
 
 
 def _known_for_a_day(status: str) -> Clause:
-    """Return the guard that leaves out what has been watched for less than a day."""
+    """Return the guard that leaves out jobs that have been watched for less than a day."""
     return only_where(series(cron.RUNS, status=status).before("26h"), on=_JOB_OF_A_SHOP)
 
 

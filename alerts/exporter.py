@@ -1,4 +1,4 @@
-"""The exporter itself: what cannot be seen must be said, once, instead of forty other alerts."""
+"""The exporter: one alert about what it cannot see, instead of forty others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What customers feel after the order: it stands still, its e-mail does not come, nobody sees it."""
+"""After the order: it does not move on, its e-mail does not come, or nobody sees it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _cache: Final = partial(
     no_data=NoData.OPTIONAL,
 )
 _down: Final = partial(_cache, op="==", threshold=0)
-"""One server of several does not answer. When none does, its series end and MagentoBackendDown speaks."""
+"""One server of several does not answer. If none does, its series end and MagentoBackendDown fires."""
 
 _VARNISH: Final = {"varnish": "varnish-1"}
 _SESSION: Final = {"role": redis.SESSION}

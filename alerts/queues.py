@@ -1,4 +1,4 @@
-"""Queues and bulk requests: work that Magento has promised to do later."""
+"""Queues and bulk requests: work that Magento does later."""
 
 from __future__ import annotations
 

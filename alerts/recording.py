@@ -1,4 +1,4 @@
-"""Recording rules: what several panels and alerts share, or what a panel could not afford to ask for itself.
+"""Recording rules: what several panels and alerts share, or what is too expensive to ask for in a panel.
 
 Everything keeps ``job`` and ``instance``, so that two shops never mix. A panel
 over 30 days reads one recorded sample a step, whatever the number of stores; a
@@ -99,8 +99,8 @@ STOREFRONT_STALE: Final = Recording(
 )
 
 LOOKED_UP: Final = "=~hit|miss|uncacheable"
-"""Results of page requests that the cache was asked for. A page that a change made uncacheable is lost to
-the cache like a miss; what is never looked up (carts, checkout, POST) says nothing about it."""
+"""Results of page requests that the cache was asked for. A page that a change made uncacheable counts like a
+miss. Requests that are never looked up (carts, checkout, POST) prove nothing about the cache."""
 
 PAGES_LOOKED_UP: Final = Recording(
     "magento:page_cache_looked_up:increase5m",

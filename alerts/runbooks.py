@@ -1,8 +1,8 @@
 """The head of every runbook, written from the catalogue: `python -m alerts.runbooks`.
 
-A page says by hand what a person has to know and do. What the catalogue knows
-(severity, limit, times, panel) is put between two marks, so that it never differs
-from the rule that fired. A page that is missing is begun with the house's headings.
+People write what a person has to know and do. What the catalogue knows (severity,
+limit, times, panel) stands between two marks, so that it never differs from the
+rule that fired. A missing page is begun with the usual headings.
 The README says by hand how to read the pages, and lists them below the first mark.
 """
 

@@ -1,6 +1,6 @@
 """Objectives: attempts to place an order succeed, and the storefront shows what the catalogue says.
 
-The failed share is judged as :mod:`promql.wilson` says: one failure of five says
+The failed share is judged by its confidence interval (:mod:`promql.wilson`): one failure of five proves
 nothing, eight of twenty do.
 """
 
@@ -53,9 +53,9 @@ _RECENT: Final = series(expected_orders.RECENT, window="30m")
 _AN_HOUR_AGO: Final = _RECENT.before("1h")
 
 _REMEMBERED: Final = "45m"
-"""How long after the last of many failures orders are watched: the pages about the checkout are kept for up
-to 35 minutes, and would speak when nobody fails any more. Only failures beside which customers bought are
-remembered, so a real outage that is repaired is not taken for a card test."""
+"""How long after the last of many failures orders are watched. The critical alerts about the checkout keep
+firing for up to 35 minutes, so they would notify although nobody fails any more. Only failures while
+customers bought count, so that a repaired outage is not taken for a card test."""
 
 DESPITE: Final = Recording(
     name="magento:placements_failed_despite_orders:increase10m",

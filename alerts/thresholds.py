@@ -1,8 +1,7 @@
-"""Every limit that an alert compares with and a panel paints, once, with the reason for it.
+"""Every threshold that alerts compare with and panels show, once, with its reason.
 
-Seconds, ratios (0 to 1) and counts, as the metric has them. A panel turns
-orange at ``warning`` and red at ``critical``; where only one is given there is
-only that colour.
+The units are those of the metric: seconds, ratios (0 to 1) and counts. A panel turns orange at ``warning``
+and red at ``critical``. If only one is given, there is only that colour.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ DAY: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """Where a value starts to be bad. ``low`` says that small values are the bad ones.
+    """Where a value starts to be bad. With ``low``, small values are the bad ones.
 
-    ``window`` is the time in which events are counted, for a limit on such a count.
+    ``window`` is the time over which events are counted, if the threshold is for such a count.
     """
 
     reason: str
@@ -40,12 +39,12 @@ class Threshold:
 
 
 def warning(threshold: Threshold) -> float:
-    """Return where the value is worth a look: where panels turn orange."""
+    """Return the limit at which somebody should look: panels turn orange."""
     return _given(threshold.warning, threshold)
 
 
 def critical(threshold: Threshold) -> float:
-    """Return where the value is bad: where panels turn red."""
+    """Return the limit at which the value is bad: panels turn red."""
     return _given(threshold.critical, threshold)
 
 
@@ -59,7 +58,7 @@ ORDERS_AGAINST_EXPECTED: Final = Threshold(
     warning=0.5,
     critical=0.2,
     low=True,
-    reason="Half of the usual is worth a look; a fifth, and unlikely to be chance, is an outage of selling.",
+    reason="Half of the usual needs a look. A fifth of it, if not by chance, is an outage of selling.",
 )
 DROUGHT_SURPRISE_NATS: Final = Threshold(
     warning=7.0,
@@ -76,8 +75,8 @@ BURN_SLOW: Final = 1.0
 CHECKOUT_SUCCESS_SLO: Final = 0.95
 """Objective: of the attempts to place an order, this share succeeds.
 
-Declined cards are among the failures, and a few attempts in a hundred are declined in any healthy shop, so
-an objective of 99.5 % would burn for ever. A shop with other habits sets its own (docs/alerts.md).
+In any healthy shop a few attempts in a hundred fail because a card is declined. An objective of 99.5 % would
+burn for ever. A shop with other customers sets its own (docs/alerts.md).
 """
 CHECKOUT_BUDGET: Final = round(1 - CHECKOUT_SUCCESS_SLO, 6)
 """The share of the attempts that may fail."""
@@ -102,13 +101,13 @@ BUDGET_LEFT: Final = Threshold(
     warning=0.25,
     critical=0.0,
     low=True,
-    reason="A quarter left leaves room for one more bad day; zero, none.",
+    reason="A quarter of the budget allows one more bad day; zero allows none.",
 )
 
 CRON_SILENT_SECONDS: Final = Threshold(
     warning=5 * MINUTE,
     critical=15 * MINUTE,
-    reason="Some job starts every minute; after schedule_lifetime (15 minutes) planned runs are missed.",
+    reason="Some job starts every minute. After schedule_lifetime (15 minutes) planned runs are missed.",
 )
 CRON_LAG_SECONDS: Final = Threshold(
     warning=5 * MINUTE,
@@ -118,14 +117,16 @@ CRON_LAG_SECONDS: Final = Threshold(
 CRON_RUNNING_SECONDS: Final = Threshold(
     warning=HOUR,
     critical=4 * HOUR,
-    reason="Default jobs end in minutes; until then no other run of the job starts.",
+    reason="Default jobs end in minutes. While one runs, no other run of the job starts.",
 )
 CRON_TABLE_ROWS: Final = Threshold(
-    warning=50_000, critical=500_000, reason="Magento cleans the table hourly; bloat slows every cron start."
+    warning=50_000,
+    critical=500_000,
+    reason="Magento cleans the table hourly. A large table slows every cron start.",
 )
 
 INDEXER_BACKLOG_ROWS: Final = Threshold(
-    warning=10_000, critical=100_000, reason="Up to 10,000 changes are worked off within a few cron minutes."
+    warning=10_000, critical=100_000, reason="Cron works off up to 10,000 changes within a few minutes."
 )
 FRESHNESS_SECONDS: Final = Threshold(
     warning=15 * MINUTE,
@@ -139,7 +140,9 @@ QUEUE_OLDEST_SECONDS: Final = Threshold(
     reason="Consumers are started every minute; an hour means that nobody takes these messages.",
 )
 QUEUE_MESSAGES: Final = Threshold(
-    warning=1_000, critical=10_000, reason="Depth alone is no fault; beyond this a consumer needs hours."
+    warning=1_000,
+    critical=10_000,
+    reason="A deep queue is no fault by its depth. Beyond this a consumer needs hours.",
 )
 
 CACHE_HIT_RATIO: Final = Threshold(
@@ -150,7 +153,7 @@ CACHE_HIT_RATIO: Final = Threshold(
 )
 
 OPEN_ORDER_SECONDS: Final = Threshold(
-    warning=DAY, reason="Magento cancels pending payments after 8 hours by default; a day means it does not."
+    warning=DAY, reason="Magento cancels pending payments after 8 hours by default. After a day it does not."
 )
 EMAIL_UNSENT_SECONDS: Final = Threshold(
     warning=30 * MINUTE,
@@ -159,10 +162,12 @@ EMAIL_UNSENT_SECONDS: Final = Threshold(
 )
 
 COLLECTOR_SECONDS: Final = Threshold(
-    warning=2.0, critical=8.0, reason="A scrape has 10 seconds by default and collectors share them."
+    warning=2.0, critical=8.0, reason="By default a scrape has 10 seconds, which the collectors share."
 )
 DATA_AGE_SECONDS: Final = Threshold(
-    warning=5 * MINUTE, critical=15 * MINUTE, reason="Older than five scrapes: the value shown is history."
+    warning=5 * MINUTE,
+    critical=15 * MINUTE,
+    reason="After five missed scrapes the value that is shown is old.",
 )
 SCRAPE_SECONDS: Final = Threshold(
     warning=5.0, critical=9.0, reason="Prometheus gives up after its scrape timeout of 10 seconds."
@@ -172,95 +177,95 @@ CRON_ERRORS_AN_HOUR: Final = Threshold(
     warning=1,
     critical=10,
     window="1h",
-    reason="Default jobs do not fail; ten an hour is a job that fails at every run.",
+    reason="Default jobs do not fail. Ten failures an hour are a job that fails at every run.",
 )
 CRON_MISSED_AN_HOUR: Final = Threshold(
     warning=1,
     critical=30,
     window="1h",
-    reason="A deployment misses a few; thirty an hour is a blocked group.",
+    reason="A deployment causes a few missed runs. Thirty an hour are a blocked group.",
 )
 INDEXERS_INVALID: Final = Threshold(
-    warning=1, reason="An indexer is invalid on purpose for a minute or two; the alert waits for longer."
+    warning=1, reason="An indexer is often invalid for a minute or two. The alert waits longer than that."
 )
 VIEWS_BROKEN: Final = Threshold(
-    critical=1, reason="Any view that skips changes shows wrong prices or stock until someone repairs it."
+    critical=1, reason="A view that skips changes causes wrong prices or stock until somebody repairs it."
 )
-ANY_ALERT: Final = Threshold(critical=1, reason="An alert that fires is there to be answered.")
+ANY_ALERT: Final = Threshold(critical=1, reason="Somebody must answer every alert that fires.")
 
 TRAFFIC_CARTS_PER_EXPECTED_ORDER: Final = Threshold(
     warning=1.0,
     low=True,
-    reason="Carts for each order expected in the same time: usually about five; below one nobody comes.",
+    reason="Carts for each order expected in the same time. About five is usual; below one nobody comes.",
 )
 SALES_LOW_NATS: Final = 14.0
-"""Surprise from which half of the usual is worth a ticket; at 7 a shop of 600 orders a day gets one
+"""Surprise at which half of the usual orders is a warning. At 7, a shop with 600 orders a day would get one
 every other week, because weeks differ (scripts/simulate_drought.py)."""
 FUNNEL_STAGE_RATIO: Final = Threshold(
     critical=0.2,
     low=True,
-    reason="Of those who usually pass a checkout step only a fifth do: the step is broken, not unpopular.",
+    reason="Only a fifth of those who usually pass a checkout step do: the step is broken, not unpopular.",
 )
 FAILED_PLACEMENTS_FACTOR: Final = Threshold(
     warning=3.0,
     reason="Three times the usual share of failed attempts, beyond chance: a method or a rule broke.",
 )
 CARDING_FAILURES: Final = Threshold(
-    warning=30, window="10m", reason="Failed attempts in ten minutes; people give up, card testers do not."
+    warning=30, window="10m", reason="Failed attempts in ten minutes. People give up, card testers do not."
 )
 CARDING_FACTOR: Final = 5.0
 """How many times the usual number of failed attempts card testing has at least."""
 ORDER_VALUE_FACTOR: Final = Threshold(
     warning=3.0,
-    reason="The mean order of a few hours does not leave a third to three times the week's by itself.",
+    reason="The mean order of a few hours does not triple, or fall to a third, by chance.",
 )
 MAINTENANCE_SECONDS: Final = Threshold(
     critical=30 * MINUTE,
-    reason="Deployments take minutes; after half an hour the flag was forgotten or they hang.",
+    reason="Deployments take minutes. After half an hour the flag was forgotten, or the deployment hangs.",
 )
 REVIEW_SECONDS: Final = Threshold(
     warning=2 * DAY,
-    reason="Gateways decide within a day; two days mean that nobody looks at the review queue.",
+    reason="Gateways decide within a day. After two days nobody looks at the review queue.",
 )
 INDEXER_WORKING_SECONDS: Final = Threshold(
-    warning=2 * HOUR, reason="Full reindexes of large catalogues take an hour; a killed one never ends."
+    warning=2 * HOUR, reason="A full reindex of a large catalogue takes an hour. A killed one never ends."
 )
 VIEW_WORKING_SECONDS: Final = Threshold(
-    warning=HOUR, reason="A partial update takes seconds to minutes; a killed one blocks the view for ever."
+    warning=HOUR, reason="A partial update takes seconds to minutes. A killed one blocks the view for ever."
 )
 QUEUE_FAILED: Final = Threshold(
     warning=10,
     window="1h",
-    reason="Messages in error in an hour; they are not retried, so each is work that is not done.",
+    reason="Messages in error in an hour. They are not retried, so the work of each is not done.",
 )
 QUEUE_REDELIVERED: Final = Threshold(
     warning=20,
     window="30m",
-    reason="Messages given back in half an hour: a consumer that crashes on them again and again.",
+    reason="Messages given back in half an hour: a consumer crashes on them again and again.",
 )
 BULK_FAILED: Final = Threshold(
     warning=20,
     window="1h",
-    reason="Operations of bulk requests that failed within an hour; single ones are wrong input.",
+    reason="Operations of bulk requests that failed within an hour. Single ones are wrong input.",
 )
 BULK_WAITING_SECONDS: Final = Threshold(
-    warning=HOUR, reason="Bulk operations start within minutes; an hour means that no consumer takes them."
+    warning=HOUR, reason="Bulk operations start within minutes. After an hour no consumer takes them."
 )
 PAGE_REQUESTS: Final = 100
-"""Page requests looked up in five minutes below which a hit ratio says nothing."""
+"""Page requests in five minutes below which a hit ratio proves nothing."""
 PURGES: Final = Threshold(
     warning=1_000,
     window="10m",
-    reason="Bans in ten minutes; a mass update that purges page by page, or a flush in a loop.",
+    reason="Bans in ten minutes: a mass update purges page by page, or something flushes in a loop.",
 )
 BANS: Final = Threshold(
     warning=10_000,
-    reason="Each lookup may test every ban that is newer than the object; Varnish's CPU goes there.",
+    reason="Each lookup may test every ban that is newer than the object. That costs Varnish's CPU.",
 )
 QUEUES_DESERTED: Final = Threshold(
-    warning=1, reason="Messages wait and nobody is there to take them; the alert waits longer than a restart."
+    warning=1, reason="Messages wait, and no consumer takes them. The alert waits longer than a restart."
 )
-ANY_DOWN: Final = Threshold(critical=1, reason="What it feeds is missing from every page until it answers.")
+ANY_DOWN: Final = Threshold(critical=1, reason="Its data is missing everywhere until it answers.")
 ANY_DROPPED: Final = Threshold(warning=1, reason="Series are missing from the collector's answer.")
 
 ONE_EVENT: Final = 0.5

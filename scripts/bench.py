@@ -73,7 +73,7 @@ SERVER_ARGUMENTS: Final = (
 )
 
 INDEXED_LATER: Final = ("quote", "quote_item", "sales_order", "sales_order_grid", "sales_order_item")
-"""Large tables with indexes on what does not grow with the id: dear to keep up, row by row."""
+"""Large tables with indexes on what does not grow with the id: expensive to keep up, row by row."""
 
 ORDER: Final = "order"
 SHIPPING: Final = {

@@ -241,8 +241,8 @@ def main() -> int:
                 reason = EXPECTED.get((mutant.name, mutant.what))
                 survivors += 1
                 unexpected += reason is None
-                told = f" ({reason})" if reason else ""
-                print(f"survived: {mutant.name}: {mutant.what}{told}", flush=True)
+                why = f" ({reason})" if reason else ""
+                print(f"survived: {mutant.name}: {mutant.what}{why}", flush=True)
     killed = len(everyone) - survivors
     print(f"{killed} of {len(everyone)} mutants killed, {unexpected} survivors without a reason")
     return 1 if unexpected else 0

@@ -1,4 +1,4 @@
-"""Who is told, and what silences what: amtool on the file, and a real Alertmanager for the inhibitions."""
+"""Who is notified, and which alert inhibits which: by amtool, and by a real Alertmanager."""
 
 import os
 import re
@@ -14,7 +14,7 @@ import yaml
 
 from alerts.__main__ import ROOT
 from alerts.catalogue import Catalogue
-from alerts.lib.alertmanager import CRON_FEEDS, DEADMAN, HOLD, NOBODY, SECURITY, page, ticket, urgent
+from alerts.lib.alertmanager import CRON_FEEDS, DEADMAN, NOBODY, ORDERS_HOLD, SECURITY, page, ticket, urgent
 from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.prometheus import tags
 from sandbox.process import wait_until
@@ -24,7 +24,7 @@ CONFIGURATION = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 
 
 def receiver(alert: Alert, severity: Severity) -> str:
-    """Return who must be told, from the policy in words: severity first, then the subject, then the team."""
+    """Return who must be notified, as the policy says: severity first, then the subject, then the team."""
     if alert.name == "MagentoWatchdog":
         return DEADMAN
     if severity is Severity.CRITICAL:
@@ -159,9 +159,9 @@ def milder(found: Catalogue, rules: Sequence[Rule]) -> set[tuple[str, str]]:
 
 
 HELD = {
-    (HOLD, "MagentoCheckoutBudgetBurnFast"),
-    (HOLD, "MagentoCheckoutBudgetBurnSteady"),
-    (HOLD, "MagentoCheckoutStageFailing"),
+    (ORDERS_HOLD, "MagentoCheckoutBudgetBurnFast"),
+    (ORDERS_HOLD, "MagentoCheckoutBudgetBurnSteady"),
+    (ORDERS_HOLD, "MagentoCheckoutStageFailing"),
 }
 """The one known exception: while orders hold, these three only count declined cards. The rules that judge
 a stop by today's own level replace all four."""
@@ -263,10 +263,10 @@ CAUSES: list[Pair] = [
         {"store": "de", "stage": "order"},
     ),
     ("MagentoCarding", {"store": "de"}, "MagentoFailedPlacementsUnusual", {"store": "de"}),
-    (HOLD, {"store": "de"}, "MagentoCheckoutBudgetBurnFast", {"store": "de"}),
-    (HOLD, {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),
+    (ORDERS_HOLD, {"store": "de"}, "MagentoCheckoutBudgetBurnFast", {"store": "de"}),
+    (ORDERS_HOLD, {"store": "de"}, "MagentoCheckoutBudgetBurnSteady", {"store": "de"}),
     (
-        HOLD,
+        ORDERS_HOLD,
         {"store": "de"},
         "MagentoCheckoutStageFailing",
         {"store": "de", "stage": "order"},

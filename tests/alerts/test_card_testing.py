@@ -1,4 +1,4 @@
-"""Several alerts together while stolen cards are tried out: nobody is paged as long as customers buy."""
+"""Several alerts together while stolen cards are tried out: nobody is called as long as customers buy."""
 
 import subprocess
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import yaml
 
 from alerts.catalogue import Catalogue
 from alerts.lib import promtool
-from alerts.lib.alertmanager import HOLD, PAGES_SET_OFF_BY_CARDING
+from alerts.lib.alertmanager import CRITICAL_DURING_CARDING, ORDERS_HOLD
 
 PLACE = 'job="magento", instance="shop:9816", env="prod", store="de"'
 """A store of a target that carries a label of its owner's, too, which no join may stumble over."""
@@ -19,8 +19,10 @@ QUIET, TESTING, AFTER = 6 * 60, 2 * 60, 2 * 60
 LENGTH = QUIET + TESTING + AFTER
 WINDOWS = {"30m": 0.5, "2h": 2, "6h": 6, "1d": 24}
 """The windows of the orders in hours."""
-PAGES = f'ALERTS{{alertname=~"{"|".join(PAGES_SET_OFF_BY_CARDING)}", alertstate="firing"}}'
-TOLD = f'{PAGES} unless on (job, instance, store) ALERTS{{alertname="{HOLD}", alertstate="firing"}}'
+PAGES = f'ALERTS{{alertname=~"{"|".join(CRITICAL_DURING_CARDING)}", alertstate="firing"}}'
+NOTIFIED = (
+    f'{PAGES} unless on (job, instance, store) ALERTS{{alertname="{ORDERS_HOLD}", alertstate="firing"}}'
+)
 
 
 def attempts(orders: float, tested: float) -> dict[str, str]:
@@ -51,7 +53,7 @@ def answers(
     found: Catalogue, rules: Mapping[str, str], folder: Path, series: Mapping[str, str], *asked: object
 ) -> str:
     """Return promtool's complaint if the alerts together do not answer as asked."""
-    together = [alert for alert in found.all if alert.name in {HOLD, *PAGES_SET_OFF_BY_CARDING}]
+    together = [alert for alert in found.all if alert.name in {ORDERS_HOLD, *CRITICAL_DURING_CARDING}]
     needed: dict[str, object] = {}
     for alert in together:
         for text in rules.values():
@@ -73,19 +75,19 @@ def answers(
 
 @pytest.mark.parametrize("orders", [1, 30])
 @pytest.mark.parametrize("tested", [200, 3_000])
-def test_nobody_is_paged_while_cards_are_tried_out_and_customers_buy(
+def test_nobody_is_called_while_cards_are_tried_out_and_customers_buy(
     found: Catalogue, rules: Mapping[str, str], tmp_path: Path, orders: float, tested: float
 ) -> None:
     series = attempts(orders, tested)
     for name in ("magento_orders_recent", "magento_orders_expected"):
         for window, hours in WINDOWS.items():
             series[f'{name}{{{PLACE}, window="{window}"}}'] = f"{orders * hours!r}x{LENGTH}"
-    never_told = question(f"count_over_time(({TOLD})[{LENGTH}m:1m])", LENGTH, number=0)
+    never_told = question(f"count_over_time(({NOTIFIED})[{LENGTH}m:1m])", LENGTH, number=0)
     would_be = question(PAGES, QUIET + TESTING, number=2)
     assert not answers(found, rules, tmp_path, series, never_told, would_be)
 
 
-def test_somebody_is_paged_when_the_gateway_has_blocked_a_small_shop_for_the_cards(
+def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_cards(
     found: Catalogue, rules: Mapping[str, str], tmp_path: Path
 ) -> None:
     orders, blocked = 3.8, QUIET + 20
@@ -97,5 +99,5 @@ def test_somebody_is_paged_when_the_gateway_has_blocked_a_small_shop_for_the_car
         series[f"magento_orders_recent{{{labels}}}"] = (
             f"{usual!r}x{blocked - 1} {usual!r}-{usual / falls!r}x{falls} 0x{LENGTH}"
         )
-    in_time = question(TOLD, blocked + 90, number=2)
+    in_time = question(NOTIFIED, blocked + 90, number=2)
     assert not answers(found, rules, tmp_path, series, in_time)

@@ -136,10 +136,10 @@ def test_waits_before_it_fires(alert: Alert) -> None:
 
 
 def test_does_not_blink(alert: Alert) -> None:
-    """What can come and go within minutes keeps firing for a while, unless nobody is told."""
+    """What can come and go within minutes keeps firing for a while, unless nobody is notified."""
     slow = alert.for_ >= 10 * 60
-    told = alert.severity is not Severity.INFO
-    assert alert.keep_firing_for or slow or not told or not alert.cases.inputs
+    notified = alert.severity is not Severity.INFO
+    assert alert.keep_firing_for or slow or not notified or not alert.cases.inputs
 
 
 def test_names_only_series_and_labels_that_exist(alert: Alert, found: Catalogue) -> None:

@@ -1,4 +1,4 @@
-"""The house's rules, held by reading the code: arrows, drivers, SQL, names, marks."""
+"""The rules of the code, checked by reading it: arrows, drivers, SQL, names, marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every runbook has the house's form, real commands, known metrics and links that lead somewhere."""
+"""Every runbook has the project's form, real commands, known metrics and links that lead somewhere."""
 
 from __future__ import annotations
 
