@@ -11,7 +11,7 @@ help: ## List the targets
 demo: venv servers ## Run a shop with Prometheus watching it, until Ctrl-C (ARGS="--seconds 60 --fault NAME ...")
 	@.venv/bin/python -m sandbox demo $(ARGS)
 
-generate: venv ## Write every derived file: dashboards, rules, runbook heads, docs, golden files (ARGS="docs rules")
+generate: venv ## Write every derived file, golden files last (ARGS="dashboards rules runbooks docs" without servers)
 	@.venv/bin/python scripts/generate.py $(ARGS)
 
 check: venv ## Style, types, freshness and form, in less than a minute
