@@ -1,7 +1,7 @@
-"""One subject a file: SQL at the top, metric declarations, rows to samples.
+"""One subject in one file or package: SQL at the top, metric declarations, rows to samples.
 
 :func:`all_collectors` finds every :class:`~exporter.core.collector.Collector`
-in this package, so a new collector is one new file and nothing else.
+in this package, so a new collector is one new file and is found automatically.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ def all_collectors() -> tuple[type[Collector], ...]:
         item
         for module in modules
         for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, Collector) and item.__module__ == module.__name__
+        if isinstance(item, type)
+        and issubclass(item, Collector)
+        and f"{item.__module__}.".startswith(f"{module.__name__}.")
     }
     return tuple(sorted(classes, key=lambda collector: collector.name))

@@ -14,7 +14,7 @@ recalculated and, in some shops, by looking at the cart.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -22,28 +22,25 @@ from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
+from exporter.magento.checkout import quotes_by_time
 from exporter.magento.stores import of_known_stores
-from exporter.reading.time_slices import by_slices, whole
+from exporter.reading.clock import DatabaseClock
+from exporter.reading.time_slices import TimeSlices
 
-CLOCK = Query("carts_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
+CLOCK: Final = DatabaseClock("carts_clock", connection=Connection.CHECKOUT)
 
-_READS: Final = {
-    "quote": ("store_id", "updated_at", "is_active", "items_count", "base_currency_code", "base_grand_total")
-}
+PAGE: Final = 5_000
+"""Carts read by one statement. More in one second is a mass update."""
 
 # Summed up here, not by the server: a derived table would be written and read once more, and without one
 # no limit could be set to what is read.
-CARTS_CHANGED = Query(
+CHANGED: Final = TimeSlices(
     "carts_changed",
-    """
-    SELECT store_id, base_currency_code AS currency, base_grand_total AS total,
-           is_active = 1 AND items_count > 0 AS in_use
-    FROM {quote}
-    WHERE store_id IN %(stores)s
-      AND updated_at >= FROM_UNIXTIME(%(first)s) AND updated_at < FROM_UNIXTIME(%(end)s)
-    LIMIT %(limit)s
-    """,
-    reads=_READS,
+    "quote",
+    columns=("is_active", "items_count", "base_currency_code", "base_grand_total"),
+    select="""store_id, base_currency_code AS currency, base_grand_total AS total,
+                   is_active = 1 AND items_count > 0 AS in_use""",
+    page=PAGE,
     connection=Connection.CHECKOUT,
 )
 
@@ -87,9 +84,6 @@ BANDS: Final = (("lt_15m", 0, 900), ("lt_1h", 900, 3_600))
 
 _ZERO: Final = Decimal(0)
 
-PAGE: Final = 5_000
-"""Carts read by one statement. More in one second is a mass update."""
-
 CARTS_A_BAND: Final = 20_000
 """Carts of one band read at most; beyond that the band is not known."""
 
@@ -104,7 +98,7 @@ class CartsCollector(Collector):
     help = "Active carts by age, and abandoned carts with their value, from quote (2.4.7 and newer)."
     source = "database"
     metrics = (ACTIVE, ABANDONED, ABANDONED_VALUE, TABLE_ROWS, OLDEST)
-    queries = (CLOCK, CARTS_CHANGED, OLDEST_CHANGES)
+    queries = (CLOCK.query, CHANGED.query, OLDEST_CHANGES)
     refresh = EVERY_TEN_MINUTES
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -112,9 +106,9 @@ class CartsCollector(Collector):
         estimate = context.database.estimated_rows("quote", connection=Connection.CHECKOUT)
         if estimate is not None:
             yield TABLE_ROWS.sample(estimate)
-        if not context.database.has_index("quote", "store_id", "updated_at", connection=Connection.CHECKOUT):
+        if not quotes_by_time(context.database):
             return
-        now = int(context.database.rows(CLOCK)[0]["now"])
+        now = CLOCK.read(context.database)
         yield from _active(context, now)
         yield from _abandoned(context, now)
         yield from _oldest(context)
@@ -145,7 +139,7 @@ def _active(context: Context, now: int) -> Iterator[Sample]:
 
 def _carts_in_use(context: Context, first: int, end: int) -> Counter[int] | None:
     """Return the carts in use by store id that were last changed in the span, if all could be read."""
-    rows = whole(_changed(context, first, end, budget=CARTS_A_BAND), end, page=PAGE)
+    rows = CHANGED.whole(context.database, context.stores.ids(), first, end, budget=CARTS_A_BAND)
     return None if rows is None else Counter(row["store_id"] for row in rows if row["in_use"])
 
 
@@ -158,7 +152,7 @@ def _abandoned(context: Context, now: int) -> Iterator[Sample]:
     for store_id in context.stores.view_ids():
         number.initialise(store=context.stores.code(store_id))
         value.initialise(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
-    for until, rows in _changed(context, done, end, budget=CARTS_A_RUN):
+    for until, rows in CHANGED.read(context.database, context.stores.ids(), done, end, budget=CARTS_A_RUN):
         for (store_id, currency), totals in _in_use(rows).items():
             code = context.stores.code(store_id)
             number.add(len(totals), store=code)
@@ -177,15 +171,3 @@ def _in_use(rows: Iterable[Row]) -> dict[tuple[int, str | None], list[Decimal]]:
             key = (row["store_id"], row["currency"])
             found.setdefault(key, []).append(max(row["total"] or _ZERO, _ZERO))
     return found
-
-
-def _changed(context: Context, first: int, end: int, *, budget: int) -> Iterator[tuple[int, Sequence[Row]]]:
-    """Yield (moment, carts last changed before it), from old to new."""
-    stores = tuple(context.stores.ids())
-    if not stores:
-        return iter(())
-
-    def read(first: int, end: int) -> Sequence[Row]:
-        return context.database.rows(CARTS_CHANGED, stores=stores, first=first, end=end, limit=PAGE)
-
-    return by_slices(read, first, end, page=PAGE, budget=budget)

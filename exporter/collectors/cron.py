@@ -23,38 +23,20 @@ from exporter.core.ports import Row
 from exporter.core.query import Query
 from exporter.magento.cron import FINAL_STATUSES
 from exporter.reading.batches import IDS_A_STATEMENT, in_batches
-from exporter.reading.followed import catching_up, new_rows, newest_id
+from exporter.reading.followed import Followed
 
-NEWEST = Query(
-    "cron_newest",
-    "SELECT MAX(schedule_id) AS id FROM {cron_schedule}",
-    reads={"cron_schedule": ("schedule_id",)},
-)
-
-_COLUMNS: Final = ("schedule_id", "job_code", "status", "scheduled_at", "executed_at", "finished_at")
-_SELECT: Final = """
-    SELECT schedule_id AS id, job_code, status,
+_COLUMNS: Final = ("job_code", "status", "scheduled_at", "executed_at", "finished_at")
+_SELECT: Final = """job_code, status,
            UNIX_TIMESTAMP(scheduled_at) AS scheduled,
            UNIX_TIMESTAMP(executed_at) AS executed,
-           UNIX_TIMESTAMP(finished_at) AS finished
-    FROM {cron_schedule}"""
+           UNIX_TIMESTAMP(finished_at) AS finished"""
 
-NEW_ROWS = Query(
-    "cron_new_rows",
-    f"""{_SELECT}
-    WHERE schedule_id > %(after)s
-    ORDER BY schedule_id
-    LIMIT %(limit)s
-    """,
-    reads={"cron_schedule": _COLUMNS},
-)
+SCHEDULE: Final = Followed("cron", "cron_schedule", key="schedule_id", columns=_COLUMNS, select=_SELECT)
 
 OPEN_ROWS = Query(
     "cron_open_rows",
-    f"""{_SELECT}
-    WHERE schedule_id IN %(ids)s
-    """,
-    reads={"cron_schedule": _COLUMNS},
+    f"SELECT schedule_id AS id, {_SELECT} FROM {{cron_schedule}} WHERE schedule_id IN %(ids)s",
+    reads={"cron_schedule": ("schedule_id", *_COLUMNS)},
 )
 
 LAST_EXECUTION = gauge(
@@ -133,43 +115,29 @@ class CronCollector(Collector):
         DURATION,
         START_DELAY,
     )
-    queries = (NEWEST, NEW_ROWS, OPEN_ROWS)
+    queries = (*SCHEDULE.queries, OPEN_ROWS)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run; see the module's text for how rows are followed."""
         jobs = _Jobs(context.memory, context.now)
         followed = context.memory.table("followed")
         open_ids: list[int] = followed.get("open", [])
-        first_run = followed.get("tail") is None
-        fresh = new_rows(
-            context.database,
-            rows=NEW_ROWS,
-            newest=NEWEST,
-            memory=followed,
-            now=context.now,
-            settle=context.tuning.settle_seconds,
-        )
-        if first_run:
-            fresh = _look_back(context)
+        new = SCHEDULE.read(context)
+        fresh = SCHEDULE.latest(context.database, LOOK_BACK) if new.first_run else new.rows
         # A row committed while the first run was reading is in both lists; it counts once.
         rows = {int(row["id"]): row for row in (*_read(context, open_ids), *fresh)}.values()
         for row in rows:
-            jobs.note(row, count=not first_run)
+            jobs.note(row, count=not new.first_run)
         still_open = [row for row in rows if row["status"] not in FINAL_STATUSES]
         followed.put("open", sorted(int(row["id"]) for row in still_open)[-MAX_OPEN:])
         late = [row for row in still_open if _is_late(row, context.now)]
         yield from jobs.samples()
         yield from _state(still_open, late, jobs.codes(), context.now)
-        if not catching_up(followed):
+        if not new.catching_up:
             yield from jobs.liveness(late)
         estimate = context.database.estimated_rows("cron_schedule")
         if estimate is not None:
             yield TABLE_ROWS.sample(estimate)
-
-
-def _look_back(context: Context) -> Sequence[Row]:
-    after = max(0, newest_id(context.database, NEWEST) - LOOK_BACK)
-    return context.database.rows(NEW_ROWS, after=after, limit=LOOK_BACK)
 
 
 def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:

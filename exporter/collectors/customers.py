@@ -11,27 +11,10 @@ from typing import Final
 
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, counter
-from exporter.core.query import Query
 from exporter.magento.stores import of_known_stores
-from exporter.reading.followed import new_rows, newest_id
+from exporter.reading.followed import Followed
 
-NEWEST = Query(
-    "customers_newest",
-    "SELECT MAX(entity_id) AS id FROM {customer_entity}",
-    reads={"customer_entity": ("entity_id",)},
-)
-
-NEW_CUSTOMERS = Query(
-    "customers_new",
-    """
-    SELECT entity_id AS id, website_id, store_id
-    FROM {customer_entity}
-    WHERE entity_id > %(after)s
-    ORDER BY entity_id
-    LIMIT %(limit)s
-    """,
-    reads={"customer_entity": ("entity_id", "website_id", "store_id")},
-)
+CUSTOMERS: Final = Followed("customers", "customer_entity", columns=("website_id", "store_id"))
 
 REGISTERED = counter(
     "magento_customers_registered_total",
@@ -51,28 +34,17 @@ class CustomersCollector(Collector):
     help = "New customer accounts; from customer_entity."
     source = "database"
     metrics = (REGISTERED,)
-    queries = (NEWEST, NEW_CUSTOMERS)
+    queries = CUSTOMERS.queries
     refresh = EVERY_HALF_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
-        followed, stores = context.memory.table("followed"), context.stores
-        registered = context.memory.counters(REGISTERED)
-        first_run = followed.get("tail") is None
-        fresh = new_rows(
-            context.database,
-            rows=NEW_CUSTOMERS,
-            newest=NEWEST,
-            memory=followed,
-            now=context.now,
-            settle=context.tuning.settle_seconds,
-        )
-        if first_run:
-            after = max(0, newest_id(context.database, NEWEST) - LOOK_BACK)
-            for row in context.database.rows(NEW_CUSTOMERS, after=after, limit=LOOK_BACK):
-                registered.initialise(
-                    website=stores.website(row["website_id"]), store=stores.code(row["store_id"])
-                )
-        for row in fresh:
+        stores, registered = context.stores, context.memory.counters(REGISTERED)
+        new = CUSTOMERS.read(context)
+        if new.first_run:
+            for row in CUSTOMERS.latest(context.database, LOOK_BACK):
+                website, store = stores.website(row["website_id"]), stores.code(row["store_id"])
+                registered.initialise(website=website, store=store)
+        for row in new.rows:
             registered.add(website=stores.website(row["website_id"]), store=stores.code(row["store_id"]))
         return of_known_stores(registered.samples(), stores)

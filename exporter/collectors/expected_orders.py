@@ -31,23 +31,13 @@ from exporter.core.memory import Table
 from exporter.core.metrics import Sample, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.reading.followed import catching_up, new_rows
+from exporter.reading.followed import Followed
 
-NEWEST = Query(
-    "expected_orders_newest",
-    "SELECT MAX(entity_id) AS id FROM {sales_order}",
-    reads={"sales_order": ("entity_id",)},
-    connection=Connection.SALES,
-)
+_COLUMNS: Final = ("store_id", "created_at")
+_SELECT: Final = "store_id, UNIX_TIMESTAMP(created_at) AS created"
 
-_READS: Final = {"sales_order": ("entity_id", "store_id", "created_at")}
-_SELECT: Final = "SELECT entity_id AS id, store_id, UNIX_TIMESTAMP(created_at) AS created FROM {sales_order}"
-
-NEW_ORDERS = Query(
-    "expected_orders_new",
-    f"{_SELECT} WHERE entity_id > %(after)s ORDER BY entity_id LIMIT %(limit)s",
-    reads=_READS,
-    connection=Connection.SALES,
+ORDERS: Final = Followed(
+    "expected_orders", "sales_order", columns=_COLUMNS, select=_SELECT, connection=Connection.SALES
 )
 
 # The id of the newest order is no condition: with it the optimiser may walk through the primary key and
@@ -55,13 +45,14 @@ NEW_ORDERS = Query(
 PAST_ORDERS = Query(
     "expected_orders_history",
     f"""
-    {_SELECT}
+    SELECT entity_id AS id, {_SELECT}
+    FROM {{sales_order}}
     WHERE created_at >= FROM_UNIXTIME(%(horizon)s) AND created_at <= FROM_UNIXTIME(%(before)s)
       AND (created_at < FROM_UNIXTIME(%(before)s) OR entity_id < %(before_id)s)
     ORDER BY created_at DESC, entity_id DESC
     LIMIT %(limit)s
     """,
-    reads=_READS,
+    reads={"sales_order": ("entity_id", *_COLUMNS)},
     connection=Connection.SALES,
 )
 
@@ -132,7 +123,7 @@ class ExpectedOrdersCollector(Collector):
     help = "Orders in recent windows and what the last weeks let expect; from sales_order."
     source = "database"
     metrics = (RECENT, EXPECTED, BASELINE)
-    queries = (NEWEST, NEW_ORDERS, PAST_ORDERS)
+    queries = (*ORDERS.queries, PAST_ORDERS)
     refresh = EVERY_HALF_MINUTE
 
     def __init__(self) -> None:
@@ -176,19 +167,14 @@ class _History:
         self._first = context.memory.table("first")
         self._zones = {str(store_id): context.stores.timezone(store_id) for store_id in context.stores.ids()}
         self.horizon = int(self.now) - HISTORY
+        self._newest = 0
 
     def follow(self) -> bool:
         """Count the new orders; return whether there are more than one run can read."""
-        rows = new_rows(
-            self._context.database,
-            rows=NEW_ORDERS,
-            newest=NEWEST,
-            memory=self._followed,
-            now=self.now,
-            settle=self._context.tuning.settle_seconds,
-        )
-        self._count(rows)
-        return catching_up(self._followed)
+        new = ORDERS.read(self._context)
+        self._newest = new.newest
+        self._count(new.rows)
+        return new.catching_up
 
     def backfill(self) -> None:
         """Count some orders of the time before the first run, the newest first."""
@@ -217,7 +203,7 @@ class _History:
     def _progress(self) -> _Backfill:
         known = self._followed.get(_BACKFILL)
         if known is None:
-            return _Backfill(int(self._followed.get("tail")["top"]), int(self.now) + _DAY, _NO_ID)
+            return _Backfill(self._newest, int(self.now) + _DAY, _NO_ID)
         return _Backfill(*known)
 
     @property

@@ -15,66 +15,42 @@ cancellation that commits late can be missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final, Self
+from typing import Final
 
 from exporter.core.collector import Collector, Context, Refresh
 from exporter.core.memory import Table
 from exporter.core.metrics import Sample, counter
 from exporter.core.ports import Row
-from exporter.core.query import Connection, Query
+from exporter.core.query import Connection
 from exporter.magento.orders import CANCELED
 from exporter.magento.stores import of_known_stores
-from exporter.reading.followed import newest_id
+from exporter.reading.by_id import ById
+from exporter.reading.changes import Changes, Position
+from exporter.reading.clock import DatabaseClock
 
-# The database's clock is the one that wrote updated_at.
-CLOCK = Query("database_clock", "SELECT UNIX_TIMESTAMP() AS clock", reads={}, connection=Connection.SALES)
+CLOCK: Final = DatabaseClock("database_clock", connection=Connection.SALES)
 
-NEWEST = Query(
-    "cancellations_newest_order",
-    "SELECT MAX(entity_id) AS id FROM {sales_order}",
-    reads={"sales_order": ("entity_id",)},
-    connection=Connection.SALES,
-)
+_COLUMNS: Final = ("store_id", "state", "created_at", "base_total_canceled", "base_currency_code")
+_SELECT: Final = """store_id, state, base_total_canceled AS value, base_currency_code AS currency,
+                   UNIX_TIMESTAMP(created_at) AS created"""
 
-_COLUMNS: Final = (
-    "entity_id",
-    "store_id",
-    "state",
-    "created_at",
-    "updated_at",
-    "base_total_canceled",
-    "base_currency_code",
-)
-_SELECT: Final = """
-    SELECT entity_id AS id, store_id, state, base_total_canceled AS value, base_currency_code AS currency,
-           UNIX_TIMESTAMP(created_at) AS created, UNIX_TIMESTAMP(updated_at) AS updated
-    FROM {sales_order}"""
-
-RECENT = Query(
-    "cancellations_recent_orders",
-    f"""{_SELECT}
-    WHERE entity_id > %(after)s
-    ORDER BY entity_id
-    LIMIT %(limit)s
-    """,
-    reads={"sales_order": _COLUMNS},
+ORDERS: Final = ById(
+    "cancellations_orders",
+    "sales_order",
+    columns=(*_COLUMNS, "updated_at"),
+    select=f"{_SELECT}, UNIX_TIMESTAMP(updated_at) AS changed",
     connection=Connection.SALES,
 )
 
 # The state is no condition: with it the optimiser could choose the index on state and read every
 # cancelled order of the shop's history.
-CHANGED = Query(
+CHANGED: Final = Changes(
     "cancellations_changed_orders",
-    f"""{_SELECT}
-    WHERE updated_at >= FROM_UNIXTIME(%(since)s)
-      AND (updated_at > FROM_UNIXTIME(%(since)s) OR entity_id > %(after)s)
-    ORDER BY updated_at, entity_id
-    LIMIT %(limit)s
-    """,
-    reads={"sales_order": _COLUMNS},
+    "sales_order",
+    columns=_COLUMNS,
+    select=_SELECT,
     connection=Connection.SALES,
 )
 
@@ -98,29 +74,6 @@ MAX_AGE: Final = 30 * _DAY
 LOOK_BACK: Final = 5_000
 """Newest orders looked at when counting begins, to know which of them are cancelled already."""
 
-PAGE: Final = 2_000
-"""Changed orders read by one statement."""
-
-PAGES_A_RUN: Final = 5
-"""Such statements made by one run at most; after a mass update the next runs catch up."""
-
-
-@dataclass(slots=True)
-class _Position:
-    """Where to go on: changes from ``since`` (database time), in its second only ids above ``after``."""
-
-    first_order: int
-    since: int
-    after: int = 0
-
-    @classmethod
-    def read(cls, memory: Table) -> Self | None:
-        known = memory.get("position")
-        return cls(*known) if known is not None else None
-
-    def write(self, memory: Table) -> None:
-        memory.put("position", [self.first_order, self.since, self.after])
-
 
 class OrderCancellationsCollector(Collector):
     """Cancelled orders."""
@@ -129,38 +82,53 @@ class OrderCancellationsCollector(Collector):
     help = "Cancelled orders: number and value; from changed rows of sales_order."
     source = "database"
     metrics = (CANCELLATIONS, CANCELED_BASE)
-    queries = (CLOCK, NEWEST, RECENT, CHANGED)
+    queries = (CLOCK.query, *ORDERS.queries, CHANGED.query)
     refresh = Refresh(interval=120.0, max_staleness=600.0)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
         followed, counted = context.memory.table("followed"), context.memory.table("counted")
-        clock = int(context.database.rows(CLOCK)[0]["clock"])
+        clock = CLOCK.read(context.database)
         _initialise(context)
-        position = _Position.read(followed)
-        newest = newest_id(context.database, NEWEST)
+        newest = ORDERS.newest_id(context.database)
+        first, position = _known(followed)
         if position is None:
-            position = _begin(context, counted, newest, clock)
-        elif newest < position.first_order:  # emptied or restored: what comes back was changed before now
-            position = replace(_begin(context, counted, newest, clock), since=_settled(context, clock, clock))
+            first, position = _begin(context, counted, newest, clock)
+        elif newest < first:
+            # Emptied or restored: what comes back was changed before now.
+            first, position = _begin(context, counted, newest, clock)
+            position.since = _settled(context, clock, clock)
         else:
-            for row in _changed(context, position, clock):
-                if _is_news(row, position, counted, clock):
+            settle = context.tuning.settle_seconds
+            for row in CHANGED.read(context.database, position, now=clock, settle=settle):
+                if _is_news(row, first, counted, clock):
                     _count(context, row)
                     counted.put(_key(row), 1)
-        position.write(followed)
+        followed.put("position", [first, position.since, position.after])
         counted.delete(counted.scan(last=f"{(clock - MAX_AGE - _DAY) // _DAY:06d}"))
         for metric in self.metrics:
             yield from of_known_stores(context.memory.counters(metric).samples(), context.stores)
 
 
-def _begin(context: Context, counted: Table, newest: int, clock: int) -> _Position:
+def _known(memory: Table) -> tuple[int, Position | None]:
+    """Return the order above which cancellations count, and where to go on.
+
+    The position does not remember what is read again: the counted orders do.
+    """
+    known = memory.get("position")
+    if known is None:
+        return 0, None
+    first, since, after = known
+    return first, Position(since, after)
+
+
+def _begin(context: Context, counted: Table, newest: int, clock: int) -> tuple[int, Position]:
     """Note which of the newest orders are cancelled already."""
     first = max(0, newest - LOOK_BACK)
-    rows = context.database.rows(RECENT, after=first, limit=LOOK_BACK)
+    rows = ORDERS.rows(context.database, after=first, limit=LOOK_BACK)
     counted.put_many({_key(row): 1 for row in rows if row["state"] == CANCELED})
-    changed = max((int(row["updated"]) for row in rows), default=clock)
-    return _Position(first, _settled(context, changed, clock))
+    changed = max((int(row["changed"]) for row in rows), default=clock)
+    return first, Position(_settled(context, changed, clock))
 
 
 def _settled(context: Context, changed: int, clock: int) -> int:
@@ -168,28 +136,10 @@ def _settled(context: Context, changed: int, clock: int) -> int:
     return min(changed, clock) - round(context.tuning.settle_seconds)
 
 
-def _changed(context: Context, position: _Position, clock: int) -> Iterator[Row]:
-    """Yield the orders changed since the last run and move the position on.
-
-    That is to ``settle_seconds`` before the newest change, because others may still
-    become visible there; but never back, and where a run cannot read all, just behind its end.
-    """
-    begun, newest = (position.since, position.after), 0
-    for _ in range(PAGES_A_RUN):
-        page = context.database.rows(CHANGED, since=position.since, after=position.after, limit=PAGE)
-        yield from page
-        if page:
-            newest = position.since = int(page[-1]["updated"])
-            position.after = int(page[-1]["id"])
-        if len(page) < PAGE:
-            position.since, position.after = max(begun, (_settled(context, newest, clock), 0))
-            return
-
-
-def _is_news(row: Row, position: _Position, counted: Table, clock: int) -> bool:
+def _is_news(row: Row, first: int, counted: Table, clock: int) -> bool:
     return (
         row["state"] == CANCELED
-        and int(row["id"]) > position.first_order
+        and int(row["id"]) > first
         and int(row["created"]) >= clock - MAX_AGE
         and counted.get(_key(row)) is None
     )

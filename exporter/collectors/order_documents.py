@@ -15,10 +15,10 @@ from typing import Final
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Metric, Sample, counter
 from exporter.core.ports import Row
-from exporter.core.query import Connection, Query
+from exporter.core.query import Connection
 from exporter.magento.orders import DOCUMENT_CANCELED
 from exporter.magento.stores import of_known_stores
-from exporter.reading.followed import new_rows
+from exporter.reading.followed import Followed
 
 INVOICED = counter("magento_orders_invoiced_total", "Invoices created (sales_invoice).", "store")
 INVOICED_BASE = counter(
@@ -39,38 +39,19 @@ REFUNDED_BASE = counter(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One kind of document: its queries and counters. A shipment has no value and no state."""
+    """One kind of document and its counters. A shipment has no value and no state."""
 
-    name: str
-    newest: Query
-    rows: Query
+    followed: Followed
     number: Metric
     value: Metric | None
 
 
 def _document(name: str, number: Metric, value: Metric | None) -> Document:
-    table = f"sales_{name}"
     valued = ("base_grand_total", "base_currency_code", "state") if value else ()
-    columns = ("entity_id AS id", "store_id", *valued)
-    newest = Query(
-        f"{name}_newest",
-        f"SELECT MAX(entity_id) AS id FROM {{{table}}}",
-        reads={table: ("entity_id",)},
-        connection=Connection.SALES,
+    followed = Followed(
+        name, f"sales_{name}", columns=("store_id", *valued), connection=Connection.SALES, state=name
     )
-    rows = Query(
-        f"{name}_new",
-        f"""
-        SELECT {", ".join(columns)}
-        FROM {{{table}}}
-        WHERE entity_id > %(after)s
-        ORDER BY entity_id
-        LIMIT %(limit)s
-        """,
-        reads={table: ("entity_id", "store_id", *valued)},
-        connection=Connection.SALES,
-    )
-    return Document(name, newest, rows, number, value)
+    return Document(followed, number, value)
 
 
 DOCUMENTS: Final = (
@@ -87,24 +68,15 @@ class OrderDocumentsCollector(Collector):
     help = "Invoices, shipments and refunds: number and value; from sales_invoice, _shipment, _creditmemo."
     source = "database"
     metrics = (INVOICED, INVOICED_BASE, SHIPPED, REFUNDED, REFUNDED_BASE)
-    queries = tuple(query for document in DOCUMENTS for query in (document.newest, document.rows))
+    queries = tuple(query for document in DOCUMENTS for query in document.followed.queries)
     refresh = EVERY_HALF_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
-        followed = context.memory.table("followed")
         for document in DOCUMENTS:
-            fresh = new_rows(
-                context.database,
-                rows=document.rows,
-                newest=document.newest,
-                memory=followed,
-                key=document.name,
-                now=context.now,
-                settle=context.tuning.settle_seconds,
-            )
+            new = document.followed.read(context)
             _initialise(context, document)
-            for row in fresh:
+            for row in new.rows:
                 _count(context, document, row)
         for metric in self.metrics:
             yield from of_known_stores(context.memory.counters(metric).samples(), context.stores)

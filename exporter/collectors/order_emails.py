@@ -21,23 +21,11 @@ from typing import Final
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.ports import Row
-from exporter.core.query import Connection, Query
+from exporter.core.query import Connection
 from exporter.magento.flags import Flag
-from exporter.reading.watch import Watch
+from exporter.reading.watch import Ages, Watch
 
 DOCUMENTS: Final = ("order", "invoice", "shipment", "creditmemo")
-
-RIPE_AFTER: Final = 900.0
-"""Age in seconds at which a document's e-mail should have been sent: the cron has had its chances."""
-
-LOOK_BACK: Final = 86_400.0
-"""Age in seconds of the oldest documents with which a new exporter begins."""
-
-FORGET_AFTER: Final = 7 * 86_400.0
-"""Age in seconds after which an unsent e-mail is no longer reported."""
-
-WAIT_FOR_PAYMENT: Final = 86_400.0
-"""Age in seconds until which an order that waits for its payment is looked at again."""
 
 ASYNC: Final = Flag.at("sales_email/general/async_sending", query="order_emails_async")
 
@@ -59,48 +47,16 @@ ASYNC_SENDING = gauge(
 
 
 def _watch(document: str) -> Watch:
-    table = f"sales_{document}"
-    state = ("state",) if document == "order" else ()
-    reads = {table: ("entity_id", "created_at", "send_email", "email_sent", *state)}
-    columns = ", ".join(("entity_id AS id", "send_email", "email_sent", *state))
-    select = f"SELECT {columns}, UNIX_TIMESTAMP(created_at) AS created FROM {{{table}}}"
+    columns = ("send_email", "email_sent", *(("state",) if document == "order" else ()))
     return Watch(
-        newest=Query(
-            f"{document}_emails_newest",
-            f"SELECT MAX(entity_id) AS id FROM {{{table}}}",
-            reads={table: ("entity_id",)},
-            connection=Connection.SALES,
-        ),
-        before=Query(
-            f"{document}_emails_before",
-            f"""
-            SELECT entity_id AS id FROM {{{table}}}
-            WHERE created_at < FROM_UNIXTIME(%(moment)s)
-            ORDER BY created_at DESC, entity_id DESC LIMIT 1
-            """,
-            reads={table: ("entity_id", "created_at")},
-            connection=Connection.SALES,
-        ),
-        between=Query(
-            f"{document}_emails_new",
-            f"""
-            {select}
-            WHERE entity_id > %(after)s AND entity_id <= %(upto)s
-            ORDER BY entity_id LIMIT %(limit)s
-            """,
-            reads=reads,
-            connection=Connection.SALES,
-        ),
-        again=Query(
-            f"{document}_emails_watched",
-            f"{select} WHERE entity_id IN %(ids)s",
-            reads=reads,
-            connection=Connection.SALES,
-        ),
-        ripe_after=RIPE_AFTER,
-        look_back=LOOK_BACK,
-        forget_after=FORGET_AFTER,
-        wait_for=WAIT_FOR_PAYMENT,
+        f"{document}_emails",
+        f"sales_{document}",
+        columns=columns,
+        select=", ".join(columns),
+        # After a quarter of an hour the cron has had its chances. An order may wait a day for its payment.
+        ages=Ages(first_look=900.0, look_back=86_400.0, forget=7 * 86_400.0, wait=86_400.0),
+        connection=Connection.SALES,
+        state=document,
     )
 
 
@@ -116,27 +72,14 @@ class OrderEmailsCollector(Collector):
     metrics = (UNSENT, OLDEST, ASYNC_SENDING)
     queries = (
         ASYNC.query,
-        *(
-            query
-            for watch in WATCHES.values()
-            for query in (watch.newest, watch.before, watch.between, watch.again)
-        ),
+        *(query for watch in WATCHES.values() for query in watch.queries),
     )
     refresh = EVERY_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
-        memory = context.memory.table("watched")
         for document, watch in WATCHES.items():
-            unsent = watch.look(
-                context.database,
-                memory,
-                key=document,
-                now=context.now,
-                settle=context.tuning.settle_seconds,
-                late=_is_unsent,
-                waits=_waits_for_payment,
-            )
+            unsent = watch.look(context, late=_is_unsent, waits=_waits_for_payment)
             oldest = min((float(row["created"]) for row in unsent), default=context.now)
             yield UNSENT.sample(len(unsent), document=document)
             yield OLDEST.sample(context.now - oldest, document=document)

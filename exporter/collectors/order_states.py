@@ -22,7 +22,7 @@ from exporter.core.metrics import Sample, gauge
 from exporter.core.query import Connection, Query
 from exporter.magento.orders import OPEN_STATES
 from exporter.reading.batches import in_batches
-from exporter.reading.per_subject import SLOTS, ask, repeated
+from exporter.reading.per_subject import SUBJECTS_A_STATEMENT, PerSubject
 
 _IN_STATES: Final = ", ".join(f"'{state}'" for state in OPEN_STATES)
 
@@ -39,34 +39,32 @@ GROUPS = Query(
 )
 
 # Counted here: a COUNT(*) over a derived table would write and read every row once more.
-COUNTED = Query(
+COUNTED: Final = PerSubject(
     "order_states_counted",
-    repeated(
-        """
-        SELECT # AS slot
-        FROM {sales_order}
-        WHERE store_id <=> %(store_#)s AND state = %(state_#)s
-        ORDER BY created_at
-        LIMIT %(limit)s
-        """
-    ),
+    """
+    SELECT # AS part
+    FROM {sales_order}
+    WHERE store_id <=> %(store_#)s AND state = %(state_#)s
+    ORDER BY created_at
+    LIMIT %(limit)s
+    """,
     reads={"sales_order": ("store_id", "state", "created_at")},
+    nobody={"store": -1, "state": ""},
     connection=Connection.SALES,
 )
 
-OLDEST = Query(
+OLDEST: Final = PerSubject(
     "order_states_oldest",
-    repeated(
-        """
-        SELECT store_id, state, UNIX_TIMESTAMP(created_at) AS created
-        FROM {sales_order}
-        WHERE state = %(state_#)s
-        ORDER BY entity_id
-        LIMIT %(limit)s
-        """,
-        len(OPEN_STATES),
-    ),
+    """
+    SELECT store_id, state, UNIX_TIMESTAMP(created_at) AS created
+    FROM {sales_order}
+    WHERE state = %(state_#)s
+    ORDER BY entity_id
+    LIMIT %(limit)s
+    """,
     reads={"sales_order": ("entity_id", "store_id", "state", "created_at")},
+    nobody={"state": ""},
+    parts=len(OPEN_STATES),
     connection=Connection.SALES,
 )
 
@@ -97,8 +95,6 @@ FIRST_ROWS: Final = 5_000
 ROWS_A_RUN: Final = 3_000
 """Orders that the stores and states which have more share in one run, if that gives each of them more."""
 
-_NOBODY: Final = {"store": -1, "state": ""}
-
 Group = tuple[int | None, str]
 
 
@@ -118,7 +114,7 @@ class OrderStatesCollector(Collector):
     help = "Open orders by store and state, and the oldest one's age; from sales_order."
     source = "database"
     metrics = (OPEN, OLDEST_AGE, TRUNCATED)
-    queries = (GROUPS, COUNTED, OLDEST)
+    queries = (GROUPS, COUNTED.query, OLDEST.query)
     refresh = Refresh(interval=240.0, max_staleness=900.0)
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -135,7 +131,7 @@ def _by_store_and_state(context: Context) -> _Found:
     for row in context.database.rows(GROUPS):
         found.oldest[row["store_id"], str(row["state"])] = float(row["oldest"])
     groups, many, left = list(found.oldest), list[Group](), FIRST_ROWS
-    for some in in_batches(groups, SLOTS):
+    for some in in_batches(groups, SUBJECTS_A_STATEMENT):
         limit = max(1, min(FIRST_LIMIT, left // len(some)))
         many += _count(context, some, limit, found)
         left -= sum(found.orders[group] for group in some)
@@ -148,10 +144,10 @@ def _by_store_and_state(context: Context) -> _Found:
 
 def _count(context: Context, groups: Sequence[Group], limit: int, found: _Found) -> list[Group]:
     """Count the orders of each group up to a limit; return the groups that may have more."""
-    for some in in_batches(groups, SLOTS):
+    for some in in_batches(groups, SUBJECTS_A_STATEMENT):
         subjects = [{"store": store_id, "state": state} for store_id, state in some]
-        rows = ask(context.database, COUNTED, subjects, nobody=_NOBODY, limit=limit)
-        orders = Counter(some[row["slot"]] for row in rows)
+        rows = COUNTED.rows(context.database, subjects, limit=limit)
+        orders = Counter(some[row["part"]] for row in rows)
         found.orders.update((group, orders[group]) for group in some)
     return [group for group in groups if found.orders[group] >= limit]
 
@@ -167,8 +163,7 @@ def _by_state(context: Context) -> _Found:
 def _read_states(context: Context, states: Sequence[str], limit: int, found: _Found) -> list[str]:
     """Read the oldest orders of the states; return the states that may have more."""
     subjects = [{"state": state} for state in states]
-    slots = len(OPEN_STATES)
-    rows = list(ask(context.database, OLDEST, subjects, nobody={"state": ""}, slots=slots, limit=limit))
+    rows = list(OLDEST.rows(context.database, subjects, limit=limit))
     orders = Counter((row["store_id"], str(row["state"])) for row in rows)
     found.orders.update(orders)
     for row in rows:

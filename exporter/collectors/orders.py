@@ -17,7 +17,7 @@ was edited, or ordered again by newer versions of Magento.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import product
 from typing import Final
@@ -30,48 +30,39 @@ from exporter.magento.checkout import CUSTOMERS, customer
 from exporter.magento.orders import Methods
 from exporter.magento.stores import of_known_stores
 from exporter.reading.batches import IDS_A_STATEMENT, in_batches
-from exporter.reading.followed import new_rows, newest_id
+from exporter.reading.followed import Followed
 
-NEWEST = Query(
-    "orders_newest",
-    "SELECT MAX(entity_id) AS id FROM {sales_order}",
-    reads={"sales_order": ("entity_id",)},
+ORDERS: Final = Followed(
+    "orders",
+    "sales_order",
+    columns=(
+        "store_id",
+        "base_grand_total",
+        "base_currency_code",
+        "base_discount_amount",
+        "total_qty_ordered",
+        "customer_is_guest",
+        "coupon_code",
+        "relation_parent_id",
+        "created_at",
+    ),
+    select="""store_id, base_grand_total AS total, base_currency_code AS currency,
+           base_discount_amount AS discount, total_qty_ordered AS items, customer_is_guest AS guest,
+           (coupon_code IS NOT NULL AND coupon_code <> '') AS coupon,
+           relation_parent_id IS NOT NULL AS edited, UNIX_TIMESTAMP(created_at) AS created""",
     connection=Connection.SALES,
 )
 
-# The method is a subquery, not a join: an order with two payment rows must not count twice.
-NEW_ORDERS = Query(
-    "orders_new",
+# Read apart, and not joined: an order with two payment rows must not count twice. Not as a subquery either:
+# with the statistics of a table that was just filled, MySQL reads half of the payments for each order.
+PAYMENTS = Query(
+    "orders_payments",
     """
-    SELECT o.entity_id AS id, o.store_id, o.base_grand_total AS total, o.base_currency_code AS currency,
-           o.base_discount_amount AS discount, o.total_qty_ordered AS items, o.customer_is_guest AS guest,
-           (o.coupon_code IS NOT NULL AND o.coupon_code <> '') AS coupon,
-           o.relation_parent_id IS NOT NULL AS edited,
-           UNIX_TIMESTAMP(o.created_at) AS created,
-           (
-               SELECT p.method FROM {sales_order_payment} AS p
-               WHERE p.parent_id = o.entity_id ORDER BY p.entity_id LIMIT 1
-           ) AS method
-    FROM {sales_order} AS o
-    WHERE o.entity_id > %(after)s
-    ORDER BY o.entity_id
-    LIMIT %(limit)s
+    SELECT parent_id AS id, method FROM {sales_order_payment}
+    WHERE parent_id IN %(ids)s
+    ORDER BY entity_id DESC
     """,
-    reads={
-        "sales_order": (
-            "entity_id",
-            "store_id",
-            "base_grand_total",
-            "base_currency_code",
-            "base_discount_amount",
-            "total_qty_ordered",
-            "customer_is_guest",
-            "coupon_code",
-            "relation_parent_id",
-            "created_at",
-        ),
-        "sales_order_payment": ("entity_id", "parent_id", "method"),
-    },
+    reads={"sales_order_payment": ("entity_id", "parent_id", "method")},
     connection=Connection.SALES,
 )
 
@@ -187,36 +178,38 @@ class OrdersCollector(Collector):
     help = "Orders placed: number, value, items, discounts, coupons, guests, last order; from sales_order."
     source = "database"
     metrics = (*COUNTED, LAST_ORDER)
-    queries = (NEWEST, NEW_ORDERS, NEWEST_OF_STORES, CREATED)
+    queries = (*ORDERS.queries, PAYMENTS, NEWEST_OF_STORES, CREATED)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
-        followed = context.memory.table("followed")
-        first_run = followed.get("tail") is None
-        fresh = new_rows(
-            context.database,
-            rows=NEW_ORDERS,
-            newest=NEWEST,
-            memory=followed,
-            now=context.now,
-            settle=context.tuning.settle_seconds,
-        )
+        new = ORDERS.read(context)
         ledger = _Ledger(context)
-        if first_run:
+        if new.first_run:
             _look_back(context, ledger)
-        for row in fresh:
-            ledger.count(row)
+        methods = _methods(context, new.rows)
+        for row in new.rows:
+            ledger.count(row, methods.get(int(row["id"])))
         return ledger.samples()
 
 
 def _look_back(context: Context, ledger: _Ledger) -> None:
     database = context.database
-    after = max(0, newest_id(database, NEWEST) - LOOK_BACK)
-    ledger.prepare(database.rows(NEW_ORDERS, after=after, limit=LOOK_BACK))
+    orders = ORDERS.latest(database, LOOK_BACK)
+    methods = _methods(context, orders)
+    ledger.prepare((row, methods.get(int(row["id"]))) for row in orders)
     ids = [int(row["id"]) for row in database.rows(NEWEST_OF_STORES)]
     for some in in_batches(ids, IDS_A_STATEMENT):
         for row in database.rows(CREATED, ids=some):
             ledger.note_time(row)
+
+
+def _methods(context: Context, orders: Sequence[Row]) -> dict[int, str | None]:
+    """Return the payment methods by order id: of two payments of one order, the first."""
+    methods: dict[int, str | None] = {}
+    for some in in_batches([int(row["id"]) for row in orders], IDS_A_STATEMENT):
+        # The youngest payment comes first, so the oldest one stays.
+        methods.update((int(row["id"]), row["method"]) for row in context.database.rows(PAYMENTS, ids=some))
+    return methods
 
 
 class _Ledger:
@@ -246,9 +239,9 @@ class _Ledger:
         for metric in (ITEMS_BY_METHOD, WITH_COUPON_BY_METHOD):
             self._counters(metric).initialise(method=method)
 
-    def prepare(self, orders: Iterable[Row]) -> None:
+    def prepare(self, orders: Iterable[tuple[Row, str | None]]) -> None:
         """Let the stores and methods of past orders have their series before the next order comes."""
-        pairs = {(self._stores.code(row["store_id"]), self._method(row["method"])) for row in orders}
+        pairs = {(self._stores.code(row["store_id"]), self._method(method)) for row, method in orders}
         methods = {method for _, method in pairs}
         everywhere = {(store, method) for store in self._stores.codes() for method in methods}
         for store, method in sorted(pairs | everywhere if len(everywhere) <= INITIALISED_PAIRS else pairs):
@@ -257,9 +250,9 @@ class _Ledger:
         for method, currency in sorted(product(methods, currencies)):
             self._initialise_method(method, currency)
 
-    def count(self, row: Row) -> None:
-        """Count one order."""
-        store, method = self._stores.code(row["store_id"]), self._method(row["method"])
+    def count(self, row: Row, paid: str | None) -> None:
+        """Count one order, ``paid`` by that method."""
+        store, method = self._stores.code(row["store_id"]), self._method(paid)
         currency = str(row["currency"] or self._stores.currency(row["store_id"]))
         self._initialise(store, currency)
         self._initialise_method(method, currency)

@@ -42,11 +42,12 @@ from exporter.core.metrics import Sample, counter, gauge, having
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.errors import MissingTable
-from exporter.magento.checkout import SEQUENCE_TABLE, OrderSequence
+from exporter.magento.checkout import SEQUENCE_TABLE, OrderSequence, quotes_by_time
 from exporter.magento.order_numbers import OrderNumbers
 from exporter.reading.batches import in_batches
-from exporter.reading.followed import newest_id
-from exporter.reading.time_slices import by_slices, whole
+from exporter.reading.by_id import ById
+from exporter.reading.clock import DatabaseClock
+from exporter.reading.time_slices import TimeSlices
 
 SEQUENCES = Query(
     "placements_sequences",
@@ -66,7 +67,7 @@ SEQUENCES = Query(
 
 _NAMED: Final = {"sequence": SEQUENCE_TABLE}
 
-# Declared for one store, for the grants and the docs; _tops_of_all makes one statement for many of it.
+# Declared for one store; _tops makes one statement for many of it.
 SEQUENCE_TOPS = Query(
     "placements_tops",
     "SELECT %(store)s AS store_id, MAX(sequence_value) AS top FROM {sequence}",
@@ -96,39 +97,26 @@ ORDERS_OF_NUMBERS = Query(
     connection=Connection.SALES,
 )
 
-CLOCK = Query("placements_clock", "SELECT UNIX_TIMESTAMP() AS now", reads={}, connection=Connection.CHECKOUT)
+CLOCK: Final = DatabaseClock("placements_clock", connection=Connection.CHECKOUT)
 
-# Which carts keep a number is told here: few do, so a LIMIT after that condition would bound nothing.
-HELD_NUMBERS = Query(
+CARTS_A_STATEMENT: Final = 2_000
+"""Carts read by one statement. More in one second is a mass update."""
+
+# Which carts keep a number is decided here: few do, so a LIMIT after that condition would bound nothing.
+HELD_NUMBERS: Final = TimeSlices(
     "placements_held_numbers",
-    """
-    SELECT store_id, CASE WHEN is_active = 1 THEN reserved_order_id END AS number
-    FROM {quote}
-    WHERE store_id IN %(stores)s
-      AND updated_at >= FROM_UNIXTIME(%(first)s) AND updated_at < FROM_UNIXTIME(%(end)s)
-    LIMIT %(limit)s
-    """,
-    reads={"quote": ("store_id", "updated_at", "is_active", "reserved_order_id")},
+    "quote",
+    columns=("is_active", "reserved_order_id"),
+    select="store_id, CASE WHEN is_active = 1 THEN reserved_order_id END AS number",
+    page=CARTS_A_STATEMENT,
     connection=Connection.CHECKOUT,
 )
 
-NEWEST_ORDER = Query(
-    "placements_newest_order",
-    "SELECT MAX(entity_id) AS id FROM {sales_order}",
-    reads={"sales_order": ("entity_id",)},
-    connection=Connection.SALES,
-)
-
-LATEST_ORDERS = Query(
-    "placements_latest_orders",
-    """
-    SELECT entity_id AS id, store_id, increment_id, quote_id IS NOT NULL AS bought
-    FROM {sales_order}
-    WHERE entity_id > %(after)s
-    ORDER BY entity_id
-    LIMIT %(limit)s
-    """,
-    reads={"sales_order": ("entity_id", "store_id", "increment_id", "quote_id")},
+ORDERS: Final = ById(
+    "placements_orders",
+    "sales_order",
+    columns=("store_id", "increment_id", "quote_id"),
+    select="store_id, increment_id, quote_id IS NOT NULL AS bought",
     connection=Connection.SALES,
 )
 
@@ -170,9 +158,6 @@ LATEST: Final = 500
 ORDERS_A_RUN: Final = 2_000
 """Newer orders looked at for that by one run at most; the rest waits for the next."""
 
-CARTS_A_STATEMENT: Final = 2_000
-"""Carts read by one statement. More in one second is a mass update."""
-
 CARTS_A_RUN: Final = 10_000
 """Carts read by one run at most; beyond that every number without an order is held."""
 
@@ -198,10 +183,9 @@ class PlacementsCollector(Collector):
         SEQUENCE_TOPS,
         TAKEN_NUMBERS,
         ORDERS_OF_NUMBERS,
-        CLOCK,
-        HELD_NUMBERS,
-        NEWEST_ORDER,
-        LATEST_ORDERS,
+        CLOCK.query,
+        HELD_NUMBERS.query,
+        *ORDERS.queries,
     )
     refresh = EVERY_MINUTE
 
@@ -258,26 +242,11 @@ def _tops(context: Context, sequences: Mapping[int, OrderSequence]) -> dict[int,
     """Return every sequence's largest id."""
     tops: dict[int, int] = {}
     for some in in_batches(tuple(sequences.values()), _TABLES_A_STATEMENT):
-        rows = context.database.rows(_tops_of_all(some))
+        tops_of_some = Query.union([SEQUENCE_TOPS.on(sequence=sequence.table) for sequence in some])
+        stores = {f"store_{number}": sequence.store_id for number, sequence in enumerate(some)}
+        rows = context.database.rows(tops_of_some, **stores)
         tops.update((int(row["store_id"]), int(row["top"] or 0)) for row in rows)
     return tops
-
-
-def _tops_of_all(sequences: Iterable[OrderSequence]) -> Query:
-    """Return :data:`SEQUENCE_TOPS` of each of the sequences, as one statement."""
-    marked = {f"sequence_{sequence.store_id}": sequence for sequence in sequences}
-    parts = [
-        SEQUENCE_TOPS.sql.replace("%(store)s", str(sequence.store_id)).replace("{sequence}", f"{{{mark}}}")
-        for mark, sequence in marked.items()
-    ]
-    query = Query(
-        SEQUENCE_TOPS.name,
-        " UNION ALL ".join(parts),
-        reads=dict.fromkeys(marked, SEQUENCE_TOPS.reads["sequence"]),
-        connection=SEQUENCE_TOPS.connection,
-        named=dict.fromkeys(marked, SEQUENCE_TABLE),
-    )
-    return query.on(**{mark: sequence.table for mark, sequence in marked.items()})
 
 
 # --- memory ------------------------------------------------------------------------------------
@@ -315,8 +284,8 @@ def _latest_orders(context: Context) -> Sequence[Row]:
     table = context.memory.table("latest")
     after = table.get("order")
     if after is None:
-        after = max(0, newest_id(context.database, NEWEST_ORDER) - LATEST)
-    rows = context.database.rows(LATEST_ORDERS, after=after, limit=ORDERS_A_RUN)
+        after = max(0, ORDERS.newest_id(context.database) - LATEST)
+    rows = ORDERS.rows(context.database, after=after, limit=ORDERS_A_RUN)
     table.put("order", int(rows[-1]["id"]) if rows else after)
     return rows
 
@@ -408,7 +377,7 @@ def _kept(
     A replica shows them late, so their carts may have been changed before ``since``: by no more than
     ``settle_seconds``, or nothing here could be told in time.
     """
-    if not context.database.has_index("quote", "store_id", "updated_at", connection=Connection.CHECKOUT):
+    if not quotes_by_time(context.database):
         return set()
     stores = tuple(sorted({store_id for store_id, _ in unplaced}))
     carts = _changed_carts(context, stores, context.now - since + context.tuning.settle_seconds)
@@ -424,17 +393,9 @@ def _kept(
 
 def _changed_carts(context: Context, stores: Sequence[int], seconds: float) -> Sequence[Row] | None:
     """Return the carts that were changed in the last seconds, or None if these are too many to read."""
-    now = int(context.database.rows(CLOCK)[0]["now"])
+    now = CLOCK.read(context.database)
     first = now - min(HOLD_WINDOW, int(seconds) + 1)
-
-    def read(first: int, end: int) -> Sequence[Row]:
-        return context.database.rows(
-            HELD_NUMBERS, stores=tuple(stores), first=first, end=end, limit=CARTS_A_STATEMENT
-        )
-
-    end = now + WHILE_READING
-    slices = by_slices(read, first, end, page=CARTS_A_STATEMENT, budget=CARTS_A_RUN)
-    return whole(slices, end, page=CARTS_A_STATEMENT)
+    return HELD_NUMBERS.whole(context.database, stores, first, now + WHILE_READING, budget=CARTS_A_RUN)
 
 
 def _count(context: Context, placed: set[Placement], failed: set[Placement]) -> None:

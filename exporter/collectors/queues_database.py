@@ -15,10 +15,9 @@ a status twice within one second, or leaves it again between two runs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.memory import Table
 from exporter.core.metrics import Metric, Sample, counter, gauge, having
 from exporter.core.ports import Row
 from exporter.core.query import Query
@@ -35,7 +34,8 @@ from exporter.magento.queues import (
     PUBLISHED,
     RETRY,
 )
-from exporter.reading.followed import new_rows
+from exporter.reading.changes import Changes, Position
+from exporter.reading.followed import Followed
 
 QUEUES = Query(
     "queue_names",
@@ -59,22 +59,12 @@ OPEN_MESSAGES = Query(
     reads={"queue_message_status": ("queue_id", "updated_at", "status")},
 )
 
-NEWEST_MESSAGE = Query(
-    "queue_newest_message",
-    "SELECT MAX(id) AS id FROM {queue_message_status}",
-    reads={"queue_message_status": ("id",)},
-)
-
-NEW_MESSAGES = Query(
-    "queue_new_messages",
-    """
-    SELECT id, queue_id
-    FROM {queue_message_status}
-    WHERE id > %(after)s
-    ORDER BY id
-    LIMIT %(limit)s
-    """,
-    reads={"queue_message_status": ("id", "queue_id")},
+PUT_IN: Final = Followed(
+    "queue_messages",
+    "queue_message_status",
+    key="id",
+    columns=("queue_id",),
+    memory="published",
 )
 
 NEWEST_CHANGE = Query(
@@ -83,18 +73,13 @@ NEWEST_CHANGE = Query(
     reads={"queue_message_status": ("updated_at", "status")},
 )
 
-CHANGED_MESSAGES = Query(
+CHANGED: Final = Changes(
     "queue_changed_messages",
-    """
-    SELECT id, queue_id, UNIX_TIMESTAMP(updated_at) AS changed
-    FROM {queue_message_status}
-    WHERE status = %(status)s
-      AND updated_at >= FROM_UNIXTIME(%(since)s)
-      AND (updated_at > FROM_UNIXTIME(%(since)s) OR id > %(after)s)
-    ORDER BY updated_at, id
-    LIMIT %(limit)s
-    """,
-    reads={"queue_message_status": ("id", "queue_id", "updated_at", "status")},
+    "queue_message_status",
+    key="id",
+    columns=("queue_id", "status"),
+    select="queue_id",
+    where="status = %(status)s",
 )
 
 MESSAGES_EXACT = gauge(
@@ -120,9 +105,6 @@ TABLE_ROWS = gauge(
     "The database server's estimate of the rows of queue_message_status, done ones included (within 40 %).",
 )
 
-PAGE: Final = 5_000
-"""Changed messages read at most in one run; after a burst the next runs catch up."""
-
 _FOLLOWED: Final = ((COMPLETE_STATUS, COMPLETED), (ERROR_STATUS, FAILED))
 
 
@@ -142,7 +124,7 @@ class DatabaseQueuesCollector(Collector):
         FAILED,
         TABLE_ROWS,
     )
-    queries = (QUEUES, OPEN_MESSAGES, NEWEST_MESSAGE, NEW_MESSAGES, NEWEST_CHANGE, CHANGED_MESSAGES)
+    queries = (QUEUES, OPEN_MESSAGES, *PUT_IN.queries, NEWEST_CHANGE, CHANGED.query)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of every queue Magento knows; nothing in a shop without this transport."""
@@ -183,48 +165,25 @@ def _open_messages(context: Context, queues: Mapping[int, str]) -> Iterator[Samp
 
 def _published(context: Context, queues: Mapping[int, str]) -> Iterator[Sample]:
     """Count the messages that were put into the queues: the table is append-only by id."""
-    rows = new_rows(
-        context.database,
-        rows=NEW_MESSAGES,
-        newest=NEWEST_MESSAGE,
-        memory=context.memory.table("published"),
-        now=context.now,
-        settle=context.tuning.settle_seconds,
-    )
-    yield from _counted(context, PUBLISHED, queues, rows)
+    yield from _counted(context, PUBLISHED, queues, PUT_IN.read(context).rows)
 
 
 def _changed(context: Context, status: int, metric: Metric, queues: Mapping[int, str]) -> Iterator[Sample]:
     """Count the messages that reached ``status``."""
-    table = context.memory.table("changed")
-    place = table.get(str(status))
+    table, database = context.memory.table("changed"), context.database
+    known = table.get(str(status))
     rows: Sequence[Row] = ()
-    if place is None:
-        newest = context.database.rows(NEWEST_CHANGE, status=status)[0]["changed"]
-        table.put(str(status), {"since": int(newest or 0) + 1, "after": 0, "seen": {}})
+    if known is None:
+        newest = database.rows(NEWEST_CHANGE, status=status)[0]["changed"]
+        position = Position(int(newest or 0) + 1)
     else:
-        rows = _since(context, table, status, place)
+        seen = {int(number): int(changed) for number, changed in known["seen"].items()}
+        position = Position(int(known["since"]), int(known["after"]), seen)
+        settle = context.tuning.settle_seconds
+        rows = CHANGED.read(database, position, now=context.now, settle=settle, status=status)
+    ahead = {str(number): changed for number, changed in position.seen.items()}
+    table.put(str(status), {"since": position.since, "after": position.after, "seen": ahead})
     yield from _counted(context, metric, queues, rows)
-
-
-def _since(context: Context, table: Table, status: int, place: Mapping[str, Any]) -> Sequence[Row]:
-    """Return the messages that reached the status since the last run, and note where to read on.
-
-    That is ``settle_seconds`` before the newest change, so what was counted from
-    there on is remembered; but after a page that was full, just behind its end.
-    """
-    since, after, seen = int(place["since"]), int(place["after"]), place["seen"]
-    rows = context.database.rows(CHANGED_MESSAGES, status=status, since=since, after=after, limit=PAGE)
-    if len(rows) == PAGE:
-        since, after = int(rows[-1]["changed"]), int(rows[-1]["id"])
-    elif rows and int(rows[-1]["changed"] - context.tuning.settle_seconds) > since:
-        since, after = int(rows[-1]["changed"] - context.tuning.settle_seconds), 0
-    known = {**seen, **{str(row["id"]): int(row["changed"]) for row in rows}}
-    ahead = {number: changed for number, changed in known.items() if (changed, int(number)) > (since, after)}
-    found = {"since": since, "after": after, "seen": ahead}
-    if found != place:
-        table.put(str(status), found)
-    return [row for row in rows if seen.get(str(row["id"])) != int(row["changed"])]
 
 
 def _counted(

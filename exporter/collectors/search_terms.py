@@ -19,45 +19,36 @@ from typing import Any, Final
 
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, counter
-from exporter.core.query import Query
 from exporter.magento.stores import of_known_stores
-from exporter.reading.delayed import DelayedCursor
-from exporter.reading.followed import newest_id
-from exporter.reading.per_subject import ask, repeated
+from exporter.reading.delayed import Delayed
+from exporter.reading.per_subject import PerSubject
 
-NEWEST = Query(
-    "search_terms_newest",
-    "SELECT MAX(query_id) AS id FROM {search_query}",
-    reads={"search_query": ("query_id",)},
-)
+FINAL_AFTER: Final = 300.0
+"""Seconds after which a new term is read: by then Magento has written its number of results."""
 
-NEW_TERMS = Query(
-    "search_terms_new",
-    """
-    SELECT query_id AS id, store_id, num_results
-    FROM {search_query}
-    WHERE query_id > %(after)s AND query_id <= %(upto)s
-    ORDER BY query_id
-    LIMIT %(limit)s
-    """,
-    reads={"search_query": ("query_id", "store_id", "num_results")},
+NEW_TERMS: Final = Delayed(
+    "search_terms",
+    "search_query",
+    key="query_id",
+    columns=("store_id", "num_results"),
+    age=FINAL_AFTER,
+    state="terms",
 )
 
 _TOP: Final = 20
 """Terms of each store that are looked at; the help of the metric says so."""
 
-MOST_USED = Query(
+MOST_USED: Final = PerSubject(
     "search_terms_most_used_without_result",
-    repeated(
-        f"""
-        SELECT query_id AS id, store_id, popularity
-        FROM {{search_query}}
-        WHERE store_id = %(store_#)s AND num_results = 0
-        ORDER BY popularity DESC
-        LIMIT {_TOP}
-        """
-    ),
+    f"""
+    SELECT query_id AS id, store_id, popularity
+    FROM {{search_query}}
+    WHERE store_id = %(store_#)s AND num_results = 0
+    ORDER BY popularity DESC
+    LIMIT {_TOP}
+    """,
     reads={"search_query": ("query_id", "store_id", "num_results", "popularity")},
+    nobody={"store": -1},
 )
 
 NEW = counter(
@@ -72,12 +63,6 @@ USES = counter(
     "store",
 )
 
-RIPE_AFTER: Final = 300.0
-"""Seconds after which a new term is read: by then Magento has written its number of results."""
-
-PAGE: Final = 2_000
-"""New terms read by one run at most; the rest waits for the next."""
-
 USES_INTERVAL: Final = 600.0
 """Seconds between two looks at the most used terms."""
 
@@ -89,7 +74,7 @@ class SearchTermsCollector(Collector):
     help = "Search terms that find nothing; from search_query, without the text."
     source = "database"
     metrics = (NEW, USES)
-    queries = (NEWEST, NEW_TERMS, MOST_USED)
+    queries = (*NEW_TERMS.queries, MOST_USED.query)
     refresh = EVERY_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -102,23 +87,13 @@ class SearchTermsCollector(Collector):
 
 
 def _count_new_terms(context: Context) -> None:
-    memory, counters = context.memory.table("followed"), context.memory.counters(NEW)
+    counters = context.memory.counters(NEW)
     for store in context.stores.codes():
         for result in ("found", "none"):
             counters.initialise(store=store, result=result)
-    newest = newest_id(context.database, NEWEST)
-    state = memory.get("terms")
-    ripening = DelayedCursor(newest) if state is None else DelayedCursor.from_json(state)
-    settle = context.tuning.settle_seconds
-    ripening.note(newest, context.now, settle=settle)
-    upto = ripening.ripe(context.now, max(RIPE_AFTER, settle))
-    if upto > ripening.done:
-        rows = context.database.rows(NEW_TERMS, after=ripening.done, upto=upto, limit=PAGE)
-        for row in rows:
-            store = context.stores.code(row["store_id"])
-            counters.add(store=store, result="found" if row["num_results"] else "none")
-        ripening.finish(upto if len(rows) < PAGE else int(rows[-1]["id"]))
-    memory.put("terms", ripening.to_json())
+    for row in NEW_TERMS.read(context):
+        store = context.stores.code(row["store_id"])
+        counters.add(store=store, result="found" if row["num_results"] else "none")
 
 
 def _count_uses(context: Context) -> None:
@@ -140,5 +115,5 @@ def _count_uses(context: Context) -> None:
 
 def _most_used(context: Context) -> Iterator[tuple[str, int, int]]:
     subjects = [{"store": store_id} for store_id in context.stores.view_ids()]
-    for row in ask(context.database, MOST_USED, subjects, nobody={"store": -1}):
+    for row in MOST_USED.rows(context.database, subjects):
         yield str(row["id"]), int(row["store_id"]), int(row["popularity"])

@@ -72,7 +72,10 @@ ContextFactory = Callable[[Memory, float], Context]
 
 
 class Collector(ABC):
-    """One subject in one file.
+    """One subject in one file, or in one package if it is long.
+
+    ``help`` says in a line what it is about; ``notes``, in Markdown, what a user of its numbers should know
+    besides: what is exact, what is a lower bound, what is late. Both stand in ``docs/metrics.md``.
 
     ``source`` names the backend whose failure is this collector's failure; a
     collector whose source is not configured is off. An instance lives as long
@@ -81,6 +84,7 @@ class Collector(ABC):
 
     name: ClassVar[str]
     help: ClassVar[str]
+    notes: ClassVar[str] = ""
     source: ClassVar[str]
     metrics: ClassVar[tuple[Metric, ...]]
     queries: ClassVar[tuple[Query, ...]] = ()

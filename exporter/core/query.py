@@ -7,13 +7,14 @@ The grants of the exporter's database user, the page of query costs and the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from exporter.errors import SpecError
 
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 
 
@@ -61,6 +62,37 @@ class Query:
             if placeholder not in self.named or not _IDENTIFIER.fullmatch(table):
                 raise SpecError(f"query {self.name}: {placeholder}={table!r} is not a table it may read")
         return replace(self, tables={**self.tables, **tables})
+
+    @classmethod
+    def union(cls, queries: Sequence[Query]) -> Query:
+        """Return one statement with the rows of all of them. They are of one kind.
+
+        ``{sequence}`` and ``%(store)s`` of the third one become ``{sequence_2}`` and ``%(store_2)s``.
+        """
+        numbered = [query._numbered(number) for number, query in enumerate(queries)]  # noqa: SLF001 - its own class
+        return replace(
+            numbered[0],
+            sql="\nUNION ALL\n".join(query.sql for query in numbered),
+            reads={table: columns for query in numbered for table, columns in query.reads.items()},
+            named={table: meaning for query in numbered for table, meaning in query.named.items()},
+            tables={table: name for query in numbered for table, name in query.tables.items()},
+        )
+
+    def _numbered(self, number: int) -> Query:
+        """Return this query with a number behind its parameters and run-time tables."""
+
+        def table(name: str) -> str:
+            return f"{name}_{number}" if name in self.named else name
+
+        return replace(
+            self,
+            sql=_PLACEHOLDER.sub(
+                lambda match: f"{{{table(match[1])}}}", _PARAMETER.sub(rf"%(\1_{number})s", self.sql)
+            ),
+            reads={table(name): columns for name, columns in self.reads.items()},
+            named={table(name): meaning for name, meaning in self.named.items()},
+            tables={table(placeholder): name for placeholder, name in self.tables.items()},
+        )
 
     def text(self, prefix: str = "") -> str:
         """Return the SQL with backquoted, prefixed table names."""

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import Final
 
+from exporter.core.ports import Database
+from exporter.core.query import Connection
+
 CUSTOMERS: Final = ("guest", "registered")
 
 
@@ -47,6 +50,11 @@ def implied_by_order(*, virtual: bool) -> Stage:
 def customer(*, guest: bool) -> str:
     """Return the value of the label ``customer``."""
     return CUSTOMERS[0] if guest else CUSTOMERS[1]
+
+
+def quotes_by_time(database: Database) -> bool:
+    """Return whether changed carts can be found by an index (2.4.7 and newer)."""
+    return database.has_index("quote", "store_id", "updated_at", connection=Connection.CHECKOUT)
 
 
 SEQUENCE_TABLE: Final = "sequence_order_<store_id>"

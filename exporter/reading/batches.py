@@ -1,4 +1,4 @@
-"""Many things, a few at a time: so no statement grows with the shop."""
+"""Many things, some at a time: so no statement grows with the shop."""
 
 from __future__ import annotations
 

@@ -1,34 +1,43 @@
-"""Reading the rows of an append-only table once, when they are old enough to be final.
+"""Reading new rows some time after they appeared, each once, when their columns are final.
 
-Some rows get their interesting columns only after they were inserted: the
-number of results of a search, the mark that an e-mail was sent. Such rows are
-read once, ``age`` seconds after their id was first seen. Because every
-transaction that held a smaller id has ended by then, nothing is missed and
-nothing is read twice. No column with a time is needed, and the clocks of the
-shop and of the exporter may differ.
+Some rows get their interesting columns only after they were inserted: the number of
+results of a search, the mark that an e-mail was sent. No column with a time is
+needed, and the clocks of the shop and of the exporter may differ.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from exporter.core.collector import Context
+from exporter.core.ports import Row
+from exporter.core.query import Connection, Query
+from exporter.reading.by_id import newest, newest_id
 from exporter.reading.restarts import Restarts
+
+ROWS_A_RUN: Final = 2_000
+"""Rows read by one run at most; the rest waits for the next."""
 
 
 @dataclass(slots=True)
 class DelayedCursor:
-    """Every id up to ``done`` has been read; ``marks`` say which was the largest id at what Unix time."""
+    """Every id up to ``done`` has been read; ``marks`` say which was the largest id at what Unix time.
+
+    A row is read once its id is as old as the caller wants. By then every transaction
+    that held a smaller id must have ended: so no row is missed, and none is read twice.
+    """
 
     done: int
     marks: list[tuple[float, int]] = field(default_factory=list)
     restarts: Restarts = field(default_factory=Restarts)
 
     def note(self, newest: int, now: float, *, settle: float) -> None:
-        """Note the largest visible id; a mark is only kept if it is news.
+        """Note the largest visible id, if it has grown.
 
         When the ids have started again, or a restored table is being filled, reading
-        goes on from the newest row; see :mod:`exporter.reading.restarts`, also for ``settle``.
+        goes on from the newest row; see :mod:`exporter.reading.restarts`.
         """
         largest, found = self._largest(), newest - self._largest()
         shortened = self.restarts.shortened(newest, settled=self.done, top=largest, now=now, settle=settle)
@@ -40,7 +49,7 @@ class DelayedCursor:
     def _largest(self) -> int:
         return max((number for _, number in self.marks), default=self.done)
 
-    def ripe(self, now: float, age: float) -> int:
+    def due(self, now: float, age: float) -> int:
         """Return the largest id first seen at least ``age`` seconds ago, or ``done``."""
         return max((number for seen, number in self.marks if seen <= now - age), default=self.done)
 
@@ -55,7 +64,64 @@ class DelayedCursor:
         return {"done": self.done, "marks": marks, **self.restarts.to_json()}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Return what :meth:`to_json` described."""
         marks = [(float(seen), int(number)) for seen, number in data["marks"]]
         return cls(int(data["done"]), marks, Restarts.from_json(data))
+
+
+class Delayed:
+    """A table whose new rows are read ``age`` seconds after they appeared; declared once.
+
+    ``columns`` are read besides ``key``. What is known of the table is kept in the
+    collector's memory, in the table ``memory`` under the key ``state``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        table: str,
+        *,
+        key: str,
+        columns: Sequence[str],
+        age: float,
+        connection: Connection = Connection.DEFAULT,
+        memory: str = "followed",
+        state: str = "cursor",
+    ) -> None:
+        chosen = ", ".join(columns)
+        self.newest = newest(name, table, key, connection)
+        self.between = Query(
+            f"{name}_new",
+            f"""
+            SELECT {key} AS id, {chosen}
+            FROM {{{table}}}
+            WHERE {key} > %(after)s AND {key} <= %(upto)s
+            ORDER BY {key}
+            LIMIT %(limit)s
+            """,
+            reads={table: (key, *columns)},
+            connection=connection,
+        )
+        self.age = age
+        self._memory = memory
+        self._state = state
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """The statements, for the collector's declaration."""
+        return self.newest, self.between
+
+    def read(self, context: Context) -> Sequence[Row]:
+        """Return the rows that are old enough now; a first run begins with the rows to come."""
+        memory, settle = context.memory.table(self._memory), context.tuning.settle_seconds
+        largest, known = newest_id(context.database, self.newest), memory.get(self._state)
+        cursor = DelayedCursor(largest) if known is None else DelayedCursor.from_json(known)
+        cursor.note(largest, context.now, settle=settle)
+        upto = cursor.due(context.now, max(self.age, settle))
+        rows: Sequence[Row] = ()
+        if upto > cursor.done:
+            rows = context.database.rows(self.between, after=cursor.done, upto=upto, limit=ROWS_A_RUN)
+            cursor.finish(upto if len(rows) < ROWS_A_RUN else int(rows[-1]["id"]))
+        memory.put(self._state, cursor.to_json())
+        return rows

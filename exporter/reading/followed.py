@@ -1,13 +1,15 @@
-"""Reading the new rows of an append-only table: the database's side of :mod:`exporter.reading.gaps`."""
+"""Following new rows: each row of an append-only table is read once, as soon as it is visible."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter.core.memory import Table
+from exporter.core.collector import Context
 from exporter.core.ports import Database, Row
-from exporter.core.query import Query
+from exporter.core.query import Connection
+from exporter.reading.by_id import ById
 from exporter.reading.gaps import GapTracker
 from exporter.reading.restarts import Restarts
 
@@ -28,103 +30,126 @@ OPEN_AT_START: Final = 1_000
 """How far below the newest id the first run looks for ids that an open transaction may hold."""
 
 
-def new_rows(
-    database: Database,
-    *,
-    rows: Query,
-    newest: Query,
-    memory: Table,
-    key: str = "tail",
-    now: float,
-    settle: float,
-) -> Sequence[Row]:
-    """Return the rows that became visible since the last run, each exactly once.
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """What one run read.
 
-    ``rows`` takes ``after`` and ``limit`` and returns rows with a column ``id``
-    in ascending order; ``newest`` returns one row whose ``id`` is the largest id
-    or NULL. The first run returns nothing: counting begins now, with what is not
-    visible yet. A table that was emptied, so that its ids start again, is followed
-    from its first row on; one that was restored, or is being so, from its newest
-    (:mod:`exporter.reading.restarts` tells which).
-
-    While a run cannot read all there is, the table's end at the first such run
-    is remembered: gaps below it are as old as that, whenever they are reached.
+    ``newest`` is the largest id that was ever seen. A ``first_run`` has no rows:
+    counting begins with it. ``catching_up`` says that rows are left for the next run.
     """
-    known = memory.get(key)
-    if known is None:
-        memory.put(key, _first_tail(database, rows, newest, now=now, settle=settle).to_json())
-        return []
-    tail, restarts = GapTracker.from_json(known), Restarts.from_json(known)
-    visible = _read(database, rows, tail.settled)
-    begin = _beginning(tail, restarts, visible, lambda: newest_id(database, newest), now=now, settle=settle)
-    if begin is not None:
-        tail, visible = GapTracker(begin), []
-    end = _end(known, int(visible[-1]["id"]), database, newest, now) if len(visible) == ROWS_A_RUN else None
-    fresh = set(tail.take((int(row["id"]) for row in visible), now=now, settle=settle, end=end))
-    found = tail.to_json() | restarts.to_json() | ({} if end is None else {"end": list(end)})
-    if found != known:
-        memory.put(key, found)
-    return [row for row in visible if int(row["id"]) in fresh]
+
+    rows: Sequence[Row]
+    newest: int
+    first_run: bool = False
+    catching_up: bool = False
 
 
-def newest_id(database: Database, newest: Query) -> int:
-    """Return what ``newest`` says, a query of one row with the column ``id``: 0 for an empty table."""
-    return int(database.rows(newest)[0]["id"] or 0)
+class Followed(ById):
+    """A table that is followed; declared once, at the top of a collector.
 
-
-def catching_up(memory: Table, key: str = "tail") -> bool:
-    """Return whether the last run left rows unread because there were too many."""
-    return "end" in (memory.get(key) or {})
-
-
-def _beginning(
-    tail: GapTracker,
-    restarts: Restarts,
-    visible: Sequence[Row],
-    newest: Callable[[], int],
-    *,
-    now: float,
-    settle: float,
-) -> int | None:
-    """Return the id above which to follow the table anew, if its ids have started again.
-
-    Either the newest id is lower than it was (48,000 after 50,000), or old rows return in a crowd
-    (2,000 at one look). Both are in the example of :class:`Restarts`.
+    What is known of it is kept in the collector's memory, in the table ``memory`` under the key ``state``.
     """
-    reached = int(visible[-1]["id"]) if visible else newest()
-    if restarts.shortened(reached, settled=tail.settled, top=tail.top, now=now, settle=settle):
-        return reached
-    unseen = [int(row["id"]) for row in visible if int(row["id"]) not in tail.seen]
-    if unseen and restarts.returning(len(unseen), first=unseen[0], now=now, settle=settle):
-        return max(reached, newest())
-    return None
+
+    def __init__(
+        self,
+        name: str,
+        table: str,
+        *,
+        key: str = "entity_id",
+        columns: Sequence[str],
+        select: str = "",
+        connection: Connection = Connection.DEFAULT,
+        memory: str = "followed",
+        state: str = "tail",
+    ) -> None:
+        super().__init__(name, table, key=key, columns=columns, select=select, connection=connection)
+        self._memory = memory
+        self._state = state
+
+    def read(self, context: Context) -> NewRows:
+        """Return the rows that became visible since the last run, each exactly once.
+
+        A table that was emptied, so that its ids start again, is followed from its first
+        row on. One that was restored, or is being so, is followed from its newest row on;
+        :mod:`exporter.reading.restarts` tells which.
+        """
+        memory = context.memory.table(self._memory)
+        known: Mapping[str, Any] | None = memory.get(self._state)
+        look = _Look(self, context.database, context.now, context.tuning.settle_seconds)
+        if known is None:
+            tracker = look.begin()
+            memory.put(self._state, tracker.to_json())
+            return NewRows((), tracker.top, first_run=True)
+        new, found = look.go_on(known)
+        if found != known:
+            memory.put(self._state, found)
+        return new
 
 
-def _end(
-    known: Mapping[str, Any], reached: int, database: Database, newest: Query, now: float
-) -> tuple[float, int]:
-    """Return when the table's end was at which id: as it was remembered, until it is reached."""
-    end: Sequence[Any] | None = known.get("end")
-    if end is None or reached >= end[1]:
-        return now, newest_id(database, newest)
-    return float(end[0]), int(end[1])
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One run's look at a table."""
 
+    table: ById
+    database: Database
+    now: float
+    settle: float
 
-def _first_tail(database: Database, rows: Query, newest: Query, *, now: float, settle: float) -> GapTracker:
-    """Begin below the newest id: a transaction that is open at this moment may hold a smaller one."""
-    tail = GapTracker(max(0, newest_id(database, newest) - OPEN_AT_START))
-    visible = database.rows(rows, after=tail.settled, limit=PAGE)
-    tail.take((int(row["id"]) for row in visible), now=now, settle=settle)
-    return tail
+    def begin(self) -> GapTracker:
+        """Begin below the newest id: a transaction that is open at this moment may hold a smaller one."""
+        tracker = GapTracker(max(0, self.table.newest_id(self.database) - OPEN_AT_START))
+        visible = self.table.rows(self.database, after=tracker.settled, limit=PAGE)
+        tracker.take((int(row["id"]) for row in visible), now=self.now, settle=self.settle)
+        return tracker
 
+    def go_on(self, known: Mapping[str, Any]) -> tuple[NewRows, dict[str, Any]]:
+        """Return the new rows, and what is known after them.
 
-def _read(database: Database, rows: Query, after: int) -> list[Row]:
-    """Read page after page, each above the last."""
-    visible: list[Row] = []
-    for _ in range(PAGES_A_RUN):
-        page = database.rows(rows, after=after, limit=PAGE)
-        visible.extend(page)
-        if len(page) < PAGE:
-            break
-        after = int(page[-1]["id"])
-    return visible
+        If a run cannot read all there is, it notes where the table ended at the first such
+        run: gaps below that are as old as that, whenever they are reached.
+        """
+        tracker, restarts = GapTracker.from_json(known), Restarts.from_json(known)
+        visible = self._visible(tracker.settled)
+        begin = self._beginning(tracker, restarts, visible)
+        if begin is not None:
+            tracker, visible = GapTracker(begin), []
+        end = self._end(known, int(visible[-1]["id"])) if len(visible) == ROWS_A_RUN else None
+        ids = (int(row["id"]) for row in visible)
+        new = set(tracker.take(ids, now=self.now, settle=self.settle, end=end))
+        found = tracker.to_json() | restarts.to_json() | ({} if end is None else {"end": list(end)})
+        rows = [row for row in visible if int(row["id"]) in new]
+        return NewRows(rows, tracker.top, catching_up=end is not None), found
+
+    def _visible(self, after: int) -> list[Row]:
+        """Read page after page, each above the last."""
+        visible: list[Row] = []
+        for _ in range(PAGES_A_RUN):
+            page = self.table.rows(self.database, after=after, limit=PAGE)
+            visible.extend(page)
+            if len(page) < PAGE:
+                break
+            after = int(page[-1]["id"])
+        return visible
+
+    def _beginning(self, tracker: GapTracker, restarts: Restarts, visible: Sequence[Row]) -> int | None:
+        """Return the id above which to follow the table anew, if its ids have started again.
+
+        Either the newest id is lower than it was (48,000 after 50,000), or many old rows return
+        (2,000 at one look). Both are in the example of :class:`Restarts`.
+        """
+        reached = int(visible[-1]["id"]) if visible else self.table.newest_id(self.database)
+        if restarts.shortened(
+            reached, settled=tracker.settled, top=tracker.top, now=self.now, settle=self.settle
+        ):
+            return reached
+        unseen = [int(row["id"]) for row in visible if int(row["id"]) not in tracker.seen]
+        if unseen and restarts.returning(len(unseen), first=unseen[0], now=self.now, settle=self.settle):
+            return max(reached, self.table.newest_id(self.database))
+        return None
+
+    def _end(self, known: Mapping[str, Any], reached: int) -> tuple[float, int]:
+        """Return when the table's end was at which id: as it was noted, until it is reached."""
+        end: Sequence[Any] | None = known.get("end")
+        if end is None or reached >= end[1]:
+            return self.now, self.table.newest_id(self.database)
+        return float(end[0]), int(end[1])

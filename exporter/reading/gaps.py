@@ -17,7 +17,7 @@ open for longer than ``settle`` after a younger row became visible is missed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -115,7 +115,7 @@ class GapTracker:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Return the tail that :meth:`to_json` described."""
         gaps = [Gap(int(first), int(last), float(noticed)) for first, last, noticed in data["gaps"]]
         return cls(int(data["settled"]), int(data["top"]), set(data["seen"]), gaps)

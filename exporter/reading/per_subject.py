@@ -1,9 +1,8 @@
-"""Asking the same small question about many things in one statement.
+"""The same small question about many subjects, in one statement.
 
-A question that an index answers with a few rows ("the oldest 100 orders of this
-store in this state") cannot be asked for all stores by one ``GROUP BY`` without
-reading every row. It is asked in a ``UNION ALL`` of equal parts instead, each
-with its own ``LIMIT``. The number of parts is fixed, so the text is a constant.
+"The oldest 100 orders of this store in this state" is a few rows of an index. One
+``GROUP BY`` for all stores would read every row. A ``UNION ALL`` of equal parts,
+each with its own ``LIMIT``, reads a few rows for each.
 """
 
 from __future__ import annotations
@@ -12,32 +11,43 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from exporter.core.ports import Database, Row
-from exporter.core.query import Query
+from exporter.core.query import Connection, Query
 from exporter.reading.batches import in_batches
 
-SLOTS: Final = 50
+SUBJECTS_A_STATEMENT: Final = 50
 """Parts of one statement: each opens the table once more on the server, so not hundreds."""
 
 
-def repeated(part: str, slots: int = SLOTS) -> str:
-    """Return ``slots`` copies of a SELECT joined by UNION ALL, with ``#`` replaced by the copy's number."""
-    return "\nUNION ALL\n".join(f"({part.strip().replace('#', str(slot))})" for slot in range(slots))
+class PerSubject:
+    """One question about many subjects; declared once, at the top of a collector.
 
-
-def ask(
-    database: Database,
-    query: Query,
-    subjects: Sequence[Mapping[str, object]],
-    *,
-    nobody: Mapping[str, object],
-    slots: int = SLOTS,
-    **common: object,
-) -> Iterator[Row]:
-    """Run the query of :func:`repeated` for every subject; ``nobody`` fills the slots that are left over.
-
-    A subject's ``{"store": 1}`` becomes the parameter ``store_0`` of slot 0.
+    In ``part``, a SELECT, ``#`` is replaced by the number of the part: ``%(store_#)s``
+    is the subject's ``store``. ``nobody`` is a subject without rows. It fills the
+    parts that are left over, so that the text of the statement is always the same.
     """
-    for portion in in_batches(subjects, slots):
-        some = [*portion, *[nobody] * (slots - len(portion))]
-        named = {f"{name}_{slot}": value for slot, one in enumerate(some) for name, value in one.items()}
-        yield from database.rows(query, **named, **common)
+
+    def __init__(
+        self,
+        name: str,
+        part: str,
+        *,
+        reads: Mapping[str, tuple[str, ...]],
+        nobody: Mapping[str, object],
+        parts: int = SUBJECTS_A_STATEMENT,
+        connection: Connection = Connection.DEFAULT,
+    ) -> None:
+        numbered = (f"({part.strip().replace('#', str(number))})" for number in range(parts))
+        self.query = Query(name, "\nUNION ALL\n".join(numbered), reads=reads, connection=connection)
+        self._nobody = nobody
+        self._parts = parts
+
+    def rows(
+        self, database: Database, subjects: Sequence[Mapping[str, object]], **common: object
+    ) -> Iterator[Row]:
+        """Yield the answers about every subject; ``common`` are the parameters that all parts share."""
+        for batch in in_batches(subjects, self._parts):
+            asked = [*batch, *[self._nobody] * (self._parts - len(batch))]
+            named = {
+                f"{name}_{number}": value for number, one in enumerate(asked) for name, value in one.items()
+            }
+            yield from database.rows(self.query, **named, **common)

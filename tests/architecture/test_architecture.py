@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -264,7 +265,7 @@ def strings(path: Path) -> Iterator[tuple[int, str]]:
 
 @each_module
 def test_sql_stands_only_where_it_belongs(path: Path) -> None:
-    if part(path) in {"collectors", "magento", "sources", *EXAMINERS}:
+    if part(path) in {"collectors", "reading", "magento", "sources", *EXAMINERS}:
         return
     assert [line for line, text in strings(path) if _SQL.search(text)] == []
 
@@ -275,7 +276,9 @@ def test_no_statement_reads_columns_that_it_does_not_name(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in MODULES if part(path) in {"collectors", "magento"}], ids=lambda p: p.stem
+    "path",
+    [path for path in MODULES if part(path) in {"collectors", "reading", "magento"}],
+    ids=lambda p: p.stem,
 )
 def test_sql_is_put_together_from_names_only(path: Path) -> None:
     """What stands in braces in a statement's f-string is a name or a row of names, nothing computed."""
@@ -292,10 +295,22 @@ def test_sql_is_put_together_from_names_only(path: Path) -> None:
                     )
 
 
+def modules_of(collector: type[Collector]) -> list[ModuleType]:
+    """Return the collector's module and, if that is a package, those inside."""
+    module = importlib.import_module(f"exporter.collectors.{collector.name}")
+    inside = pkgutil.iter_modules(getattr(module, "__path__", ()))
+    return [module, *(importlib.import_module(f"{module.__name__}.{found.name}") for found in inside)]
+
+
 def module_queries(collector: type[Collector]) -> list[Query]:
-    """Return the queries that a collector's module declares by name."""
-    module = importlib.import_module(collector.__module__)
-    return [item for item in vars(module).values() if isinstance(item, Query)]
+    """Return the queries that a collector's modules declare by name, and those of their ways of reading."""
+    items = [item for module in modules_of(collector) for item in vars(module).values()]
+    readings = [item for item in items if type(item).__module__.startswith("exporter.reading.")]
+    return [
+        *(item for item in items if isinstance(item, Query)),
+        *(query for reading in readings for query in getattr(reading, "queries", ())),
+        *(reading.query for reading in readings if hasattr(reading, "query")),
+    ]
 
 
 @each_collector
@@ -369,24 +384,24 @@ def test_every_collector_module_has_exactly_one_collector() -> None:
         f"exporter.collectors.{found.name}"
         for found in pkgutil.iter_modules(importlib.import_module("exporter.collectors").__path__)
     }
-    holders = Counter(collector.__module__ for collector in COLLECTORS)
+    holders = Counter(".".join(collector.__module__.split(".")[:3]) for collector in COLLECTORS)
     assert holders == dict.fromkeys(modules, 1)
 
 
 @each_collector
 def test_a_collector_is_named_after_its_module(collector: type[Collector]) -> None:
-    assert collector.__module__ == f"exporter.collectors.{collector.name}"
+    module = f"exporter.collectors.{collector.name}"
+    assert collector.__module__ in {module, f"{module}.collector"}
     assert collector.help.strip()
     assert collector.help.endswith(".")
 
 
 @each_collector
 def test_every_metric_of_a_module_is_in_its_collectors_list(collector: type[Collector]) -> None:
-    module = importlib.import_module(collector.__module__)
-    source = ast.parse(inspect.getsource(module))
     declared = {
         call.args[0].value
-        for call in ast.walk(source)
+        for module in modules_of(collector)
+        for call in ast.walk(ast.parse(inspect.getsource(module)))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
         and call.func.id in {"gauge", "counter", "summary"}

@@ -9,29 +9,29 @@ from exporter.reading.delayed import DelayedCursor
 AGE = 100.0
 
 
-def test_an_id_is_ripe_once_it_was_seen_long_enough_ago() -> None:
-    ripening = DelayedCursor(10)
-    ripening.note(15, 1000.0, settle=SETTLE_SECONDS)
-    assert ripening.ripe(1099.0, AGE) == 10
-    assert ripening.ripe(1100.0, AGE) == 15
-    ripening.note(20, 1050.0, settle=SETTLE_SECONDS)
-    assert ripening.ripe(1149.0, AGE) == 15
-    assert ripening.ripe(1150.0, AGE) == 20
+def test_an_id_is_due_once_it_was_seen_long_enough_ago() -> None:
+    cursor = DelayedCursor(10)
+    cursor.note(15, 1000.0, settle=SETTLE_SECONDS)
+    assert cursor.due(1099.0, AGE) == 10
+    assert cursor.due(1100.0, AGE) == 15
+    cursor.note(20, 1050.0, settle=SETTLE_SECONDS)
+    assert cursor.due(1149.0, AGE) == 15
+    assert cursor.due(1150.0, AGE) == 20
 
 
 def test_what_was_read_is_not_read_again() -> None:
-    ripening = DelayedCursor(0, [(0.0, 5), (10.0, 9)])
-    ripening.finish(5)
-    assert ripening.done == 5
-    assert ripening.marks == [(10.0, 9)]
-    ripening.finish(3)
-    assert ripening.done == 5
+    cursor = DelayedCursor(0, [(0.0, 5), (10.0, 9)])
+    cursor.finish(5)
+    assert cursor.done == 5
+    assert cursor.marks == [(10.0, 9)]
+    cursor.finish(3)
+    assert cursor.done == 5
 
 
 def test_a_table_that_shrinks_changes_nothing() -> None:
-    ripening = DelayedCursor(10, [(0.0, 20)])
-    ripening.note(7, 50.0, settle=SETTLE_SECONDS)
-    assert ripening.ripe(1000.0, AGE) == 20
+    cursor = DelayedCursor(10, [(0.0, 20)])
+    cursor.note(7, 50.0, settle=SETTLE_SECONDS)
+    assert cursor.due(1000.0, AGE) == 20
 
 
 @given(
@@ -47,18 +47,18 @@ def test_every_committed_row_is_read_exactly_once(
     visible_at = {
         number: start + length for number, (start, length, commits) in enumerate(ordered, 1) if commits
     }
-    ripening, now, read = DelayedCursor(0), 0.0, []
+    cursor, now, read = DelayedCursor(0), 0.0, []
 
     def run() -> None:
-        nonlocal ripening
+        nonlocal cursor
         visible = sorted(number for number, moment in visible_at.items() if moment <= now)
-        ripening.note(max(visible, default=0), now, settle=SETTLE_SECONDS)
-        upto = ripening.ripe(now, AGE)
-        rows = [number for number in visible if ripening.done < number <= upto][:page]
+        cursor.note(max(visible, default=0), now, settle=SETTLE_SECONDS)
+        upto = cursor.due(now, AGE)
+        rows = [number for number in visible if cursor.done < number <= upto][:page]
         read.extend(rows)
-        if upto > ripening.done:
-            ripening.finish(upto if len(rows) < page else rows[-1])
-        ripening = DelayedCursor.from_json(ripening.to_json())
+        if upto > cursor.done:
+            cursor.finish(upto if len(rows) < page else rows[-1])
+        cursor = DelayedCursor.from_json(cursor.to_json())
 
     for pause in pauses:
         now += pause
@@ -74,7 +74,7 @@ def test_a_table_that_was_emptied_is_read_from_its_first_row() -> None:
     emptied.note(0, 0.0, settle=SETTLE_SECONDS)
     assert (emptied.done, emptied.marks) == (0, [])
     emptied.note(3, 15.0, settle=SETTLE_SECONDS)
-    assert emptied.ripe(15.0 + AGE, AGE) == 3
+    assert emptied.due(15.0 + AGE, AGE) == 3
 
 
 def test_a_table_that_was_restored_is_read_from_its_newest_row() -> None:
@@ -104,10 +104,10 @@ def test_a_replica_that_lags_changes_nothing() -> None:
 
 
 def test_a_table_that_is_restored_before_our_eyes_is_not_read_again() -> None:
-    ripening = DelayedCursor(100_000)
+    cursor = DelayedCursor(100_000)
     for now, newest in ((0.0, 0), (4_000.0, 700), (4_015.0, 60_000), (4_030.0, 99_900), (4_045.0, 99_950)):
-        ripening.note(newest, now, settle=SETTLE_SECONDS)
-        ripening = DelayedCursor.from_json(ripening.to_json())
-    assert ripening.ripe(10_000.0, AGE) == ripening.done == 99_950
-    ripening.note(99_951, 4_300.0, settle=SETTLE_SECONDS)
-    assert ripening.ripe(10_000.0, AGE) == 99_951
+        cursor.note(newest, now, settle=SETTLE_SECONDS)
+        cursor = DelayedCursor.from_json(cursor.to_json())
+    assert cursor.due(10_000.0, AGE) == cursor.done == 99_950
+    cursor.note(99_951, 4_300.0, settle=SETTLE_SECONDS)
+    assert cursor.due(10_000.0, AGE) == 99_951

@@ -9,15 +9,11 @@ from hypothesis import strategies as st
 
 from exporter.core.collector import SETTLE_SECONDS
 from exporter.core.memory import Memory, VolatileStore
-from exporter.core.query import Query
-from exporter.reading.followed import OPEN_AT_START, PAGE, PAGES_A_RUN, ROWS_A_RUN, new_rows
+from exporter.reading.followed import OPEN_AT_START, PAGE, PAGES_A_RUN, ROWS_A_RUN, Followed
 from exporter.reading.restarts import FEW, MANY, SUSPECT
-from tests.harness.core import FakeDatabase
+from tests.harness.core import FakeDatabase, context
 
-ROWS = Query(
-    "rows", "SELECT id FROM {t} WHERE id > %(after)s ORDER BY id LIMIT %(limit)s", reads={"t": ("id",)}
-)
-NEWEST = Query("newest", "SELECT MAX(id) AS id FROM {t}", reads={"t": ("id",)})
+TABLE = Followed("t", "t", key="id", columns=("thing",))
 
 
 class Follower:
@@ -26,7 +22,7 @@ class Follower:
     def __init__(self, *ids: int) -> None:
         self.ids = list(ids)
         self.store = VolatileStore()
-        self.database = FakeDatabase({"rows": self._rows, "newest": self._newest})
+        self.database = FakeDatabase({"t_new": self._rows, "t_newest": self._newest})
 
     def _rows(self, after: int, limit: int) -> Sequence[dict[str, Any]]:
         return [{"id": number} for number in sorted(self.ids) if number > after][:limit]
@@ -36,9 +32,7 @@ class Follower:
 
     def run(self, now: float = 0.0, *, keep: bool = True) -> list[int]:
         memory = Memory(self.store, "c", now)
-        rows = new_rows(
-            self.database, rows=ROWS, newest=NEWEST, memory=memory.table("t"), now=now, settle=SETTLE_SECONDS
-        )
+        rows = TABLE.read(context(memory, now, database=self.database)).rows
         if keep:
             memory.commit()
         return [row["id"] for row in rows]
@@ -97,7 +91,7 @@ def test_a_long_absence_is_caught_up_with_page_by_page() -> None:
     follower.asked()
     first = follower.run()
     assert len(first) == PAGE * PAGES_A_RUN
-    assert follower.asked() == [*["rows"] * PAGES_A_RUN, "newest"]
+    assert follower.asked() == [*["t_new"] * PAGES_A_RUN, "t_newest"]
     assert first + follower.run() == list(many)
 
 
@@ -152,7 +146,7 @@ def test_a_full_last_page_is_followed_by_an_empty_one() -> None:
     follower.ids += range(2, 2 + PAGE)
     follower.asked()
     assert len(follower.run()) == PAGE
-    assert follower.asked() == ["rows", "rows"]
+    assert follower.asked() == ["t_new", "t_new"]
 
 
 def test_a_table_that_was_truncated_is_followed_again() -> None:
@@ -297,9 +291,8 @@ def test_an_idle_shop_writes_nothing() -> None:
     follower = Follower(1, 2)
     follower.run()
     memory = Memory(follower.store, "c", 99.0)
-    table = memory.table("t")
-    new_rows(follower.database, rows=ROWS, newest=NEWEST, memory=table, now=99.0, settle=SETTLE_SECONDS)
-    assert table.changes() == []
+    TABLE.read(context(memory, 99.0, database=follower.database))
+    assert memory.table("followed").changes() == []
 
 
 def test_a_gap_is_settled_although_no_row_is_left_to_see() -> None:

@@ -12,99 +12,99 @@ from exporter.reading.gaps import GapTracker
 SETTLE = 120.0
 
 
-def stored(tail: GapTracker) -> dict[str, Any]:
+def stored(tracker: GapTracker) -> dict[str, Any]:
     """Return what is found after a crash: only what JSON kept."""
-    found: dict[str, Any] = json.loads(json.dumps(tail.to_json()))
+    found: dict[str, Any] = json.loads(json.dumps(tracker.to_json()))
     return found
 
 
-def take(tail: GapTracker, *ids: int, now: float = 0.0) -> list[int]:
-    return tail.take(ids, now=now, settle=SETTLE)
+def take(tracker: GapTracker, *ids: int, now: float = 0.0) -> list[int]:
+    return tracker.take(ids, now=now, settle=SETTLE)
 
 
 def test_rows_in_order_leave_nothing_to_remember() -> None:
-    tail = GapTracker(10)
-    assert take(tail, 11, 12, 13) == [11, 12, 13]
-    assert (tail.settled, tail.top, tail.seen, tail.gaps) == (13, 13, set(), [])
-    assert take(tail) == []
+    tracker = GapTracker(10)
+    assert take(tracker, 11, 12, 13) == [11, 12, 13]
+    assert (tracker.settled, tracker.top, tracker.seen, tracker.gaps) == (13, 13, set(), [])
+    assert take(tracker) == []
 
 
 def test_a_row_that_appears_below_a_younger_one_is_counted_once() -> None:
-    tail = GapTracker(0)
-    assert take(tail, 1, 3, now=0) == [1, 3]
-    assert tail.settled == 1
-    assert take(tail, 2, 3, 4, now=15) == [2, 4]
-    assert tail.settled == 4
-    assert take(tail, now=30) == []
+    tracker = GapTracker(0)
+    assert take(tracker, 1, 3, now=0) == [1, 3]
+    assert tracker.settled == 1
+    assert take(tracker, 2, 3, 4, now=15) == [2, 4]
+    assert tracker.settled == 4
+    assert take(tracker, now=30) == []
 
 
 def test_a_gap_is_waited_for_until_the_settle_time_is_over() -> None:
-    tail = GapTracker(0)
-    take(tail, 2, now=0)
-    assert take(tail, 2, now=SETTLE - 1) == []
-    assert tail.settled == 0
-    take(tail, 2, now=SETTLE)
-    assert tail.settled == 2
+    tracker = GapTracker(0)
+    take(tracker, 2, now=0)
+    assert take(tracker, 2, now=SETTLE - 1) == []
+    assert tracker.settled == 0
+    take(tracker, 2, now=SETTLE)
+    assert tracker.settled == 2
 
 
 def test_the_last_moment_of_the_settle_time_still_counts() -> None:
-    tail = GapTracker(0)
-    take(tail, 2, now=0)
-    assert take(tail, 1, 2, now=SETTLE) == [1]
+    tracker = GapTracker(0)
+    take(tracker, 2, now=0)
+    assert take(tracker, 1, 2, now=SETTLE) == [1]
 
 
 def test_an_old_gap_above_a_young_one_waits_for_it() -> None:
-    tail = GapTracker(0)
-    take(tail, 1, 5, now=0)
-    assert take(tail, 3, 5, now=100) == [3]
-    assert [(gap.first, gap.last, gap.noticed) for gap in tail.gaps] == [(2, 2, 0.0), (4, 4, 0.0)]
-    take(tail, 3, 5, now=120)
-    assert tail.settled == 5
+    tracker = GapTracker(0)
+    take(tracker, 1, 5, now=0)
+    assert take(tracker, 3, 5, now=100) == [3]
+    assert [(gap.first, gap.last, gap.noticed) for gap in tracker.gaps] == [(2, 2, 0.0), (4, 4, 0.0)]
+    take(tracker, 3, 5, now=120)
+    assert tracker.settled == 5
 
 
 def test_a_huge_jump_of_ids_costs_one_gap() -> None:
-    tail = GapTracker(0)
-    assert take(tail, 1, 2**62, now=0) == [1, 2**62]
-    assert len(tail.gaps) == 1
-    assert take(tail, 2**61, 2**62, now=1) == [2**61]
-    assert len(tail.gaps) == 2
-    take(tail, 2**61, 2**62, now=SETTLE)
-    assert (tail.settled, tail.seen, tail.gaps) == (2**62, set(), [])
+    tracker = GapTracker(0)
+    assert take(tracker, 1, 2**62, now=0) == [1, 2**62]
+    assert len(tracker.gaps) == 1
+    assert take(tracker, 2**61, 2**62, now=1) == [2**61]
+    assert len(tracker.gaps) == 2
+    take(tracker, 2**61, 2**62, now=SETTLE)
+    assert (tracker.settled, tracker.seen, tracker.gaps) == (2**62, set(), [])
 
 
 def test_every_third_id_as_a_galera_node_hands_them_out() -> None:
-    tail = GapTracker(0)
+    tracker = GapTracker(0)
     for step in range(100):
         mine = 3 * step + 1
-        visible = [number for number in range(1, mine + 1, 3) if number > tail.settled]
-        assert take(tail, *visible, now=15.0 * step) == [mine]
-        assert len(tail.seen) <= SETTLE / 15 + 1
-        assert len(tail.gaps) <= SETTLE / 15 + 1
+        visible = [number for number in range(1, mine + 1, 3) if number > tracker.settled]
+        assert take(tracker, *visible, now=15.0 * step) == [mine]
+        assert len(tracker.seen) <= SETTLE / 15 + 1
+        assert len(tracker.gaps) <= SETTLE / 15 + 1
 
 
 def test_ids_that_are_settled_or_repeated_are_ignored() -> None:
-    tail = GapTracker(5)
-    assert take(tail, 3, 5, 6, 6) == [6]
+    tracker = GapTracker(5)
+    assert take(tracker, 3, 5, 6, 6) == [6]
 
 
 def test_a_tail_survives_json() -> None:
-    tail = GapTracker(0)
-    take(tail, 1, 4, 9, now=12.75)
-    assert GapTracker.from_json(stored(tail)) == tail
+    tracker = GapTracker(0)
+    take(tracker, 1, 4, 9, now=12.75)
+    assert GapTracker.from_json(stored(tracker)) == tracker
 
 
 @given(st.lists(st.integers(1, 400), max_size=60, unique=True), st.integers(1, 100))
 @settings(deadline=None)
 def test_late_rows_are_cut_out_of_their_gaps_like_a_set_would(ids: list[int], start: int) -> None:
-    tail = GapTracker(0)
+    tracker = GapTracker(0)
     seen: set[int] = set()
     for part in (ids[: len(ids) // 3], ids[len(ids) // 3 : start], ids[start:]):
         visible = seen | set(part)
-        assert take(tail, *visible) == sorted(number for number in part if number not in seen)
+        assert take(tracker, *visible) == sorted(number for number in part if number not in seen)
         seen |= set(part)
         missing = set(range(1, max(seen, default=0) + 1)) - seen
-        assert {n for gap in tail.gaps for n in range(gap.first, gap.last + 1)} == missing
-        assert [gap.first for gap in tail.gaps] == sorted(gap.first for gap in tail.gaps)
+        assert {n for gap in tracker.gaps for n in range(gap.first, gap.last + 1)} == missing
+        assert [gap.first for gap in tracker.gaps] == sorted(gap.first for gap in tracker.gaps)
 
 
 class AShopUnderLoad(RuleBasedStateMachine):
@@ -152,19 +152,21 @@ class AShopUnderLoad(RuleBasedStateMachine):
     @rule(page=st.integers(1, 6))
     def scrape(self, page: int) -> None:
         """Read at most ``page`` rows, as a catch-up after a long absence does."""
-        tail = GapTracker.from_json(self.disk)
-        visible = sorted(number for number in self.committed if number > tail.settled)
-        known = [number for number in visible if number in tail.seen]
+        tracker = GapTracker.from_json(self.disk)
+        visible = sorted(number for number in self.committed if number > tracker.settled)
+        known = [number for number in visible if number in tracker.seen]
         visible = visible[: len(known) + page]
-        new = tail.take(visible, now=self.now, settle=SETTLE)
+        new = tracker.take(visible, now=self.now, settle=SETTLE)
         self.counted.extend(new)
-        self.disk = stored(tail)
+        self.disk = stored(tracker)
 
     @rule()
     def crash_before_the_commit(self) -> None:
         """The run's result was never published: nothing is counted, nothing is kept."""
-        tail = GapTracker.from_json(self.disk)
-        tail.take([number for number in self.committed if number > tail.settled], now=self.now, settle=SETTLE)
+        tracker = GapTracker.from_json(self.disk)
+        tracker.take(
+            [number for number in self.committed if number > tracker.settled], now=self.now, settle=SETTLE
+        )
 
     @invariant()
     def no_row_is_counted_twice_nor_invented(self) -> None:
@@ -186,13 +188,13 @@ class AShopUnderLoad(RuleBasedStateMachine):
         if not hasattr(self, "disk"):
             return
         self.time_goes_by(SETTLE + 1)
-        tail = GapTracker.from_json(self.disk)
+        tracker = GapTracker.from_json(self.disk)
         for _ in range(3):
-            visible = [number for number in self.committed if number > tail.settled]
-            self.counted.extend(tail.take(visible, now=self.now, settle=SETTLE))
+            visible = [number for number in self.committed if number > tracker.settled]
+            self.counted.extend(tracker.take(visible, now=self.now, settle=SETTLE))
             self.now += SETTLE
         assert sorted(self.counted) == sorted(self.committed)
-        assert (tail.settled, tail.seen, tail.gaps) == (tail.top, set(), [])
+        assert (tracker.settled, tracker.seen, tracker.gaps) == (tracker.top, set(), [])
 
 
 TestAShopUnderLoad = AShopUnderLoad.TestCase

@@ -2,24 +2,27 @@
 
 from typing import Any
 
-from exporter.core.query import Query
-from exporter.reading.per_subject import ask, repeated
+from exporter.reading.per_subject import PerSubject
 from tests.harness.core import FakeDatabase
 
-QUERY = Query(
-    "things", repeated("SELECT %(thing_#)s FROM {store} LIMIT %(limit)s", 3), reads={"store": ("store_id",)}
+THINGS = PerSubject(
+    "things",
+    "SELECT %(thing_#)s FROM {store} LIMIT %(limit)s",
+    reads={"store": ("store_id",)},
+    nobody={"thing": -1},
+    parts=3,
 )
 
 
 def test_the_part_is_repeated_with_its_number() -> None:
-    assert QUERY.sql.count("UNION ALL") == 2
-    assert [f"%(thing_{number})s" in QUERY.sql for number in range(4)] == [True, True, True, False]
+    assert THINGS.query.sql.count("UNION ALL") == 2
+    assert [f"%(thing_{number})s" in THINGS.query.sql for number in range(4)] == [True, True, True, False]
 
 
-def test_subjects_fill_the_slots_of_as_many_statements_as_needed() -> None:
+def test_subjects_fill_the_parts_of_as_many_statements_as_needed() -> None:
     database = FakeDatabase({"things": lambda **named: [dict(named)]})
     subjects = [{"thing": number} for number in range(4)]
-    rows: list[Any] = list(ask(database, QUERY, subjects, nobody={"thing": -1}, slots=3, limit=9))
+    rows: list[Any] = list(THINGS.rows(database, subjects, limit=9))
     assert rows == [
         {"thing_0": 0, "thing_1": 1, "thing_2": 2, "limit": 9},
         {"thing_0": 3, "thing_1": -1, "thing_2": -1, "limit": 9},
@@ -28,4 +31,4 @@ def test_subjects_fill_the_slots_of_as_many_statements_as_needed() -> None:
 
 def test_without_subjects_nothing_is_asked() -> None:
     database = FakeDatabase({})
-    assert list(ask(database, QUERY, [], nobody={"thing": -1}, slots=3)) == []
+    assert list(THINGS.rows(database, [])) == []

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.reading.time_slices import FIRST_WIDTH, by_slices, whole
+from exporter.reading.time_slices import FIRST_WIDTH, sliced, whole
 
 PAGE = 10
 
@@ -26,7 +26,7 @@ class Changes:
 
     def found(self, end: int, budget: int = 10_000) -> tuple[int, list[int]]:
         done, seconds = 0, list[int]()
-        for until, rows in by_slices(self.read, 0, end, page=PAGE, budget=budget):
+        for until, rows in sliced(self.read, 0, end, page=PAGE, budget=budget):
             assert until > done
             done, seconds = until, seconds + [row["at"] for row in rows]
         return done, seconds
@@ -57,7 +57,7 @@ def test_a_quiet_month_takes_few_statements() -> None:
 
 def test_an_empty_span_is_not_read() -> None:
     changes = Changes([1])
-    assert list(by_slices(changes.read, 5, 5, page=PAGE, budget=1)) == []
+    assert list(sliced(changes.read, 5, 5, page=PAGE, budget=1)) == []
     assert changes.pages == []
 
 
@@ -72,7 +72,7 @@ def test_a_busy_slice_is_read_again_in_parts() -> None:
 @given(st.lists(st.integers(0, 999), max_size=60), st.integers(1, 200))
 def test_rows_are_whole_or_none(seconds: list[int], budget: int) -> None:
     changes = Changes(seconds)
-    found = whole(by_slices(changes.read, 0, 1_000, page=PAGE, budget=budget), 1_000, page=PAGE)
+    found = whole(sliced(changes.read, 0, 1_000, page=PAGE, budget=budget), 1_000, page=PAGE)
     if found is not None:
         assert [row["at"] for row in found] == sorted(seconds)
     else:
@@ -82,5 +82,5 @@ def test_rows_are_whole_or_none(seconds: list[int], budget: int) -> None:
 
 def test_a_second_with_a_page_of_rows_ends_the_reading() -> None:
     changes = Changes([5] * PAGE + [900])
-    assert whole(by_slices(changes.read, 0, 1_000, page=PAGE, budget=10_000), 1_000, page=PAGE) is None
+    assert whole(sliced(changes.read, 0, 1_000, page=PAGE, budget=10_000), 1_000, page=PAGE) is None
     assert len(changes.pages) < 10

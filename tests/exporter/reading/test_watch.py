@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
+from exporter.core.collector import Tuning
 from exporter.core.memory import Memory, VolatileStore
-from exporter.core.query import Query
 from exporter.reading import watch
-from exporter.reading.watch import MAX_WATCHED, ROWS_A_RUN, Watch
-from tests.harness.core import NOON, FakeDatabase
+from exporter.reading.watch import MAX_WATCHED, ROWS_A_RUN, Ages, Watch
+from tests.harness.core import NOON, FakeDatabase, context
 
 MINUTE = 60.0
 HOUR = 3_600.0
 DAY = 86_400.0
-RIPE = 15 * MINUTE
+LATE_AFTER = 15 * MINUTE
 
 WATCH = Watch(
-    **{name: Query(name, "", reads={}) for name in ("newest", "before", "between", "again")},  # type: ignore[arg-type]
-    ripe_after=RIPE,
-    look_back=DAY,
-    forget_after=7 * DAY,
-    wait_for=DAY,
+    "things",
+    "things",
+    select="state",
+    ages=Ages(first_look=LATE_AFTER, look_back=DAY, forget=7 * DAY, wait=DAY),
+    state="rows",
 )
 
 
@@ -61,11 +61,7 @@ class Table:
         self.now += seconds
         memory = Memory(self.store, "watching", self.now)
         found = WATCH.look(
-            self._database(),
-            memory.table("watched"),
-            key="rows",
-            now=self.now,
-            settle=self.settle,
+            context(memory, self.now, database=self._database(), tuning=Tuning(settle_seconds=self.settle)),
             late=lambda row: row["state"] == "late",
             waits=lambda row: row["state"] == "waits",
         )
@@ -77,10 +73,10 @@ class Table:
         visible = [row for row in self.rows if row["committed"] <= self.now]
         return FakeDatabase(
             {
-                "newest": [{"id": visible[-1]["id"] if visible else None}],
-                "before": lambda moment: [row for row in visible if row["created"] < moment][-1:],
-                "between": self._between,
-                "again": lambda ids: [self.rows[number - 1] for number in ids],
+                "things_newest": [{"id": visible[-1]["id"] if visible else None}],
+                "things_before": lambda moment: [row for row in visible if row["created"] < moment][-1:],
+                "things_new": self._between,
+                "things_watched": lambda ids: [self.rows[number - 1] for number in ids],
             }
         )
 
@@ -163,7 +159,7 @@ def test_a_long_time_without_room_does_not_fill_the_memory(table: Table) -> None
     for _ in range(200):
         table.add()
         table.look(minutes=1)
-    assert len(_state(table)["marks"]) <= RIPE / MINUTE + 2
+    assert len(_state(table)["marks"]) <= LATE_AFTER / MINUTE + 2
 
 
 def test_many_right_ones_are_read_in_steps(table: Table) -> None:

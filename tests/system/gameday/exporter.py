@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import MutableMapping
-from dataclasses import replace
+from dataclasses import astuple
 from typing import cast
 
 from exporter import cli
@@ -24,6 +24,7 @@ from exporter.collectors import (
 )
 from exporter.core import baseline, memory
 from exporter.core.collector import Refresh
+from exporter.reading.watch import Ages
 
 
 def shorten(scale: float) -> None:
@@ -31,27 +32,16 @@ def shorten(scale: float) -> None:
     for collector in all_collectors():
         life = collector.refresh
         collector.refresh = Refresh(life.interval / scale, life.max_staleness / scale, life.background)
-    order_grid.WATCH = _sooner(order_grid.WATCH, scale)
-    emails = cast("MutableMapping[str, order_emails.Watch]", order_emails.WATCHES)
-    emails.update({document: _sooner(watch, scale) for document, watch in emails.items()})
+    for watch in (order_grid.WATCH, *order_emails.WATCHES.values()):
+        watch.ages = Ages(*(age / scale for age in astuple(watch.ages)))
     memory.NEW_SERIES_SECONDS /= scale
     placements.HOLD_SECONDS /= scale
-    search_terms.RIPE_AFTER /= scale
+    search_terms.NEW_TERMS.age /= scale
     search_terms.USES_INTERVAL /= scale
     windows = cast("MutableMapping[str, int]", baseline.WINDOWS)
     windows.update({window: round(length / scale) for window, length in windows.items()})
     expected_orders._MINUTE = round(expected_orders._MINUTE / scale)
     baseline.BUCKET = expected_orders.BUCKET = round(baseline.BUCKET / scale)
-
-
-def _sooner(watch: order_emails.Watch, scale: float) -> order_emails.Watch:
-    return replace(
-        watch,
-        ripe_after=watch.ripe_after / scale,
-        look_back=watch.look_back / scale,
-        forget_after=watch.forget_after / scale,
-        wait_for=watch.wait_for / scale,
-    )
 
 
 if __name__ == "__main__":

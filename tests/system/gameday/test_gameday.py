@@ -76,7 +76,7 @@ def test_the_exporter_keeps_time_thirty_times_faster() -> None:
         "from exporter.core import baseline\nfrom exporter.collectors import order_emails, placements\n"
         "from exporter.collectors import expected_orders\n"
         "print(baseline.WINDOWS['30m'], baseline.BUCKET, expected_orders.BUCKET,"
-        " placements.PlacementsCollector.refresh.interval, order_emails.WATCHES['order'].ripe_after)"
+        " placements.PlacementsCollector.refresh.interval, order_emails.WATCHES['order'].ages.first_look)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["60", "30", "30", "2.0", "30.0"]

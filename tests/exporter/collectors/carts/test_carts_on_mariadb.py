@@ -137,7 +137,7 @@ def test_the_time_after_which_a_cart_is_abandoned_is_a_setting(observed: Observe
 def test_a_restart_and_a_long_absence(
     observed: ObservedShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carts, "PAGE", 5)
+    monkeypatch.setattr(carts.CHANGED, "page", 5)
     monkeypatch.setattr(carts, "CARTS_A_RUN", 10)
     with closing(SQLiteState(tmp_path / "state")) as state:
         begin(observed, state, hours=5)
@@ -166,7 +166,7 @@ def test_a_band_with_too_many_carts_is_absent(
 
 def test_a_band_with_a_mass_update_is_absent(observed: ObservedShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """More carts in one second than a statement reads: they cannot be told apart any further."""
-    monkeypatch.setattr(carts, "PAGE", 5)
+    monkeypatch.setattr(carts.CHANGED, "page", 5)
     then = ago(2_000)
     for _ in range(6):
         observed.shop.open_cart("de", at=then)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.collectors import checkout
-from exporter.collectors.checkout import CheckoutCollector
+from exporter.collectors.checkout import CheckoutCollector, by_id, by_time
+from exporter.collectors.checkout import funnel as counting
 from exporter.core.collector import Tuning
 from exporter.core.memory import VolatileStore
 from tests.harness.core import NOON, FakeDatabase, run
@@ -89,14 +90,14 @@ class Carts:
     def database(self) -> FakeDatabase:
         return FakeDatabase(
             answers={
-                checkout.CLOCK.name: lambda: [{"now": int(self.now)}],
-                checkout.NEWEST_QUOTE.name: [{"id": None}],
-                checkout.NEWEST_CHANGES.name: self.newest_change,
-                checkout.CHANGED_QUOTES.name: self.changed,
-                checkout.SHIPPING_STEPS.name: self.shipping,
-                checkout.PAYMENT_STEPS.name: self.payments,
-                checkout.NEWEST_ORDER.name: [{"id": None}],
-                checkout.NEW_ORDERS.name: [],
+                by_time.CLOCK.query.name: lambda: [{"now": int(self.now)}],
+                by_id.QUOTES.newest.name: [{"id": None}],
+                by_time.NEWEST_CHANGES.name: self.newest_change,
+                by_time.CHANGED_QUOTES.query.name: self.changed,
+                counting.SHIPPING_STEPS.name: self.shipping,
+                counting.PAYMENT_STEPS.name: self.payments,
+                checkout.ORDERS.newest.name: [{"id": None}],
+                checkout.ORDERS.above.name: [],
             },
             indexes={"quote": [("store_id", "updated_at")]},
         )
@@ -144,7 +145,7 @@ def test_every_cart_counts_once_per_stage(shop: Carts, pauses: list[float], budg
         return counted(run(CheckoutCollector(), state, shop.now, database=database, tuning=tuning))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkout, "CARTS_A_LOOK", budget)
+        patch.setattr(by_time, "CARTS_A_LOOK", budget)
         scrape()
         for pause in pauses:
             shop.now += pause

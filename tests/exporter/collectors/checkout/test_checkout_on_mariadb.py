@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from exporter.collectors import checkout
-from exporter.collectors.checkout import CheckoutCollector
+from exporter.collectors.checkout import CheckoutCollector, by_id, by_time
+from exporter.collectors.checkout import funnel as counting
 from exporter.core.memory import VolatileStore
 from exporter.core.ports import StateStore
 from exporter.core.query import Query
@@ -38,9 +39,9 @@ class ShiftedClock:
     def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
         found = self.database.rows(query, **parameters)
         self.rows_returned[query.name] = self.rows_returned.get(query.name, 0) + len(found)
-        if query.name == checkout.NEW_ORDERS.name and self.fail:
+        if query.name == checkout.ORDERS.above.name and self.fail:
             raise SourceUnavailable("gone")
-        if query.name == checkout.CLOCK.name:
+        if query.name == by_time.CLOCK.query.name:
             return [{"now": found[0]["now"] + self.seconds}]
         return found
 
@@ -77,7 +78,7 @@ class Funnel:
         """Scrape until every look has been taken at what has been written so far."""
         self.run()
         self.run(forward=125)
-        return self.run(forward=checkout.LATE_LOOK)
+        return self.run(forward=by_time.LATE_LOOK)
 
     def truth(self) -> dict[tuple[str, str, str], int]:
         """Return what an independent query says of the carts since the beginning."""
@@ -279,7 +280,7 @@ def test_a_step_that_leaves_the_quote_alone_counts_at_the_late_look(funnel: Funn
     funnel.run(forward=125)
     shop.database.insert("quote_payment", quote_id=cart, method="checkmo")
     assert funnel.run(forward=60) == of("default", "guest", ("cart",))
-    assert funnel.run(forward=checkout.LATE_LOOK) == of("default", "guest", ("cart", "payment_method"))
+    assert funnel.run(forward=by_time.LATE_LOOK) == of("default", "guest", ("cart", "payment_method"))
 
 
 def test_what_was_reached_before_the_first_run_is_not_counted(observed: ObservedShop) -> None:
@@ -356,8 +357,8 @@ def test_a_failed_run_leaves_no_trace(funnel: Funnel) -> None:
 def test_a_long_absence_is_caught_up_in_bounded_steps(
     funnel: Funnel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkout, "PAGE", 5)
-    monkeypatch.setattr(checkout, "CARTS_A_LOOK", 20)
+    monkeypatch.setattr(by_time.CHANGED_QUOTES, "page", 5)
+    monkeypatch.setattr(by_time, "CARTS_A_LOOK", 20)
     shop, now = funnel.observed.shop, datetime.now(UTC)
     for back in range(1, 101):
         when = now - timedelta(minutes=15 * back)
@@ -371,7 +372,7 @@ def test_a_long_absence_is_caught_up_in_bounded_steps(
     while not counted or counted[-1] < 100:
         before = dict(funnel.clock.rows_returned)
         counted.append(funnel.run().get(("us", "cart", "guest"), 0))
-        name = checkout.CHANGED_QUOTES.name
+        name = by_time.CHANGED_QUOTES.query.name
         assert funnel.clock.rows_returned[name] - before.get(name, 0) <= 3 * (20 + 5)
         assert len(counted) < 20, counted
     assert counted == sorted(counted)
@@ -382,7 +383,7 @@ def test_a_long_absence_is_caught_up_in_bounded_steps(
 def test_a_mass_update_in_one_second_does_not_stop_the_count(
     funnel: Funnel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkout, "PAGE", 20)
+    monkeypatch.setattr(by_time.CHANGED_QUOTES, "page", 20)
     shop = funnel.observed.shop
     same_second = datetime.now(UTC) + timedelta(seconds=2)
     shop.database.insert_many("quote", ("store_id", "items_count", "updated_at"), [(1, 1, same_second)] * 100)
@@ -396,8 +397,8 @@ def test_a_mass_update_in_one_second_does_not_stop_the_count(
 def test_old_carts_are_forgotten_and_not_counted_again(
     observed: ObservedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkout, "KEEP_IDS", 20)
-    monkeypatch.setattr(checkout, "FORGET_IDS", 5)
+    monkeypatch.setattr(counting, "KEEP_IDS", 20)
+    monkeypatch.setattr(counting, "FORGET_IDS", 5)
     funnel, shop = Funnel(observed), observed.shop
     first = shop.open_cart("us")
     funnel.run()
@@ -490,10 +491,10 @@ def test_before_the_index_by_time(
             assert funnel.run()[("de", "shipping_method", "guest")] == (
                 funnel.truth()[("de", "shipping_method", "guest")] + 1
             )
-            assert checkout.CHANGED_QUOTES.name not in funnel.clock.rows_returned
+            assert by_time.CHANGED_QUOTES.query.name not in funnel.clock.rows_returned
         with closing(SQLiteState(tmp_path / "state")) as state:
-            monkeypatch.setattr(checkout, "OPEN_A_RUN", 4)
-            monkeypatch.setattr(checkout, "MAX_OPEN", 30)
+            monkeypatch.setattr(by_id, "OPEN_A_RUN", 4)
+            monkeypatch.setattr(by_id, "MAX_OPEN", 30)
             funnel.state = state
             carts = [observed.shop.open_cart("us") for _ in range(10)]
             funnel.run()
@@ -507,7 +508,7 @@ def test_before_the_index_by_time(
             ):
                 rounds += 1
                 assert rounds < 12
-            name = checkout.OPEN_QUOTES.name
+            name = by_id.OPEN_QUOTES.name
             assert rounds > 1
             assert funnel.clock.rows_returned[name] - before[name] <= 4 * (rounds + 1)
 
@@ -540,7 +541,7 @@ def test_five_hundred_stores(mariadb: MariaDB) -> None:
 
 def test_only_indexes_are_used(observed: ObservedShop) -> None:
     parameters: dict[str, Callable[[], dict[str, object]]] = {
-        checkout.CHANGED_QUOTES.name: lambda: {
+        by_time.CHANGED_QUOTES.query.name: lambda: {
             "stores": (0, 1, 2, 3),
             "first": int(time.time()) - 5,
             "end": int(time.time()),
@@ -555,7 +556,7 @@ def test_only_indexes_are_used(observed: ObservedShop) -> None:
     )
     database.rows("ANALYZE TABLE {quote}")
     with observed.connection() as other, other.connection.cursor() as cursor:
-        for query in (checkout.CHANGED_QUOTES,):
+        for query in (by_time.CHANGED_QUOTES.query,):
             cursor.execute(f"EXPLAIN {query.text()}", parameters[query.name]())
             plan = cursor.fetchall()
             assert [row[3] for row in plan] == ["range"], plan

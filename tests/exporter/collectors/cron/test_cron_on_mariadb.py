@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exporter.collectors.cron import LOOK_BACK, NEW_ROWS, OPEN_ROWS, CronCollector
+from exporter.collectors.cron import LOOK_BACK, OPEN_ROWS, SCHEDULE, CronCollector
 from exporter.core.memory import VolatileStore
 from exporter.reading import followed
 from sandbox.servers.mariadb import MariaDB
@@ -187,5 +187,5 @@ def test_a_bloated_table_is_read_by_key_only(shop: LimitedShop) -> None:
         " SELECT 'removed_module', 'pending', UTC_TIMESTAMP(), UTC_TIMESTAMP() FROM seq_1_to_50000"
     )
     newest = int(shop.execute("SELECT MAX(schedule_id) FROM {cron_schedule}")[0][0])
-    assert shop.rows_read(NEW_ROWS, after=newest - 10, limit=LOOK_BACK) <= 12
+    assert shop.rows_read(SCHEDULE.above, after=newest - 10, limit=LOOK_BACK) <= 12
     assert shop.rows_read(OPEN_ROWS, ids=tuple(range(newest - 9, newest + 1))) <= 20

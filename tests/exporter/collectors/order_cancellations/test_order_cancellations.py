@@ -15,6 +15,7 @@ from exporter.collectors import order_cancellations as cancellations
 from exporter.collectors.order_cancellations import OrderCancellationsCollector
 from exporter.core.collector import Tuning
 from exporter.core.memory import VolatileStore
+from exporter.reading import changes
 from tests.harness.core import NOON, FakeDatabase, run
 
 SETTLE = 120
@@ -42,7 +43,7 @@ class Order:
             "value": Decimal(1),
             "currency": "USD",
             "created": self.placed,
-            "updated": self.canceled if canceled else self.placed,
+            "changed": self.canceled if canceled else self.placed,
         }
 
 
@@ -62,20 +63,20 @@ class Replica:
         return [row for row in self.visible() if row["id"] > after][:limit]
 
     def changed(self, *, since: int, after: int, limit: int) -> list[Mapping[str, Any]]:
-        rows = sorted(self.visible(), key=lambda row: (row["updated"], row["id"]))
+        rows = sorted(self.visible(), key=lambda row: (row["changed"], row["id"]))
         return [
-            row for row in rows if row["updated"] > since or (row["updated"] == since and row["id"] > after)
+            row for row in rows if row["changed"] > since or (row["changed"] == since and row["id"] > after)
         ][:limit]
 
     def database(self) -> FakeDatabase:
         return FakeDatabase(
             answers={
-                cancellations.CLOCK.name: lambda: [{"clock": self.now}],
-                cancellations.NEWEST.name: lambda: [
+                cancellations.CLOCK.query.name: lambda: [{"now": self.now}],
+                cancellations.ORDERS.newest.name: lambda: [
                     {"id": max((row["id"] for row in self.visible()), default=None)}
                 ],
-                cancellations.RECENT.name: self.recent,
-                cancellations.CHANGED.name: self.changed,
+                cancellations.ORDERS.above.name: self.recent,
+                cancellations.CHANGED.query.name: self.changed,
             }
         )
 
@@ -120,8 +121,8 @@ def test_every_cancellation_counts_once(lag: int, gaps: list[int], takes: int, p
         at += gap
         orders.append(Order(number, at - 2_000, at, takes if number % 2 else 0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cancellations, "PAGE", page)
-        patch.setattr(cancellations, "PAGES_A_RUN", 100)
+        patch.setattr(changes, "PAGE", page)
+        patch.setattr(changes, "PAGES_A_RUN", 100)
         visible_at_first = sum(o.canceled + o.takes <= START - lag for o in orders)
         found = counted(Replica(orders, lag), at + lag + 3_600)
     assert found == len(orders) - visible_at_first

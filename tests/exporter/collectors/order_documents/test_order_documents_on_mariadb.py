@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.collectors.order_cancellations import PAGE, PAGES_A_RUN, OrderCancellationsCollector
+from exporter.collectors.order_cancellations import OrderCancellationsCollector
 from exporter.collectors.order_documents import OrderDocumentsCollector
 from exporter.core.memory import VolatileStore
+from exporter.reading.changes import PAGE, PAGES_A_RUN
 from sandbox.servers.mariadb import MariaDB
 from tests.harness.observed import ObservedShop, observed_shop
 

@@ -70,15 +70,15 @@ class Shop:
         return FakeDatabase(
             {
                 "placements_sequences": [sequence],
-                "placements_tops": lambda: [{"store_id": 1, "top": self._top()}],
+                "placements_tops": lambda **_: [{"store_id": 1, "top": self._top()}],
                 "placements_taken_numbers": lambda first, last, limit: [
                     {"number": number} for number in range(first, last + 1)
                 ][:limit],
                 "placements_orders_of_numbers": [],
                 "placements_clock": [{"now": self.now}],
                 "placements_held_numbers": self._held,
-                "placements_newest_order": [{"id": None}],
-                "placements_latest_orders": [],
+                "placements_orders_newest": [{"id": None}],
+                "placements_orders_new": [],
             },
             indexes={"quote": [("store_id", "updated_at")]},
         )
@@ -142,7 +142,7 @@ def test_a_mass_update_of_all_carts_counts_nothing_as_failed_yet() -> None:
 
 
 def test_more_carts_than_a_run_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placements, "CARTS_A_STATEMENT", 10)
+    monkeypatch.setattr(placements.HELD_NUMBERS, "page", 10)
     monkeypatch.setattr(placements, "CARTS_A_RUN", 50)
     shop = Shop()
     shop.scrape()

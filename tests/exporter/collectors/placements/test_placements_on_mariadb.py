@@ -151,7 +151,7 @@ def test_when_too_many_carts_were_changed_every_number_waits(
     taken: Placements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a price rule marks all carts: one statement changes them all, in one second."""
-    monkeypatch.setattr(placements, "CARTS_A_STATEMENT", 50)
+    monkeypatch.setattr(placements.HELD_NUMBERS, "page", 50)
     monkeypatch.setattr(placements, "CARTS_A_RUN", 200)
     shop, database = taken.observed.shop, taken.observed.shop.database
     shop.decline(cart_at_payment(taken.observed, "us", "paypal_express"))
@@ -161,7 +161,7 @@ def test_when_too_many_carts_were_changed_every_number_waits(
     taken.run()
     read: list[int] = []
     taken.observed.readers["placements"]._observer = lambda query, rows, _: (
-        read.append(rows) if query is placements.HELD_NUMBERS else None
+        read.append(rows) if query is placements.HELD_NUMBERS.query else None
     )
     found = taken.run(forward=SETTLED)
     assert (found["us"], found["default"]) == ((0, 0, 1), (0, 0, 1))

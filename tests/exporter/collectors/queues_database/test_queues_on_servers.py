@@ -12,12 +12,10 @@ import pika
 import pytest
 
 from exporter.collectors.queues_database import (
-    CHANGED_MESSAGES,
-    NEW_MESSAGES,
+    CHANGED,
     NEWEST_CHANGE,
-    NEWEST_MESSAGE,
     OPEN_MESSAGES,
-    PAGE,
+    PUT_IN,
     DatabaseQueuesCollector,
 )
 from exporter.collectors.queues_rabbitmq import RabbitMQQueuesCollector
@@ -27,6 +25,8 @@ from exporter.core.metrics import Metric
 from exporter.core.render import Format, join, render
 from exporter.errors import AccessDenied, SourceUnavailable, UnexpectedAnswer
 from exporter.magento.queues import OPEN_STATUSES
+from exporter.reading import changes
+from exporter.reading.changes import PAGE
 from exporter.sources.rabbitmq import RabbitMQ, RabbitMQTarget
 from sandbox.process import wait_until
 from sandbox.servers.mariadb import MariaDB
@@ -181,7 +181,10 @@ def test_a_change_that_becomes_visible_late_is_counted(shop: LimitedShop) -> Non
     assert follow() == found
 
 
-def test_a_mass_change_within_one_second_is_counted_once_and_in_pages(shop: LimitedShop) -> None:
+def test_a_mass_change_within_one_second_is_counted_once_and_in_pages(
+    shop: LimitedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "PAGES_A_RUN", 1)
     follow = Follower(shop)
     follow()
     number = 2 * PAGE + 7
@@ -225,9 +228,9 @@ def test_statements_read_by_index(shop: LimitedShop) -> None:
     ]
     assert "filesort" not in str(open_rows[0]["Extra"])
     for query, parameters, key in (
-        (NEW_MESSAGES, {"after": newest - 500, "limit": 2000}, "PRIMARY"),
+        (PUT_IN.above, {"after": newest - 500, "limit": 2000}, "PRIMARY"),
         (
-            CHANGED_MESSAGES,
+            CHANGED.query,
             {"status": 4, "since": int(NOON) - 500, "after": 3, "limit": PAGE},
             "QUEUE_MESSAGE_STATUS_STATUS_UPDATED_AT",
         ),
@@ -237,9 +240,9 @@ def test_statements_read_by_index(shop: LimitedShop) -> None:
         assert int(plan["rows"]) < 3000
         assert "filesort" not in str(plan["Extra"])
     assert shop.rows_read(OPEN_MESSAGES, status=4, limit=100) < 400
-    assert shop.rows_read(CHANGED_MESSAGES, status=4, since=1, after=0, limit=100) < 400
-    assert shop.rows_read(CHANGED_MESSAGES, status=4, since=int(NOON) - 100, after=0, limit=PAGE) < 400
-    for query, parameters in ((NEWEST_MESSAGE, {}), (NEWEST_CHANGE, {"status": 4})):
+    assert shop.rows_read(CHANGED.query, status=4, since=1, after=0, limit=100) < 400
+    assert shop.rows_read(CHANGED.query, status=4, since=int(NOON) - 100, after=0, limit=PAGE) < 400
+    for query, parameters in ((PUT_IN.newest, {}), (NEWEST_CHANGE, {"status": 4})):
         assert [row["Extra"] for row in shop.explain(query, **parameters)] == ["Select tables optimized away"]
 
 

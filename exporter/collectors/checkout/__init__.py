@@ -1,0 +1,10 @@
+"""The checkout funnel: how many carts reach each stage, each cart once per stage.
+
+:mod:`.funnel` says what counts. The carts come to it from one of two followers:
+:mod:`.by_time` where ``quote`` has an index on the time of the last change, else
+:mod:`.by_id`.
+"""
+
+from exporter.collectors.checkout.collector import ORDERS, STAGE_REACHED, CheckoutCollector
+
+__all__ = ["ORDERS", "STAGE_REACHED", "CheckoutCollector"]

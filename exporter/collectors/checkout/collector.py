@@ -1,0 +1,85 @@
+"""The collector: from the followers' carts and the new orders to samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from exporter.collectors.checkout import by_id, by_time
+from exporter.collectors.checkout.funnel import PAYMENT_STEPS, SHIPPING_STEPS, Funnel
+from exporter.core.collector import Collector, Context
+from exporter.core.metrics import Sample, counter
+from exporter.core.query import Connection
+from exporter.magento.checkout import quotes_by_time
+from exporter.reading.followed import Followed
+
+ORDERS: Final = Followed(
+    "checkout_orders",
+    "sales_order",
+    columns=("quote_id", "store_id", "is_virtual", "customer_is_guest"),
+    select="quote_id, store_id, is_virtual = 1 AS is_virtual, customer_is_guest = 1 AS guest",
+    connection=Connection.SALES,
+    memory="orders",
+)
+
+
+STAGE_REACHED = counter(
+    "magento_checkout_stage_reached_total",
+    "Carts that reached the stage, each cart once per stage (quote, quote_address, quote_payment,"
+    " sales_order). placement_attempt is a lower bound: an ordinary decline leaves no trace in the cart.",
+    "store",
+    "stage",
+    "customer",
+)
+
+
+class CheckoutCollector(Collector):
+    """The funnel from cart to order."""
+
+    name = "checkout"
+    help = "Carts by the checkout stage they reach, from quote, quote_address, quote_payment and sales_order."
+    notes = """
+    Each cart counts once per stage, for the store and the kind of customer that it has at that moment.
+
+    - A cart without items is no cart: headless storefronts make many of them.
+    - `shipping_address`: the shipping address has a country. An estimate in the cart is enough, and the
+      default address of a logged-in customer comes with the cart.
+    - `placement_attempt`: the cart has an order number, or became an order. An ordinary decline leaves no
+      number, so this is a lower bound. `magento_checkout_placement_attempts_total` counts the attempts.
+    - `order`: the cart has an order. Several orders of one multishipping cart are one. An order implies every
+      stage that its cart can have. Imported orders have no cart and are not counted.
+    - A cart that was merged into another one or dropped counts nothing more. What it reached before stays.
+    - An administrator's cart counts in every stage at once, when it becomes an order.
+
+    Counting begins with the first start. Stages that a cart had reached before are not counted.
+
+    On Magento 2.4.7 and newer, a step that leaves `quote.updated_at` alone is found half an hour after the
+    cart's last change, at its next change, or with its order. Before 2.4.7, the newest 5,000 unfinished carts
+    are read in turns, 250 at each scrape. So a stage can show 20 scrapes late, and an older cart shows with
+    its order only.
+
+    After a restore of `quote` from a backup, ids are given out again: some carts of the first minutes may be
+    taken for counted ones.
+    """
+    source = "database"
+    metrics = (STAGE_REACHED,)
+    queries = (
+        *by_time.QUERIES,
+        *by_id.QUERIES,
+        SHIPPING_STEPS,
+        PAYMENT_STEPS,
+        *ORDERS.queries,
+    )
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run."""
+        funnel = Funnel(
+            context,
+            context.memory.counters(STAGE_REACHED),
+            newest=by_id.QUOTES.newest_id(context.database),
+        )
+        follower = by_time if quotes_by_time(context.database) else by_id
+        follower.follow(context, funnel)
+        funnel.note_orders(ORDERS.read(context).rows)
+        funnel.forget()
+        return funnel.samples()
