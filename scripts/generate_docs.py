@@ -51,9 +51,8 @@ def _metrics_lines() -> Iterator[str]:
 
 
 def _notes(collector: type[Collector]) -> str:
-    """Return the module's text: what is exact, what is approximate, and when."""
-    text = inspect.getdoc(inspect.getmodule(collector)) or ""
-    return text.partition("\n\n")[2].strip() + "\n"
+    """Return what a user should know: what is exact, what is approximate, and when."""
+    return inspect.cleandoc(collector.notes) + "\n"
 
 
 def _refresh(refresh: Refresh) -> str:

@@ -1,10 +1,4 @@
-"""Bulk and asynchronous operations: what waits, what runs, what failed (``magento_operation``).
-
-Reads the index (status, started_at), which exists since 2.4.4; on an older shop
-every such statement would read the whole table, so this collector yields nothing.
-An operation is counted up to ``tuning.backlog_scan_limit``; Magento deletes it
-with its bulk after 60 days.
-"""
+"""Bulk and asynchronous operations: what waits, what runs, what failed (``magento_operation``)."""
 
 from __future__ import annotations
 
@@ -95,7 +89,7 @@ WAITING_AGE = gauge(
 )
 RUNNING_AGE = gauge(
     "magento_bulk_oldest_running_age_seconds",
-    "How long the oldest operation that a consumer has started is running, 0 if none is.",
+    "How long the oldest running operation has been running, 0 if none runs.",
 )
 
 
@@ -104,6 +98,13 @@ class BulkCollector(Collector):
 
     name = "bulk"
     help = "Bulk and asynchronous operations: open, waiting, failed (2.4.4 and later)."
+    notes = """
+    Needs the index (status, started_at) of `magento_operation`, which exists since 2.4.4. An older shop has
+    no series.
+
+    Operations are counted up to `tuning.backlog_scan_limit`. If there are more, the number is a lower bound
+    and `magento_bulk_operations_exact` is 0. Magento deletes an operation with its bulk after 60 days.
+    """
     source = "database"
     metrics = (OPERATIONS, EXACT, WAITING, WAITING_AGE, RUNNING_AGE)
     queries = (BY_STATUS, WAITING_OPERATIONS, OLDEST_WAITING, OLDEST_RUNNING)
@@ -111,6 +112,7 @@ class BulkCollector(Collector):
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the numbers by status, and how long the oldest operations have waited and run."""
         database, limit = context.database, max(1, context.tuning.backlog_scan_limit)
+        # Without the index every statement would read the whole table.
         if not database.has_index("magento_operation", "status", "started_at"):
             return
         for status, name in STATUSES.items():

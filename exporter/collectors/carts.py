@@ -1,15 +1,4 @@
-"""Carts: how many are in use now, how many were given up, with their value, and how full their table is.
-
-Both need the index (store_id, updated_at) of ``quote``, which exists from 2.4.7
-on; before, this collector yields the size of the table only.
-
-A cart counts as abandoned at the moment at which its last change is
-``abandoned_after_seconds`` old while it is active and has items. So a cart that
-became an order, was merged into another (then it is inactive or deleted) or was
-emptied is not abandoned. One that is taken up again and left again counts again.
-``quote.updated_at`` is also moved by price rules that mark carts to be
-recalculated and, in some shops, by looking at the cart.
-"""
+"""Carts: how many are in use now, how many were abandoned, with their value, and how full their table is."""
 
 from __future__ import annotations
 
@@ -61,12 +50,13 @@ ACTIVE = gauge(
 )
 ABANDONED = counter(
     "magento_carts_abandoned_total",
-    "Carts that were left: active, with items, and not changed for the configured time (quote.updated_at).",
+    "Carts that were abandoned: active, with items, and not changed for the configured time"
+    " (quote.updated_at).",
     "store",
 )
 ABANDONED_VALUE = counter(
     "magento_carts_abandoned_value_base_total",
-    "Value of the carts that were left, in the base currency of their website (quote.base_grand_total).",
+    "Value of the abandoned carts, in the base currency of their website (quote.base_grand_total).",
     "store",
     "currency",
 )
@@ -92,10 +82,21 @@ CARTS_A_RUN: Final = 20_000
 
 
 class CartsCollector(Collector):
-    """Carts in use and carts given up."""
+    """Carts in use and carts abandoned."""
 
     name = "carts"
     help = "Active carts by age, and abandoned carts with their value, from quote (2.4.7 and newer)."
+    notes = """
+    On Magento before 2.4.7 only the size of the table is known: the index (store_id, updated_at) of `quote`
+    is missing there.
+
+    A cart counts as abandoned when its last change is `tuning.abandoned_after_seconds` old, while it is
+    active and has items. A cart that became an order, was merged into another one, or was emptied is not
+    abandoned. A cart that is taken up again and left again counts again.
+
+    `quote.updated_at` also moves when a price rule marks carts to be recalculated and, in some shops, when
+    a customer looks at the cart.
+    """
     source = "database"
     metrics = (ACTIVE, ABANDONED, ABANDONED_VALUE, TABLE_ROWS, OLDEST)
     queries = (CLOCK.query, CHANGED.query, OLDEST_CHANGES)

@@ -1,13 +1,8 @@
 """Cron: is it alive, is it late, which job fails, hangs or was never run.
 
-``cron_schedule`` is indexed by job code only and can bloat to millions of rows,
-so it is never searched: its rows are followed by primary key. New rows are read
-once; those still pending or running are read again by id until they are final.
-Magento deletes a successful row an hour later, so the last success of a job is
-remembered here, and so is its last start. A cron run starts each job once,
-however many of its rows are due: after a pause the rows that piled up are worked
-off one a minute while new ones come at the same pace, and the oldest stays old
-for good. So a job waits from when it was due or last started, whichever is later.
+``cron_schedule`` can bloat to millions of rows, so it is never searched: its rows are
+followed by primary key. Those that are pending or running are read again by id until
+they are final.
 """
 
 from __future__ import annotations
@@ -102,6 +97,14 @@ class CronCollector(Collector):
 
     name = "cron"
     help = "Cron liveness, lag and job outcomes, from cron_schedule."
+    notes = """
+    A job waits from when it was due or last started, whichever is later. A cron run starts each job once,
+    however many of its rows are due. So after a pause the oldest row stays old, although the job runs every
+    minute.
+
+    Magento deletes a successful row after an hour. The last success and the last start of a job are
+    remembered. A first start looks at the newest 5,000 rows only.
+    """
     source = "database"
     metrics = (
         LAST_EXECUTION,
@@ -118,7 +121,7 @@ class CronCollector(Collector):
     queries = (*SCHEDULE.queries, OPEN_ROWS)
 
     def collect(self, context: Context) -> Iterable[Sample]:
-        """Yield the samples of one run; see the module's text for how rows are followed."""
+        """Yield the samples of one run."""
         jobs = _Jobs(context.memory, context.now)
         followed = context.memory.table("followed")
         open_ids: list[int] = followed.get("open", [])

@@ -1,8 +1,4 @@
-"""New customer accounts, by the website and store view where they were made.
-
-``customer_entity`` is followed by primary key: it has no index on
-``created_at``. Accounts that an import or an administrator made count as well.
-"""
+"""New customer accounts, by the website and store view where they were made."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from exporter.core.metrics import Sample, counter
 from exporter.magento.stores import of_known_stores
 from exporter.reading.followed import Followed
 
+# By id: there is no index on created_at.
 CUSTOMERS: Final = Followed("customers", "customer_entity", columns=("website_id", "store_id"))
 
 REGISTERED = counter(
@@ -32,6 +29,9 @@ class CustomersCollector(Collector):
 
     name = "customers"
     help = "New customer accounts; from customer_entity."
+    notes = """
+    Accounts that an import or an administrator made count as well.
+    """
     source = "database"
     metrics = (REGISTERED,)
     queries = CUSTOMERS.queries

@@ -1,9 +1,4 @@
-"""Deployment: which Magento this is, whether it is in maintenance, when it was last deployed.
-
-Read from the shop's directory where the exporter can see it (``magento_root``):
-``composer.lock``, ``app/etc/env.php``, ``var/.maintenance.flag`` and
-``pub/static/deployed_version.txt``. With several web nodes this is one node's word.
-"""
+"""Deployment: which Magento this is, whether it is in maintenance, when it was last deployed."""
 
 from __future__ import annotations
 
@@ -31,6 +26,11 @@ class DeploymentCollector(Collector):
 
     name = "deployment"
     help = "Version, mode, maintenance flag and last deployment, from the shop's directory."
+    notes = """
+    Read from the shop's directory where the exporter can see it (`magento_root`): `composer.lock`,
+    `app/etc/env.php`, `var/.maintenance.flag` and `pub/static/deployed_version.txt`. With several web
+    nodes, this is the state of one of them.
+    """
     source = "files"
     metrics = (INFO, MAINTENANCE, DEPLOYED)
 

@@ -1,20 +1,9 @@
 """How many orders a store has lately, and how many it should have.
 
-New orders are followed by primary key and counted into buckets by store: one a
-minute for the last day, one a quarter of an hour for the last eight weeks. The
-orders before the first run are counted once, the newest first, a few pages a run
-along the index on ``created_at``: that is the *backfill*. So no statement ever
-reads a window, however long it is. While an exporter that was away is still
-catching up, there are no samples.
-
-The expected number is the median of the same window in the last two to eight
-weeks: the same weekday and time in the store's own time zone, whatever the
-clocks did in between. The first and last quarter of an hour of a past window
-count by the part that lies in it. A week before the store's first order is no
-week; with fewer than two there is no sample.
-
-A store view that is switched off is expected to sell nothing and has no samples.
-Its orders are counted all the same, so that it has its past when it is back.
+New orders are counted into buckets by store: one a minute for the last day, one a
+quarter of an hour for the last eight weeks. The orders before the first run are counted
+once, the newest first, a few pages a run: that is the *backfill*. So no statement ever
+reads a window, however long it is.
 """
 
 from __future__ import annotations
@@ -121,6 +110,18 @@ class ExpectedOrdersCollector(Collector):
 
     name = "expected_orders"
     help = "Orders in recent windows and what the last weeks let expect; from sales_order."
+    notes = """
+    `magento_orders_expected` is the median of the same window in the last two to eight weeks: the same
+    weekday and time in the store's own time zone, also when the clocks were changed in between. A week
+    before the store's first order does not count. With fewer than two weeks there is no sample.
+
+    The orders before the first start are read in the first minutes, the newest first.
+    `magento_orders_baseline_seconds` says how far back they are known. While an exporter that was away
+    catches up, there are no samples.
+
+    A store view that is switched off has no samples. Its orders are counted all the same, so it has its
+    history when it is switched on again.
+    """
     source = "database"
     metrics = (RECENT, EXPECTED, BASELINE)
     queries = (*ORDERS.queries, PAST_ORDERS)

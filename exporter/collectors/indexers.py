@@ -1,19 +1,4 @@
-"""Indexers and their views: state, mode, backlog, and the ways in which a view stops without a word.
-
-The backlog is what ``bin/magento indexer:status`` prints: the distinct entities
-in the changelog between the view's version and the newest one. Counting them
-takes a scan as long as the backlog, so it is done up to
-``tuning.backlog_scan_limit`` versions; a longer backlog is given as the
-difference of the two versions, its upper bound (two index look-ups).
-
-A view in mode ``working`` may belong to a process that was killed; Magento then
-skips it for ever (or, with ``indexer/use_application_lock``, heals it without
-touching the row). The instant of the last change tells how long it has been so.
-
-Not seen here: missing triggers (``information_schema.TRIGGERS`` is empty for
-users without the privilege TRIGGER, which would also let them change data), and
-which rows belong to modules that were removed: Magento never deletes those.
-"""
+"""Indexers and their views: state, mode, backlog, and the ways in which a view stops silently."""
 
 from __future__ import annotations
 
@@ -140,6 +125,17 @@ class IndexersCollector(Collector):
 
     name = "indexers"
     help = "Indexers: state, mode, backlog, from indexer_state, mview_state and the changelogs."
+    notes = """
+    The backlog is what `bin/magento indexer:status` prints: the distinct entities in the changelog between
+    the view's version and the newest one. A backlog of more than `tuning.backlog_scan_limit` versions is
+    not counted. Then it is the difference of the two versions, an upper bound.
+
+    A view in state `working` may belong to a process that was killed. Magento then skips it for ever or,
+    with `indexer/use_application_lock`, heals it without touching the row.
+    `magento_indexer_view_updated_timestamp_seconds` says since when it has been in that state.
+
+    Not seen: missing triggers, and which rows belong to modules that were removed.
+    """
     source = "database"
     metrics = (
         STATE,
@@ -192,6 +188,8 @@ def _view(indexer: str, row: Row) -> Iterator[Sample]:
     yield from _instant(VIEW_UPDATED, row["updated"], indexer)
 
 
+# Missing triggers stay unseen: information_schema.TRIGGERS is empty without the privilege TRIGGER, and that
+# one would let the exporter change data.
 def _changes(context: Context, view: str, indexer: str, version: int) -> Iterator[Sample]:
     """Yield what the changelog of a view in mode schedule says; ``version`` is what the view has done."""
     table = changelog(view)

@@ -1,16 +1,8 @@
 """Cancelled orders, counted once each.
 
-A cancellation is a change of a row, so changed orders are followed by the index
-on ``updated_at``, with an overlap for transactions that commit late. Every later
-change of a cancelled order (a comment, an export) shows it as cancelled again,
-so the ids of counted orders are remembered until the order is
-:data:`MAX_AGE` old. The overlap is measured from the newest change that is
-visible: a replica may lag as far as it likes.
-
-Exact for orders that are at most 30 days old when they are cancelled and were
-among the 5,000 newest, or came later, when counting began. Others are not
-counted. While a mass update of more than 10,000 orders is caught up with, a
-cancellation that commits late can be missed.
+A cancellation is a change of a row, so changed orders are followed. Every later change
+of a cancelled order (a comment, an export) shows it as cancelled again. So the ids of
+counted orders are remembered until the order is :data:`MAX_AGE` old.
 """
 
 from __future__ import annotations
@@ -80,6 +72,13 @@ class OrderCancellationsCollector(Collector):
 
     name = "order_cancellations"
     help = "Cancelled orders: number and value; from changed rows of sales_order."
+    notes = """
+    Exact for orders that are at most 30 days old when they are cancelled, and that were among the 5,000
+    newest or came later when counting began. Others are not counted.
+
+    While the exporter catches up with a mass update of more than 10,000 orders, it can miss a cancellation
+    that commits late.
+    """
     source = "database"
     metrics = (CANCELLATIONS, CANCELED_BASE)
     queries = (CLOCK.query, *ORDERS.queries, CHANGED.query)

@@ -1,9 +1,4 @@
-"""Invoices, shipments and credit memos: what became of the orders.
-
-Each document table is followed by primary key; a document counts when it is
-created. One that is created as cancelled does not count; one that is cancelled
-later stays counted.
-"""
+"""Invoices, shipments and credit memos: what became of the orders."""
 
 from __future__ import annotations
 
@@ -66,6 +61,10 @@ class OrderDocumentsCollector(Collector):
 
     name = "order_documents"
     help = "Invoices, shipments and refunds: number and value; from sales_invoice, _shipment, _creditmemo."
+    notes = """
+    A document counts when it is created. One that is created as cancelled does not count. One that is
+    cancelled later stays counted.
+    """
     source = "database"
     metrics = (INVOICED, INVOICED_BASE, SHIPPED, REFUNDED, REFUNDED_BASE)
     queries = tuple(query for document in DOCUMENTS for query in document.followed.queries)

@@ -1,17 +1,4 @@
-"""E-mails to customers that should be sent and are not: order, invoice, shipment, credit memo.
-
-Magento marks an e-mail that it owes with ``send_email = 1`` and one that it has
-handed to the mail server with ``email_sent = 1``; anything else in
-``email_sent`` is unsent: waiting for the cron (asynchronous sending), failed
-for ever (synchronous sending), or given up after three tries (0, since 2.4.8).
-Each document is looked at when it is 15 minutes old, and again until its e-mail
-is sent or it is a week old. A new exporter begins with the documents of a day.
-
-An order that waits for its payment gets its e-mail when it is paid: it is
-looked at until it is a day old, the newest 1,000 of them. One that is paid later,
-and a document whose e-mail is requested later than 15 minutes after it for
-another reason, is not watched.
-"""
+"""E-mails to customers that should be sent and are not: order, invoice, shipment, credit memo."""
 
 from __future__ import annotations
 
@@ -31,8 +18,9 @@ ASYNC: Final = Flag.at("sales_email/general/async_sending", query="order_emails_
 
 UNSENT = gauge(
     "magento_order_emails_unsent",
-    "Documents 15 minutes to seven days old whose e-mail is owed and not sent (those of a day, when the "
-    "exporter is new); at most some 1,000 are counted.",
+    "Documents at most seven days old whose e-mail is owed and was not sent 15 minutes after them, or after"
+    " tuning.settle_seconds if that is longer. A new exporter begins with those of a day. At most some 1,000"
+    " are counted.",
     "document",
 )
 OLDEST = gauge(
@@ -68,6 +56,19 @@ class OrderEmailsCollector(Collector):
 
     name = "order_emails"
     help = "Order, invoice, shipment and credit memo e-mails that are owed and not sent; from sales_*."
+    notes = """
+    An e-mail is owed when `send_email` is 1, and sent when `email_sent` is 1. Otherwise it is unsent: it
+    waits for the cron (asynchronous sending), it failed for good (synchronous sending), or the cron gave up
+    after three tries (0, since 2.4.8).
+
+    A document is looked at when it is 15 minutes old, or as old as `tuning.settle_seconds` if that is
+    longer. It is looked at again until its e-mail is sent or it is a week old. A new exporter begins with
+    the documents of a day.
+
+    An order that waits for its payment gets its e-mail when it is paid. It is looked at until it is a day
+    old; of such orders the newest 1,000. Not watched are an order that is paid later, and a document whose
+    e-mail is requested later than 15 minutes after it for another reason.
+    """
     source = "database"
     metrics = (UNSENT, OLDEST, ASYNC_SENDING)
     queries = (

@@ -1,10 +1,4 @@
-"""Orders that the shop's staff cannot see: missing in ``sales_order_grid``, the table behind the admin list.
-
-Magento copies an order into the grid in the same request, or with asynchronous
-grid indexing once a minute by cron. Each order is looked for in the grid when it
-is five minutes old, and again until it is there or a week old. A new exporter
-begins with the orders of a day.
-"""
+"""Orders that the shop's staff cannot see: missing in ``sales_order_grid``, behind the admin list."""
 
 from __future__ import annotations
 
@@ -33,8 +27,9 @@ ASYNC: Final = Flag.at("dev/grid/async_indexing", query="order_grid_async")
 
 MISSING = gauge(
     "magento_order_grid_missing_orders",
-    "Orders five minutes to seven days old that are not in sales_order_grid (those of a day, when the "
-    "exporter is new); at most some 1,000 are counted.",
+    "Orders at most seven days old that were not in sales_order_grid five minutes after they were placed, or"
+    " after tuning.settle_seconds if that is longer, and are not yet. A new exporter begins with those of a"
+    " day. At most some 1,000 are counted.",
 )
 OLDEST = gauge(
     "magento_order_grid_oldest_missing_age_seconds",
@@ -51,6 +46,12 @@ class OrderGridCollector(Collector):
 
     name = "order_grid"
     help = "Orders that are missing in the admin's order grid; from sales_order and sales_order_grid."
+    notes = """
+    Magento copies an order into the grid in the same request or, with asynchronous grid indexing, once a
+    minute by cron. Each order is looked for when it is five minutes old, or as old as
+    `tuning.settle_seconds` if that is longer. It is looked for again until it is there or a week old. A new
+    exporter begins with the orders of a day.
+    """
     source = "database"
     metrics = (MISSING, OLDEST, ASYNC_INDEXING)
     queries = (*WATCH.queries, ASYNC.query)

@@ -1,13 +1,11 @@
 """Open orders by state, and how old the oldest one is.
 
-A shop may leave hundreds of thousands of orders in processing for ever, so
-nothing here reads all of them. Since Magento 2.4.7 the index (store_id, state,
-created_at) says which states a store has and since when, with some three
-index entries each; then each store and state is counted up to
-:data:`FIRST_LIMIT`, as long as no more than :data:`FIRST_ROWS` are read for that,
-and those that have more share :data:`ROWS_A_RUN`. Before 2.4.7 there is only the
-index on state: the oldest orders of each state are read, up to the same limits,
-and told apart by store here.
+A shop may leave hundreds of thousands of orders in processing for ever, so nothing
+here reads all of them. Where the index (store_id, state, created_at) exists, it says
+with some three entries each which states a store has and since when. Then each store
+and state is counted up to :data:`FIRST_LIMIT`, as long as :data:`FIRST_ROWS` last, and
+those that have more share :data:`ROWS_A_RUN`. Without it the oldest orders of each
+state are read, up to the same limits, and separated by store here.
 """
 
 from __future__ import annotations
@@ -70,7 +68,7 @@ OLDEST: Final = PerSubject(
 
 OPEN = gauge(
     "magento_orders_open",
-    "Orders in an unfinished state (sales_order.state); at least as many if magento_orders_open_truncated.",
+    "Orders in an unfinished state (sales_order.state); a lower bound if magento_orders_open_truncated is 1.",
     "store",
     "state",
 )
@@ -112,6 +110,11 @@ class OrderStatesCollector(Collector):
 
     name = "order_states"
     help = "Open orders by store and state, and the oldest one's age; from sales_order."
+    notes = """
+    Not all orders are counted in a shop with very many open ones: at first up to 100 of each store and
+    state. Those with more share 3,000. If that is not enough, `magento_orders_open_truncated` is 1, and the
+    numbers in this state are lower bounds.
+    """
     source = "database"
     metrics = (OPEN, OLDEST_AGE, TRUNCATED)
     queries = (GROUPS, COUNTED.query, OLDEST.query)

@@ -1,19 +1,4 @@
-"""Orders placed: how many, worth what, paid how, by whom.
-
-``sales_order`` is followed by primary key, each order with its payment method
-from ``sales_order_payment``, which Magento writes in the same transaction. An
-order counts when it is placed, whatever becomes of it: cancellations and
-refunds are counters of their own. Multishipping makes one order per address;
-an order that an administrator edited is a new order beside the old one. Value,
-items, discount and coupons are counted by store and, for the whole shop, by
-payment method: by both at once they would be thousands of series in a shop with
-hundreds of store views.
-
-Whether an administrator made an order cannot be told: the only trace in the
-row is the missing address of the customer's computer, which is personal data.
-An order made out of another is an exception, for only the admin does that: it
-was edited, or ordered again by newer versions of Magento.
-"""
+"""Orders placed: how many, worth what, paid how, by whom."""
 
 from __future__ import annotations
 
@@ -107,6 +92,7 @@ ITEMS = counter(
 WITH_COUPON = counter(
     "magento_orders_with_coupon_total", "Orders placed with a coupon code (coupon_code not empty).", "store"
 )
+# Not by store and method: that would be thousands of series in a shop with hundreds of store views.
 REVENUE_BY_METHOD = counter(
     "magento_orders_revenue_by_method_base_total",
     "magento_orders_revenue_base_total of the whole shop by payment method.",
@@ -135,6 +121,8 @@ BY_CUSTOMER = counter(
     "store",
     "customer",
 )
+# Only an administrator edits. That one placed an order shows in no other way than by the missing address of
+# the customer's computer, which is personal data.
 EDITED = counter(
     "magento_orders_edited_total",
     "Placed orders that an administrator made out of another: edited or, by newer versions, ordered again"
@@ -166,7 +154,7 @@ LOOK_BACK: Final = 2_000
 """Orders read once at the very first run, to know which stores and payment methods are in use."""
 
 INITIALISED_PAIRS: Final = 2_000
-"""Store and method pairs born at 0 beforehand; with more of them only those seen together are."""
+"""Store and method pairs whose series start at 0 beforehand; with more of them, only pairs that were seen."""
 
 _ZERO: Final = Decimal(0)
 
@@ -176,6 +164,16 @@ class OrdersCollector(Collector):
 
     name = "orders"
     help = "Orders placed: number, value, items, discounts, coupons, guests, last order; from sales_order."
+    notes = """
+    An order counts when it is placed, whatever becomes of it: cancellations and refunds have counters of
+    their own. A multishipping cart makes one order per address. An order that an administrator edited is a
+    new order beside the old one.
+
+    Value, items, discount and coupons are counted by store and, for the whole shop, by payment method.
+
+    Whether an administrator made an order is not known. An order that was made out of another is an
+    exception: it was edited or, by newer versions of Magento, ordered again.
+    """
     source = "database"
     metrics = (*COUNTED, LAST_ORDER)
     queries = (*ORDERS.queries, PAYMENTS, NEWEST_OF_STORES, CREATED)

@@ -1,19 +1,4 @@
-"""The full-page cache in Varnish: requests by outcome, bans, backends, from varnishstat's counters.
-
-Every request for a page is one of four results:
-
-- ``hit``: from the cache, stale pages in their grace time included;
-- ``miss``: cacheable, but fetched;
-- ``uncacheable``: looked up, and known not to be cacheable (hit-for-miss, which
-  Magento's VCL makes of a page with a ``cacheable="false"`` block). Varnish
-  counts it as a miss as well; here it is not one;
-- ``pass``: never looked up: carts, checkout, customers, POST.
-
-``hit / (hit + miss)`` says how good the cache is for what can be cached, ``hit``
-over all how much is kept from PHP. The counters are Varnish's own and start at
-0 with it, except that ``miss`` is a difference of two that are not read at one
-instant: it is held where it was until it rises again.
-"""
+"""The full-page cache in Varnish: requests by outcome, bans, backends, from varnishstat's counters."""
 
 from __future__ import annotations
 
@@ -70,7 +55,7 @@ LOST_HEADERS = counter(
 )
 NUKED = counter(
     "magento_page_cache_objects_nuked_total",
-    "Objects thrown out to make room for others (MAIN.n_lru_nuked).",
+    "Objects evicted to make room for others (MAIN.n_lru_nuked).",
     "varnish",
 )
 
@@ -93,6 +78,21 @@ class PageCacheCollector(Collector):
 
     name = "page_cache"
     help = "Full-page cache: requests by result, bans, backends, from varnishstat."
+    notes = """
+    Every request for a page is one of four results:
+
+    - `hit`: from the cache, stale pages in their grace time included;
+    - `miss`: cacheable, but fetched;
+    - `uncacheable`: looked up, and known not to be cacheable (hit-for-miss, which Magento's VCL makes of a
+      page with a `cacheable="false"` block). Varnish counts it as a miss as well;
+    - `pass`: never looked up: carts, checkout, customers, POST.
+
+    `hit / (hit + miss)` says how good the cache is for what can be cached. `hit` over all says how much is
+    kept from PHP.
+
+    The counters are Varnish's own and start at 0 with it. `miss` is a difference of two of them that are
+    not read at one instant: it keeps its value until it rises again.
+    """
     source = "varnish"
     metrics = (UP, REQUESTS, BACKEND_HEALTHY, *(metric for metric, _ in _STRAIGHT))
 

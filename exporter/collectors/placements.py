@@ -12,24 +12,6 @@ A number is taken for good: a declined payment, a missing stock or an exception 
 the order back, but not the number (``QuoteManagement::submitQuote``,
 ``Sequence::getNextValue``). So the rows of the sequence table without an order
 are the failed placements.
-
-Carts keep numbers because hosted payments (PayPal Express and others) take the
-number, store it with the cart and send the customer away. A customer who comes
-back after more than half an hour is counted as failed, and so, before 2.4.7, is
-one who comes back after ``settle_seconds``: there such carts cannot be found by
-an index. When more carts were changed than a run may read, as by a price rule
-that marks them all, nobody can say which numbers are kept: then every one
-without an order is held.
-
-The unit is a number, not a customer: after an ordinary decline the number is not
-stored, so each further try takes a new one; with a hosted payment the tries of
-one cart share one. A cart of several addresses takes one number per order. An
-order deleted within ``settle_seconds`` of its placement counts as failed. A
-number whose sequence row was itself rolled back never counts.
-
-An extension may number orders in its own way; then the sequence says nothing. A
-store whose latest three orders from carts all have foreign numbers has no
-series here, until an order with a number of the sequence appears.
 """
 
 from __future__ import annotations
@@ -129,14 +111,14 @@ ATTEMPTS = counter(
 FAILED = counter(
     "magento_checkout_failed_placements_total",
     "Order numbers taken that no order has (sequence_order_*, sales_order.increment_id):"
-    " declined payments and errors. Tries, not customers; settled at the moment at which the attempt is.",
+    " declined payments and errors. Tries, not customers. It shows together with its attempt.",
     "store",
 )
 WAITING = gauge(
     "magento_checkout_placements_waiting",
     "Order numbers without an order that an active cart keeps: customers on a hosted payment page, or"
-    " gone from there (quote.reserved_order_id); all, while too many carts change to tell which."
-    " Decided as failed after half an hour.",
+    " gone from there (quote.reserved_order_id). All without an order, while too many carts change to read"
+    " them. Failed after half an hour.",
     "store",
 )
 
@@ -176,6 +158,27 @@ class PlacementsCollector(Collector):
 
     name = "placements"
     help = "Placement attempts and failed placements, from the order-number sequences and sales_order."
+    notes = """
+    Magento takes an order number before it asks for the money. A declined payment or an exception rolls the
+    order back, but not the number. So a number without an order is a failed placement.
+
+    The unit is a number, not a customer. After an ordinary decline each further try takes a new number.
+    With a hosted payment the tries of one cart share one. A cart of several addresses takes one number per
+    order.
+
+    Hosted payments (PayPal Express and others) take the number, store it with the cart and send the
+    customer away. Such numbers wait. A customer who comes back after more than half an hour counts as
+    failed. Before 2.4.7 these carts cannot be found, so it is more than `tuning.settle_seconds`. When too
+    many carts were changed to read them, as by a price rule that marks them all, every number without an
+    order waits.
+
+    An order that is deleted within `tuning.settle_seconds` of its placement counts as failed. A number
+    whose sequence row was itself rolled back never counts.
+
+    An extension may number orders in its own way; then the sequence says nothing. A store whose latest
+    three orders from carts all have such numbers has no series here, until an order with a number of the
+    sequence appears.
+    """
     source = "database"
     metrics = (ATTEMPTS, FAILED, WAITING)
     queries = (
@@ -337,7 +340,7 @@ def _decide(
 def _take_settled(
     context: Context, sequences: Mapping[int, OrderSequence], numbers: Mapping[int, OrderNumbers]
 ) -> Iterator[tuple[Placement, float]]:
-    """Take the numbers that are settled; yield each with the time at which it could not be seen yet."""
+    """Take the numbers that are settled; yield each with the time of the last run that did not see it."""
     budget = NUMBERS_A_RUN
     for store_id, state in numbers.items():
         while budget > 0 and (span := state.settled(context.now, context.tuning.settle_seconds)):
@@ -375,7 +378,7 @@ def _kept(
     """Return those of the numbers, all taken after ``since``, that an active cart keeps or may keep.
 
     A replica shows them late, so their carts may have been changed before ``since``: by no more than
-    ``settle_seconds``, or nothing here could be told in time.
+    ``settle_seconds``: beyond that nothing here is known in time.
     """
     if not quotes_by_time(context.database):
         return set()
@@ -399,7 +402,7 @@ def _changed_carts(context: Context, stores: Sequence[int], seconds: float) -> S
 
 
 def _count(context: Context, placed: set[Placement], failed: set[Placement]) -> None:
-    """Count attempts, and those of them that came to nothing."""
+    """Count the attempts, and those of them that failed."""
     for counters, placements in (
         (context.memory.counters(ATTEMPTS), placed | failed),
         (context.memory.counters(FAILED), failed),

@@ -1,15 +1,7 @@
 """Queues in the shop's database (``queue_message_status``), Magento's own transport.
 
-Done messages stay in the table for a week and are never counted. Every other
-status is read oldest first through the index (status, updated_at), up to
-``tuning.backlog_scan_limit`` rows each; beyond it the numbers are lower bounds,
-queues that did not come up are left out, and ``magento_queue_messages_exact`` is 0.
-
-A status is changed in place, together with ``updated_at``. So messages that
-were done or failed since the last run are those of that status changed since
-then; the last ``tuning.settle_seconds`` are read again, because a change can
-become visible later than a younger one. The residual: a message that reaches
-a status twice within one second, or leaves it again between two runs.
+A status is changed in place, together with ``updated_at``. So messages that were done
+or failed since the last run are those of that status changed since then.
 """
 
 from __future__ import annotations
@@ -113,6 +105,14 @@ class DatabaseQueuesCollector(Collector):
 
     name = "queues_database"
     help = "Message queues in the database: waiting, in progress, failed, age, throughput."
+    notes = """
+    Done messages stay in the table for a week; they are not part of the depth. Every other status is read
+    oldest first, up to `tuning.backlog_scan_limit` rows each. If there are more, the numbers are lower
+    bounds, queues that did not come up are left out, and `magento_queue_messages_exact` is 0.
+
+    Not counted: a message that reaches a status twice within one second, or leaves it again between two
+    scrapes.
+    """
     source = "database"
     metrics = (
         MESSAGES,

@@ -1,10 +1,4 @@
-"""Queues in RabbitMQ, under the same metric names as those in the database.
-
-The management API refreshes its numbers every ``collect_statistics_interval``
-(5 seconds by default). What a consumer rejects without requeue is gone: Magento
-declares no dead-letter exchange, and the API counts no rejections. So there is
-no ``magento_queue_messages_failed_total`` for this broker.
-"""
+"""Queues in RabbitMQ, under the same metric names as those in the database."""
 
 from __future__ import annotations
 
@@ -28,7 +22,8 @@ from exporter.magento.queues import (
 
 REDELIVERED = counter(
     "magento_queue_messages_redelivered_total",
-    "Messages delivered once more because a consumer gave them back or vanished (message_stats.redeliver).",
+    "Messages delivered once more because a consumer rejected them with requeue or disconnected"
+    " (message_stats.redeliver).",
     "queue",
     "broker",
 )
@@ -41,6 +36,12 @@ class RabbitMQQueuesCollector(Collector):
 
     name = "queues_rabbitmq"
     help = "Message queues in RabbitMQ: waiting and in progress, age, consumers, throughput."
+    notes = """
+    The management API refreshes its numbers every `collect_statistics_interval` (5 seconds by default).
+
+    A message that a consumer rejects without requeue is gone: Magento declares no dead-letter exchange, and
+    the API counts no rejections. So there is no `magento_queue_messages_failed_total` for this broker.
+    """
     source = "rabbitmq"
     metrics = (MESSAGES, OLDEST_AGE, CONSUMERS, PUBLISHED, COMPLETED, REDELIVERED)
 

@@ -1,9 +1,4 @@
-"""Redis or Valkey in its roles: default cache, full-page cache, sessions. From INFO alone.
-
-Only keys are known per role (a role is a database of a server); memory, policy,
-evictions and refused writes belong to the server, so roles that share a server
-show the same values. Everything else about a server is redis_exporter's.
-"""
+"""Redis or Valkey in its roles: default cache, full-page cache, sessions. From INFO alone."""
 
 from __future__ import annotations
 
@@ -37,7 +32,7 @@ MEMORY_MAX = gauge(
 )
 EVICTS = gauge(
     "magento_redis_evicts",
-    "1 if the server throws out keys when it is full (maxmemory, maxmemory_policy), 0 if it does not.",
+    "1 if the server evicts keys when it is full (maxmemory, maxmemory_policy), 0 if it does not.",
     "role",
 )
 CLIENTS = gauge(
@@ -46,7 +41,7 @@ CLIENTS = gauge(
     "role",
 )
 EVICTED = counter(
-    "magento_redis_evicted_keys_total", "Keys that the server threw out because it was full.", "role"
+    "magento_redis_evicted_keys_total", "Keys that the server evicted because it was full.", "role"
 )
 REFUSED_WRITES = counter(
     "magento_redis_refused_writes_total",
@@ -60,6 +55,11 @@ class RedisCollector(Collector):
 
     name = "redis"
     help = "Redis by role: keys, sessions, memory, evictions, from INFO."
+    notes = """
+    A role is a database of a server. Only keys are known per role. Memory, policy, evictions and refused
+    writes belong to the server, so roles that share a server show the same values. For everything else
+    about a server use redis_exporter.
+    """
     source = "redis"
     metrics = (
         UP,

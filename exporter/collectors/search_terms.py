@@ -1,16 +1,4 @@
-"""Searches that find nothing, without reading what was searched for.
-
-Magento keeps one row of ``search_query`` for each term and store, with the
-number of results at the last search and an all-time number of uses. Two things
-can be known exactly and cheaply:
-
-* New terms: a term that was never searched before is a new row. It is read five
-  minutes after it appeared, because Magento writes the number of results after
-  the row. Terms are not searches: a term that is searched again is no new row.
-* Uses of the terms that most often find nothing: the rise of ``popularity`` of
-  the 20 most used terms of each store whose last search found nothing. A lower
-  bound of the searches without result; Magento 2.4.7 and later have the index.
-"""
+"""Searches that find nothing, without reading what was searched for."""
 
 from __future__ import annotations
 
@@ -59,7 +47,8 @@ NEW = counter(
 )
 USES = counter(
     "magento_search_zero_result_uses_total",
-    "Uses of the store's 20 most used search terms without result: a lower bound of searches in vain.",
+    "Uses of the store's 20 most used search terms without result: a lower bound of the searches that find"
+    " nothing.",
     "store",
 )
 
@@ -72,6 +61,17 @@ class SearchTermsCollector(Collector):
 
     name = "search_terms"
     help = "Search terms that find nothing; from search_query, without the text."
+    notes = """
+    Magento keeps one row of `search_query` for each term and store, with the number of results at the last
+    search and an all-time number of uses. Two facts are known from it:
+
+    - New terms: a term that was never searched before is a new row. It is read five minutes after it
+      appeared, because Magento writes the number of results after the row. A term that is searched again is
+      no new row.
+    - Uses of the terms that most often find nothing: the rise of `popularity` of the 20 most used terms of
+      each store whose last search found nothing. A lower bound of the searches without result; Magento
+      2.4.7 and later have the index.
+    """
     source = "database"
     metrics = (NEW, USES)
     queries = (*NEW_TERMS.queries, MOST_USED.query)

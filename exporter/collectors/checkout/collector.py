@@ -46,20 +46,20 @@ class CheckoutCollector(Collector):
       default address of a logged-in customer comes with the cart.
     - `placement_attempt`: the cart has an order number, or became an order. An ordinary decline leaves no
       number, so this is a lower bound. `magento_checkout_placement_attempts_total` counts the attempts.
-    - `order`: the cart has an order. Several orders of one multishipping cart are one. An order implies every
-      stage that its cart can have. Imported orders have no cart and are not counted.
+    - `order`: the cart has an order. Several orders of one multishipping cart are one. An order implies
+      every stage that its cart can have. Imported orders have no cart and are not counted.
     - A cart that was merged into another one or dropped counts nothing more. What it reached before stays.
     - An administrator's cart counts in every stage at once, when it becomes an order.
 
     Counting begins with the first start. Stages that a cart had reached before are not counted.
 
     On Magento 2.4.7 and newer, a step that leaves `quote.updated_at` alone is found half an hour after the
-    cart's last change, at its next change, or with its order. Before 2.4.7, the newest 5,000 unfinished carts
-    are read in turns, 250 at each scrape. So a stage can show 20 scrapes late, and an older cart shows with
-    its order only.
+    cart's last change, at its next change, or with its order. Before 2.4.7, the newest 5,000 unfinished
+    carts are read in turns, 250 at each scrape. So a stage can show 20 scrapes late, and an older cart
+    shows with its order only.
 
-    After a restore of `quote` from a backup, ids are given out again: some carts of the first minutes may be
-    taken for counted ones.
+    After a restore of `quote` from a backup, ids are given out again: some carts of the first minutes may
+    be taken for counted ones.
     """
     source = "database"
     metrics = (STAGE_REACHED,)

@@ -60,3 +60,28 @@ def test_only_declared_run_time_tables_can_be_filled_in(placeholder: str) -> Non
 def test_parameters_are_left_for_the_driver() -> None:
     query = Query("q", "SELECT x FROM {a} WHERE x > %(after)s", reads={"a": ("x",)})
     assert query.text() == "SELECT x FROM `a` WHERE x > %(after)s"
+
+
+TOP = Query(
+    "tops",
+    "SELECT %(store)s AS store_id, MAX(sequence_value) AS top FROM {sequence}",
+    reads={"sequence": ("sequence_value",)},
+    named={"sequence": "sequence_order_<store_id>"},
+)
+
+
+def test_a_union_reads_each_ones_own_table_with_its_own_parameters() -> None:
+    query = Query.union([TOP.on(sequence="sequence_order_1"), TOP.on(sequence="sequence_order_2")])
+    assert query.name == "tops"
+    assert query.text("p_").split("\nUNION ALL\n") == [
+        "SELECT %(store_0)s AS store_id, MAX(sequence_value) AS top FROM `p_sequence_order_1`",
+        "SELECT %(store_1)s AS store_id, MAX(sequence_value) AS top FROM `p_sequence_order_2`",
+    ]
+    assert query.reads == {"sequence_0": ("sequence_value",), "sequence_1": ("sequence_value",)}
+
+
+def test_a_union_shares_the_tables_that_are_known_beforehand() -> None:
+    one = Query("a", "SELECT code FROM {store} WHERE store_id = %(id)s", reads={"store": ("code",)})
+    query = Query.union([one, one])
+    assert query.reads == {"store": ("code",)}
+    assert query.text().count("FROM `store` WHERE store_id = %(id_") == 2
