@@ -61,7 +61,7 @@ EXPECTED = gauge(
 )
 BASELINE = gauge(
     "magento_orders_baseline_seconds",
-    "Length of the store's order history that magento_orders_expected can look at, at most 58 days;"
+    "Length of the store's order history from which magento_orders_expected is computed, at most 58 days;"
     " absent for a store view that is switched off (store.is_active).",
     "store",
 )

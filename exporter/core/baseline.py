@@ -1,9 +1,8 @@
 """What to expect now, from the same hours of past weeks.
 
-Demand follows the week and the hour of the day in the shop's own time zone, so
-the only fair comparison is the same weekday and local time. The median of
-several weeks survives a sale and an outage; with fewer than two weeks there is
-nothing to compare with.
+Demand follows the week and the hour of the day in the shop's own time zone. So it is
+compared with the same weekday and local time. A sale or an outage in one of several
+weeks does not move the median much. With fewer than two weeks nothing is expected.
 """
 
 from __future__ import annotations

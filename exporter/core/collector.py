@@ -1,8 +1,8 @@
-"""The smallest interface of a collector, and the context it is given.
+"""The interface of a collector, and the context it gets.
 
-A collector says what it reads and what it yields, turns rows into samples, and
-does nothing else: timing, deadlines, errors, caching and limits are the
-runner's. It raises; the runner decides.
+A collector declares what it reads and what it yields, and turns rows into samples.
+Timing, deadlines, errors, caching and limits are the runner's. A collector raises;
+the runner decides.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from exporter.core.query import Query
 class Refresh:
     """How often a collector may run and how long its last result may stand in for a new one.
 
-    ``interval`` is the least number of seconds between two runs; ``max_staleness``
-    the age at which the series of the last good run are dropped. A ``background``
-    collector is never waited for: a scrape takes its last result.
+    ``interval`` is the least number of seconds between two runs. At the age
+    ``max_staleness`` the series of the last good run are dropped. A scrape does not
+    wait for a ``background`` collector: it takes the last result.
     """
 
     interval: float = 0.0
@@ -53,7 +53,7 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What one run of a collector may use. Asking for a source that is not configured is a SpecError."""
+    """What one run of a collector may use. Using a source that is not configured is a SpecError."""
 
     database: Database
     stores: Stores
@@ -68,7 +68,7 @@ class Context:
 
 
 ContextFactory = Callable[[Memory, float], Context]
-"""The collector's memory and the Unix time of the run to what this run may use."""
+"""From the collector's memory and the Unix time of the run to its context."""
 
 
 class Collector(ABC):

@@ -1,8 +1,8 @@
 """What a collector remembers between scrapes, as one unit of work per run.
 
-Everything written during a run is kept aside and committed in one durable
-transaction before the run's samples are published. So a counter that Prometheus
-has seen is never forgotten by a crash, and a run that fails leaves no trace.
+What a run writes is committed in one durable transaction before the run's samples
+are published. So a crash never loses a counter that Prometheus has seen, and a run
+that fails changes nothing.
 """
 
 from __future__ import annotations

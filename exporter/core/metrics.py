@@ -47,9 +47,9 @@ class Sample:
 class Metric:
     """The declaration of one metric family.
 
-    ``name`` is the name as scraped (a counter ends in ``_total``), ``help`` says
-    the unit and where in Magento the fact comes from, ``labels`` are its label
-    names in the order in which they are written.
+    ``name`` is the name as scraped; a counter ends in ``_total``. ``help`` names the
+    unit and where in Magento the fact comes from. ``labels`` are the label names in
+    the order in which they are written.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Metric:
 
 
 def having(samples: Iterable[Sample], label: str, values: Container[str]) -> Iterator[Sample]:
-    """Leave out the samples whose label has none of the values: a counter remembers what is gone."""
+    """Leave out the samples whose label has none of the values: counters remember what no longer exists."""
     return (sample for sample in samples if sample.label(label) in values)
 
 

@@ -1,4 +1,4 @@
-"""What collectors may ask of the outside world. ``exporter.sources`` implements these protocols."""
+"""What collectors may use of the outside world. ``exporter.sources`` implements these protocols."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Row = Mapping[str, Any]
 
 Locked = Callable[[str, str, str], str | None]
 """Scope, code of the website or store (empty in scope default) and path of a setting to the value that
-env.php or the environment gives it whatever the database says, ``None`` if they are silent."""
+env.php or the environment gives it, whatever stands in the database; ``None`` if neither has it."""
 
 
 def nothing_locked(_scope: str, _code: str, _path: str) -> None:
-    """Say that the database alone decides about every setting."""
+    """Return that nothing is locked: the database alone decides about every setting."""
 
 
 class Database(Protocol):

@@ -35,9 +35,9 @@ class Query:
 
     In ``sql`` a table stands in braces: ``{cron_schedule}``; the shop's table
     prefix is put in front of it. ``reads`` maps each such table to the columns
-    that are read. A table whose name is only known at run time has a made-up
-    name in braces, a pattern for people in ``named`` (``{"changelog": "<view>_cl"}``),
-    and is filled in by :meth:`on`.
+    are read. A table whose name is only known at run time has a placeholder in
+    braces, and in ``named`` a pattern for people (``{"changelog": "<view>_cl"}``).
+    :meth:`on` fills it in.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Samples to bytes, in the two text formats of Prometheus, one block per family.
 
-Blocks are kept per collector and joined per scrape, so a scrape costs what has
-changed. A family that two collectors feed (the queue metrics of MySQL and of
-RabbitMQ) is written as one block, as both formats demand.
+Blocks are kept per collector and joined per scrape, so a scrape renders only what has
+changed. A family that two collectors yield (the queue metrics of MySQL and of
+RabbitMQ) is written as one block: both formats want that.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPENMETRICS_END: Final = b"# EOF\n"
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """The rendered samples of one collector run: family name to lines, per format."""
+    """The rendered samples of one run of a collector: family name to lines."""
 
     series: int
     dropped: int

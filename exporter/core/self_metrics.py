@@ -1,4 +1,4 @@
-"""What the exporter says about itself on every scrape, whatever the state of the shop."""
+"""The exporter's metrics about itself, on every scrape, whatever the state of the shop."""
 
 from __future__ import annotations
 

@@ -1,17 +1,18 @@
 """Counting the rows of an append-only table exactly once, in spite of how InnoDB commits.
 
 InnoDB hands out an auto-increment id when a row is *inserted*, but the row is
-visible only when its transaction *commits*. So a row with a smaller id can
-appear after one with a larger id, and "everything above the largest id seen"
-loses it. A :class:`GapTracker` therefore keeps the unsettled end of the table: the
-ids it has counted, and the gaps between them with the time they were noticed.
-A gap may still be filled by an open transaction; only when it has stayed empty
-for ``settle`` seconds is it taken for a rollback and passed over.
+visible only when its transaction *commits*. So a row with a smaller id can appear
+after one with a larger id. "Everything above the largest id seen" would lose it.
 
-What is read again on every run is the rows above ``settled``: none on a table
-that is written by one transaction at a time, and at most the rows of the last
-``settle`` seconds otherwise. The residual: a row whose transaction stayed
-open for longer than ``settle`` after a younger row became visible is missed.
+A :class:`GapTracker` therefore remembers the unsettled end of the table: the ids it
+has counted, and the gaps between them with the time when they were noticed. An open
+transaction may still fill a gap. A gap that stayed empty for ``settle`` seconds counts
+as rolled back and is passed over.
+
+Every run reads the rows above ``settled`` again: none on a table that is written by
+one transaction at a time, and at most the rows of the last ``settle`` seconds otherwise.
+Missed is a row whose transaction stayed open for longer than ``settle`` after a younger
+row became visible.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ class GapTracker:
         """Accept the ids visible above ``settled`` at ``now``; return those not counted before, in order.
 
         ``now`` is the time at which the reading *began*. ``ids`` must hold every
-        visible id between ``settled`` and its own largest one. ``end`` says what
-        the table's largest id was at an earlier moment: whatever is missing
-        below it has been missing since then, although it is noticed only now.
+        visible id between ``settled`` and its own largest one. ``end`` is an earlier
+        moment and the table's largest id then: what is missing below that id has been
+        missing since that moment, although it is noticed only now.
         """
         new = sorted(set(ids) - self.seen)
         new = [number for number in new if number > self.settled]
@@ -106,7 +107,7 @@ class GapTracker:
         return len(self.gaps)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the tail as JSON-serialisable data."""
+        """Return it as JSON-serialisable data."""
         return {
             "settled": self.settled,
             "top": self.top,
@@ -116,6 +117,6 @@ class GapTracker:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Return the tail that :meth:`to_json` described."""
+        """Return what :meth:`to_json` described."""
         gaps = [Gap(int(first), int(last), float(noticed)) for first, last, noticed in data["gaps"]]
         return cls(int(data["settled"]), int(data["top"]), set(data["seen"]), gaps)

@@ -1,17 +1,15 @@
 """Tables whose ids start again: because they were emptied, or restored from a backup.
 
-What comes into an emptied table is new. A restore looks the same at first: the
-table is created empty and filled minutes or hours later, while it is being
-looked at. The two differ in the pace. So for a day (:data:`SUSPECT`) after the
-first rows of such a table, rows that come in a crowd are its past coming back,
-and so are those of the next ``settle`` seconds, because a crowd has an end.
+What comes into an emptied table is new. A restore looks the same at first: the table is
+created empty and filled minutes or hours later, while the exporter reads it. The two
+differ in the pace. So for a day (:data:`SUSPECT`) after the first rows of such a table,
+rows that come in a crowd are old rows that return. So are those of the next ``settle``
+seconds, because a crowd has an end.
 
-A crowd is more rows in one look than a tenth of the ids that there were, more
-than :data:`MANY` in a large table and more than :data:`FEW` in a small one. The
-residuals: what a look finds of a restore that has just begun may be less than
-that, and is taken for new; and a real rush of that size, on the first day after
-a table was emptied, is taken for its past. A table that never had rows is above
-suspicion.
+A crowd is more rows in one look than a tenth of the ids that there were, but at least
+:data:`FEW` and at most :data:`MANY`. Two cases are taken wrongly. The first rows of a
+restore may be fewer than that, and count as new. A real rush of that size, on the first
+day after a table was emptied, counts as old. A table that never had rows is no suspect.
 """
 
 from __future__ import annotations
