@@ -104,7 +104,7 @@ def test_too_many_orders_are_a_lower_bound_and_say_so(
 def test_many_stores_and_states_share_a_budget(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_states, "FIRST_ROWS", 40)
     monkeypatch.setattr(order_states, "ROWS_A_RUN", 100)
-    monkeypatch.setattr(order_states, "SLOTS", 4)
+    monkeypatch.setattr(order_states, "SUBJECTS_A_STATEMENT", 4)
     with observed_shop(mariadb) as observed:
         fill(observed, [(1, "new", 8), (1, "processing", 30), (2, "processing", 30), (3, "holded", 3)])
         fill(observed, [(3, "processing", 30), (3, "new", 1)])
