@@ -56,7 +56,7 @@ class Result:
     unexpected: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
-    wrongly_told: list[str] = field(default_factory=list)
+    wrongly_notified: list[str] = field(default_factory=list)
     promised_s: float = 0.0
     pending_s: dict[str, float] = field(default_factory=dict)
     firing_s: dict[str, float] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Result:
             *(f"missing {name}" for name in self.missing),
             *(f"late {name}" for name in self.late),
             *(f"unexpected {name}" for name in self.unexpected),
-            *(f"told: {name}" for name in self.wrongly_told),
+            *(f"notified: {name}" for name in self.wrongly_notified),
             *(f"not resolved {name}" for name in self.firing_s if name not in self.resolved_s),
             *self.runbook_failures,
         ]
@@ -309,14 +309,14 @@ class Player:
         return round(moment - self._began, 1)
 
     def _notifications(self, mine: Sequence[Episode]) -> None:
-        """Compare what was told, and to whom, with what was to be told."""
-        told = [
+        """Compare who was notified of what with what was expected."""
+        notified = [
             n
             for n in self._day.sink.received
             if n.at >= self._began and n.status == "firing" and self._mine(n)
         ]
         result = self.result
-        for notification in told:
+        for notification in notified:
             name = place_of(notification.labels)
             receivers = result.notified.setdefault(name, [])
             if notification.receiver not in receivers:
@@ -326,13 +326,13 @@ class Player:
         for name, receivers in result.notified.items():
             right = receiver(alert_of(name.partition("{")[0]))
             if receivers != [right]:
-                result.wrongly_told.append(f"{name} to {', '.join(receivers)} instead of {right}")
-        for notification in told:
+                result.wrongly_notified.append(f"{name} to {', '.join(receivers)} instead of {right}")
+        for notification in notified:
             if any(seen.matches(notification.labels) for seen in self.expectation.kept_back):
-                result.wrongly_told.append(f"{place_of(notification.labels)}, which was to be kept back")
+                result.wrongly_notified.append(f"{place_of(notification.labels)}, which was to be inhibited")
         for seen in self.expectation.fires:
-            if not any(seen.matches(notification.labels) for notification in told):
-                result.wrongly_told.append(f"nobody about {seen}")
+            if not any(seen.matches(notification.labels) for notification in notified):
+                result.wrongly_notified.append(f"nobody about {seen}")
 
     def _mine(self, notification: Notification) -> bool:
         return any(seen.matches(notification.labels) for seen in self.expectation.claims())
@@ -349,7 +349,7 @@ def alert_of(name: str) -> Alert:
 
 
 def receiver(alert: Alert) -> str:
-    """Return who is to be told: critical alerts page a team, warnings are a ticket or security's."""
+    """Return the receiver to be notified: by severity, then security's, then the team's."""
     if alert.category is Category.SECURITY:
         return "security"
     return f"{_SEVERITIES[alert.severity]}-{alert.team}"

@@ -58,10 +58,10 @@ class SwitchOff:
 class Expectation:
     """What one fault is to do.
 
-    ``fires`` must fire, each within ``minutes`` of the shop's time, and be told. ``kept_back`` may fire;
-    Alertmanager must not tell anybody. ``may`` fire and be told, each for the reason given. Nothing else
-    may fire. ``unanswered`` are programs in the runbook that get no answer because of the fault itself:
-    their failure is what the page is about.
+    ``fires`` must fire, each within ``minutes`` of the shop's time, and notify. ``kept_back`` may fire, and
+    Alertmanager must inhibit it. ``may`` fire and notify, each for the reason given. Nothing else may fire.
+    ``unanswered`` are programs in the runbook that fail because of the fault itself: their failure is what
+    the page is about.
     ``history`` are the hours of the shop's life that its alerts compare with: it is not played before.
     """
 
@@ -116,7 +116,7 @@ _SERVER: Final = SwitchOff(
 _CODE: Final = SwitchOff("it stands for an error in code or data that a developer repairs")
 _SENDER: Final = SwitchOff("it stands for a sender that somebody stops")
 _ORDERS_LOW_AFTER: Final = (
-    "its windows look back over hours, so it is true, and told, when the cause that kept it back is gone"
+    "its windows look back over hours, so it still holds when the cause that inhibited it is gone"
 )
 
 _ANY: Final[Mapping[str, str]] = {}

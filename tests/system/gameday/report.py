@@ -79,9 +79,9 @@ def _table(document: Mapping[str, Any]) -> Iterator[str]:
         f"`make gameday`: {good} of {len(faults)} faults as expected. Seconds of a run that is "
         f"{', '.join(f'{scale:g}' for scale in sorted(scales))} times faster than life, since the fault was "
         "switched on, and since it was ended; beside the firing time what it means in life, and the rule's "
-        "own `for`. *Told* is who was told; *kept back* means that another alert said it all.\n"
+        "own `for`. *Notified* is the receiver; *inhibited* means that another alert was enough.\n"
     )
-    yield "| fault | alert | pending | firing | in life | `for` | told | resolved | ended by |"
+    yield "| fault | alert | pending | firing | in life | `for` | notified | resolved | ended by |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | --- |"
     for name, fault in faults.items():
         yield from _rows(name, fault)
@@ -104,19 +104,19 @@ def _rows(name: str, fault: Mapping[str, Any]) -> Iterator[str]:
         resolved = fault["resolved_s"].get(alert)
         yield (
             f"| {name} | {alert} | {fault['pending_s'][alert]:.0f} | {firing:.0f}"
-            f" | {firing * fault['scale'] / 60:.0f} min | {waits} | {_told(alert, fault)}"
+            f" | {firing * fault['scale'] / 60:.0f} min | {waits} | {_notified(alert, fault)}"
             f" | {'**not**' if resolved is None else format(resolved, '.0f')} | {_ended(fault)} |"
         )
 
 
-def _told(alert: str, fault: Mapping[str, Any]) -> str:
+def _notified(alert: str, fault: Mapping[str, Any]) -> str:
     receivers = {
         receiver
-        for place, told in fault["notified"].items()
+        for place, found in fault["notified"].items()
         if place.partition("{")[0] == alert.partition("{")[0]
-        for receiver in told
+        for receiver in found
     }
-    return ", ".join(sorted(receivers)) or "kept back"
+    return ", ".join(sorted(receivers)) or "inhibited"
 
 
 def _ended(fault: Mapping[str, Any]) -> str:
@@ -130,7 +130,7 @@ def _remarks(faults: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f"- Not as expected: `{name}`: {_shortened(fault['complaints'])}."
     for name, fault in faults.items():
         if fault["kept_back"]:
-            yield f"- `{name}`: {_named(fault['kept_back'])} fired as well; Alertmanager told nobody."
+            yield f"- `{name}`: {_named(fault['kept_back'])} fired as well; Alertmanager notified nobody."
     reasons: dict[str, list[str]] = {}
     for name, fault in faults.items():
         if not _page(fault):
