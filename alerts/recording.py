@@ -1,9 +1,8 @@
 """Recording rules: what several panels and alerts share, or what is too expensive to ask for in a panel.
 
-Everything keeps ``job`` and ``instance``, so that two shops never mix. A panel
-over 30 days reads one recorded sample a step, whatever the number of stores; a
-sum over a long range is a subquery over the increases of short windows, which
-tile it. A bare duration (``900s``) stands for its seconds, so that a game day's
+All results keep the labels of the shop, so that two shops never mix. A panel over 30 days reads one recorded
+sample a step for any number of stores. A sum over a long range is a subquery over the increases of short
+windows, one after the other. A bare duration (``900s``) stands for its seconds, so that a game day's
 clock can shrink it with the ranges.
 """
 

@@ -3,7 +3,7 @@
 People write what a person has to know and do. What the catalogue knows (severity,
 limit, times, panel) stands between two marks, so that it never differs from the
 rule that fired. A missing page is begun with the usual headings.
-The README says by hand how to read the pages, and lists them below the first mark.
+The README has a hand-written part, and below the first mark the list of the runbooks.
 """
 
 from __future__ import annotations

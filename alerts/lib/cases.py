@@ -1,7 +1,7 @@
 """The facts of one alert from which all its promtool tests are generated.
 
-An input is a series at one of three levels: *bad* (just past the threshold), *good*,
-and *edge* (exactly at the threshold, where the alert must stay silent).
+An input is a series at one of three levels: *bad* (just past the threshold), *good*, or *edge* (exactly at
+the threshold). At the edge the alert must stay silent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The catalogue as Grafana-managed rules: a paused copy for shops that alert from Grafana alone.
 
-grafanalib's rule is in the shape of the ruler's API; a provisioning file wants it flat, with
-the panel as ``dashboardUid`` and ``panelId`` together. :class:`Rule` emits that shape.
+grafanalib writes a rule as the ruler's API wants it. A provisioning file wants it flat, with the panel as
+``dashboardUid`` and ``panelId``. :class:`Rule` writes that shape.
 """
 
 from __future__ import annotations

@@ -96,18 +96,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """One alert.
-
-    ``value`` is the number that is compared (``op``, ``threshold``); ``guard`` says what must, or must
-    not, be there beside it. ``scope`` is the label whose values may have a threshold of their own
-    (empty: the whole shop has one; ``None``: it cannot be tuned).
-    ``inherits`` says whether the failure of the collector or source that feeds it silences it.
-    ``blinds`` says that the exporter, which serves the runbooks, does not answer while it fires.
-    ``urgently`` makes it urgent where its condition holds; ``severity`` is then warning.
-    ``maintenance`` says whether an announced maintenance or deploy window silences it.
-    Times are in seconds. ``summary`` is a headline without templates; ``description`` is a template
-    with the value, the place and the limit; ``impact`` and ``first_action`` are one line for a phone.
-    """
+    """One alert: what it compares, how it behaves, its texts and its test cases. Times are in seconds."""
 
     name: str
     severity: Severity
@@ -115,26 +104,38 @@ class Alert:
     service: str
     category: Category
     value: Expr
+    """The number that is compared with ``threshold`` by ``op``."""
     threshold: float
     summary: str
+    """A headline without templates."""
     description: str
+    """A template with the value, the place and the limit (``%limit%``)."""
     impact: str
+    """One line for a phone."""
     first_action: str
+    """One line for a phone."""
     panel: Panel
     why: str
+    """The reason for the limit and for the times."""
     cases: Cases
     op: str = ">"
     unit: Unit = Unit.NUMBER
     guard: tuple[Clause, ...] = ()
+    """What must, or must not, be there as well."""
     scope: str | None = None
+    """The label whose values may have a threshold of their own. Empty: one for the whole shop. None: none."""
     for_: int = 300
     keep_firing_for: int = 0
     interval: int = 60
     no_data: NoData = NoData.SILENT
     maintenance: bool = True
+    """Whether it is silent during maintenance."""
     inherits: bool = True
+    """Whether a failure of the collector or source of its data inhibits it."""
     blinds: bool = False
+    """Whether the exporter, which serves the runbooks, does not answer while it fires."""
     urgently: Urgently | None = None
+    """When it is urgent; its ``severity`` is then warning."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

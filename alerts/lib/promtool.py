@@ -1,7 +1,7 @@
 """Unit tests for `promtool test rules`, generated from the cases of an alert.
 
-Every alert gets every kind of case that its facts allow: no `edge` without a limit, no tuning without a
-`scope`, no mixing with one input.
+Every alert gets every kind of case that its facts allow. Without a threshold there is no `edge`, without a
+`scope` no tuning, and with one input no mixing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TARGET: Final = {"job": "magento", "instance": "shop:9816"}
 _TOLERANCE: Final = 1e-9
 _MANY: Final = 3
 _AFTERWARDS: Final = 5
-"""Steps for which a silent alert is watched past the moment at which it would have fired."""
+"""Steps for which a silent alert is watched after the moment at which it would fire."""
 
 Place = Mapping[str, str]
 
@@ -89,7 +89,7 @@ def unit_tests(
 
 
 def only(document: str, alert: Alert, owners: Owners) -> dict[str, Any]:
-    """Return, of a generated rule file, the alert and the recording rules that it needs, word for word."""
+    """Return the alert and the recording rules that it needs, unchanged, from a generated rule file."""
     wanted = set(owners.closure(alert))
     groups = yaml.safe_load(document)["groups"]
     for group in groups:

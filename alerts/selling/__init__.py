@@ -1,7 +1,7 @@
 """Is the shop selling? Compared with its own past weeks, and only when chance is no explanation.
 
-The surprise of seeing only ``k`` orders where ``E`` were to be expected is bounded by
-``E - k + k ln(k / E)`` nats, the exponent of Chernoff's bound for a Poisson count. A
-rule asks for surprise *and* effect: significance alone pages a busy shop for small
-drifts, effect alone a small shop for luck. At night ``E`` is small, so is the surprise.
+If only ``k`` orders come where ``E`` are expected, the surprise is ``E - k + k ln(k / E)`` nats. This is the
+exponent of Chernoff's bound for a Poisson count. A rule asks for surprise *and* effect. With surprise alone,
+small drifts would fire in a busy shop; with effect alone, chance would fire in a small one. At night ``E`` is
+small, and so is the surprise.
 """

@@ -18,7 +18,7 @@ def rule(name: str, expr: Expr, about: str) -> Recording:
 
 
 def week(hourly: Recording, before: str = "") -> Expr:
-    """Return a week as the sum of its hours, which tile it: a sample an hour instead of every scrape."""
+    """Return a week as the sum of its hours, which reads a sample an hour instead of every scrape."""
     hours = series(hourly)["1w":"1h"]
     return over_time("sum", hours.before(before) if before else hours)
 

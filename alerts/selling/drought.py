@@ -21,9 +21,9 @@ _ORDERS_OF_TWO_HOURS: Final = max_by(series(expected_orders.EXPECTED, window="2h
 _TRAFFIC: Final = _CARTS.join(
     ">", warning(limits.TRAFFIC_CARTS_PER_EXPECTED_ORDER) * _ORDERS_OF_TWO_HOURS / 4, on=STORE
 )
-"""Stores in which carts are filled as if orders were to follow: half an hour of carts against a quarter of
-two hours' orders. Half an hour, because that is the shortest time after which orders count as missing: with
-a longer one the last customers' carts would hide for a while that nobody comes any more."""
+"""Stores in which carts are filled as if orders were to follow. Half an hour of carts is compared with a
+quarter of two hours' orders, because after half an hour orders count as missing. With a longer window, the
+carts of the last customers would hide for a while that nobody comes any more."""
 
 
 ALERTS: Final = (

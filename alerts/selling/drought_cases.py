@@ -70,12 +70,12 @@ _HALF_AN_HOUR_AFTER: Final = Until(
     At(25),
     Until(90 * MINUTE, Line(75, -50), Until(2 * HOUR, At(0), Until(150 * MINUTE, Line(-100, 50), At(25)))),
 )
-"""The orders of half an hour where nobody could buy for an hour, until two hours from the start."""
+"""The orders of half an hour, if nobody could buy from the first to the second hour of the test."""
 _STOPS: Final = Until(2 * HOUR, At(25), Until(150 * MINUTE, Line(125, -50), At(0)))
 
 
 def _between(begin: float, end: float, otherwise: Level) -> Level:
-    """Return what is 1 from one minute to another, else as said."""
+    """Return a level that is 1 from one minute to another, and ``otherwise`` before and after."""
     return Until(begin * MINUTE, otherwise, Until(end * MINUTE, At(1), otherwise))
 
 
@@ -99,7 +99,7 @@ EXPLAINED: Final[Mapping[str, Mapping[str, Level]]] = {
         "maintenance": Until(2 * HOUR, At(1), At(0)),
     },
 }
-"""Nobody bought, it was said why, and it is over."""
+"""Nobody could buy, another alert named the cause, and it is over."""
 
 UNEXPLAINED: Final[Mapping[str, Mapping[str, Level]]] = {
     "it does not sell 45 minutes after a maintenance": {
@@ -116,4 +116,4 @@ UNEXPLAINED: Final[Mapping[str, Mapping[str, Level]]] = {
     "the backends were sick for four minutes": {"backends_sick": _between(90, 94, Gone())},
     "the exporter does not reach Varnish": {"varnish_down": _between(30, 180, Gone())},
 }
-"""What closes the shop for moments, was over, or says nothing about customers."""
+"""The shop was closed for moments, or long ago, or customers did not notice."""

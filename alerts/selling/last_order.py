@@ -17,8 +17,8 @@ from promql.metrics import STORE, External
 _LAST: Final = series(orders.LAST_ORDER)
 _USUAL_HOUR: Final = max_by(series(expected_orders.EXPECTED, window="1d"), *STORE) / 24
 _SILENT_HOUR: Final = _USUAL_HOUR.only_if(age(_LAST) > seconds("1d"), on=STORE)
-"""An hour's share of a usual day, in a store without an order for a day. The usual day is the one that ended:
-sooner it would reach back to before the last order, and count the Friday that was sold well on Saturday."""
+"""An hour's share of a usual day, in a store without an order for a day. The usual day is the last 24 hours.
+Within a day after the last order, they would include hours before that order."""
 
 _ITSELF: Final = External(
     "magento:orders_expected:since_last_order", Kind.GAUGE, "the rule's own past", ("store",)
@@ -26,17 +26,17 @@ _ITSELF: Final = External(
 ORDERS_MISSED: Final = rule(
     _ITSELF.name,
     _SILENT_HOUR + over_time("max", series(_ITSELF).before("1h")["12h"]).or_else(_USUAL_HOUR * 0),
-    "Orders that were to be expected since a day after the last order: what the rule said an hour "
-    "ago, and an hour's share of a usual day. An order ends it for a day, longer than it remembers; a "
-    "gap of less than twelve hours it survives. A sum over two weeks would cost seconds with many stores.",
+    "Orders expected since a day after the last order: the value of an hour ago, and an hour's share of a "
+    "usual day. It goes on after gaps of less than twelve hours. An order ends it for a day, which is longer "
+    "than those twelve hours. A sum over two weeks would cost seconds with many stores.",
 )
 
 
 RECORDINGS: Final = (ORDERS_MISSED,)
 
 _CLOSED: Final = Until(14 * HOUR, At(20), Until(24 * HOUR, Line(48, -2), At(0)))
-"""The usual day of a shop that takes its 20 orders from eight to six and rests at weekends, from Friday at
-six on: the day that ended is a full one until Saturday at eight, an empty one from Saturday at six."""
+"""The orders expected in a day, from Friday at six on, in a shop that sells from eight to six on weekdays.
+The last 24 hours hold all 20 orders until Saturday at eight, and none from Saturday at six."""
 
 ALERTS: Final = (
     selling(

@@ -25,8 +25,8 @@ ORDERS_SURPRISE: Final = rule(
 )
 
 
-def _said_to_be_closed() -> Iterator[Expr]:
-    """Yield the alerts that fire and say at its source why nobody buys."""
+def _alerts_that_name_the_cause() -> Iterator[Expr]:
+    """Yield the alerts that fire and name the cause why nobody can buy."""
     plain = "|".join(name for name, source in NOBODY_BUYS.items() if not source)
     yield series(FIRING, alertname=f"=~{plain}", alertstate="firing")
     for name, source in NOBODY_BUYS.items():
@@ -36,9 +36,11 @@ def _said_to_be_closed() -> Iterator[Expr]:
 
 SHOP_CLOSED: Final = rule(
     "magento:shop_closed:bool",
-    max_by(union(series(deployment.MAINTENANCE).equals(1), *_said_to_be_closed(), RECENT * 0), *SHOP),
-    "1 while the shop is in maintenance mode, or an alert says at its source why nobody buys; else 0 for "
-    "every shop whose orders are known, so that the mean over a time is the share of it.",
+    max_by(
+        union(series(deployment.MAINTENANCE).equals(1), *_alerts_that_name_the_cause(), RECENT * 0), *SHOP
+    ),
+    "1 while the shop is in maintenance mode, or an alert fires that names why nobody can buy. Else 0 for "
+    "every shop whose orders are known, so that its mean is a share of the time.",
 )
 
 
@@ -62,7 +64,7 @@ SURPRISE_OPEN: Final = rule(
     "magento:orders_surprise_open:nats",
     series(ORDERS_SURPRISE).unless(series(CLOSED_SHARE) > limits.CLOSED_AT_MOST, on=(*SHOP, "window")),
     "magento:orders_surprise:nats of the windows in which the shop was not closed for more than a tenth of "
-    "the time: otherwise it was said already why there were no orders.",
+    "the time. For the others, another alert has named the cause.",
 )
 
 RECORDINGS: Final = (ORDERS_SURPRISE, SHOP_CLOSED, CLOSED_SHARE, SURPRISE_OPEN)
