@@ -5,6 +5,7 @@ One line for each part; under a part that fails stand its own words and the comm
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ FORM: Final = (
     "tests/runbooks/test_form.py",
     "tests/dashboards/test_pages.py",
     "tests/dashboards/test_linting.py",
+    "tests/dashboards/test_queries.py::test_a_filter_is_obeyed_by_every_metric_that_has_its_label",
 )
 """Tests that read text only and start no server."""
 
@@ -34,7 +36,10 @@ class Part:
     help: str
 
 
-_PYTEST: Final = ("-m", "pytest", "-q", "--no-header")
+_PYTEST: Final = ("-m", "pytest", "-q", "--no-header", "--tb=short")
+_PROGRESS: Final = re.compile(r"^[.sxXFE]+ +\[ *\d+%\]\n", re.MULTILINE)
+"""What pytest prints while it runs: one letter for each test."""
+
 
 PARTS: Final = (
     Part("form", (*_PYTEST, *FORM), 'CONTRIBUTING.md, "What the tests ask for"'),
@@ -58,7 +63,9 @@ class Outcome:
     def text(self) -> str:
         """Return one line, and if the part failed its output and what to do."""
         line = f"{self.part.name:11}{'ok' if self.passed else 'FAILED':8}{self.seconds:5.1f} s"
-        return line if self.passed else f"{line}\n{self.output.rstrip()}\n  -> {self.part.help}"
+        if self.passed:
+            return line
+        return f"{line}\n{_PROGRESS.sub('', self.output).rstrip()}\n  -> {self.part.help}"
 
 
 def run(part: Part) -> Outcome:

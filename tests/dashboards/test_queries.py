@@ -237,7 +237,8 @@ def test_a_filter_is_obeyed_by_every_metric_that_has_its_label(page: Dashboard) 
         for target in panel["targets"]:
             for selected in selectors(target["expr"]):
                 missing = filters & set(KNOWN[selected.name].labels) - set(selected.matchers)
-                assert not missing, (panel["title"], selected)
+                why = f"panel {panel['title']!r} does not filter {selected.name} by these labels"
+                assert not missing, why
 
 
 def limits(page: Dashboard) -> Iterator[tuple[str, Threshold, str]]:

@@ -56,7 +56,8 @@ class TestPage:
 
     def test_no_section_is_empty(self, page: Page) -> None:
         for title in SECTIONS:
-            assert len(page.section(title).split()) >= 8, title
+            words = len(page.section(title).split())
+            assert words >= 8, f"runbooks/{page.name}.md: the section {title!r} is empty"
         assert not UNFINISHED.search(page.text)
 
     def test_the_way_to_diagnosis_is_short(self, page: Page) -> None:
