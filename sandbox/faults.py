@@ -67,6 +67,12 @@ FAULTS: tuple[Fault, ...] = (
         "magento_redis_refused_writes_total rises; no new session is kept",
     ),
     Fault(
+        "storefront-down",
+        "Varnish is frozen: the storefront accepts connections and never answers",
+        Actor.SERVERS,
+        "every probe from outside fails; the counters of Varnish stay readable",
+    ),
+    Fault(
         "varnish-down",
         "Varnish is dead: the storefront refuses connections",
         Actor.SERVERS,

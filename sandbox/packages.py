@@ -19,6 +19,7 @@ PACKAGES = (
     "php-fpm",
     "prometheus",
     "prometheus-alertmanager",
+    "prometheus-blackbox-exporter",
     "prometheus-mysqld-exporter",
     "prometheus-node-exporter",
     "prometheus-redis-exporter",

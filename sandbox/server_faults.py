@@ -21,6 +21,7 @@ class ServerFaults:
             "rabbitmq-down": (rabbitmq, rabbitmq.kill, rabbitmq.restart),
             "redis-down": (redis, redis.kill, redis.restart),
             "redis-full": (redis, redis.refuse_writes, redis.accept_writes),
+            "storefront-down": (varnish, varnish.pause, varnish.resume),
             "varnish-down": (varnish, varnish.kill, varnish.restart),
         }
         self._on: set[str] = set()

@@ -12,6 +12,7 @@ from sandbox.errors import SandboxError
 from sandbox.servers.alertmanager import CONFIGURATION, Alertmanager
 from sandbox.servers.base import Server
 from sandbox.servers.exporters import (
+    BlackboxExporter,
     Exporter,
     MysqldExporter,
     NodeExporter,
@@ -27,6 +28,9 @@ from sandbox.servers.storefront import Storefront
 DATABASE = "magento"
 DATABASE_USER = "magento"
 DATABASE_PASSWORD = "magento"
+SHOP = "demo"
+"""The shop's name, as Prometheus' targets carry it."""
+
 ENDPOINTS = "endpoints.json"
 URLS = "urls.json"
 
@@ -78,6 +82,7 @@ class Stack:
             VarnishExporter(home / "varnish-exporter", varnish=self.varnish),
             NodeExporter(home / "node-exporter"),
         )
+        self.blackbox = BlackboxExporter(home / "blackbox-exporter")
         self.prometheus = Prometheus(
             home / "prometheus",
             scrape_seconds=scrape_seconds,
@@ -98,13 +103,13 @@ class Stack:
     def parts(self) -> tuple[Part, ...]:
         """All servers in the order of their start: the slowest first, observers after the observed."""
         shop = (self.rabbitmq, self.mariadb, self.redis, self.storefront)
-        return (*shop, self.alertmanager, *self.exporters, self.prometheus)
+        return (*shop, self.alertmanager, *self.exporters, self.blackbox, self.prometheus)
 
     @property
     def servers(self) -> tuple[Server, ...]:
         """Every process of its own that the stack keeps running."""
         single = (self.rabbitmq, self.mariadb, self.redis, self.alertmanager, self.prometheus)
-        return (*single, *self.storefront.servers, *self.exporters)
+        return (*single, *self.storefront.servers, *self.exporters, self.blackbox)
 
     def launch(self) -> None:
         """Start everything and wait for the database alone, which then has the shop's empty schema."""
@@ -118,6 +123,7 @@ class Stack:
         """Wait until every server answers; write urls.json."""
         for part in self.parts:
             part.wait_ready()
+        self.prometheus.set_groups(self.blackbox.job, self.blackbox.pages(SHOP, self.varnish.url))
         self._write(URLS, self.urls())
 
     def stop(self) -> None:

@@ -2,12 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from sandbox.paths import DEPLOY
 from sandbox.process import LOOPBACK, accepts, free_port
 from sandbox.servers.base import Server, program
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.redis import Redis
 from sandbox.servers.varnish import Varnish
+
+MODULES = DEPLOY / "blackbox" / "blackbox.yml"
+PAGES = (
+    ("home", "/", "magento_page"),
+    ("category", "/women.html", "magento_page"),
+    ("cart", "/customer/section/load/?sections=cart", "magento_cart"),
+    ("graphql", "/graphql", "magento_graphql"),
+)
+"""What is asked for from outside: the page's name, its path, and the module that knows how."""
 
 
 class Exporter(Server):
@@ -93,6 +104,31 @@ class VarnishExporter(Exporter):
             "-n",
             self.varnish.name_directory,
             f"-web.listen-address={self.address}",
+        ]
+
+
+class BlackboxExporter(Exporter):
+    """Asks for pages as a customer does, with the modules of deploy/blackbox."""
+
+    name = "blackbox-exporter"
+    job = "probe"
+
+    def command(self) -> Sequence[str | Path]:
+        """Return the command line."""
+        return [
+            program("prometheus-blackbox-exporter"),
+            f"--config.file={MODULES}",
+            f"--web.listen-address={self.address}",
+        ]
+
+    def pages(self, shop: str, storefront: str) -> list[dict[str, Any]]:
+        """Return what Prometheus lets it ask for: the pages of the storefront at this address."""
+        return [
+            {
+                "targets": [f"{storefront}{path}"],
+                "labels": {"shop": shop, "page": page, "module": module, "prober": self.address},
+            }
+            for page, path, module in PAGES
         ]
 
 

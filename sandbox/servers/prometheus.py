@@ -73,6 +73,14 @@ class Prometheus(Server):
             half.write_text(yaml.safe_dump([{"targets": self.targets[job]}]))
             half.replace(directory / f"{job}.yml")
 
+    def set_groups(self, job: str, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Set the targets of a job with labels, in the form of a targets file."""
+        directory = self.directory / "targets"
+        directory.mkdir(parents=True, exist_ok=True)
+        half = directory / f".{job}.incomplete"
+        half.write_text(yaml.safe_dump([dict(group) for group in groups]))
+        half.replace(directory / f"{job}.yml")
+
     def command(self) -> Sequence[str | Path]:
         """Return Prometheus' command line."""
         return [

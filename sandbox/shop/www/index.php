@@ -17,6 +17,8 @@ if (fault_is_on('maintenance')) {
 $path = parse_url($_SERVER['REQUEST_URI'] ?? '/', PHP_URL_PATH) ?: '/';
 if (preg_match('#^/(checkout|customer)(/|$)#', $path)) {
     send_private_page($path);
+} elseif ($path === '/graphql') {
+    send_store_config();
 } elseif ($path === '/') {
     send_page('Home', ['cms_p_2', 'cat_c', 'FPC']);
 } elseif (preg_match('#^/product-(\d+)\.html$#', $path, $match) && $match[1] >= 1 && $match[1] <= PRODUCTS) {
@@ -35,14 +37,14 @@ if (preg_match('#^/(checkout|customer)(/|$)#', $path)) {
 function send_page(string $title, array $tags): void
 {
     if (fault_is_on('page-uncacheable')) {
-        send_uncacheable("<h1>$title</h1>");
+        send_uncacheable("<!doctype html><html><title>$title</title><h1>$title</h1></html>");
         return;
     }
     header('Cache-Control: max-age=86400, public, s-maxage=86400');
     header('X-Magento-Tags: ' . implode(',', $tags));
     header('Content-Type: text/html; charset=UTF-8');
     work(8);
-    echo "<!doctype html><title>$title</title><h1>$title</h1>\n";
+    echo "<!doctype html><html><title>$title</title><h1>$title</h1></html>\n";
 }
 
 /** What belongs to one shopper: the cart, the account, the private sections. */
@@ -58,6 +60,15 @@ function send_private_page(string $path): void
     }
     header('Content-Type: text/html; charset=UTF-8');
     echo "<!doctype html><title>Checkout</title><h1>Checkout</h1>\n";
+}
+
+/** What GraphQL answers to {storeConfig{store_code}}. */
+function send_store_config(): void
+{
+    header('Cache-Control: max-age=0, must-revalidate, no-cache, no-store');
+    header('Content-Type: application/json');
+    work(12);
+    echo json_encode(['data' => ['storeConfig' => ['store_code' => 'default']]]);
 }
 
 function send_uncacheable(string $body): void
