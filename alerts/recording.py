@@ -2,8 +2,7 @@
 
 All results keep the labels of the shop, so that two shops never mix. A panel over 30 days reads one recorded
 sample a step for any number of stores. A sum over a long range is a subquery over the increases of short
-windows, one after the other. A bare duration (``900s``) stands for its seconds, so that a game day's
-clock can shrink it with the ranges.
+windows, one after the other.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ FAILED: Final[Mapping[str, Recording]] = _windows(
 
 
 def failed_ratio(window: str) -> Expr:
-    """Return the failed share of the attempts in one of the windows, by job, instance and store."""
+    """Return the failed share of the attempts in one of the windows, by shop and store."""
     return series(FAILED[window]) / (series(ATTEMPTS[window]) > 0)
 
 

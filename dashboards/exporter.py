@@ -44,6 +44,7 @@ from promql.metrics import (
 
 UID: Final = EXPORTER
 _CHOSEN: Final = "=~$collector"
+_LEGEND: Final = "{{instance}} {{shop}}"
 _UP: Final = {0.0: ("down", Colour.CRITICAL), 1.0: ("up", Colour.GOOD)}
 _SUCCESS: Final = {0.0: ("fails", Colour.CRITICAL), 1.0: ("works", Colour.GOOD)}
 _ENABLED: Final = {0.0: ("off", Colour.MUTED), 1.0: ("on", Colour.GOOD)}
@@ -144,7 +145,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         meaning="Whether each exporter answered its scrape.",
         good="Up throughout.",
         then="Down: the process, the network or the login. Gaps on all dashboards are from here.",
-        asks=(Ask(expr=_ours(here(UP)), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(here(UP)), legend=_LEGEND),),
         unit="none",
         empty="not scraped for a day",
         mappings=words(_UP),
@@ -296,7 +297,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="How long Prometheus waits for the answer.",
         good="Well below the lines.",
         then="Above them scrapes are lost: see which collector takes the time.",
-        asks=(Ask(expr=_ours(here(SCRAPE_DURATION)), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(here(SCRAPE_DURATION)), legend=_LEGEND),),
         unit="s",
         empty="not scraped",
         threshold=thresholds.SCRAPE_SECONDS,
@@ -348,7 +349,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="CPU seconds per second of the exporter's process.",
         good="A few hundredths.",
         then="Near 1: it is the bottleneck; scrape less often, or switch off a collector.",
-        asks=(Ask(expr=_ours(rate(here(PROCESS_CPU)["$__rate_interval"])), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(rate(here(PROCESS_CPU)["$__rate_interval"])), legend=_LEGEND),),
         unit="percentunit",
         empty="not scraped",
         width=4,
@@ -360,7 +361,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="Resident memory of the exporter's process.",
         good="Level after the first minutes.",
         then="A steady rise over days: report it, restart it.",
-        asks=(Ask(expr=_ours(here(PROCESS_MEMORY)), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(here(PROCESS_MEMORY)), legend=_LEGEND),),
         unit="bytes",
         empty="not scraped",
         width=4,
@@ -372,7 +373,7 @@ _COST: Final[tuple[Panel, ...]] = (
         meaning="Open files and sockets of the exporter's process.",
         good="Level.",
         then="Rising: connections are not closed; report it with the log.",
-        asks=(Ask(expr=_ours(here(PROCESS_FILES)), legend="{{instance}}"),),
+        asks=(Ask(expr=_ours(here(PROCESS_FILES)), legend=_LEGEND),),
         unit="locale",
         empty="not scraped",
         width=4,
@@ -390,6 +391,7 @@ _COST: Final[tuple[Panel, ...]] = (
                 expr=max_by(
                     here(BUILD_INFO).join("*", age(here(PROCESS_STARTED)), on=SHOP, group_left=()),
                     "instance",
+                    "shop",
                     "version",
                     "python",
                 )
@@ -398,6 +400,7 @@ _COST: Final[tuple[Panel, ...]] = (
         empty="not scraped",
         columns=(
             Column(field="instance", title="Exporter"),
+            Column(field="shop", title="Shop"),
             Column(field="version", title="Version", width=90),
             Column(field="python", title="Python", width=80),
             Column(field="Value", title="Running for", unit="s", width=110, decimals=0),

@@ -7,8 +7,11 @@ from typing import Final, Protocol
 
 from exporter.core.metrics import Kind
 
-SHOP: Final = ("job", "instance")
-"""The labels that identify a shop: those of the target that Prometheus scrapes."""
+SHOP: Final = ("job", "instance", "shop")
+"""The labels that identify a shop, those of the target that Prometheus scrapes.
+
+``shop`` is the name that the scrape configuration gives to it; where it gives none, the label is empty.
+"""
 
 STORE: Final = (*SHOP, "store")
 """The labels that identify a store view of a shop."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.errors import SpecError
-from promql.metrics import Selectable
+from promql.metrics import SHOP, Selectable
 
 MINUTE: Final = 60
 HOUR: Final = 3600
@@ -144,7 +144,7 @@ class Cases:
     """The labels of the place that the alert names, beside those of the target."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Further labels that the alert carries because its series do."""
-    target_labels: tuple[str, ...] = ("job", "instance")
+    target_labels: tuple[str, ...] = SHOP
     """The labels of the scrape target that the alert keeps."""
     covers_all_places: bool = False
     """Whether one alert is about all places together."""

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import quote_plus
 
 from alerts.lib.model import Alert
+from promql.metrics import SHOP
 
 NO_RUNBOOKS: Final = "{{ runbook_base_is_not_set }}"
 NO_GRAFANA: Final = "{{ grafana_base_is_not_set }}"
@@ -17,7 +18,7 @@ NO_GRAFANA: Final = "{{ grafana_base_is_not_set }}"
 DEMO_RUNBOOKS: Final = "http://localhost:9816/runbooks/"
 DEMO_GRAFANA: Final = "http://localhost:3000"
 
-VARIABLES: Final = ("job", "instance", "store", "job_code", "indexer", "queue", "varnish", "collector")
+VARIABLES: Final = (*SHOP, "store", "job_code", "indexer", "queue", "varnish", "collector")
 """The dashboard variables that a link sets from the alert's labels of the same name."""
 
 

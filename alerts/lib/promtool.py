@@ -28,7 +28,7 @@ from promql.expr import Selector, count_by, over_time, series
 from promql.metrics import ALERTS
 from promql.render import render
 
-TARGET: Final = {"job": "magento", "instance": "shop:9816"}
+TARGET: Final = {"job": "magento", "instance": "shop:9816", "shop": "main"}
 _TOLERANCE: Final = 1e-9
 _MANY: Final = 3
 _AFTERWARDS: Final = 5

@@ -6,9 +6,9 @@ from typing import Final
 
 from alerts.lib.alertmanager import WATCHDOG
 from promql.expr import Expr, Selector, count_by, series
-from promql.metrics import ALERTS
+from promql.metrics import ALERTS, STORE
 
-_CHOSEN: Final = {"job": "=~$job|", "instance": "=~$instance|", "store": "=~$store|"}
+_CHOSEN: Final = {label: f"=~${label}|" for label in STORE}
 """The chosen shop and stores, and alerts without such a label: about something absent, about no store."""
 
 

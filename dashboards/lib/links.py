@@ -7,8 +7,10 @@ from typing import Final
 
 from alerts.lib.links import panel_id
 from dashboards.lib.style import Json
+from promql.metrics import SHOP
 
-_KEPT: Final = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}&${instance:queryparam}"
+_SHOP: Final = "".join(f"&${{{label}:queryparam}}" for label in SHOP)
+_KEPT: Final = f"${{__url_time_range}}&${{datasource:queryparam}}{_SHOP}"
 
 ROW_STORE: Final = "${__data.fields.store}"
 

@@ -1,13 +1,14 @@
-"""Dashboard variables: data source, shop (job, instance), store, and what a page adds."""
+"""Dashboard variables: data source, shop, store, and what a page adds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from grafanalib import core
 
+from dashboards.lib.here import CHOSEN_SHOP
 from dashboards.lib.panels import DATASOURCE
 from exporter.collectors.orders import BY_CUSTOMER
 from exporter.core.self_metrics import ENABLED
@@ -17,6 +18,8 @@ from promql.metrics import SHOP, Selectable
 from promql.render import render
 
 ALL: Final = ".+"
+ANY: Final = ".*"
+"""As :data:`ALL`, and what has no such label: a shop whose name the scrape configuration does not give."""
 _ON_TIME_CHANGE: Final = 2
 _ALPHABETICAL: Final = 5
 _HIDDEN: Final = 2
@@ -82,8 +85,8 @@ def values_of(
     """Return the variable ``name`` with the values of the metric's label ``of`` in the chosen shop."""
     if of not in (*SHOP, *metric.labels):
         raise SpecError(f"{metric.name}: has no label {of!r}")
-    here = {"job": "=~$job", "instance": "=~$instance"}
-    known = {"job": {}, "instance": {"job": "=~$job"}}.get(of, here)
+    before = SHOP[: SHOP.index(of)] if of in SHOP else SHOP
+    known = {label: CHOSEN_SHOP[label] for label in before}
     if by_store:
         known = {**known, "store": "=~$store"}
     part = "count" if metric.kind.value == "summary" else ""
@@ -100,5 +103,6 @@ def common(*, by_store: bool) -> Sequence[Variable]:
         DataSource(),
         values_of("job", "Job", ENABLED, "job"),
         values_of("instance", "Instance", ENABLED, "instance"),
+        replace(values_of("shop", "Shop", ENABLED, "shop"), all_value=ANY),
         values_of("store", "Store", BY_CUSTOMER, "store", hidden=not by_store),
     )

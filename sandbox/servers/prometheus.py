@@ -13,6 +13,8 @@ from sandbox.process import LOOPBACK, free_port
 from sandbox.servers.base import Server, program
 
 CONFIGURATION = DEPLOY / "prometheus" / "prometheus.yml"
+LABELS = {"magento": {"shop": "demo"}}
+"""The labels of a job's targets: the shop's name, as a user's configuration gives it."""
 
 
 class Prometheus(Server):
@@ -70,7 +72,7 @@ class Prometheus(Server):
         for job, addresses in targets.items():
             self.targets[job] = list(addresses)
             half = directory / f".{job}.incomplete"
-            half.write_text(yaml.safe_dump([{"targets": self.targets[job]}]))
+            half.write_text(yaml.safe_dump([{"targets": self.targets[job], "labels": LABELS.get(job, {})}]))
             half.replace(directory / f"{job}.yml")
 
     def set_groups(self, job: str, groups: Sequence[Mapping[str, Any]]) -> None:

@@ -131,6 +131,7 @@ def as_prometheus_sends(name: str, places: Mapping[str, str], found: Catalogue) 
     def moved(text: str) -> str:
         for before, after in changed.items():
             text = re.sub(rf"\b{re.escape(before)}\b", after, text)
+        text = text.replace(f"shop={promtool.TARGET['shop']}", f"shop={SHOP}")
         return text.replace(promtool.TARGET["instance"].replace(":", "%3A"), f"{name}%3A9816")
 
     labels = {"alertname": name, **expected["exp_labels"], **places, "shop": SHOP, "instance": f"{name}:9816"}

@@ -11,6 +11,7 @@ import yaml
 from alerts.catalogue import Catalogue
 from alerts.lib import promtool
 from alerts.lib.alertmanager import CRITICAL_DURING_CARDING, ORDERS_HOLD
+from promql.metrics import STORE
 
 PLACE = 'job="magento", instance="shop:9816", env="prod", store="de"'
 """A store of a target that carries a label of its owner's, too, which no join may stumble over."""
@@ -20,9 +21,8 @@ LENGTH = QUIET + TESTING + AFTER
 WINDOWS = {"30m": 0.5, "2h": 2, "6h": 6, "1d": 24}
 """The windows of the orders in hours."""
 PAGES = f'ALERTS{{alertname=~"{"|".join(CRITICAL_DURING_CARDING)}", alertstate="firing"}}'
-NOTIFIED = (
-    f'{PAGES} unless on (job, instance, store) ALERTS{{alertname="{ORDERS_HOLD}", alertstate="firing"}}'
-)
+SAME_STORE = ", ".join(STORE)
+NOTIFIED = f'{PAGES} unless on ({SAME_STORE}) ALERTS{{alertname="{ORDERS_HOLD}", alertstate="firing"}}'
 
 
 def attempts(orders: float, tested: float) -> dict[str, str]:

@@ -17,8 +17,9 @@ import httpx
 
 from alerts.lib.links import panel_id
 from dashboards.lib.page import Dashboard
+from promql.render import render
 from sandbox.process import Process
-from tests.dashboards.reading import MACROS, PROJECT, VARIABLE, panels, variable_queries
+from tests.dashboards.reading import MACROS, PROJECT, everything, panels, variable_queries
 
 EVERY_COLLECTOR = "count(magento_collector_success == 1) == count(magento_collector_enabled == 1)"
 SCREEN = 1600
@@ -82,14 +83,13 @@ class Asker:
     def annotations(self, page: Dashboard) -> Iterator[tuple[str, int]]:
         """Return how many series each annotation finds; none is no fault."""
         for annotation in page.annotations:
-            yield annotation.name, len(self.over_time(self.sent(annotation.expr.text), 60)[0])
+            yield annotation.name, len(self.over_time(self.sent(render(annotation.expr)), 60)[0])
 
     def sent(self, expression: str) -> str:
         """Return the expression as Grafana sends it."""
         for macro, value in MACROS.items():
             expression = expression.replace(macro, value)
-        chosen = dict(self.values)
-        return VARIABLE.sub(lambda match: chosen.get(match[1] or match[2], ".+"), expression)
+        return everything(expression, dict(self.values))
 
     def instant(self, expression: str) -> tuple[list[Any], int]:
         """Return the series of an instant query that have a number, and the samples touched."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import promql_parser
 
 from alerts.catalogue import catalogue
 from dashboards.catalogue import DASHBOARDS
+from dashboards.lib.variables import ALL, ANY
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
@@ -57,7 +58,17 @@ def plain(expression: str) -> str:
     """Return the expression as Grafana sends it with everything selected."""
     for macro, value in MACROS.items():
         expression = expression.replace(macro, value)
-    return VARIABLE.sub(".+", expression)
+    return everything(expression, {})
+
+
+def everything(expression: str, chosen: Mapping[str, str]) -> str:
+    """Return the expression with what is chosen, and with "All" for every other variable."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        return chosen.get(name, ANY if name == "shop" else ALL)
+
+    return VARIABLE.sub(value, expression)
 
 
 def known_series() -> dict[str, Selectable]:

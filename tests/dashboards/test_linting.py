@@ -53,7 +53,7 @@ def set_query(expression: str) -> Callable[[Json], None]:
     return lambda dashboard: dashboard["panels"][0]["targets"][0].update(expr=expression)
 
 
-HERE = 'job=~"$job", instance=~"$instance"'
+HERE = 'job=~"$job", instance=~"$instance", shop=~"$shop"'
 VIOLATIONS: list[tuple[str, Callable[[Json], None]]] = [
     ("template-datasource-rule", without_variable("datasource")),
     ("template-datasource-rule", set_variable("datasource", name="prometheus")),

@@ -22,6 +22,7 @@ from dashboards.lib.style import HOURS, MINUTES, Colour, scaled
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
+from promql.metrics import SHOP, STORE
 from promql.render import render
 from tests.dashboards.reading import (
     RENDERED,
@@ -169,7 +170,7 @@ def test_every_link_resolves_and_keeps_shop_store_and_time(uid: str, data: dict[
         page = RENDERED[target]
         parts = given.split("&")
         assert "${__url_time_range}" in parts
-        assert {"${datasource:queryparam}", "${job:queryparam}", "${instance:queryparam}"} <= set(parts)
+        assert {f"${{{name}:queryparam}}" for name in ("datasource", *SHOP)} <= set(parts)
         assert "${store:queryparam}" in parts or any(part.startswith("var-store=") for part in parts), url
         defined = {variable["name"] for variable in page["templating"]["list"]}
         for part in parts:
@@ -177,9 +178,7 @@ def test_every_link_resolves_and_keeps_shop_store_and_time(uid: str, data: dict[
                 assert part[4:].split("=")[0] in defined, url
             if part.startswith("viewPanel="):
                 assert int(part.removeprefix("viewPanel=")) in {panel["id"] for panel in panels(page)}, url
-        assert {"datasource", "job", "instance", "store"} <= {
-            variable["name"] for variable in data["templating"]["list"]
-        }, uid
+        assert {"datasource", *STORE} <= {variable["name"] for variable in data["templating"]["list"]}, uid
 
 
 LIMITS = [constant for constant in vars(thresholds).values() if isinstance(constant, Threshold)]
@@ -222,7 +221,7 @@ def test_queries_name_known_series_and_labels(uid: str, data: dict[str, Any]) ->
     for where, expression in queries(data):
         for selected in selectors(expression):
             assert selected.name in KNOWN, (uid, where, selected.name)
-            labels = {*KNOWN[selected.name].labels, "job", "instance"}
+            labels = {*KNOWN[selected.name].labels, *SHOP}
             assert set(selected.matchers) <= labels, (uid, where, selected)
 
 
@@ -231,7 +230,7 @@ def test_variables_name_known_series_and_labels(uid: str, data: dict[str, Any]) 
     for expression in variable_queries(data):
         for selected in selectors(expression):
             assert selected.name in KNOWN, (uid, expression)
-            assert set(selected.matchers) <= {*KNOWN[selected.name].labels, "job", "instance"}, (
+            assert set(selected.matchers) <= {*KNOWN[selected.name].labels, *SHOP}, (
                 uid,
                 expression,
             )
@@ -243,10 +242,10 @@ def test_queries_stay_in_the_chosen_shop_and_stores(uid: str, data: dict[str, An
         for selected in selectors(expression):
             if selected.name == "ALERTS":
                 # an alert about what is gone has no shop, most have no store
-                chosen = {("job", ".+|"), ("instance", ".+|"), ("store", ".+|")}
+                chosen = {("job", ".+|"), ("instance", ".+|"), ("shop", ".*|"), ("store", ".+|")}
                 assert chosen <= selected.regexes or selected.matchers["alertname"] == "MagentoWatchdog"
                 continue
-            assert {"job", "instance"} <= set(selected.matchers), (uid, where, selected)
+            assert set(SHOP) <= set(selected.matchers), (uid, where, selected)
             if "store" in KNOWN[selected.name].labels:
                 assert "store" in selected.matchers, (uid, where, selected)
 
@@ -284,9 +283,11 @@ def test_every_variable_is_defined_reloaded_and_used(data: dict[str, Any]) -> No
         assert variable["refresh"] == 2
         assert variable["multi"] is variable["includeAll"] is True
         assert variable["current"]["value"] == ["$__all"]
-        assert variable["name"] in repeated or variable["allValue"] == ".+"
+        everything = ".*" if variable["name"] == "shop" else ".+"  # a shop may have no name
+        assert variable["name"] in repeated or variable["allValue"] == everything
     assert variables["job"]["label"] == "Job"
     assert variables["instance"]["label"] == "Instance"
+    assert variables["shop"]["label"] == "Shop"
     assert variables["datasource"]["label"] == "Data source"
 
 

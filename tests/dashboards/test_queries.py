@@ -184,6 +184,23 @@ FILTERED: Mapping[str, tuple[str, str, dict[str, str], list[Sample], Answer]] = 
         ],
         [({}, 0)],
     ),
+    "a shop by its name": (
+        EXPORTER, "failing_now", {"shop": "main"},
+        [
+            (self_metrics.SUCCESS, "a", {"collector": "cron", "shop": "main"}, 1),
+            (self_metrics.SUCCESS, "a", {"collector": "cron", "shop": "other"}, 0),
+            (self_metrics.SUCCESS, "b", {"collector": "cron"}, 0),
+        ],
+        [({}, 0)],
+    ),
+    "shops without a name": (
+        EXPORTER, "failing_now", {"shop": ""},
+        [
+            (self_metrics.SUCCESS, "a", {"collector": "cron", "shop": "main"}, 0),
+            (self_metrics.SUCCESS, "b", {"collector": "cron"}, 1),
+        ],
+        [({}, 0)],
+    ),
 }  # fmt: skip
 """Dashboard, panel, what is chosen, what there is, and the answer of the first query."""
 

@@ -21,6 +21,7 @@ from alerts.lib.model import Alert
 from exporter.settings import CONFIG_VARIABLE
 from sandbox.errors import SandboxError
 from sandbox.paths import PROJECT
+from sandbox.servers.prometheus import LABELS
 from sandbox.stack import ENDPOINTS, URLS
 from tests.runbooks.pages import Block
 
@@ -82,7 +83,8 @@ class Range:
         return {**self._target(), **alert.cases.entity, **self._place(alert)}
 
     def _target(self) -> dict[str, str]:
-        return {"job": "magento", "instance": self.urls["exporter"].removeprefix("http://")}
+        address = self.urls["exporter"].removeprefix("http://")
+        return {"job": "magento", "instance": address, **LABELS["magento"]}
 
     def _place(self, alert: Alert) -> dict[str, str]:
         wanted = dict(alert.cases.entity)

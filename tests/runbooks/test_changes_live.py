@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from alerts.catalogue import catalogue
+from promql.metrics import SHOP
 from tests.runbooks.__main__ import show
 from tests.runbooks.changes import filled, runs_on_a_demo
 from tests.runbooks.demo import watched_shop
@@ -84,7 +85,7 @@ def unlike_a_silence(shop: Range, shell: Shell) -> str:
     matchers = {matcher["name"]: matcher["value"] for matcher in active[0]["matchers"]}
     name = matchers.pop("alertname")
     alert = next(alert for alert in catalogue().all if alert.name == name)
-    strange = matchers.keys() - {*alert.series_labels, "job", "instance"}
+    strange = matchers.keys() - {*alert.series_labels, *SHOP}
     return "" if all(matchers.values()) and not strange else f"{name} has not {matchers}"
 
 

@@ -104,7 +104,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def labels(name: str) -> dict[str, str]:
     """Return labels as a notification of this alert carries them."""
     own = {label: f"some_{label}" for label in ALERTS[name].series_labels}
-    return {"job": "magento", "instance": "shop:9816", **own}
+    return {"job": "magento", "instance": "shop:9816", "shop": "main", **own}
 
 
 def check(browser: Browser, address: str) -> None:

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import httpx
 
+from promql.metrics import SHOP
 from sandbox.stack import Stack
 
 POLL: Final = 0.5
 WATCHDOG: Final = "MagentoWatchdog"
-_TARGET: Final = ("job", "instance")
 
 Key = tuple[tuple[str, str], ...]
 
@@ -83,7 +83,7 @@ class Watch:
     def _note(self, alerts: list[dict[str, Any]], now: float) -> None:
         found: set[Key] = set()
         for alert in alerts:
-            labels = {name: value for name, value in alert["labels"].items() if name not in _TARGET}
+            labels = {name: value for name, value in alert["labels"].items() if name not in SHOP}
             if labels["alertname"] == WATCHDOG:
                 continue
             key = tuple(sorted(labels.items()))
