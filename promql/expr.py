@@ -114,11 +114,6 @@ def slope(window: Window) -> Expr:
     return _of(Kind.GAUGE, "deriv", window)
 
 
-def changes(window: Window) -> Expr:
-    """Return how often a gauge changed its value in the window."""
-    return _of(Kind.GAUGE, "changes", window)
-
-
 def _of(kind: Kind, name: str, window: Window) -> Expr:
     if window.kind not in {None, kind}:
         raise SpecError(f"{name}() of {', '.join(window.metrics())}: not a {kind}")
@@ -210,7 +205,6 @@ __all__ = [
     "age",
     "aggregate",
     "always",
-    "changes",
     "clamp_max",
     "clamp_min",
     "count_by",
