@@ -146,7 +146,7 @@ def doctor(settings: Settings, options: argparse.Namespace) -> int:
     """Check everything before the first scrape; exit code 1 if something would not work."""
     exporter = build(settings.model_copy(update={"state_file": None}))
     context = context_factory(settings, exporter.backends)
-    # The report speaks of the real state file, which is not touched here.
+    # The report is about the real state file, which is not changed here.
     subject = Examination(replace(exporter, settings=settings), context, options.patience)
     findings = list(examine(subject))
     asyncio.run(exporter.close())

@@ -361,7 +361,7 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
 
 
 def _parsed(text: str) -> Any:
-    """Only lists need parsing: pydantic turns text into numbers by itself."""
+    """Only lists need parsing: pydantic turns text into numbers without help."""
     if text.startswith("[") and text.endswith("]"):
         try:
             return yaml.safe_load(text)

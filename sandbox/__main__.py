@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("demo", parents=[place], help=show.__doc__)
     run.set_defaults(command=show)
-    run.add_argument("--seconds", type=positive, metavar="N", help="stop by itself after N seconds")
+    run.add_argument("--seconds", type=positive, metavar="N", help="stop after N seconds")
     run.add_argument(
         "--fault", action="append", default=[], metavar="NAME", help="switched on from the start"
     )

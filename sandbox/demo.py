@@ -143,10 +143,10 @@ class Demo:
 
     def _raise_if_something_ended(self) -> None:
         if not self.shop.running:
-            raise ServerError(f"the simulated shop ended by itself\n{self.shop.last_log_lines()}")
+            raise ServerError(f"the simulated shop ended early\n{self.shop.last_log_lines()}")
         for server in (*self.stack.servers, self.exporter):
             if not server.running and not self.faults.affected(server):
-                raise ServerError(f"{server.name} ended by itself\n{server.process.last_log_lines()}")
+                raise ServerError(f"{server.name} ended early\n{server.process.last_log_lines()}")
 
     def _status(self) -> str:
         orders = self._value("sum(rate(magento_orders_placed_total[1m])) * 60")

@@ -6,4 +6,4 @@ class SandboxError(Exception):
 
 
 class ServerError(SandboxError):
-    """A server did not start, ended by itself, or did not do what it was told in time."""
+    """A server did not start, ended early, or did not do in time what it should."""

@@ -74,12 +74,12 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> N
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise ServerError(f"waited {seconds:g} s in vain: {what}")
+            raise ServerError(f"waited {seconds:g} s without success: {what}")
         time.sleep(POLL_SECONDS)
 
 
 class Process:
-    """A program that runs until it is told to stop, as the leader of its own session.
+    """A program that runs until it is stopped, as the leader of its own session.
 
     Start it from a thread that lives as long as it should: the kernel ends it with that thread, so
     that nothing is left behind even when the parent is killed outright. `tether` is the signal for it:
@@ -137,7 +137,7 @@ class Process:
                 raise ServerError(f"{self.name}: cannot be started: {error.strerror}") from error
 
     def wait_ready(self, ready: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
-        """Poll until `ready`; an early end or `seconds` in vain raises with the log's last lines."""
+        """Poll until `ready`; an early end or `seconds` without success raises with the log's last lines."""
         try:
             wait_until(lambda: not self.running or ready(), seconds=seconds, what="it is not ready")
         except ServerError as error:

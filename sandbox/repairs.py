@@ -37,7 +37,7 @@ developer or a merchant."""
 
 
 def report(state: Path, words: Sequence[str]) -> str:
-    """End the faults that a command repairs; return what a person at the terminal is told."""
+    """End the faults that a command repairs; return what a person at the terminal reads."""
     command = " ".join(words)
     ended = [
         fault

@@ -1,4 +1,4 @@
-"""A dashboard of the pack: rows of panels, the house's variables, annotations and links."""
+"""A dashboard of the pack: rows of panels, the common variables, annotations and links."""
 
 from __future__ import annotations
 

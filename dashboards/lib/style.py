@@ -1,4 +1,4 @@
-"""The house style: colours, threshold steps and words for values. Colour never stands alone."""
+"""The common style: colours, threshold steps and words for values. Colour never stands alone."""
 
 from __future__ import annotations
 

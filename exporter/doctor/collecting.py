@@ -29,14 +29,14 @@ def check(subject: Examination) -> Iterator[Finding]:
         except ExporterError as error:
             yield Finding(Status.ERROR, collector.name, f"{error.reason}: {error}")
         except Exception as error:  # noqa: BLE001 - as in the runner: one collector fails alone
-            told = f"{ExporterError.reason}: {type(error).__name__}: {error}"
-            yield Finding(Status.ERROR, collector.name, told)
+            text = f"{ExporterError.reason}: {type(error).__name__}: {error}"
+            yield Finding(Status.ERROR, collector.name, text)
     for name, why in subject.exporter.off.items():
         yield Finding(Status.OFF, name, why)
 
 
 def run(subject: Examination, collector: Collector) -> str:
-    """Run a collector as for the first time, which is dearer than any later run."""
+    """Run a collector as for the first time, which is more expensive than any later run."""
     now = time.time()
     memory = Memory(VolatileStore(), collector.name, now)
     before, again = _rows_read(subject, collector), _rows_read(subject, collector)

@@ -67,7 +67,7 @@ def _forsaken(subject: Examination) -> dict[str, str]:
     waiting, done = _waiting(subject), _completed(subject)
     if not waiting or not subject.consumer_start_seconds:
         return waiting
-    print(  # noqa: T201 - speaks to a terminal
+    print(  # noqa: T201 - writes to a terminal
         f"{', '.join(waiting)}: messages and no consumer. Cron may be about to start one:"
         f" looking again in {subject.consumer_start_seconds:.0f} s ...",
         file=sys.stderr,

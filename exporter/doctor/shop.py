@@ -14,7 +14,7 @@ def check(subject: Examination) -> Iterator[Finding]:
     if env_php is None:
         yield Finding(
             Status.NOTE, "env.php", "not named: only what the settings say is known",
-            "--magento-root DIR or --env-php FILE finds the shop's servers by itself",
+            "--magento-root DIR or --env-php FILE finds the shop's servers automatically",
         )  # fmt: skip
         return
     for name, said in parts(env_php):

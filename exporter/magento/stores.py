@@ -4,7 +4,7 @@ And whether a view is switched on: one that was switched off on purpose is not e
 
 Read from ``store``, ``store_website`` and ``core_config_data`` (paths
 ``currency/options/base`` and ``general/locale/timezone``). A value that is locked
-by env.php or the environment overrides the database, in each scope by itself.
+by env.php or the environment overrides the database, in each scope separately.
 """
 
 from __future__ import annotations

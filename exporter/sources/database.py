@@ -146,7 +146,7 @@ class MySQL:
     ) -> None:
         """``targets`` needs the default connection; others fall back to it.
 
-        ``observer`` is told every statement with its number of rows and its duration in seconds.
+        ``observer`` is called with every statement, its number of rows and its duration in seconds.
         """
         self.prefix = prefix
         self.limits = limits or DatabaseLimits()

@@ -78,10 +78,10 @@ async def scrape(
     )
     states = await app.runner.scrape(names, deadline=deadline(request.headers.get(TIMEOUT_HEADER), app))
     wanted = exposition_format(request.headers.get("accept", ""))
-    squeezed = accepts_gzip(request.headers.get("accept-encoding", ""))
-    body = await asyncio.to_thread(_body, app, states, wanted, squeezed)
+    gzipped = accepts_gzip(request.headers.get("accept-encoding", ""))
+    body = await asyncio.to_thread(_body, app, states, wanted, gzipped)
     headers = {"content-type": wanted.value, "vary": "Accept, Accept-Encoding"}
-    if squeezed:
+    if gzipped:
         headers["content-encoding"] = "gzip"
     return Response(body, headers=headers)
 
@@ -109,9 +109,9 @@ def page(app: AppState, states: Sequence[CollectorState], wanted: Format) -> byt
     return b"".join(parts)
 
 
-def _body(app: AppState, states: Sequence[CollectorState], wanted: Format, squeezed: bool) -> bytes:  # noqa: FBT001
+def _body(app: AppState, states: Sequence[CollectorState], wanted: Format, gzipped: bool) -> bytes:  # noqa: FBT001
     body = page(app, states, wanted)
-    return compress(body) if squeezed else body
+    return compress(body) if gzipped else body
 
 
 def _about(app: AppState) -> Exposition:

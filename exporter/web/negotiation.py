@@ -12,7 +12,7 @@ _TEXT_NAMES: Final = ("text/plain", "text/*", "*/*")
 
 
 def exposition_format(accept: str) -> Format:
-    """Return OpenMetrics if the client prefers it in a version we speak, else the text format."""
+    """Return OpenMetrics if the client prefers it in a version that we know, else the text format."""
     best, best_text = 0.0, 0.0
     for name, parameters in _ranges(accept):
         quality = _quality(parameters)

@@ -1,6 +1,6 @@
 """A runbook's Markdown, taken apart: what the alert catalogue says of it, and its body as HTML.
 
-A page that follows the house's form has a head from the catalogue (summary and a
+A page that follows the usual form has a head from the catalogue (summary and a
 table of facts) and a body written by hand. Another page is all body. In a command
 block every shell variable that the block does not set itself becomes a ``<var>``,
 so that a request can fill in the labels of its alert.
@@ -175,7 +175,7 @@ def _command(
 ) -> str:
     """Return a fenced block: what it does, and its text with the variables marked.
 
-    Queries are divided by a blank line; each is copied by itself, since Prometheus takes one at a time.
+    Queries are divided by a blank line; each is copied separately, since Prometheus takes one at a time.
     """
     language, _, effect = tokens[index].info.strip().partition(" ")
     kind, text = effect or language, tokens[index].content.rstrip()

@@ -169,7 +169,7 @@ def make_data_directory(directory: Path) -> None:
 
 
 def run_to_end(command: list[str], *, statements: str = "") -> None:
-    """Run a program of MariaDB's that ends by itself; raise with its last words when it fails."""
+    """Run a program of MariaDB's to its end; raise with its last words when it fails."""
     outcome = subprocess.run(
         command,
         input=statements,

@@ -66,7 +66,7 @@ class Prometheus(Server):
         self.set_targets({**self.targets, "prometheus": [f"{self.host}:{self.port}"]})
 
     def set_targets(self, targets: Mapping[str, Iterable[str]]) -> None:
-        """Set the addresses (host:port) of the jobs named; a running Prometheus takes them up by itself."""
+        """Set the addresses (host:port) of the jobs named; a running Prometheus reads them automatically."""
         directory = self.directory / "targets"
         directory.mkdir(parents=True, exist_ok=True)
         for job, addresses in targets.items():

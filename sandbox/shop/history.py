@@ -80,7 +80,7 @@ def bulk_history(
     Ids grow with time, as in a real shop. Every bought cart has its order with payment, item, addresses
     and grid row; the others stopped at some stage, some of them declined and so with a lost order number.
     `shape` says how busy an hour is; orders of the last `open_hours` are not finished yet.
-    Needs MariaDB's SEQUENCE engine. `progress` is told the number of carts done. About 20 rows an order.
+    Needs MariaDB's SEQUENCE engine. `progress` gets the number of carts done. About 20 rows an order.
     """
     if orders < 1 or days <= 0:
         raise ValueError("orders and days must be positive")

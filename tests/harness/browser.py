@@ -1,4 +1,4 @@
-"""Headless Chromium with the screen of a phone, spoken to through its debugging pipe."""
+"""Headless Chromium with the screen of a phone, driven through its debugging pipe."""
 
 from __future__ import annotations
 
@@ -131,12 +131,12 @@ class Browser:
         self._note(str(message.get("method", "")), message.get("params", {}))
         return message
 
-    def _note(self, event: str, told: Mapping[str, Any]) -> None:
-        if event == "Page.lifecycleEvent" and told["name"] == "load":
-            self._loaded = told["loaderId"]
+    def _note(self, event: str, details: Mapping[str, Any]) -> None:
+        if event == "Page.lifecycleEvent" and details["name"] == "load":
+            self._loaded = details["loaderId"]
         elif event == "Network.requestWillBeSent":
-            self.requested.append(told["request"]["url"])
+            self.requested.append(details["request"]["url"])
         elif event == "Log.entryAdded":
-            self.complaints.append(told["entry"]["text"])
+            self.complaints.append(details["entry"]["text"])
         elif event == "Runtime.exceptionThrown":
-            self.complaints.append(str(told["exceptionDetails"]))
+            self.complaints.append(str(details["exceptionDetails"]))

@@ -22,7 +22,7 @@ _RUNS = count()
 
 @dataclass(slots=True)
 class Clock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that stands still until the test moves it."""
 
     now: float = NOON
 

@@ -226,7 +226,7 @@ def settle(place: Place) -> None:
 
 
 def _operations(place: Place, states: Mapping[int, int], at: datetime) -> None:
-    """Set the status of operations, by number; a version that notes when they began is told so."""
+    """Set the status of operations, by number; also when they began, if the version notes it."""
     database = place.shop.database
     for number, status in states.items():
         changes: dict[str, object] = {"status": status}
@@ -329,7 +329,7 @@ def series_of(slot: CollectorState) -> dict[str, float]:
     return {match[1]: float(match[2]) for match in found if match}
 
 
-def told(slot: CollectorState) -> str:
+def described(slot: CollectorState) -> str:
     """Return state and reason for a test's message."""
     return f"{slot.name}: {slot.outcome} {slot.reason}".strip()
 

@@ -86,7 +86,7 @@ def test_a_server_survives_pause_kill_and_restart_and_leaves_nothing(server: Ser
 
 
 def test_nothing_of_a_server_is_left_under_another_name(tmp_path: Path) -> None:
-    """Erlang's port mapper is a daemon that Erlang starts by itself unless there is one."""
+    """Erlang's port mapper is a daemon that Erlang starts unless there is one."""
     with RabbitMQ(tmp_path) as server:
         server.kill()
         server.restart()

@@ -1,4 +1,4 @@
-"""The whole exporter as a process: what is down says so, the rest is intact, everything heals by itself."""
+"""The whole exporter as a process: what is down says so, the rest is intact, all recovers automatically."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from exporter.collectors import all_collectors
 from exporter.core.collector import Collector
 from exporter.core.runner import CollectorState, Outcome
-from tests.harness.shop import LAST, LATER, NOW, Story, Watch, frozen_server, make_place, text_of, told
+from tests.harness.shop import LAST, LATER, NOW, Story, Watch, described, frozen_server, make_place, text_of
 
 DIRECTORY: Final = Path(__file__).parent
 GOOD_PROBES: Final = 2**64 - 1
@@ -34,7 +34,7 @@ def page_of(collector: type[Collector], story: Story) -> str:
     """Return the page as it should be; a collector that fails has none."""
     slots = story.slots[collector.name] if collector.source == "database" else _canned(collector)
     for slot in slots:
-        assert slot.outcome is Outcome.OK, told(slot)
+        assert slot.outcome is Outcome.OK, described(slot)
     return text_of(slots[-1])
 
 
@@ -190,4 +190,4 @@ SOURCES: Final[Mapping[str, type[Canned]]] = {
 if __name__ == "__main__":
     if sys.argv[1:] != ["update"]:
         sys.exit("usage: python -m tests.exporter.collectors.golden update")
-    print("changed:", ", ".join(update()) or "nothing")  # noqa: T201 - a small program that speaks to a terminal
+    print("changed:", ", ".join(update()) or "nothing")  # noqa: T201 - a small program that writes to a terminal

@@ -27,11 +27,11 @@ from tests.harness.shop import (
     Story,
     Watch,
     database_collectors,
+    described,
     make_place,
     run_at,
     series_of,
     set_time,
-    told,
 )
 
 COLLECTORS = database_collectors(all_collectors())
@@ -49,14 +49,14 @@ def stack() -> Iterator[ExitStack]:
 
 
 def assert_fine(slots: list[CollectorState]) -> None:
-    assert [told(slot) for slot in slots if slot.outcome is not Outcome.OK] == []
+    assert [described(slot) for slot in slots if slot.outcome is not Outcome.OK] == []
 
 
 def assert_bounded(slot: CollectorState) -> None:
     """Right, or failed for a reason that is the shop's and not ours."""
     if slot.outcome is not Outcome.OK:
         assert slot.reason in REASONS
-        assert slot.reason not in OUR_FAULT, told(slot)
+        assert slot.reason not in OUR_FAULT, described(slot)
 
 
 @every_collector
@@ -87,7 +87,7 @@ def test_a_table_prefix_changes_nothing(
     reference: Story, prefixed: Story, collector: type[Collector]
 ) -> None:
     for one, other in zip(reference.slots[collector.name], prefixed.slots[collector.name], strict=True):
-        assert told(other) == told(one)
+        assert described(other) == described(one)
         assert series_of(other) == series_of(one)
 
 
@@ -100,7 +100,7 @@ def split(shop_server: MariaDB, stack: ExitStack) -> Story:
 def test_a_split_database_changes_nothing(reference: Story, split: Story, collector: type[Collector]) -> None:
     """Carts and orders live in databases of their own: every query knows where."""
     for one, other in zip(reference.slots[collector.name], split.slots[collector.name], strict=True):
-        assert told(other) == told(one)
+        assert described(other) == described(one)
         assert series_of(other) == series_of(one)
 
 
@@ -118,7 +118,7 @@ def test_a_server_in_another_time_zone_changes_nothing(
     reference: Story, elsewhere: Story, collector: type[Collector]
 ) -> None:
     for one, other in zip(reference.slots[collector.name], elsewhere.slots[collector.name], strict=True):
-        assert told(other) == told(one)
+        assert described(other) == described(one)
         assert series_of(other) == series_of(one)
 
 
@@ -231,7 +231,7 @@ def test_a_missing_table(reference: Story, collector: type[Collector]) -> None:
             place.server.execute(f"RENAME TABLE `{table}_away` TO `{table}`", database=place.database)
         assert_bounded(slot)
         assert slot.outcome is Outcome.OK or slot.reason in {"missing_table", "denied"}, (
-            f"{table}: {told(slot)}"
+            f"{table}: {described(slot)}"
         )
 
 
@@ -250,7 +250,7 @@ def test_a_missing_right(reference: Story, collector: type[Collector]) -> None:
             place.server.execute(f"GRANT SELECT (`{columns[0]}`) ON {where} TO {user}@'%'")
         assert_bounded(slot)
         assert slot.outcome is Outcome.OK or slot.reason in {"denied", "missing_table"}, (
-            f"{table}: {told(slot)}"
+            f"{table}: {described(slot)}"
         )
 
 

@@ -29,11 +29,11 @@ from tests.harness.shop import (
     Recorder,
     Watch,
     database_collectors,
+    described,
     live_on,
     live_until,
     make_place,
     set_time,
-    told,
 )
 from tests.harness.tables import SMALL_TABLES
 
@@ -188,7 +188,7 @@ def _asked(place: Place) -> Asked:
                 recorder = Recorder(source)
                 watch.use(recorder)
                 slot = watch.scrape(now)
-                assert slot.outcome is Outcome.OK, told(slot)
+                assert slot.outcome is Outcome.OK, described(slot)
             for query, parameters in recorder.asked:
                 found[collector.name][f"{query.text()} {step}"] = Statement(query, parameters)
     cursor = place.shop.database.connection.cursor()
@@ -242,15 +242,15 @@ def test_no_statement_touches_more_rows_than_allowed(
     shops: dict[str, Asked], version: str, collector: type[Collector]
 ) -> None:
     asked = shops[version]
-    dear = {}
+    expensive = {}
     for statement in asked.statements[collector.name]:
         asked.ask("FLUSH STATUS")
         asked.ask(statement.query.text(), statement.parameters)
         counts = asked.ask("SHOW SESSION STATUS LIKE 'Handler_read_%%'", {})
         touched = sum(int(row["Value"]) for row in counts)
         if touched > MOST_READ:
-            dear[statement.query.name] = touched
-    assert dear == {}
+            expensive[statement.query.name] = touched
+    assert expensive == {}
 
 
 def _bounds_itself(query: Query) -> bool:

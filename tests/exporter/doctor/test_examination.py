@@ -76,7 +76,7 @@ def test_an_answer_that_lacks_a_field_is_a_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "text"),
     [
         (SourceUnavailable("gone"), "unavailable: gone"),
         (AccessDenied("no right"), "no right"),
@@ -85,10 +85,10 @@ def test_an_answer_that_lacks_a_field_is_a_finding() -> None:
         (ZeroDivisionError("division by zero"), "internal: ZeroDivisionError: division by zero"),
     ],
 )
-def test_one_collector_fails_alone(error: Exception, told: str) -> None:
+def test_one_collector_fails_alone(error: Exception, text: str) -> None:
     broker = Broker([])
     found = list(collecting.check(examination(Failing(error), RabbitMQQueuesCollector(), broker=broker)))
-    assert seen(found[:1]) == [(Status.ERROR, "failing", told)]
+    assert seen(found[:1]) == [(Status.ERROR, "failing", text)]
     assert found[1].status is Status.OK
 
 

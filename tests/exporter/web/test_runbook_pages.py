@@ -141,9 +141,9 @@ def test_the_index_lists_every_page_by_severity_and_subject(browser: Browser, ad
     rows = browser.run(
         "[...document.querySelectorAll('ul.index a')].map(a => [a.getAttribute('href'), a.innerText])"
     )
-    told: dict[str, str] = dict(rows)
-    assert set(told) == set(NAMES)
-    for name, text in told.items():
+    shown: dict[str, str] = dict(rows)
+    assert set(shown) == set(NAMES)
+    for name, text in shown.items():
         alert = ALERTS[name]
         assert text.split() == [name, str(alert.severity), *alert.summary.split()]
     first = browser.run("[...document.querySelectorAll('#critical + ul a')].map(a => a.getAttribute('href'))")

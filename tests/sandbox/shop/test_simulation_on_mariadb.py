@@ -48,7 +48,7 @@ class Living:
     def eventually(self, condition: Callable[[], object], what: str) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, f"waited in vain: {what}"
+            assert time.monotonic() < deadline, f"waited without success: {what}"
             time.sleep(0.1)
 
     def switch(self, name: str, *, on: bool) -> None:
@@ -186,7 +186,7 @@ def test_messages_and_operations_are_completed(living: Living) -> None:
 
 @dataclass(frozen=True)
 class Symptom:
-    """What shows while the fault is on, and what shows again after; both are told the moment of switching."""
+    """What shows while the fault is on, and what shows again after; both get the moment of switching."""
 
     fault: str
     shows: Callable[[Living, Any], object]

@@ -233,7 +233,7 @@ def check_shop(podman: Podman, state: Path, database: MariaDB, redis: Redis, bro
 
 
 def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - a program that speaks to a terminal
+    print(text, flush=True)  # noqa: T201 - a program that writes to a terminal
 
 
 def scrape(address: str) -> str:

@@ -186,8 +186,8 @@ class _Group:
     inhibited: Mapping[Labels, Bools]
     begin: int
     minutes: int
-    told: frozenset[Labels] = frozenset()
-    told_at: int | None = None
+    notified: frozenset[Labels] = frozenset()
+    notified_at: int | None = None
     alive: dict[Labels, Firing] = field(default_factory=dict)
 
     def notifications(self, muted: Sequence[Callable[[datetime], bool]]) -> Iterator[Notification]:
@@ -213,16 +213,16 @@ class _Group:
         heard = {labels for labels in self.alive if not self.inhibited[labels][minute]}
         if heard and not silent:
             firing = frozenset(heard - ended)
-            new = firing - self.told
+            new = firing - self.notified
             if new:
                 yield Notification(second, self.route.receiver, tuple(sorted(new)))
-                self.told, self.told_at = firing, second
-            elif not firing or (heard & ended & self.told):
-                self.told = firing
-                self.told_at = second if self.told_at is not None else None
-            elif self.told_at is not None and second - self.told_at >= self.route.repeat_interval:
+                self.notified, self.notified_at = firing, second
+            elif not firing or (heard & ended & self.notified):
+                self.notified = firing
+                self.notified_at = second if self.notified_at is not None else None
+            elif self.notified_at is not None and second - self.notified_at >= self.route.repeat_interval:
                 yield Notification(second, self.route.receiver, tuple(sorted(firing)), repeated=True)
-                self.told, self.told_at = firing, second
+                self.notified, self.notified_at = firing, second
         for labels in ended:
             del self.alive[labels]
 

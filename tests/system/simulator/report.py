@@ -50,7 +50,7 @@ class Outcome:
         ]
 
     def first(self, kind: str) -> str:
-        """Return the alerts of which the first notification told."""
+        """Return the alerts of the first notification."""
         names = Counter[str]()
         for heard in self.heard:
             some = [one for one in heard if one.receiver.startswith(kind)]
@@ -69,11 +69,11 @@ class Year:
     """The notifications of a healthy shop, by receiver and alert, for a year."""
 
     shop: str
-    told: Mapping[str, Mapping[str, float]]
+    notified: Mapping[str, Mapping[str, float]]
 
     def total(self, kind: str) -> float:
         """Return the notifications of the receivers of the kind."""
-        return sum(sum(names.values()) for name, names in self.told.items() if name.startswith(kind))
+        return sum(sum(names.values()) for name, names in self.notified.items() if name.startswith(kind))
 
 
 def _notifications(pack: Pack, fault: Fault | Healthy, seed: int) -> tuple[list[Firing], list[Notification]]:
@@ -104,15 +104,15 @@ def play_fault(pack: Pack, fault: Fault, seeds: Iterable[int]) -> Outcome:
 
 def play_year(pack: Pack, shop: Healthy, seeds: Sequence[int]) -> Year:
     """Play a healthy shop with some seeds; nine days in which the rules learn do not count."""
-    told: dict[str, Counter[str]] = {}
+    notified: dict[str, Counter[str]] = {}
     for seed in seeds:
         for one in _notifications(pack, shop, seed)[1]:
             if not one.repeated and one.minute > BEFORE:
-                told.setdefault(one.receiver, Counter()).update(one.alerts)
+                notified.setdefault(one.receiver, Counter()).update(one.alerts)
     years = len(seeds) * (shop.days * DAY - BEFORE) / (365 * DAY)
     rates = {
         receiver: {name: round(number / years, 2) for name, number in names.items()}
-        for receiver, names in told.items()
+        for receiver, names in notified.items()
     }
     return Year(shop.name, rates)
 
@@ -146,7 +146,7 @@ def years_table(years: Iterable[Year]) -> str:
     ]
     for one in years:
         counts = Counter[str]()
-        for names in one.told.values():
+        for names in one.notified.values():
             counts.update(names)
         by = ", ".join(f"{name.removeprefix('Magento')} {number:g}" for name, number in counts.most_common())
         numbers = [f"{one.total(kind):.1f}" for kind in (PAGE, TICKET, "security")]

@@ -31,5 +31,5 @@ def test_minutes_to_the_pager(name: str) -> None:
 @pytest.mark.slow
 def test_public_holidays_page_offices() -> None:
     office = next(shop for shop in healthy() if shop.name == "offices, 120 a day")
-    told = play_year(PACK, office, [0]).told
-    assert 10 <= told["page-commerce"]["MagentoOrderDroughtNoTraffic"] <= 15
+    notified = play_year(PACK, office, [0]).notified
+    assert 10 <= notified["page-commerce"]["MagentoOrderDroughtNoTraffic"] <= 15

@@ -157,7 +157,7 @@ def test_counters_are_exact_whatever_commits_when_and_however_often_we_are_kille
     assert not failures
     assert runs >= RUNS
     collect()
-    collect()  # a label set born in the last run shows its value in this one
+    collect()  # a label set that is new in the last run shows its value in this one
     state.close()
     truth = {name: float(observed.shop.database.value(query, (start,)) or 0) for name, query in TRUTH.items()}
     assert {name: round(sums[name], 4) for name in truth} == truth

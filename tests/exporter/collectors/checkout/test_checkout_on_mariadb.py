@@ -318,7 +318,7 @@ def test_a_store_that_is_deleted(observed: ObservedShop) -> None:
     assert funnel.run() == of("us", "guest", ("cart",)), "its series are gone"
     database.insert("sales_order", store_id=None, increment_id="G1", quote_id=cart, customer_is_guest=1)
     found = funnel.run()
-    assert found == of("us", "guest", ("cart",)), "the series is born at 0"
+    assert found == of("us", "guest", ("cart",)), "the series starts at 0"
     assert funnel.run() == found | of("(deleted)", "guest", BOUGHT[1:])
 
 

@@ -15,7 +15,7 @@ ALL_GOOD = 2**64 - 1
 
 
 class Counters:
-    """A source that says what it is told."""
+    """A source that answers what it is given."""
 
     def __init__(self) -> None:
         self.now: Mapping[str, Mapping[str, int] | None] = {}
