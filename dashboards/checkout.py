@@ -29,7 +29,7 @@ from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table
 from dashboards.lib.style import HOURS, MINUTES, Colour, fixed, line, override
 from dashboards.lib.uids import CHECKOUT, CRON, INDEXERS, PAGE_CACHE, SLO
-from dashboards.lib.variables import Variable
+from dashboards.lib.variables import Variable, labels_in
 from exporter.collectors import (
     carts,
     checkout,
@@ -47,7 +47,6 @@ from exporter.collectors import (
 from exporter.collectors import orders as placed
 from promql.expr import Expr, age, increase, max_by, min_by, now, over_time, sum_by, top
 from promql.metrics import Selectable
-from promql.render import render
 
 UID: Final = CHECKOUT
 
@@ -136,16 +135,7 @@ def _of_busiest(metric: Selectable) -> Expr:
 
 def _busiest() -> Variable:
     """Return the hidden variable over which rows are repeated: the stores with the most orders of a day."""
-    query = top(BUSIEST, orders("1d", "store"))
-    return Variable(
-        name="busiest",
-        label="Busiest stores",
-        query=f"query_result({render(query)})",
-        regex='/store="([^"]+)"/',
-        hidden=True,
-        sort=0,
-        all_value=None,
-    )
+    return labels_in("busiest", "Busiest stores", top(BUSIEST, orders("1d", "store")), "store")
 
 
 _HEADER: Final[tuple[Panel, ...]] = (

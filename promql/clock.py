@@ -36,8 +36,8 @@ class Clock:
             case Range():
                 return replace(node, span=self._span(node.span))
             case Subquery():
-                offset_ = node.offset and self._span(node.offset)
-                return replace(node, span=self._span(node.span), step=self._span(node.step), offset=offset_)
+                moved = node.offset and self._span(node.offset)
+                return replace(node, span=self._span(node.span), step=self._span(node.step), offset=moved)
             case Seconds():
                 return Seconds(Duration(node.duration.seconds / self.scale))
         return node

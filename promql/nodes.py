@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, overload
+from typing import ClassVar, Final, overload
 
 from exporter.core.metrics import Kind
 from exporter.errors import SpecError
@@ -20,8 +20,12 @@ _KEEPS_LABELS: Final = ("topk", "bottomk")
 _WITHOUT_LABELS: Final = ("absent", "vector")
 
 
+@dataclass(frozen=True)
 class Expr(ABC):
     """An expression. Arithmetic and comparisons use Python's operators; the rest are methods."""
+
+    inside: ClassVar[tuple[str, ...]] = ()
+    """The fields that are expressions themselves, from left to right."""
 
     @property
     @abstractmethod
@@ -31,11 +35,11 @@ class Expr(ABC):
     @property
     def parts(self) -> tuple[Expr, ...]:
         """The expressions that this one is made of, from left to right."""
-        return ()
+        return tuple(getattr(self, name) for name in self.inside)
 
-    def with_parts(self, parts: Sequence[Expr], /) -> Expr:  # noqa: ARG002 - a leaf has none
+    def with_parts(self, parts: Sequence[Expr], /) -> Expr:
         """Return the same expression of other parts."""
-        return self
+        return replace(self, **dict(zip(self.inside, parts, strict=True)))
 
     def walk(self) -> Iterator[Expr]:
         """Yield this expression and every one inside it, from left to right."""
@@ -130,40 +134,34 @@ class Expr(ABC):
         return Subquery(self, span(given.start), span(given.stop))
 
 
+class Scalar(Expr):
+    """What has no labels: a number or a text."""
+
+    @property
+    def labels(self) -> None:
+        """None at all."""
+        return
+
+
 @dataclass(frozen=True)
-class Number(Expr):
+class Number(Scalar):
     """A scalar."""
 
     value: float
 
-    @property
-    def labels(self) -> None:
-        """A scalar has none."""
-        return
-
 
 @dataclass(frozen=True)
-class Seconds(Expr):
+class Seconds(Scalar):
     """A duration as the number of its seconds, which a game day's clock shrinks."""
 
     duration: Duration
 
-    @property
-    def labels(self) -> None:
-        """A scalar has none."""
-        return
-
 
 @dataclass(frozen=True)
-class Text(Expr):
+class Text(Scalar):
     """A text, the argument of a function."""
 
     value: str
-
-    @property
-    def labels(self) -> None:
-        """A text has none."""
-        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +227,8 @@ class Window(Expr):
 class Range(Window):
     """The samples of a selector within a span."""
 
+    inside: ClassVar[tuple[str, ...]] = ("selector",)
+
     selector: Selector
     span: Span
     ends: bool = False
@@ -243,18 +243,6 @@ class Range(Window):
         """What the series are."""
         return self.selector.kind
 
-    @property
-    def parts(self) -> tuple[Expr, ...]:
-        """The selector."""
-        return (self.selector,)
-
-    def with_parts(self, parts: Sequence[Expr], /) -> Expr:
-        """Return the range of another selector."""
-        (selector,) = parts
-        if not isinstance(selector, Selector):
-            raise SpecError("only a selector has a range without a step")
-        return replace(self, selector=selector)
-
     def at_end(self) -> Range:
         """Return the range at the end of what is shown."""
         return replace(self, ends=True)
@@ -263,6 +251,8 @@ class Range(Window):
 @dataclass(frozen=True)
 class Subquery(Window):
     """What an expression was at every step within a span."""
+
+    inside: ClassVar[tuple[str, ...]] = ("inner",)
 
     inner: Expr
     span: Span
@@ -280,15 +270,6 @@ class Subquery(Window):
         """What was computed may be anything."""
         return
 
-    @property
-    def parts(self) -> tuple[Expr, ...]:
-        """The expression."""
-        return (self.inner,)
-
-    def with_parts(self, parts: Sequence[Expr], /) -> Expr:
-        """Return the subquery of another expression."""
-        return replace(self, inner=parts[0])
-
     def before(self, offset: str | Span) -> Subquery:
         """Return the subquery that ends ``offset`` ago."""
         return replace(self, offset=span(offset))
@@ -302,6 +283,8 @@ class Subquery(Window):
 class Binary(Expr):
     """Two expressions and the operator between them."""
 
+    inside: ClassVar[tuple[str, ...]] = ("left", "right")
+
     operator: str
     left: Expr
     right: Expr
@@ -313,20 +296,12 @@ class Binary(Expr):
         """The labels that the operator leaves."""
         return joined(self.operator, self.left.labels, self.right.labels, self.matching)
 
-    @property
-    def parts(self) -> tuple[Expr, ...]:
-        """Both sides."""
-        return (self.left, self.right)
-
-    def with_parts(self, parts: Sequence[Expr], /) -> Expr:
-        """Return the same operator between others."""
-        left, right = parts
-        return replace(self, left=left, right=right)
-
 
 @dataclass(frozen=True)
 class Aggregation(Expr):
     """An aggregation ``by`` labels; ``parameter`` is the number of ``topk``."""
+
+    inside: ClassVar[tuple[str, ...]] = ("inner",)
 
     operator: str
     inner: Expr
@@ -337,15 +312,6 @@ class Aggregation(Expr):
     def labels(self) -> Labels:
         """The labels that are kept."""
         return self.inner.labels if self.operator in _KEEPS_LABELS else frozenset(self.by)
-
-    @property
-    def parts(self) -> tuple[Expr, ...]:
-        """The expression that is aggregated."""
-        return (self.inner,)
-
-    def with_parts(self, parts: Sequence[Expr], /) -> Expr:
-        """Return the aggregation of another expression."""
-        return replace(self, inner=parts[0])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dashboards.lib.panels import DATASOURCE
 from exporter.collectors.orders import BY_CUSTOMER
 from exporter.core.self_metrics import ENABLED
 from exporter.errors import SpecError
-from promql.expr import series
+from promql.expr import Expr, series
 from promql.metrics import SHOP, Selectable
 from promql.render import render
 
@@ -92,6 +92,21 @@ def values_of(
     part = "count" if metric.kind.value == "summary" else ""
     query = f"label_values({render(series(metric, part=part, **known))}, {of})"
     return Variable(name=name, label=label, query=query, hidden=hidden)
+
+
+def labels_in(name: str, label: str, expr: Expr, of: str) -> Variable:
+    """Return a hidden variable with the values that the label ``of`` has in a result, in its order."""
+    if of not in (expr.labels or ()):
+        raise SpecError(f"variable {name}: its query has no label {of!r}")
+    return Variable(
+        name=name,
+        label=label,
+        query=f"query_result({render(expr)})",
+        regex=f'/{of}="([^"]+)"/',
+        hidden=True,
+        sort=0,
+        all_value=None,
+    )
 
 
 def common(*, by_store: bool) -> Sequence[Variable]:

@@ -53,8 +53,8 @@ PACK_ARROWS = {
 PACK = [path for package in PACK_ARROWS for path in sorted((ROOT / package).rglob("*.py"))]
 WRITERS_OF_PROMQL = {
     *("alerts/docs.py", "alerts/lib/grafana.py", "alerts/lib/prometheus.py", "alerts/lib/promtool.py"),
-    *("dashboards/checkout.py", "dashboards/lib/page.py", "dashboards/lib/panels.py"),
-    *("dashboards/lib/variables.py", "scripts/mutate_alerts.py"),
+    *("dashboards/lib/page.py", "dashboards/lib/panels.py", "dashboards/lib/variables.py"),
+    "scripts/mutate_alerts.py",
 }
 """Who turns a tree of PromQL into text, at the last moment before it is written into a file."""
 USERS_OF_PATTERNS = {
