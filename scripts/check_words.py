@@ -49,17 +49,17 @@ ALLOWED = {
 DOCTOR = "it is about the doctor's option --patience: how long a person waits for the answer"
 
 WORDS = (
-    Word("told", r"(?i:\btold\b(?! apart))", "notified"),
-    Word("kept back", r"(?i:\b(?:kept|keeps?|keeping) back\b)", "inhibited, inhibits"),
+    Word("told", r"(?i:\btold\b(?!\s+apart))", "notified"),
+    Word("kept back", r"(?i:\b(?:kept|keeps?|keeping)[\s#]+back\b)", "inhibited, inhibits"),
     Word("speaks", r"(?i:\b(?:speaks?|spoken?|speaking)\b)", "fires, is about"),
     Word("born", r"(?i:\b(?:new)?born\b)", "new series"),
     Word("ripe", r"(?i:\bripe(?:n(?:s|ed|ing)?)?\b)", "settled, delayed cursor"),
     Word("dear", r"(?i:\bdear(?:er|est|ly)?\b)", "expensive"),
-    Word("in vain", r"(?i:\bin vain\b)", "fails, without success"),
+    Word("in vain", r"(?i:\bin[\s#]+vain\b)", "fails, without success"),
     Word("squeezed", r"(?i:\bsqueez(?:e|es|ed|ing)\b)", "compressed, gzipped"),
-    Word("by itself", r"(?i:\bby (?:itself|themselves)\b)", "automatically, alone"),
+    Word("by itself", r"(?i:\bby[\s#]+(?:itself|themselves)\b)", "automatically, alone"),
     Word("HOLD", r"\bHOLD\b", "the alert's name, inhibition"),
-    Word("the house", r"(?i:\bthe house\b|\bhouse's\b)", "the project"),
+    Word("the house", r"(?i:\bthe[\s#]+house\b|\bhouse's\b)", "the project"),
     Word(
         "patience",
         r"(?i:\bpatience\b)",

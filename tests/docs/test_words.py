@@ -42,7 +42,7 @@ def test_long_sentences_are_counted_by_page(tmp_path: Path, capsys: pytest.Captu
     assert "1 of    2 ( 50%)  docs/page.md" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["Nobody is told.", "It is Kept back.", "It ends by itself.", "HOLD"])
+@pytest.mark.parametrize("text", ["Nobody is told.", "It is Kept back.", "It ends by\nitself.", "HOLD"])
 def test_private_words_are_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page(tmp_path, f"Fine.\n\n{text}\n")
     assert main(["--root", str(tmp_path)]) == 1
