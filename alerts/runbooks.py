@@ -39,10 +39,12 @@ SECTIONS: Final = (
 
 def head(alert: Alert, declared_in: str) -> str:
     """Return the part of the page that the catalogue knows."""
-    kept = f", kept for {Duration(alert.keep_firing_for)} after it ends" if alert.keep_firing_for else ""
+    longer = (
+        f"; keeps firing for {Duration(alert.keep_firing_for)} afterwards" if alert.keep_firing_for else ""
+    )
     rows = {
         "Severity": f"{alert.severity_in_words}, for the team {alert.team}",
-        "Fires": f"when this has held for {Duration(alert.for_)}{kept}" if alert.for_ else "at once",
+        "Fires": f"when this has held for {Duration(alert.for_)}{longer}" if alert.for_ else "at once",
         "Limit": alert.why,
         "Impact": alert.impact,
         "First action": alert.first_action,

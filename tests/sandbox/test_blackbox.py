@@ -120,10 +120,10 @@ def test_it_knows_when_the_certificate_ends(tmp_path: Path) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with Trusting(tmp_path / "blackbox", tmp_path / "authority.pem") as blackbox:
-            results = probe(blackbox, f"https://127.0.0.1:{server.server_port}/", "magento_page")
+            found = probe(blackbox, f"https://127.0.0.1:{server.server_port}/", "magento_page")
     finally:
         server.shutdown()
         server.server_close()
-    assert results["probe_success"] == 1
+    assert found["probe_success"] == 1
     ends = certificate.certificate.not_valid_after_utc.timestamp()
-    assert results["probe_ssl_earliest_cert_expiry"] == pytest.approx(ends, abs=60)  # the earliest of the chain
+    assert found["probe_ssl_earliest_cert_expiry"] == pytest.approx(ends, abs=60)  # the earliest of the chain
