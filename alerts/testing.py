@@ -19,7 +19,8 @@ from alerts.lib.model import Alert
 from exporter.errors import SpecError
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "build" / "alerts"
-_SECONDS: Final = 300
+_SECONDS: Final = 1800
+"""Only a promtool that hangs takes so long, however busy the machine is."""
 _FRAME: Final = ("Unit Testing:", "FAILED:", "name:")
 """How the lines begin that only frame a complaint."""
 

@@ -17,12 +17,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -36,17 +32,17 @@ from exporter.collectors import all_collectors
 from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory
 from exporter.core.ports import Row
-from exporter.core.query import Connection, Query
+from exporter.core.query import Query
 from exporter.core.render import render
 from exporter.magento.stores import StoreDirectory
-from exporter.rights.statements import Account, grant_statements, named_tables, queries_of
-from exporter.sources.database import DatabaseLimits, MySQL, Target
+from exporter.rights.statements import queries_of
+from exporter.sources.database import DatabaseLimits
 from exporter.sources.state import SQLiteState
-from sandbox.process import LOOPBACK, free_port
 from sandbox.servers.mariadb import MariaDB
-from sandbox.shop import Shop, bulk_history, install
-from sandbox.shop.database import ShopDatabase
+from sandbox.shop import Shop, ShopDatabase, bulk_history
 from sandbox.shop.magento import STAGES
+from tests.harness.served import serving
+from tests.harness.shop import PASSWORD, Reader, ShopInMariaDB, shop_in_mariadb
 
 ROOT: Final = Path(__file__).parents[1]
 ORDERS_A_MINUTE: Final = 100
@@ -56,13 +52,10 @@ LAST_HOUR: Final = ORDERS_A_MINUTE * 60
 WARM_UP: Final = 120
 """Scrapes of the first half hour: until it is over, the last look at a changed cart finds carts of before."""
 
+COLLECTORS: Final = tuple(kind for kind in all_collectors() if kind.source == "database")
 MOST_RUNS: Final = 10_000
 CATALOGUE: Final = "(catalogue)"
 """What is asked of information_schema instead of a table."""
-
-DATABASE: Final = "shop"
-USER: Final = "exporter"
-PASSWORD: Final = "bench"  # noqa: S105 - of a server that lives as long as the measurement
 
 SERVER_ARGUMENTS: Final = (
     "--innodb-buffer-pool-size=768M",
@@ -203,8 +196,8 @@ def timed(cost: Cost) -> Iterator[None]:
 class Metered:
     """The exporter's database, with the session's counters read around every statement."""
 
-    def __init__(self, source: MySQL, session: Session) -> None:
-        self._source, self._session = source, session
+    def __init__(self, source: Reader) -> None:
+        self._source, self._session = source, Session(source.ask)
         self.spent: Costs = defaultdict(Cost)
         self.overhead = Cost()
 
@@ -222,25 +215,14 @@ class Metered:
         with self._metered(query.name):
             return self._source.rows(query, **parameters)
 
-    def has_table(self, table: str, /, connection: Connection = Connection.DEFAULT) -> bool:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         """Ask the catalogue."""
-        with self._metered(CATALOGUE):
-            return self._source.has_table(table, connection=connection)
 
-    def has_column(self, table: str, column: str, /, connection: Connection = Connection.DEFAULT) -> bool:
-        """Ask the catalogue."""
-        with self._metered(CATALOGUE):
-            return self._source.has_column(table, column, connection=connection)
+        def ask(*given: object, **named: object) -> Any:
+            with self._metered(CATALOGUE):
+                return getattr(self._source, name)(*given, **named)
 
-    def has_index(self, table: str, /, *columns: str, connection: Connection = Connection.DEFAULT) -> bool:
-        """Ask the catalogue."""
-        with self._metered(CATALOGUE):
-            return self._source.has_index(table, *columns, connection=connection)
-
-    def estimated_rows(self, table: str, /, connection: Connection = Connection.DEFAULT) -> int | None:
-        """Ask the catalogue."""
-        with self._metered(CATALOGUE):
-            return self._source.estimated_rows(table, connection=connection)
+        return ask
 
     def take(self) -> tuple[Costs, Cost]:
         """Return what was spent since the last call, by statement, and the time that metering took."""
@@ -252,18 +234,15 @@ class Metered:
 # --- the shop ------------------------------------------------------------------------------------
 
 
-def build(connection: Any, orders: int, now: datetime) -> Shop:
-    """Install a shop and give it a past at the steady rate: at least an hour, before it days as needed."""
-    shop = install(connection)
+def build(shop: ShopInMariaDB, orders: int, now: datetime) -> None:
+    """Give a shop a past at the steady rate: at least an hour, before it days as needed."""
     before = max(orders - LAST_HOUR, 1)
     days = max(before / (ORDERS_A_MINUTE * 1440), 1 / 24)
     hour_ago = now - timedelta(hours=1)
     with indexed_later(shop.database):
-        bulk_history(shop, orders=before, days=days, end=hour_ago, shape=lambda _: 1.0)
-        bulk_history(shop, orders=min(orders, LAST_HOUR), days=1 / 24, end=now, seed=2)
-    tables = shop.database.rows("SHOW TABLES")
-    shop.database.rows(f"ANALYZE TABLE {', '.join(f'`{name}`' for (name,) in tables)}")
-    return shop
+        bulk_history(shop.shop, orders=before, days=days, end=hour_ago, shape=lambda _: 1.0)
+        bulk_history(shop.shop, orders=min(orders, LAST_HOUR), days=1 / 24, end=now, seed=2)
+    shop.settle()
 
 
 @contextmanager
@@ -364,10 +343,10 @@ class Traffic:
         database = self.shop.database
         if stage == ORDER:
             for cart in carts:
-                self.shop.buy(cart, at=now)
+                self.shop.orders.buy(cart, at=now)
         elif stage == "placement_attempt":
             for cart in carts:
-                self.shop.decline(cart, at=now)
+                self.shop.carts.decline(cart, at=now)
         elif stage == "payment_method":
             database.insert_many(
                 "quote_payment",
@@ -412,40 +391,34 @@ class NoticingState:
 class Bench:
     """Every database collector on one shop, at the pace of its own refresh interval."""
 
-    def __init__(self, server: MariaDB, shop: Shop, state: SQLiteState) -> None:
+    def __init__(self, shop: ShopInMariaDB, state: SQLiteState) -> None:
+        self._shop = shop
         self._state = NoticingState(state)
-        self._collectors = [kind() for kind in all_collectors() if kind.source == "database"]
+        self._collectors = [kind() for kind in COLLECTORS]
         self._due: dict[str, float] = defaultdict(float)
-        grant(server, [type(collector) for collector in self._collectors], shop.database)
-        self._target = Target(USER, lambda: PASSWORD, DATABASE, host=server.host, port=server.port)
-        self._source = MySQL({Connection.DEFAULT: self._target}, limits=DatabaseLimits(statement=30, read=60))
-        self._metered = Metered(self._source, Session(self._raw))
+        self._source = shop.open(queries_of(COLLECTORS), limits=DatabaseLimits(statement=30, read=60))
+        self._metered: Any = Metered(self._source)
         self._stores = StoreDirectory(self._metered)
         self.collectors: Costs = defaultdict(Cost)
         self.statements: Costs = defaultdict(Cost)
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._source.close()
-
-    def _raw(self, statement: str) -> Sequence[tuple[Any, ...]]:
-        """Run a statement of the bench's own in the exporter's session."""
-        text = statement.replace("%", "%%")
-        rows = self._source._execute(self._target, text, {})  # noqa: SLF001 - its session is measured
-        return [tuple(row.values()) for row in rows]
+    def _set_clock(self, now: datetime) -> None:
+        """Put the clock forward, in the exporter's session as well, before anything is measured."""
+        self._shop.set_clock(now)
+        self._source.ask("SELECT 1")
 
     def start_over(self) -> None:
         """Begin to sum up anew; what the largest run and statement read stays known."""
         for sums in (self.collectors, self.statements):
             sums.update({name: Cost(largest=cost.largest) for name, cost in sums.items()})
 
-    def scrape(self, now: float) -> None:
+    def scrape(self, now: datetime) -> None:
         """Run what is due at a moment of the simulated time."""
-        self._raw(f"SET SESSION timestamp = {now:.0f}")
+        self._set_clock(now)
         for collector in self._collectors:
-            if now >= self._due[collector.name]:
-                self._run(collector, now)
-                self._due[collector.name] = now + collector.refresh.interval
+            if now.timestamp() >= self._due[collector.name]:
+                self._run(collector, now.timestamp())
+                self._due[collector.name] = now.timestamp() + collector.refresh.interval
 
     def _run(self, collector: Collector, now: float) -> None:
         cost = Cost()
@@ -465,33 +438,22 @@ class Bench:
         for name, of_statement in statements.items():
             self.statements[name].add(of_statement)
 
-    def settle(self, now: float) -> Costs:
+    def settle(self, now: datetime) -> Costs:
         """Run every collector, while data and time stand still, until a run changes nothing it remembers.
 
         Return what that cost.
         """
-        self._raw(f"SET SESSION timestamp = {now:.0f}")
+        self._set_clock(now)
         for collector in self._collectors:
             for _ in range(MOST_RUNS):
                 self._state.changed = False
-                self._run(collector, now)
+                self._run(collector, now.timestamp())
                 if not self._state.changed:
                     break
             else:
                 raise SystemExit(f"{collector.name} does not come to rest")
         spent, self.collectors = self.collectors, defaultdict(Cost)
         return dict(sorted(spent.items()))
-
-
-def grant(server: MariaDB, collectors: Sequence[type[Collector]], database: ShopDatabase) -> None:
-    """Create the exporter's user with the rights that the collectors declare."""
-    account = Account(USER, host=LOOPBACK, password=PASSWORD, max_connections=0)
-    queries = queries_of(collectors)
-    named = named_tables(queries, [str(row[0]) for row in database.rows("SHOW TABLES")])
-    statements = [f"CREATE USER {account} IDENTIFIED BY '{PASSWORD}'"]
-    statements += grant_statements(account, queries, {Connection.DEFAULT: DATABASE}, named=named)
-    for statement in statements:
-        server.execute(statement)
 
 
 def peers(shop: Shop) -> dict[str, Cost]:
@@ -505,54 +467,31 @@ def peers(shop: Shop) -> dict[str, Cost]:
     return costs
 
 
-def process(server: MariaDB, directory: Path) -> tuple[float, float]:
+def process(shop: ShopInMariaDB, directory: Path) -> tuple[float, float]:
     """Start the real exporter; return the seconds to its first answer, and its resident MiB after ten."""
-    port = free_port()
     settings = {
-        "DATABASE__HOST": server.host,
-        "DATABASE__PORT": str(server.port),
-        "DATABASE__USER": USER,
-        "DATABASE__PASSWORD": PASSWORD,
-        "DATABASE__NAME": DATABASE,
-        "WEB__LISTEN": f"{LOOPBACK}:{port}",
-        "STATE_FILE": str(directory / "process.state"),
-        "LIMITS__MINIMUM_REFRESH_SECONDS": "0.1",
+        "database": {
+            "host": shop.server.host,
+            "port": shop.server.port,
+            "user": shop.login(queries_of(COLLECTORS)),
+            "password": PASSWORD,
+            "name": shop.name,
+        },
+        "limits": {"minimum_refresh_seconds": 0.1},
+        "state_file": str(directory / "process.state"),
     }
-    environment = os.environ | {f"MAGENTO_EXPORTER_{name}": value for name, value in settings.items()}
     started = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, "-m", "exporter", "serve"],
-        env=environment,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as exporter:
-        try:
-            first = _answered(f"http://{LOOPBACK}:{port}/metrics", exporter) - started
-            for _ in range(10):
-                _answered(f"http://{LOOPBACK}:{port}/metrics", exporter)
-                time.sleep(0.5)
-            status = Path(f"/proc/{exporter.pid}/status").read_text(encoding="ascii")
-            resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-        finally:
-            exporter.terminate()
+    with serving(directory, settings) as served:
+        page = served.get("/metrics")
+        first = time.monotonic() - started
+        if "magento_orders_placed_total" not in page:
+            raise SystemExit("the exporter's first answer has no orders")
+        for _ in range(10):
+            served.get("/metrics")
+            time.sleep(0.5)
+        status = Path(f"/proc/{served.process.pid}/status").read_text(encoding="ascii")
+        resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return first, int(resident.split()[1]) / 1024
-
-
-def _answered(url: str, exporter: subprocess.Popen[bytes]) -> float:
-    """Wait for an answer that has the orders in it; return when it came."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if exporter.poll() is not None:
-            raise SystemExit(f"the exporter ended with {exporter.returncode}")
-        try:
-            with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - on loopback
-                if b"magento_orders_placed_total" in answer.read():
-                    return time.monotonic()
-        except (urllib.error.URLError, ConnectionError):
-            pass
-        time.sleep(0.05)
-    raise SystemExit("the exporter does not answer")
 
 
 # --- one size ------------------------------------------------------------------------------------
@@ -564,18 +503,16 @@ def measure(orders: int, scrapes: int, directory: Path) -> Size:
     now = datetime.now(UTC).replace(microsecond=0)
     with MariaDB(directory / "mariadb", arguments=SERVER_ARGUMENTS) as server:
         server.execute("SET GLOBAL innodb_log_file_size = 268435456")
-        server.execute(f"CREATE DATABASE {DATABASE}")
-        with server.connect(DATABASE) as connection, closing(SQLiteState(directory / "state")) as state:
-            shop = build(connection, orders, now)
-            bench = Bench(server, shop, state)
+        with shop_in_mariadb(server, now=now) as shop, closing(SQLiteState(directory / "state")) as state:
+            build(shop, orders, now)
+            bench = Bench(shop, state)
             say(f"{orders:,} orders: built; the exporter catches up")
-            settling = bench.settle(now.timestamp())
-            steady(bench, Traffic(shop), now, scrapes)
-            bench.close()
+            settling = bench.settle(now)
+            steady(bench, Traffic(shop.shop), now, scrapes)
             say(f"{orders:,} orders: the unbounded statements")
-            others = peers(shop)
+            others = peers(shop.shop)
             say(f"{orders:,} orders: the process")
-            start, resident = process(server, directory)
+            start, resident = process(shop, directory)
     return Size(
         orders,
         scrapes,
@@ -597,7 +534,7 @@ def steady(bench: Bench, traffic: Traffic, now: datetime, scrapes: int) -> None:
             say(f"scrape {number - WARM_UP} of {scrapes}")
         now += timedelta(seconds=SCRAPE)
         traffic.go_on(now - timedelta(seconds=SCRAPE // 2))
-        bench.scrape(now.timestamp())
+        bench.scrape(now)
 
 
 # --- what is written -------------------------------------------------------------------------------

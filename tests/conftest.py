@@ -1,5 +1,8 @@
 """What every folder of tests may ask for: real servers, and the shop that several of them look at."""
 
+from hypothesis import HealthCheck, settings
+
+from tests.exporter.collectors.story import reference
 from tests.harness.servers import (
     mariadb,
     prometheus_factory,
@@ -8,7 +11,6 @@ from tests.harness.servers import (
     servers_directory,
     varnish_stack,
 )
-from tests.harness.shop import reference, shop_server
 
 __all__ = [
     "mariadb",
@@ -17,6 +19,9 @@ __all__ = [
     "redis_server",
     "reference",
     "servers_directory",
-    "shop_server",
     "varnish_stack",
 ]
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")

@@ -48,6 +48,7 @@ OLDEST_WAITING = Query(
         "magento_operation": ("id", "bulk_uuid", "status", "started_at"),
         "magento_bulk": ("uuid", "start_time"),
     },
+    bounded="joins at most 100 rows with one row each",
 )
 
 OLDEST_RUNNING = Query(

@@ -10,7 +10,7 @@ from typing import Final
 from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
-from exporter.core.query import Connection, Query
+from exporter.core.query import LOOSE_SCAN, Connection, Query
 from exporter.magento.checkout import quotes_by_time
 from exporter.magento.stores import of_known_stores
 from exporter.reading.clock import DatabaseClock
@@ -39,6 +39,7 @@ OLDEST_CHANGES = Query(
     "SELECT store_id, UNIX_TIMESTAMP(MIN(updated_at)) AS oldest FROM {quote} GROUP BY store_id",
     reads={"quote": ("store_id", "updated_at")},
     connection=Connection.CHECKOUT,
+    bounded=LOOSE_SCAN,
 )
 
 ACTIVE = gauge(

@@ -63,6 +63,7 @@ BACKLOG_ENTITIES = Query(
     """,
     reads={"changelog": ("version_id", "entity_id")},
     named=_NAMED,
+    bounded="the collector asks for no more versions than backlog_scan_limit",
 )
 
 STATE = gauge(

@@ -17,7 +17,7 @@ from typing import Final
 
 from exporter.core.collector import Collector, Context, Refresh
 from exporter.core.metrics import Sample, gauge
-from exporter.core.query import Connection, Query
+from exporter.core.query import LOOSE_SCAN, Connection, Query
 from exporter.magento.orders import OPEN_STATES
 from exporter.reading.batches import in_batches
 from exporter.reading.per_subject import SUBJECTS_A_STATEMENT, PerSubject
@@ -34,6 +34,7 @@ GROUPS = Query(
     """,
     reads={"sales_order": ("store_id", "state", "created_at")},
     connection=Connection.SALES,
+    bounded=LOOSE_SCAN,
 )
 
 # Counted here: a COUNT(*) over a derived table would write and read every row once more.

@@ -10,7 +10,7 @@ from typing import Final
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
-from exporter.core.query import Connection, Query
+from exporter.core.query import LOOSE_SCAN, Connection, Query
 from exporter.magento.checkout import CUSTOMERS, customer
 from exporter.magento.orders import Methods
 from exporter.magento.stores import of_known_stores
@@ -57,6 +57,7 @@ NEWEST_OF_STORES = Query(
     "SELECT store_id, MAX(entity_id) AS id FROM {sales_order} GROUP BY store_id",
     reads={"sales_order": ("entity_id", "store_id")},
     connection=Connection.SALES,
+    bounded=LOOSE_SCAN,
 )
 
 CREATED = Query(

@@ -63,6 +63,7 @@ NEWEST_CHANGE = Query(
     "queue_newest_change",
     "SELECT UNIX_TIMESTAMP(MAX(updated_at)) AS changed FROM {queue_message_status} WHERE status = %(status)s",
     reads={"queue_message_status": ("updated_at", "status")},
+    bounded="the end of the index on status and time",
 )
 
 CHANGED: Final = Changes(

@@ -10,12 +10,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from exporter.errors import SpecError
 
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_$-]{1,64}")
+
+
+LOOSE_SCAN: Final = "two or three entries of an index for each store (and state)"
+"""A reason for :attr:`Query.bounded`: the server jumps through the index from group to group."""
 
 
 class Connection(StrEnum):
@@ -37,7 +42,8 @@ class Query:
     prefix is put in front of it. ``reads`` maps each such table to the columns
     are read. A table whose name is only known at run time has a placeholder in
     braces, and in ``named`` a pattern for people (``{"changelog": "<view>_cl"}``).
-    :meth:`on` fills it in.
+    :meth:`on` fills it in. ``bounded`` says what bounds the rows it reads of
+    tables that grow, where neither a LIMIT nor a list of ids does.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Query:
     connection: Connection = Connection.DEFAULT
     named: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    bounded: str = ""
 
     def __post_init__(self) -> None:
         used = set(_PLACEHOLDER.findall(self.sql))

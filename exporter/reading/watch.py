@@ -100,6 +100,7 @@ class Watch:
             """,
             reads=reads,
             connection=connection,
+            bounded="joins a limited number of rows with one row each" if join else "",
         )
         self.again = Query(
             f"{name}_watched", f"{rows} WHERE t.{key} IN %(ids)s", reads=reads, connection=connection

@@ -1,13 +1,13 @@
 """A simulated Magento shop: true tables, builders of data, and shoppers, cron, indexers and consumers.
 
 shop = install(connection, prefix="m2_")            # tables and first rows
-order = shop.place_order("us", "braintree")         # what Magento writes for an order
+order = shop.orders.place("us", "braintree")        # what Magento writes for an order
 bulk_history(shop, orders=100_000, days=60)         # a past to measure against
 """
 
-from sandbox.shop.data import Shop
+from sandbox.shop.builders.history import bulk_history
+from sandbox.shop.builders.shop import Shop
 from sandbox.shop.database import ShopDatabase, Split
-from sandbox.shop.history import bulk_history
 from sandbox.shop.install import install
 from sandbox.shop.magento import DEFAULT_STORES, StoreSpec
 

@@ -13,7 +13,7 @@ import pymysql
 
 from sandbox.errors import SandboxError
 from sandbox.shop import bulk_history, install
-from sandbox.shop.data import Shop
+from sandbox.shop.builders.shop import Shop
 from sandbox.shop.schema import VERSIONS
 from sandbox.shop.simulation import Endpoints, Faults, Pace, World, everything, run_all
 
@@ -86,7 +86,7 @@ def _seed(shop: Shop) -> None:
     """Register some customer accounts."""
     with shop.database.transaction():
         for number in range(CUSTOMERS):
-            shop.register_customer(list(shop.stores)[number % len(shop.stores)])
+            shop.customers.register(list(shop.stores)[number % len(shop.stores)])
 
 
 def _past(shop: Shop, days: float, rate: float) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -27,16 +28,37 @@ class ShopDatabase:
     """SQL with `{table}` marks, run in UTC and with Magento's empty sql_mode.
 
     The connection must be autocommitting; `transaction` groups statements. Not for use by two threads.
+    With `now` the clock stands still: for the builders, for defaults and for triggers.
     """
 
     def __init__(
-        self, connection: "Connection[Cursor]", *, prefix: str = "", split: Split | None = None
+        self,
+        connection: "Connection[Cursor]",
+        *,
+        prefix: str = "",
+        split: Split | None = None,
+        now: datetime | None = None,
     ) -> None:
         self.connection = connection
         self.prefix = prefix
         self.split = split
         self._in_transaction = False
+        self._now: datetime | None = None
         self.execute("SET time_zone = '+00:00', sql_mode = ''")
+        if now is not None:
+            self.set_clock(now)
+
+    def set_clock(self, now: datetime) -> None:
+        """Let the clock stand at a moment."""
+        self._now = now
+        self.execute("SET timestamp = %s", (now.timestamp(),))
+
+    def moment(self, at: datetime | None = None) -> datetime:
+        """Return a moment (default: now) as naive UTC, in the whole seconds of Magento's columns."""
+        moment = at or self._now or datetime.now(UTC)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        return moment.replace(microsecond=0)
 
     @cached_property
     def _connections(self) -> Mapping[str, str]:

@@ -1,12 +1,13 @@
 """Create a shop's database as Magento's installer and a first configuration leave it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from sandbox.shop import magento, schema
-from sandbox.shop.data import Shop
+from sandbox.shop.builders.shop import Shop
 from sandbox.shop.database import ShopDatabase, Split
 from sandbox.shop.magento import DEFAULT_STORES, StoreSpec
 
@@ -24,13 +25,14 @@ def install(
     prefix: str = "",
     stores: Sequence[StoreSpec] = DEFAULT_STORES,
     split: Split | None = None,
+    now: datetime | None = None,
 ) -> Shop:
     """Fill the connection's database (and with `split` two more) with tables and a shop's first rows.
 
-    `version` is one of `schema.VERSIONS`. The database must have none of the tables yet. Returns the
-    shop, ready for carts and orders.
+    `version` is one of `schema.VERSIONS`; with `now` the shop's clock stands still. The database must have
+    none of the tables yet. Returns the shop, ready for carts and orders.
     """
-    database = ShopDatabase(connection, prefix=prefix, split=split)
+    database = ShopDatabase(connection, prefix=prefix, split=split, now=now)
     _create_tables(database, version)
     with database.transaction():
         _add_stores(database, stores)

@@ -19,6 +19,7 @@ from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.prometheus import tags
 from sandbox.process import wait_until
 from sandbox.servers.alertmanager import Alertmanager
+from tests.harness.limits import LONG
 
 CONFIGURATION = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 
@@ -42,7 +43,7 @@ def amtool(*arguments: str, environment: Mapping[str, str] | None = None) -> sub
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LONG,
         env={**os.environ, **(environment or {})},
     )
 
@@ -315,7 +316,7 @@ def test_a_cause_silences_its_effect_in_its_own_shop_only(
     silenced = board.labels(effect, {**case, **effect_labels})
     spared = board.labels(effect, {**other, **effect_labels})
     board.post(silenced, spared, board.labels(cause, {**case, **cause_labels}))
-    wait_until(lambda: board.inhibited(silenced), seconds=20, what=f"{cause} does not silence {effect}")
+    wait_until(lambda: board.inhibited(silenced), seconds=LONG, what=f"{cause} does not silence {effect}")
     assert not board.inhibited(spared)
 
 
@@ -328,7 +329,7 @@ def test_what_has_another_cause_is_heard(board: Board, request: pytest.FixtureRe
     witness = board.labels("MagentoDataStale", {**case, "collector": "witness"})
     board.post(heard, witness, board.labels(cause, {**case, **cause_labels}))
     board.post(board.labels("MagentoCollectorFailing", {**case, "collector": "witness"}))
-    wait_until(lambda: board.inhibited(witness), seconds=20, what="the witness is not silenced")
+    wait_until(lambda: board.inhibited(witness), seconds=LONG, what="the witness is not silenced")
     assert not board.inhibited(heard)
 
 

@@ -12,6 +12,7 @@ from alerts.catalogue import Catalogue
 from alerts.lib import promtool
 from alerts.lib.alertmanager import CRITICAL_DURING_CARDING, ORDERS_HOLD
 from promql.metrics import STORE
+from tests.harness.limits import LONG
 
 PLACE = 'job="magento", instance="shop:9816", env="prod", store="de"'
 """A store of a target that carries a label of its owner's, too, which no join may stumble over."""
@@ -69,7 +70,7 @@ def answers(
     document = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [test]}
     (folder / "tests.yml").write_text(yaml.safe_dump(document, width=1000))
     arguments = ["promtool", "test", "rules", str(folder / "tests.yml")]
-    outcome = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    outcome = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=LONG)
     return "" if outcome.returncode == 0 else outcome.stdout + outcome.stderr
 
 

@@ -19,6 +19,7 @@ from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
 from sandbox.process import LOOPBACK, wait_until
 from sandbox.servers.prometheus import Prometheus
+from tests.harness.limits import LONG
 
 VALUES = {
     "stage": ["cart", "shipping_address", "shipping_method", "payment_method", "order"],
@@ -81,22 +82,24 @@ def test_no_rule_fails_when_there_are_two_of_everything(tmp_path: Path) -> None:
     ):
 
         def state() -> list[dict[str, Any]]:
-            answer = httpx.get(f"{server.url}/api/v1/rules", timeout=30, trust_env=False).json()
+            answer = httpx.get(f"{server.url}/api/v1/rules", timeout=LONG, trust_env=False).json()
             return [rule for group in answer["data"]["groups"] for rule in group["rules"]]
 
         def up() -> int:
             query = {"query": "count(up == 1) or vector(0)"}
-            answer = httpx.get(f"{server.url}/api/v1/query", params=query, timeout=30, trust_env=False).json()
+            answer = httpx.get(
+                f"{server.url}/api/v1/query", params=query, timeout=LONG, trust_env=False
+            ).json()
             return int(answer["data"]["result"][0]["value"][1])
 
-        wait_until(lambda: up() == 2, seconds=60, what="Prometheus does not scrape both shops")
+        wait_until(lambda: up() == 2, seconds=LONG, what="Prometheus does not scrape both shops")
         seen = {rule["name"]: rule["lastEvaluation"] for rule in state()}
 
         def evaluated_again() -> bool:
             return all(rule["lastEvaluation"] > seen[rule["name"]] for rule in state())
 
         for _ in range(5):  # windows need a few samples before the joins have anything to join
-            wait_until(evaluated_again, seconds=60, what="rules are not evaluated")
+            wait_until(evaluated_again, seconds=LONG, what="rules are not evaluated")
             seen = {rule["name"]: rule["lastEvaluation"] for rule in state()}
         broken = {rule["name"]: rule.get("lastError") for rule in state() if rule["health"] != "ok"}
     assert broken == {}

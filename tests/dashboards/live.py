@@ -20,6 +20,7 @@ from dashboards.lib.page import Dashboard
 from promql.render import render
 from sandbox.process import Process
 from tests.dashboards.reading import MACROS, PROJECT, everything, panels, variable_queries
+from tests.harness.limits import LONG
 
 EVERY_COLLECTOR = "count(magento_collector_success == 1) == count(magento_collector_enabled == 1)"
 SCREEN = 1600
@@ -111,7 +112,7 @@ class Asker:
 
     def _get(self, path: str, **parameters: Any) -> tuple[list[Any], int]:
         answer = httpx.post(
-            f"{self.prometheus}/api/v1/{path}", data={**parameters, "stats": "all"}, timeout=60
+            f"{self.prometheus}/api/v1/{path}", data={**parameters, "stats": "all"}, timeout=LONG
         )
         body = answer.json()
         assert body["status"] == "success", f"{parameters['query']}\n{body.get('error')}"
@@ -145,10 +146,10 @@ def demo(folder: Path, *options: str, program: Sequence[str] = ("sandbox", "demo
     process.start()
     try:
         urls = state / "urls.json"
-        process.wait_ready(lambda: urls.exists() and "exporter" in urls.read_text(), seconds=420)
+        process.wait_ready(lambda: urls.exists() and "exporter" in urls.read_text(), seconds=LONG)
         yield Running(state, Asker(json.loads(urls.read_text())["prometheus"]))
     finally:
-        process.stop(seconds=60)
+        process.stop(seconds=LONG)
 
 
 def holds(asker: Asker, expression: str) -> Callable[[], bool]:

@@ -35,6 +35,7 @@ from exporter.magento import queues
 from exporter.magento.checkout import STAGES as STAGE_NAMES
 from sandbox.servers.prometheus import Prometheus
 from tests.dashboards.live import Asker
+from tests.harness.limits import LONG
 
 STORES = 500
 METHODS = 40
@@ -114,7 +115,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     text, blocks = folder / "series.om", folder / "blocks"
     write(text)
     command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1458h"]
-    subprocess.run([*command, text, blocks], check=True, capture_output=True, timeout=600)
+    subprocess.run([*command, text, blocks], check=True, capture_output=True, timeout=LONG)
     text.unlink()
     prometheus = Prometheus(folder / "prometheus")
     data = prometheus.directory / "data"

@@ -21,6 +21,7 @@ from sandbox.process import wait_until
 from tests.dashboards.incidents import PLAY, SIGNS, Sign
 from tests.dashboards.live import EVERY_COLLECTOR, Asker, Running, demo, holds
 from tests.dashboards.reading import RENDERED, panels
+from tests.harness.limits import LONG
 
 SECONDS = 240
 """How long a sign may take: two to three times what it needs on a machine with nothing else to do."""
@@ -129,7 +130,7 @@ def limits(sign: Sign) -> tuple[float, float]:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with demo(tmp_path_factory.mktemp("incidents"), program=("tests.dashboards.hasty",)) as running:
         for what in (EVERY_COLLECTOR, SELLING):
-            wait_until(holds(running.asker, what), seconds=240, what=what)
+            wait_until(holds(running.asker, what), seconds=LONG, what=what)
         yield Stage(running)
 
 

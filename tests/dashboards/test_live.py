@@ -11,6 +11,7 @@ from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.page import Dashboard
 from sandbox.process import wait_until
 from tests.dashboards.live import EVERY_COLLECTOR, Asker, demo, holds
+from tests.harness.limits import LONG
 
 FILLED = {
     "the usual number of orders is known": 'magento_orders_expected{window="1d"} > 0',
@@ -43,8 +44,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     folder = tmp_path_factory.mktemp("empty")
     options = ("--history-days", "0", "--fault", "no-traffic", "--scrape-seconds", "5")
     with demo(folder, *options) as running:
-        wait_until(holds(running.asker, EVERY_COLLECTOR), seconds=120, what="every collector has run")
-        wait_until(holds(running.asker, JUDGED_FOR_A_MINUTE), seconds=240, what="graphs have points")
+        wait_until(holds(running.asker, EVERY_COLLECTOR), seconds=LONG, what="every collector has run")
+        wait_until(holds(running.asker, JUDGED_FOR_A_MINUTE), seconds=LONG, what="graphs have points")
         yield running.asker
 
 

@@ -15,6 +15,7 @@ from promql.expr import over_time, series
 from promql.render import render
 from sandbox.servers.prometheus import Prometheus
 from tests.dashboards.live import Asker
+from tests.harness.limits import LONG
 
 MINUTE = 60
 HOURS = 7
@@ -49,7 +50,7 @@ def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     data = prometheus.directory / "data"
     data.mkdir(parents=True)
     command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", text, data]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=LONG)
     with prometheus:
         yield Asker(prometheus.url, seconds=HOURS * 60 * MINUTE, until=BEGIN + HOURS * 60 * MINUTE)
 

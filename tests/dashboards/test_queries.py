@@ -25,6 +25,7 @@ from promql.metrics import PROCESS_STARTED, Selectable
 from promql.render import render
 from tests.dashboards.live import Asker
 from tests.dashboards.reading import RENDERED, known_series, panels, selectors
+from tests.harness.limits import LONG
 
 PAGES_BY_UID = {page.uid: page for page in DASHBOARDS}
 PAGES = pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
@@ -230,7 +231,7 @@ def complaint(expression: str, samples: Sequence[Sample], answer: Answer, folder
     file = folder / "test.json"
     file.write_text(json.dumps({"rule_files": [], "evaluation_interval": "1m", "tests": [test]}))
     done = subprocess.run(
-        ["promtool", "test", "rules", file], capture_output=True, text=True, check=False, timeout=60
+        ["promtool", "test", "rules", file], capture_output=True, text=True, check=False, timeout=LONG
     )
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

@@ -25,13 +25,14 @@ from exporter.core.metrics import Sample
 from exporter.core.runner import Runner
 from exporter.settings import Settings
 from tests.harness.core import context
+from tests.harness.limits import LONG
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")}
     return subprocess.run(
         [sys.executable, "-m", "exporter", *arguments],
-        env={**clean, **environment}, capture_output=True, text=True, timeout=60, check=False,
+        env={**clean, **environment}, capture_output=True, text=True, timeout=LONG, check=False,
     )  # fmt: skip
 
 
@@ -121,7 +122,7 @@ class Endless(Collector):
         self.may_end = threading.Event()
 
     def collect(self, _: Context) -> Iterable[Sample]:
-        self.may_end.wait(30)
+        self.may_end.wait(LONG)
         return ()
 
 
@@ -155,7 +156,7 @@ def test_serve_ends_with_exit_0_on_sigterm() -> None:
     try:
         _wait_for(f"http://127.0.0.1:{port}/-/healthy")
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=LONG)
     finally:
         process.kill()
     assert process.returncode == 0
@@ -163,7 +164,7 @@ def test_serve_ends_with_exit_0_on_sigterm() -> None:
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LONG
     while True:
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address

@@ -14,6 +14,7 @@ import pytest
 
 from exporter.threads import DaemonPool
 from sandbox.process import free_port
+from tests.harness.limits import LONG
 from tests.harness.served import Served, wait_healthy
 
 HANGING = """
@@ -36,10 +37,10 @@ def test_the_process_ends_although_a_collector_hangs(tmp_path: Path, number: sig
     with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
             wait_healthy(Served(process, port, log, "http"), None)
-            page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
+            page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=LONG).text
             assert 'magento_collector_success{collector="deployment"} 0' in page
             process.send_signal(number)
-            assert process.wait(120) == 0, log.read_text()
+            assert process.wait(LONG) == 0, log.read_text()
         finally:
             process.kill()
     assert "Traceback" not in log.read_text()

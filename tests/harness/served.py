@@ -16,9 +16,7 @@ import httpx
 import yaml
 
 from sandbox.process import free_port
-
-START_SECONDS = 120.0
-"""A busy machine may take its time."""
+from tests.harness.limits import LONG
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,11 @@ class Served:
     @property
     def address(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    def get(self, path: str) -> str:
+        """Return the text of a page; only over plain HTTP."""
+        answer = httpx.get(self.address + path, timeout=LONG, trust_env=False)
+        return answer.raise_for_status().text
 
 
 @contextmanager
@@ -51,13 +54,13 @@ def serving(
             yield served
         finally:
             process.terminate()
-            code = process.wait(START_SECONDS)
+            code = process.wait(LONG)
     assert code == 0, log.read_text()
 
 
 def wait_healthy(served: Served, tls: ssl.SSLContext | None) -> None:
-    end = time.monotonic() + START_SECONDS
-    with httpx.Client(verify=tls or True, timeout=START_SECONDS, trust_env=False) as client:
+    end = time.monotonic() + LONG
+    with httpx.Client(verify=tls or True, timeout=LONG, trust_env=False) as client:
         while served.process.poll() is None and time.monotonic() < end:
             try:
                 if client.get(f"{served.address}/-/healthy").status_code == 200:

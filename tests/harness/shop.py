@@ -1,389 +1,333 @@
-"""Shops in a real MariaDB whose clock stands still, and collectors run on them as least-privileged users."""
+"""A shop in a real MariaDB: builders write it, and logins with exactly the declared rights read it.
+
+The clock of the shop stands still unless it is asked to run: in the session that the builders write with,
+and in every session that a collector reads with.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
-import pytest
+import pymysql
+from pymysql.cursors import DictCursor
 
-from exporter.collectors import all_collectors
-from exporter.core.collector import Collector, Context
-from exporter.core.memory import Memory, VolatileStore
-from exporter.core.ports import Database, StateStore
+from exporter.core.collector import Collector, Tuning
+from exporter.core.memory import VolatileStore
+from exporter.core.ports import Database, Locked, StateStore, Stores, nothing_locked
 from exporter.core.query import Connection, Query
-from exporter.core.render import Format, join
-from exporter.core.runner import CollectorState, Limits, Runner
+from exporter.magento import stores
 from exporter.magento.stores import StoreDirectory
-from exporter.rights.statements import Account, columns_read, grant_statements, named_tables, queries_of
+from exporter.rights.statements import Account, columns_read, grant_statements, named_tables
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from sandbox.servers.mariadb import MariaDB
-from sandbox.shop import Shop, Split, bulk_history, install
-from tests.harness.core import Nothing
+from sandbox.shop import Shop, ShopDatabase, Split, install, schema
+from tests.harness.core import run, values
 
-NOW = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
+NOW: Final = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
 """A Thursday afternoon, four days after New York left daylight saving time."""
 
-LATER = NOW + timedelta(minutes=1)
-LAST = NOW + timedelta(minutes=11)
-"""When everything that had to settle has."""
+LIMITS: Final = DatabaseLimits(statement=10, read=15, pause_after_failure=0, remember_schema=0)
+PASSWORD: Final = "reader"
 
-LIMITS = DatabaseLimits(statement=10, read=15, pause_after_failure=0, remember_schema=0)
+Found = dict[tuple[str, ...], float]
+"""(name, label values...) to value."""
 
 _numbers = count(1)
-_LINE = re.compile(r"([a-z0-9_]+(?:\{.*\})?) (\S+)")
 
 
-@contextmanager
-def frozen_server(directory: Any) -> Iterator[MariaDB]:
-    """Start a MariaDB that tells every user but root the time that :func:`set_time` has set."""
-    with MariaDB(directory) as server:
-        set_time(server, NOW)
-        yield server
+class Reader(MySQL):
+    """The exporter's own source. Its sessions have the clock of the shop."""
 
+    def __init__(self, shop: ShopInMariaDB, targets: Mapping[Connection, Target], **options: Any) -> None:
+        super().__init__(targets, **{"prefix": shop.prefix, "limits": LIMITS, **options})
+        self._shop = shop
+        self._clocks: dict[pymysql.Connection[DictCursor], datetime | None] = {}
 
-@pytest.fixture(scope="session")
-def shop_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
-    """Shared: make a place of your own in it, and set the time before you open a source."""
-    with frozen_server(tmp_path_factory.mktemp("shops")) as server:
-        yield server
+    def _run(
+        self,
+        target: Target,
+        connection: pymysql.Connection[DictCursor],
+        text: str,
+        parameters: Mapping[str, object],
+    ) -> Sequence[Mapping[str, Any]]:
+        now = self._shop.now
+        if now != self._clocks.get(connection):
+            self._clocks[connection] = now
+            super()._run(target, connection, f"SET SESSION timestamp = {_timestamp(now)}", {})
+        return super()._run(target, connection, text, parameters)
 
-
-def set_time(server: MariaDB, now: datetime) -> None:
-    """Set what NOW() is in every session that is opened from now on."""
-    server.execute(f"SET GLOBAL init_connect = 'SET timestamp = {now.timestamp():.0f}'")
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement of the test's own in the session of the default connection."""
+        rows = self._execute(self._target(Connection.DEFAULT), statement.replace("%", "%%"), {})
+        return [tuple(row.values()) for row in rows]
 
 
 @dataclass(slots=True)
-class Place:
-    """One shop's database and who may read it."""
+class ShopInMariaDB:
+    """One shop, and everybody who may read it. `shop` writes as root."""
 
     server: MariaDB
-    database: str
-    prefix: str
+    name: str
     shop: Shop
-    split: Split | None = None
-    schema: dict[str, dict[str, bool]] = field(default_factory=dict)
-    users: dict[tuple[str, ...], str] = field(default_factory=dict)
+    undo: ExitStack
+    now: datetime | None
+    _schema: dict[str, dict[str, bool]] = field(default_factory=dict)
+    _logins: dict[frozenset[str], tuple[str, list[Query]]] = field(default_factory=dict)
+    _granted: set[str] = field(default_factory=set)
+    _readers: dict[str, Database] = field(default_factory=dict)
+
+    @property
+    def database(self) -> ShopDatabase:
+        """The session that the builders write with."""
+        return self.shop.database
+
+    @property
+    def prefix(self) -> str:
+        """What stands before every table's name."""
+        return self.database.prefix
+
+    def set_clock(self, now: datetime) -> None:
+        """Let the clock stand at another moment."""
+        self.now = now
+        self.database.set_clock(now)
+
+    # --- what there is --------------------------------------------------------------------------
 
     def databases(self) -> dict[Connection, str]:
         """Return the database of every logical connection that has one."""
-        if self.split is None:
-            return {Connection.DEFAULT: self.database}
-        split = {Connection.CHECKOUT: self.split.checkout, Connection.SALES: self.split.sales}
-        return {Connection.DEFAULT: self.database, **split}
+        split = self.database.split
+        if split is None:
+            return {Connection.DEFAULT: self.name}
+        return {
+            Connection.DEFAULT: self.name,
+            Connection.CHECKOUT: split.checkout,
+            Connection.SALES: split.sales,
+        }
 
-    def tables(self) -> list[str]:
-        """Return the names of the shop's tables, without prefix, as they were at the first question."""
-        return list(self.known())
-
-    def columns(self, table: str) -> dict[str, bool]:
-        """Return the table's columns, and whether each may be NULL."""
-        return self.known().get(table, {})
-
-    def known(self) -> dict[str, dict[str, bool]]:
-        """Return table to column to whether it may be NULL; read once."""
-        if not self.schema:
+    def columns(self) -> Mapping[str, Mapping[str, bool]]:
+        """Return table (without prefix) to column to whether it may be NULL; read once."""
+        if not self._schema:
             listing = self.server.execute(
                 "SELECT table_name, column_name, is_nullable = 'YES' FROM information_schema.columns"
                 " WHERE table_schema IN %s ORDER BY table_name, ordinal_position",
                 (tuple(self.databases().values()),),
             )
             for table, column, nullable in listing:
-                self.schema.setdefault(table.removeprefix(self.prefix), {})[column] = bool(nullable)
-        return self.schema
+                self._schema.setdefault(table.removeprefix(self.prefix), {})[column] = bool(nullable)
+        return self._schema
 
-    def reads(self, *collectors: type[Collector]) -> dict[str, tuple[str, ...]]:
-        """Return the tables and columns that are read, as far as this version of the shop has them."""
-        return {
-            table: columns for query in self.declared(*collectors) for table, columns in query.reads.items()
-        }
-
-    def declared(self, *collectors: type[Collector]) -> list[Query]:
-        """Return one query a connection that reads all that is declared and that this version has."""
-        queries = queries_of(collectors)
+    def declared(self, queries: Iterable[Query]) -> list[Query]:
+        """Return one query a connection that reads what these declare, as far as this version has it."""
+        queries, existing = list(queries), self.columns()
         found = []
-        for connection, tables in columns_read(queries, named_tables(queries, self.tables())).items():
+        for connection, tables in columns_read(queries, named_tables(queries, existing)).items():
             there = {
-                table: tuple(column for column in columns if column in self.columns(table))
+                table: tuple(column for column in columns if column in existing.get(table, {}))
                 for table, columns in tables.items()
             }
             reads = {table: columns for table, columns in there.items() if columns}
             found.append(Query("declared", " ".join(f"{{{table}}}" for table in reads), reads, connection))
         return found
 
-    def user(self, *collectors: type[Collector]) -> str:
-        """Return a user who may read exactly what these collectors declare, and no more."""
-        key = tuple(sorted(collector.name for collector in collectors))
-        if key not in self.users:
-            account = Account(f"reader_{next(_numbers)}")
-            self.server.execute(f"CREATE USER {account} IDENTIFIED BY 'reader'")
-            for statement in grant_statements(
-                account, self.declared(*collectors), self.databases(), named={}, prefix=self.prefix
-            ):
-                self.server.execute(statement)
-            self.users[key] = account.user
-        return self.users[key]
+    def reads(self, queries: Iterable[Query]) -> dict[str, tuple[str, ...]]:
+        """Return the tables and columns that are read, as far as this version has them."""
+        return {table: columns for query in self.declared(queries) for table, columns in query.reads.items()}
 
-    def open(self, *collectors: type[Collector], **options: Any) -> MySQL:
-        """Return the database as a user of these collectors sees it."""
-        targets = {
-            connection: Target(
-                user=self.user(*collectors),
-                password=lambda: "reader",
-                name=database,
-                host=self.server.host,
-                port=self.server.port,
-            )
-            for connection, database in self.databases().items()
-        }
-        return MySQL(targets, **{"prefix": self.prefix, "limits": LIMITS, **options})
+    def settle(self) -> None:
+        """Make the server's estimates exact: they are taken anew now, not at a random later moment."""
+        self.database.rows("ANALYZE TABLE " + ", ".join(map(self.database.table, self.columns())))
 
+    def empty(self, *tables: str) -> None:
+        """Delete all rows of some tables, and what belongs to them."""
+        for table in tables:
+            self.database.execute(f"DELETE FROM {{{table}}}")
 
-def make_place(
-    server: MariaDB, stack: ExitStack, *, prefix: str = "", version: str = "2.4.8", split: bool = False
-) -> Place:
-    """Install an empty shop; its connection is closed with ``stack``."""
-    database = f"shop_{next(_numbers)}"
-    server.execute(f"CREATE DATABASE {database}")
-    connection = stack.enter_context(server.connect(database))
-    with connection.cursor() as cursor:
-        cursor.execute("SET timestamp = %s", (NOW.timestamp(),))
-    parts = Split(f"{database}_checkout", f"{database}_sales") if split else None
-    shop = install(connection, prefix=prefix, version=version, split=parts)
-    return Place(server, database, prefix, shop, parts)
+    # --- who may read it ------------------------------------------------------------------------
 
+    def login(self, queries: Iterable[Query]) -> str:
+        """Return a user who may read exactly what these queries declare, with :data:`PASSWORD`."""
+        queries = list(queries)
+        key = frozenset(query.name for query in queries)
+        if key not in self._logins:
+            user = f"reader_{next(_numbers)}"
+            self._logins[key] = user, queries
+            self.server.execute(f"CREATE USER {Account(user)} IDENTIFIED BY '{PASSWORD}'")
+            self.undo.callback(self.server.execute, f"DROP USER {Account(user)}")
+        user, _ = self._logins[key]
+        self._grant(user, queries)
+        return user
 
-def live_until(place: Place, now: datetime) -> None:
-    """Give the shop 25 days of history, ids in the order of time, and everything that may be waiting."""
-    shop = place.shop
-    bulk_history(shop, orders=300, days=25, end=now - timedelta(hours=10))
-    for minutes in (500, 90, 12):
-        shop.open_cart("default", at=now - timedelta(minutes=minutes))
-        headless = shop.open_cart("us", headless=True, at=now - timedelta(minutes=minutes + 1))
-        if minutes == 90:
-            shop.add_items(headless, 3, at=now - timedelta(minutes=minutes))
-    declined = shop.open_cart("us", at=now - timedelta(minutes=7))
-    shop.advance_cart(declined, "placement_attempt", method="paypal_express", at=now - timedelta(minutes=6))
-    for minutes, method in ((300, "checkmo"), (200, "mollie_methods_ideal"), (100, "braintree")):
-        shop.place_order("de", method, at=now - timedelta(minutes=minutes))
-    shop.place_order("us", "checkmo", grid=False, email=False, at=now - timedelta(minutes=50))
-    silent = shop.place_order("default", "braintree", at=now - timedelta(minutes=48), email=False)
-    shop.ship(silent, at=now - timedelta(minutes=47), email=False)
-    shop.refund(silent, at=now - timedelta(minutes=46), email=False)
-    shop.register_customer("de", at=now - timedelta(minutes=80))
-    for text, results in (("chair", 12), ("sofa", 0), ("lamp", 4)):
-        shop.search(text, results, at=now - timedelta(hours=3))
-    first, second, third, *_ = shop.publish("export", 5, at=now - timedelta(minutes=30))
-    shop.set_message_status(first, 3, at=now - timedelta(minutes=20))
-    shop.set_message_status(second, 6, at=now - timedelta(minutes=10))
-    shop.set_message_status(third, 4, at=now - timedelta(minutes=9))
-    shop.save_product(3)
-    shop.start_bulk(4, at=now - timedelta(minutes=25))
-    _operations(place, {1: 4, 2: 3}, now - timedelta(minutes=20))
-    _cron_rows(place, now - timedelta(minutes=90), 60)
-    _cron_open_rows(place, now)
-    settle(place)
+    def tables_were_made(self) -> None:
+        """Notice tables that were made since, and let those who may read tables of their kind read them."""
+        self._schema.clear()
+        for user, queries in self._logins.values():
+            self._grant(user, queries)
 
-
-def live_on(place: Place, now: datetime) -> None:
-    """Let everything happen once more in the minute before ``now``."""
-    shop, at = place.shop, now - timedelta(seconds=40)
-    cart = shop.open_cart("de", at=at)
-    shop.advance_cart(cart, "payment_method", method="checkmo", at=at)
-    shop.buy(cart, at=at)
-    shop.advance_cart(shop.open_cart("us", at=at), "shipping_method", at=at)
-    shop.advance_cart(shop.open_cart("us", at=at), "placement_attempt", method="braintree", at=at)
-    paid = shop.place_order("us", "braintree", at=at)
-    shop.ship(paid, at=at)
-    shop.refund(paid, at=at)
-    shop.cancel(shop.place_order("default", "checkmo", at=at), at=at)
-    shop.place_order("default", "banktransfer", virtual=True, grid=False, email=False, at=at)
-    shop.register_customer("us", at=at)
-    shop.search("table", 0, store="us", at=at)
-    shop.search("sofa", 0, at=at)
-    first, second, *_ = shop.publish("product_alert.queue", 3, at=at)
-    shop.set_message_status(first, 4, at=at)
-    shop.set_message_status(second, 6, at=at)
-    shop.save_product(4)
-    shop.start_bulk(2, at=at)
-    _operations(place, {3: 1, 4: 2}, at)
-    _cron_rows(place, at, 1)
-    settle(place)
-
-
-def settle(place: Place) -> None:
-    """Make the server's estimates exact: they are taken anew now, not at a random later moment."""
-    database = place.shop.database
-    database.rows("ANALYZE TABLE " + ", ".join(database.table(table) for table in place.tables()))
-
-
-def _operations(place: Place, states: Mapping[int, int], at: datetime) -> None:
-    """Set the status of operations, by number; also when they began, if the version notes it."""
-    database = place.shop.database
-    for number, status in states.items():
-        changes: dict[str, object] = {"status": status}
-        if database.has_column("magento_operation", "started_at"):
-            changes["started_at"] = at.replace(tzinfo=None)
-        database.update("magento_operation", {"id": number}, **changes)
-
-
-def _cron_rows(place: Place, start: datetime, minutes: int) -> None:
-    """Insert the runs of three jobs: one always succeeds, one fails at times, one is missed."""
-    rows: list[tuple[object, ...]] = []
-    for minute in range(minutes):
-        planned = (start + timedelta(minutes=minute)).replace(second=0, tzinfo=None)
-        begun, ended = planned + timedelta(seconds=3), planned + timedelta(seconds=5)
-        rows.append(("indexer_update_all_views", "success", planned, begun, ended))
-        rows.append(("sales_send_order_emails", "success" if minute % 7 else "error", planned, begun, ended))
-        if minute % 5 == 0:
-            rows.append(("catalog_product_alert", "missed", planned, None, None))
-    _insert_cron(place, rows)
-
-
-def _cron_open_rows(place: Place, now: datetime) -> None:
-    at = now.replace(tzinfo=None)
-    _insert_cron(
-        place,
-        [
-            ("indexer_update_all_views", "pending", at + timedelta(minutes=1), None, None),
-            ("sales_clean_quotes", "pending", at - timedelta(minutes=4), None, None),
-            ("consumers_runner", "running", at - timedelta(minutes=11), at - timedelta(minutes=10), None),
-        ],
-    )
-
-
-def _insert_cron(place: Place, rows: Sequence[Sequence[object]]) -> None:
-    columns = ("job_code", "status", "scheduled_at", "executed_at", "finished_at")
-    place.shop.database.insert_many("cron_schedule", columns, rows)
-
-
-class Watch:
-    """One collector on the real runner, with a memory of its own and a clock that is set."""
-
-    def __init__(
-        self,
-        collector: type[Collector],
-        source: Database | None,
-        *,
-        store: StateStore | None = None,
-        sources: Mapping[str, Any] | None = None,
-        on_context: Callable[[Context], None] = lambda _: None,
-    ) -> None:
-        self.collector = collector()
-        self.source = source
-        self.store = store or VolatileStore()
-        self.now = NOW
-        self._sources = {name: Nothing() for name in ("broker", "varnish", "redis", "files")} | dict(
-            sources or {}
+    def _grant(self, user: str, queries: Iterable[Query]) -> None:
+        """Give what is declared; what was given once and taken by a test is not given again."""
+        statements = grant_statements(
+            Account(user), self.declared(queries), self.databases(), named={}, prefix=self.prefix
         )
-        self._on_context = on_context
+        for statement in statements:
+            if statement not in self._granted:
+                self._granted.add(statement)
+                self.server.execute(statement)
 
-    def use(self, source: Database) -> None:
-        """Go on with another connection, as after a restart of the database."""
-        self.source = source
+    def open(self, queries: Iterable[Query], **options: Any) -> Reader:
+        """Return a new source for a user of these queries."""
+        user = self.login(queries)
+        targets = {
+            connection: Target(user, lambda: PASSWORD, name, host=self.server.host, port=self.server.port)
+            for connection, name in self.databases().items()
+        }
+        reader = Reader(self, targets, **options)
+        self.undo.callback(reader.close)
+        return reader
 
-    def scrape(self, now: datetime) -> CollectorState:
-        """Run the collector once, in a new process as it were: only its memory is kept."""
-        self.now = now
-        return asyncio.run(self._scrape())
+    def reader(self, collector: Collector) -> Database:
+        """Return the source that :meth:`run` uses for a collector."""
+        if collector.name not in self._readers:
+            self._readers[collector.name] = self.open(collector.queries)
+        return self._readers[collector.name]
 
-    async def _scrape(self) -> CollectorState:
-        with ThreadPoolExecutor(1) as thread:
-            runner = Runner(
-                [self.collector],
-                context=self._context,
-                store=self.store,
-                executors={self.collector.source: thread},
-                limits=Limits(collector_seconds=60),
-                clock=self.now.timestamp,
-            )
-            (slot,) = await runner.scrape(deadline=60)
-            await runner.drain(60)
-            return slot
+    def read_through(self, collector: Collector, source: Database) -> None:
+        """Let :meth:`run` use another source for a collector, for example one that is opened anew."""
+        self._readers[collector.name] = source
 
-    def _context(self, memory: Memory, now: float) -> Context:
-        database: Any = self.source or Nothing()
-        stores: Any = StoreDirectory(self.source) if self.source else Nothing()
-        made = Context(database=database, stores=stores, memory=memory, now=now, **self._sources)
-        self._on_context(made)
-        return made
+    def directory(self) -> Stores:
+        """Return the stores, always read anew, as a user who may read nothing else."""
+        if "stores" not in self._readers:
+            self._readers["stores"] = self.open(stores.QUERIES)
+        return StoreDirectory(self._readers["stores"], lifetime=0.0)
 
+    @contextmanager
+    def connection(self) -> Iterator[ShopDatabase]:
+        """Open another connection that writes to the shop."""
+        database = self.database
+        with self.server.connect(self.name) as connection:
+            yield ShopDatabase(connection, prefix=database.prefix, split=database.split, now=self.now)
 
-def text_of(slot: CollectorState) -> str:
-    """Return what a scrape would show of the collector."""
-    return join([slot.exposition], Format.TEXT).decode()
+    # --- what is read ---------------------------------------------------------------------------
 
+    def run(
+        self,
+        collector: Collector,
+        at: float | None = None,
+        *,
+        state: StateStore | None = None,
+        tuning: Tuning | None = None,
+        locked: Locked = nothing_locked,
+    ) -> Found:
+        """Run a collector as a user with its rights alone, `at` the exporter's time (default: the shop's)."""
+        moment = (self.now or datetime.now(UTC)).timestamp() if at is None else at
+        samples = run(
+            collector,
+            VolatileStore() if state is None else state,
+            moment,
+            database=self.reader(collector),
+            stores=self.directory(),
+            tuning=tuning,
+            locked=locked,
+        )
+        return values(samples)
 
-def series_of(slot: CollectorState) -> dict[str, float]:
-    """Return series to value."""
-    lines = [line for line in text_of(slot).splitlines() if not line.startswith("#")]
-    found = [_LINE.fullmatch(line) for line in lines]
-    return {match[1]: float(match[2]) for match in found if match}
+    def explain(self, query: Query, **parameters: object) -> list[dict[str, Any]]:
+        """Return the rows of EXPLAIN, the tables' statistics being fresh."""
+        for mark in query.reads:
+            self.database.rows(f"ANALYZE TABLE {{{query.tables.get(mark, mark)}}}")
+        with self.database.connection.cursor(DictCursor) as cursor:
+            cursor.execute(f"EXPLAIN {query.text(self.prefix)}", parameters)
+            return list(cursor.fetchall())
 
-
-def described(slot: CollectorState) -> str:
-    """Return state and reason for a test's message."""
-    return f"{slot.name}: {slot.outcome} {slot.reason}".strip()
-
-
-def database_collectors(collectors: Iterable[type[Collector]]) -> list[type[Collector]]:
-    """Return those that read the shop's database."""
-    return [collector for collector in collectors if collector.source == "database"]
-
-
-def run_at(place: Place, watch: Watch, now: datetime, *collectors: type[Collector]) -> CollectorState:
-    """Scrape at a moment, with a new connection on which the server agrees about the time."""
-    set_time(place.server, now)
-    with closing(place.open(*collectors)) as source:
-        watch.use(source)
-        return watch.scrape(now)
-
-
-class Story:
-    """A shop's weeks and one more minute, seen by every collector before, after, and ten minutes later."""
-
-    def __init__(self, place: Place, change: Callable[[Place], None] = lambda _: None) -> None:
-        self.place = place
-        self.slots: dict[str, list[CollectorState]] = {}
-        live_until(place, NOW)
-        every = database_collectors(all_collectors())
-        watches = {collector: Watch(collector, None) for collector in every}
-        self._scrape(place, watches, NOW)
-        live_on(place, LATER)
-        change(place)
-        self._scrape(place, watches, LATER)
-        self._scrape(place, watches, LAST)
-
-    def _scrape(self, place: Place, watches: dict[type[Collector], Watch], now: datetime) -> None:
-        for collector, watch in watches.items():
-            self.slots.setdefault(collector.name, []).append(run_at(place, watch, now, collector))
+    def rows_read(self, query: Query, **parameters: object) -> int:
+        """Run the query and return how many rows and index entries the storage engine was asked for."""
+        with self.database.connection.cursor() as cursor:
+            cursor.execute("FLUSH STATUS")
+            cursor.execute(query.text(self.prefix), parameters)
+            cursor.fetchall()
+        counts = self.database.rows("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(value) for _, value in counts)
 
 
-@pytest.fixture(scope="session")
-def reference(shop_server: MariaDB) -> Iterator[Story]:
-    """Shared: what a healthy shop without anything special looks like. Undo what you change in its place."""
-    with ExitStack() as stack:
-        yield Story(make_place(shop_server, stack))
+@contextmanager
+def shop_in_mariadb(
+    server: MariaDB,
+    *,
+    version: str = "2.4.8",
+    prefix: str = "",
+    split: bool = False,
+    tables: Sequence[str] | None = None,
+    now: datetime | None = NOW,
+) -> Iterator[ShopInMariaDB]:
+    """Make a shop in a database of its own and drop it afterwards.
+
+    With `tables` it has these tables only, without a row. With `now` None its clock runs.
+    """
+    name = f"shop_{next(_numbers)}"
+    parts = Split(f"{name}_checkout", f"{name}_sales") if split else None
+    with ExitStack() as undo:
+        for database in (name, *((parts.checkout, parts.sales) if parts else ())):
+            server.execute(f"CREATE DATABASE `{database}`")
+            undo.callback(server.execute, f"DROP DATABASE `{database}`")
+        connection = undo.enter_context(server.connect(name))
+        if tables is None:
+            shop = install(connection, version=version, prefix=prefix, split=parts, now=now)
+        else:
+            shop = Shop(_with_tables(ShopDatabase(connection, prefix=prefix, now=now), tables, version))
+        yield ShopInMariaDB(server, name, shop, undo, now)
 
 
-class Recorder:
-    """The database, and a record of every statement with its parameters."""
+def _with_tables(database: ShopDatabase, tables: Iterable[str], version: str) -> ShopDatabase:
+    """Create these tables as they are in the version; what they refer to need not exist."""
+    wanted = set(tables)
+    database.execute("SET foreign_key_checks = 0")
+    statements = [sql for table, sql in schema.create_statements() if table in wanted]
+    statements += [sql for sql in schema.change_statements(version) if schema.table_of(sql) in wanted]
+    for statement in statements:
+        database.execute(schema.marked(statement))
+    return database
 
-    def __init__(self, source: MySQL) -> None:
-        self._source = source
-        self.asked: list[tuple[Query, Mapping[str, object]]] = []
 
-    def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
-        self.asked.append((query, parameters))
-        return self._source.rows(query, **parameters)
+def _timestamp(now: datetime | None) -> str:
+    return "DEFAULT" if now is None else f"{now.timestamp():f}"
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
+
+def add_stores(shop: ShopInMariaDB, number: int, *, numbered: Iterable[int]) -> list[str]:
+    """Add store views to the first website; create the order sequence of those whose position is given."""
+    database = shop.database
+    first = int(database.value("SELECT MAX(store_id) + 1 FROM {store}"))
+    codes = [f"s{position}" for position in range(number)]
+    database.insert_many(
+        "store",
+        ("store_id", "code", "website_id", "group_id", "name", "is_active"),
+        [(first + position, code, 1, 1, code, 1) for position, code in enumerate(codes)],
+    )
+    for store_id in (first + position for position in numbered):
+        database.execute(
+            f"CREATE TABLE {{sequence_order_{store_id}}}"
+            " (sequence_value int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY)"
+        )
+        meta = database.insert(
+            "sales_sequence_meta",
+            entity_type="order",
+            store_id=store_id,
+            sequence_table=f"{shop.prefix}sequence_order_{store_id}",
+        )
+        database.insert(
+            "sales_sequence_profile",
+            meta_id=meta,
+            prefix=str(store_id),
+            start_value=1,
+            step=1,
+            max_value=4_294_967_295,
+            warning_value=4_294_966_295,
+            is_active=1,
+        )
+    vars(shop.shop.stock).pop("stores", None)
+    shop.tables_were_made()
+    return codes

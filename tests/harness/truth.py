@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.shop.data import Shop
+from sandbox.shop.builders.shop import Shop
 
 STAGES = ("cart", "shipping_address", "shipping_method", "payment_method", "placement_attempt", "order")
 
@@ -66,7 +66,7 @@ def placements(shop: Shop, after: dict[str, int]) -> dict[str, tuple[int, int, i
     """Return per store the attempts, the failed ones, and the numbers that an active cart keeps."""
     found: dict[str, tuple[int, int, int]] = {}
     for store in shop.stores.values():
-        prefix = shop.number_prefix("order", store.store_id)
+        prefix = shop.stock.number_prefix("order", store.store_id)
         row = shop.database.row(
             _PLACEMENTS.replace("{sequence}", f"{{sequence_order_{store.store_id}}}"),
             (store.store_id, prefix, store.store_id, prefix, after[store.code]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sandbox.process import wait_until
 from tests.dashboards.live import EVERY_COLLECTOR, demo, holds
+from tests.harness.limits import LONG
 from tests.runbooks.shell import Range
 
 
@@ -15,5 +16,5 @@ from tests.runbooks.shell import Range
 def watched_shop(folder: Path) -> Iterator[Range]:
     """Run a demo until every collector has run, and hand over what is in it."""
     with demo(folder, "--scrape-seconds", "2") as running:
-        wait_until(holds(running.asker, EVERY_COLLECTOR), seconds=180, what="every collector has run")
+        wait_until(holds(running.asker, EVERY_COLLECTOR), seconds=LONG, what="every collector has run")
         yield Range(running.state)

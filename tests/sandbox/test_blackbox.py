@@ -15,6 +15,7 @@ from sandbox.demo import WWW
 from sandbox.servers.exporters import PAGES, BlackboxExporter
 from sandbox.servers.storefront import Storefront
 from tests.harness.certificates import Certificate
+from tests.harness.limits import LONG
 
 MODULE = {page: module for page, _, module in PAGES}
 
@@ -38,7 +39,7 @@ def probe(blackbox: BlackboxExporter, url: str, module: str) -> dict[str, float]
     answer = httpx.get(
         f"http://{blackbox.address}/probe",
         params={"target": url, "module": module},
-        timeout=30,
+        timeout=LONG,
         trust_env=False,
     )
     lines = [

@@ -13,6 +13,7 @@ import pytest
 
 from sandbox import faults
 from sandbox.process import Process, wait_until
+from tests.harness.limits import LONG
 
 PROJECT = Path(__file__).parents[2]
 QUICK = ("--history-days", "0.02", "--rate", "60", "--speed", "20", "--scrape-seconds", "1")
@@ -32,7 +33,7 @@ def processes_of(state: Path) -> list[str]:
 
 def sandbox(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sandbox", *arguments]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=LONG)
 
 
 @pytest.fixture
@@ -40,9 +41,9 @@ def demo(tmp_path: Path) -> Iterator[Process]:
     command = [sys.executable, "-m", "sandbox", "demo", "--directory", str(tmp_path / "state"), *QUICK]
     process = Process("demo", command, log=tmp_path / "log", cwd=PROJECT)
     process.start()
-    process.wait_ready(lambda: "exporter" in urls(tmp_path / "state"), seconds=300)
+    process.wait_ready(lambda: "exporter" in urls(tmp_path / "state"), seconds=LONG)
     yield process
-    process.stop(seconds=60)
+    process.stop(seconds=LONG)
 
 
 def urls(state: Path) -> dict[str, str]:
@@ -53,7 +54,7 @@ def urls(state: Path) -> dict[str, str]:
 def prometheus_says(state: Path, expression: str) -> Callable[[], bool]:
     def holds() -> bool:
         answer = httpx.get(
-            f"{urls(state)['prometheus']}/api/v1/query", params={"query": expression}, timeout=10
+            f"{urls(state)['prometheus']}/api/v1/query", params={"query": expression}, timeout=LONG
         )
         return bool(answer.json()["data"]["result"])
 
@@ -64,8 +65,8 @@ def prometheus_says(state: Path, expression: str) -> Callable[[], bool]:
 def test_the_demo_shows_moving_numbers_takes_faults_and_leaves_nothing(demo: Process, tmp_path: Path) -> None:
     state = tmp_path / "state"
     orders = "sum(increase(magento_orders_placed_total[1m])) > 0"
-    wait_until(prometheus_says(state, orders), seconds=120, what="orders are counted")
-    wait_until(prometheus_says(state, "count(up == 1) == 8"), seconds=60, what="every target is up")
+    wait_until(prometheus_says(state, orders), seconds=LONG, what="orders are counted")
+    wait_until(prometheus_says(state, "count(up == 1) == 8"), seconds=LONG, what="every target is up")
 
     second = sandbox("demo", "--directory", str(state))
     assert second.returncode == 2
@@ -74,12 +75,12 @@ def test_the_demo_shows_moving_numbers_takes_faults_and_leaves_nothing(demo: Pro
 
     down = 'magento_source_up{source="redis"} == 0'
     assert sandbox("fault", "on", "redis-down", "--directory", str(state)).returncode == 0
-    wait_until(prometheus_says(state, down), seconds=60, what="Redis is seen to be down")
+    wait_until(prometheus_says(state, down), seconds=LONG, what="Redis is seen to be down")
     assert sandbox("fault", "off", "redis-down", "--directory", str(state)).returncode == 0
-    wait_until(prometheus_says(state, down.replace("0", "1")), seconds=60, what="Redis is seen to be back")
+    wait_until(prometheus_says(state, down.replace("0", "1")), seconds=LONG, what="Redis is seen to be back")
 
     os.kill(demo.pid, signal.SIGINT)
-    wait_until(lambda: not demo.running, seconds=90, what="the demo ends")
+    wait_until(lambda: not demo.running, seconds=LONG, what="the demo ends")
     assert demo.exit_status() == 0
     assert processes_of(state) == []
     assert {entry.name for entry in state.iterdir()} <= {"lock"}
@@ -92,9 +93,9 @@ def test_a_demo_that_is_killed_takes_its_servers_along(demo: Process, tmp_path: 
     assert len(processes_of(state)) > 10
     sandbox("fault", "on", "database-down", "--directory", str(state))
     down = 'magento_source_up{source="database"} == 0'
-    wait_until(prometheus_says(state, down), seconds=60, what="the database is frozen")
+    wait_until(prometheus_says(state, down), seconds=LONG, what="the database is frozen")
     os.kill(demo.pid, signal.SIGKILL)
-    wait_until(lambda: processes_of(state) == [], seconds=90, what="every server has ended")
+    wait_until(lambda: processes_of(state) == [], seconds=LONG, what="every server has ended")
 
 
 def test_an_unknown_fault_is_one_clear_line(tmp_path: Path) -> None:

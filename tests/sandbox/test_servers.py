@@ -24,6 +24,7 @@ from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import DATABASES, Redis
 from sandbox.servers.storefront import Storefront
 from sandbox.servers.varnish import Varnish
+from tests.harness.limits import LONG
 
 MAKERS: dict[str, Callable[[Path], Server]] = {
     "alertmanager": Alertmanager,
@@ -67,7 +68,7 @@ def test_a_server_survives_pause_kill_and_restart_and_leaves_nothing(server: Ser
     server.pause()
     assert {state(pid) for pid in server.process.members()} == {"T"}
     server.resume()
-    wait_until(server.ready, seconds=60, what=f"{server.name} answers after a pause")
+    wait_until(server.ready, seconds=LONG, what=f"{server.name} answers after a pause")
 
     server.kill()
     assert not server.running
@@ -153,7 +154,7 @@ def test_a_paused_redis_accepts_and_does_not_answer(tmp_path: Path) -> None:
         with pytest.raises(RedisError):
             client.ping()
         server.resume()
-        wait_until(server.ready, seconds=30, what="redis answers again")
+        wait_until(server.ready, seconds=LONG, what="redis answers again")
 
 
 def test_a_full_redis_refuses_writes_until_there_is_room_again(tmp_path: Path) -> None:
@@ -189,21 +190,21 @@ def test_rabbitmq_declares_through_its_api(rabbitmq: RabbitMQ) -> None:
     rabbitmq.declare_queues(["async.operations.all"], vhost="a/shop")
     rabbitmq.declare_user("reader", "secret", tags="monitoring", vhost="a/shop")
     answer = httpx.get(
-        f"{rabbitmq.management_url}/api/queues/a%2Fshop", auth=("reader", "secret"), timeout=10
+        f"{rabbitmq.management_url}/api/queues/a%2Fshop", auth=("reader", "secret"), timeout=LONG
     )
     assert [queue["name"] for queue in answer.json()] == ["async.operations.all"]
     refused = httpx.delete(
         f"{rabbitmq.management_url}/api/queues/a%2Fshop/async.operations.all",
         auth=("reader", "secret"),
-        timeout=10,
+        timeout=LONG,
     )
     assert refused.status_code in (401, 403)
-    metrics = httpx.get(f"http://127.0.0.1:{rabbitmq.prometheus_port}/metrics", timeout=10)
+    metrics = httpx.get(f"http://127.0.0.1:{rabbitmq.prometheus_port}/metrics", timeout=LONG)
     assert "rabbitmq_build_info" in metrics.text
 
 
 def cache_debug(storefront: Storefront, path: str, **headers: str) -> str:
-    answer = httpx.get(storefront.varnish.url + path, headers=headers, timeout=10)
+    answer = httpx.get(storefront.varnish.url + path, headers=headers, timeout=LONG)
     return answer.headers["X-Magento-Cache-Debug"]
 
 
@@ -262,8 +263,8 @@ def test_prometheus_scrapes_what_it_is_told_to(
             {"varnish": [exporter.address], "alertmanager": [f"127.0.0.1:{alertmanager.port}"]}
         )
         expected = {"varnish": "up", "alertmanager": "up", "prometheus": "up"}
-        wait_until(lambda: prometheus.target_health() == expected, seconds=60, what="all targets are up")
-        wait_until(lambda: bool(prometheus.query("varnish_up == 1")), seconds=30, what="varnish_up is 1")
+        wait_until(lambda: prometheus.target_health() == expected, seconds=LONG, what="all targets are up")
+        wait_until(lambda: bool(prometheus.query("varnish_up == 1")), seconds=LONG, what="varnish_up is 1")
 
 
 def test_prometheus_alerts_reach_alertmanager(
@@ -278,7 +279,7 @@ def test_prometheus_alerts_reach_alertmanager(
         prometheus_factory(
             scrape_seconds=0.5, rules=rules, targets={"alertmanager": [f"127.0.0.1:{alertmanager.port}"]}
         )
-        wait_until(lambda: bool(alertmanager.alerts()), seconds=60, what="the alert arrives")
+        wait_until(lambda: bool(alertmanager.alerts()), seconds=LONG, what="the alert arrives")
         assert alertmanager.alerts()[0]["labels"]["alertname"] == "Always"
 
 
@@ -291,7 +292,7 @@ def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     process = Process("nothing", [tmp_path / "nothing"], log=tmp_path / "log")
     process.start()
     with pytest.raises(ServerError, match="nothing"):
-        process.wait_ready(lambda: False, seconds=30)
+        process.wait_ready(lambda: False, seconds=LONG)
 
 
 def test_a_server_dies_with_its_parent(tmp_path: Path) -> None:
@@ -306,10 +307,10 @@ def test_a_server_dies_with_its_parent(tmp_path: Path) -> None:
     )
     parent = Process("parent", [sys.executable, "-c", program], log=tmp_path / "log", cwd=Path.cwd())
     parent.start()
-    parent.wait_ready(lambda: "pid" in parent.last_log_lines(), seconds=60)
+    parent.wait_ready(lambda: "pid" in parent.last_log_lines(), seconds=LONG)
     child = int(parent.last_log_lines().split()[1])
     os.kill(parent.pid, 9)
-    wait_until(lambda: alive([child]) == [], seconds=30, what="the server follows its parent")
+    wait_until(lambda: alive([child]) == [], seconds=LONG, what="the server follows its parent")
     parent.stop()
 
 

@@ -25,6 +25,7 @@ from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from sandbox.shop import install
 from tests.harness.certificates import Certificate
+from tests.harness.limits import LONG
 from tests.harness.served import Served, serving
 
 # Characters that a quoting, a URL or a log format would write in another way are among them.
@@ -170,7 +171,7 @@ def visit(place: Place, served: Served, tls: Any, when: str) -> None:
         "/runbooks/MagentoCronStopped?store=de",
         "/x",
     )
-    with httpx.Client(base_url=served.address, verify=tls, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=served.address, verify=tls, timeout=LONG, trust_env=False) as client:
         for auth in (login, None, httpx.BasicAuth("prometheus", "wrong")):
             for path in paths:
                 for accept in ("*/*", "application/openmetrics-text"):
@@ -233,7 +234,11 @@ def run(place: Place, *commands: Sequence[str]) -> None:
 
 def exporter(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "exporter", *command], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "exporter", *command],
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+        check=False,
     )
 
 
@@ -250,7 +255,7 @@ def test_a_secret_in_the_environment_is_not_said_either() -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LONG,
             check=False,
         )
         assert outcome.returncode == code, outcome.stderr

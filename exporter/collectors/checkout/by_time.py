@@ -20,7 +20,7 @@ from typing import Final
 from exporter.collectors.checkout.funnel import CART, CART_COLUMNS, Funnel
 from exporter.core.collector import Context
 from exporter.core.ports import Row
-from exporter.core.query import Connection, Query
+from exporter.core.query import LOOSE_SCAN, Connection, Query
 from exporter.reading.clock import DatabaseClock
 from exporter.reading.time_slices import TimeSlices
 
@@ -41,6 +41,7 @@ NEWEST_CHANGES = Query(
     "SELECT store_id, UNIX_TIMESTAMP(MAX(updated_at)) AS newest FROM {quote} GROUP BY store_id",
     reads={"quote": ("store_id", "updated_at")},
     connection=Connection.CHECKOUT,
+    bounded=LOOSE_SCAN,
 )
 
 QUERIES: Final = (CLOCK.query, NEWEST_CHANGES, CHANGED_QUOTES.query)

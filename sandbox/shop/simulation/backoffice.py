@@ -70,7 +70,7 @@ class OrderDesk(Component):
 
     def _confirm(self, order_id: int) -> None:
         if self.chance(CONFIRMED):
-            self.shop.confirm_payment(order_id, grid=False, email=False)
+            self.shop.orders.confirm_payment(order_id, grid=False, email=False)
         else:
             self._unpaid.add(order_id)
 
@@ -85,29 +85,29 @@ class OrderDesk(Component):
             (now - OVERDUE[1] / pace, now - OVERDUE[0] / pace, OVERDUE_ORDERS),
         )
         for order_id, created_at in found:
-            self.shop.forget_payment(order_id, at=created_at)
+            self.shop.orders.forget_payment(order_id, at=created_at)
             self._overdue.append(order_id)
 
     def _cancel_overdue(self) -> None:
         while self._overdue:
-            self.shop.cancel(self._overdue[-1])
+            self.shop.orders.cancel(self._overdue[-1])
             self._overdue.pop()
 
     def _bill(self, order_id: int) -> None:
         if self.chance(0.05):
-            self.shop.cancel(order_id, grid=False)
+            self.shop.orders.cancel(order_id, grid=False)
         else:
-            self.shop.invoice(order_id, grid=False, email=False)
+            self.shop.documents.invoice(order_id, grid=False, email=False)
 
     def _ship(self, order_id: int) -> None:
         """Finish an order in `processing`: what is missing is either its shipment or its invoice."""
-        if self.shop.has_document("shipment", order_id):
-            self.shop.invoice(order_id, grid=False, email=False)
+        if self.shop.documents.has("shipment", order_id):
+            self.shop.documents.invoice(order_id, grid=False, email=False)
         else:
-            self.shop.ship(order_id, grid=False, email=False)
+            self.shop.documents.ship(order_id, grid=False, email=False)
 
     def _refund(self, order_id: int) -> None:
-        self.shop.refund(order_id, grid=False, email=False)
+        self.shop.documents.refund(order_id, grid=False, email=False)
 
 
 class Merchandiser(Component):
@@ -126,7 +126,7 @@ class Merchandiser(Component):
             return 0.5
         self._imported = 0
         product_id, _sku = self.random.choice(self.shop.products)
-        self.shop.save_product(product_id)
+        self.shop.customers.save_product(product_id)
         self._purge(f"((^|,)cat_p_{product_id}(,|$))")
         return max(1.0, self.world.pace.seconds(self.random.uniform(10, 30)))
 
@@ -171,19 +171,19 @@ class Visitors(Component):
 
     def _search(self, store: str) -> None:
         if self.fault("search-zero-results"):
-            self.shop.search(self.random.choice(SEARCHES), 0, store=store)
+            self.shop.customers.search(self.random.choice(SEARCHES), 0, store=store)
         elif self.chance(0.05):
-            self.shop.search(self.random.choice(FRUITLESS), 0, store=store)
+            self.shop.customers.search(self.random.choice(FRUITLESS), 0, store=store)
         else:
-            self.shop.search(self.random.choice(SEARCHES), self.random.randint(3, 40), store=store)
+            self.shop.customers.search(self.random.choice(SEARCHES), self.random.randint(3, 40), store=store)
 
     def _register(self, store: str) -> None:
         now = time.monotonic()
         if self.fault("registrations-flood"):
             for _ in range(5):
-                self.shop.register_customer(store)
+                self.shop.customers.register(store)
         elif now >= self._next_account:
-            self.shop.register_customer(store)
+            self.shop.customers.register(store)
             self._next_account = now + self.random.expovariate(self.world.orders_per_minute / 4 / 60.0)
 
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from sandbox.shop import grids, magento
+from sandbox.shop import magento
+from sandbox.shop.builders import grids
 from sandbox.shop.simulation import indexing
 from sandbox.shop.simulation.cron import Job, JobError
 from sandbox.shop.simulation.world import Component, utc_now
@@ -42,7 +43,7 @@ def clean_orders(part: Component) -> None:
         (too_old,),
     )
     for (order_id,) in found:
-        part.shop.cancel(order_id, grid=False)
+        part.shop.orders.cancel(order_id, grid=False)
 
 
 def clean_quotes(part: Component) -> None:

@@ -48,7 +48,7 @@ class DatabaseConsumers(Component):
         """Publish when it is time; then take what waits, unless the consumers are dead."""
         now = time.monotonic()
         if now >= self._next_message:
-            self.shop.publish(self.random.choice(DATABASE_QUEUES), self.random.randint(1, 3))
+            self.shop.messages.publish(self.random.choice(DATABASE_QUEUES), self.random.randint(1, 3))
             self._next_message = now + max(0.5, self.world.pace.seconds(self.random.uniform(5, 15)))
         if not self.fault("consumer-dead"):
             self._consume()
@@ -63,10 +63,10 @@ class DatabaseConsumers(Component):
         for status_id, _status in waiting:
             if self.world.stopping.is_set():
                 return
-            self.shop.set_message_status(status_id, magento.MESSAGE_IN_PROGRESS)
+            self.shop.messages.set_status(status_id, magento.MESSAGE_IN_PROGRESS)
             self.world.wait(self.random.uniform(0.05, 0.5))
             fails = self.fault("queue-errors")
-            self.shop.set_message_status(
+            self.shop.messages.set_status(
                 status_id, magento.MESSAGE_ERROR if fails else magento.MESSAGE_COMPLETE
             )
 
@@ -85,7 +85,7 @@ class BulkWorker(Component):
         now = time.monotonic()
         if now >= self._next_bulk:
             operations = self.random.randint(3, 15)
-            uuid = self.shop.start_bulk(operations)
+            uuid = self.shop.messages.start_bulk(operations)
             for key in range(operations):
                 self.world.outbox.put((BULK_QUEUE, json.dumps({"bulk_uuid": uuid, "operation_key": key})))
             self._next_bulk = now + max(1.0, self.world.pace.seconds(self.random.uniform(60, 180)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sandbox.shop import magento
-from sandbox.shop.people import CARDING_ADDRESS
+from sandbox.shop.builders.people import CARDING_ADDRESS
 from sandbox.shop.simulation.world import Component, World
 
 CARTS_PER_ORDER: Final = 3
@@ -90,7 +90,7 @@ class Shoppers(Component):
         stores = list(self.shop.stores)
         store = self.random.choices(stores, weights=range(len(stores), 0, -1))[0]
         headless = self.chance(0.2)
-        quote_id = self.shop.open_cart(
+        quote_id = self.shop.carts.open(
             store,
             customer_id=None if headless else self._customer(),
             items=self.random.randint(1, 3),
@@ -128,14 +128,14 @@ class Shoppers(Component):
         if shopper.stage < 0:
             if self.chance(0.5):  # an app opens many carts that stay empty
                 return False
-            self.shop.add_items(shopper.quote_id, self.random.randint(1, 2))
+            self.shop.carts.add_items(shopper.quote_id, self.random.randint(1, 2))
         elif magento.STAGES[shopper.stage] == "payment_method":
             return self._place(shopper, now)
         else:
             if self._stops_here(magento.STAGES[shopper.stage]):
                 return False
             stage = magento.STAGES[shopper.stage + 1]
-            self.shop.advance_cart(shopper.quote_id, stage, method=self._still_there(shopper))
+            self.shop.carts.advance(shopper.quote_id, stage, method=self._still_there(shopper))
         shopper.stage += 1
         shopper.due = self._think(now)
         return True
@@ -156,10 +156,10 @@ class Shoppers(Component):
         if self.chance(GIVE_UP["payment_method"]):
             return False
         if self._declined(shopper.method):
-            self.shop.decline(shopper.quote_id)
+            self.shop.carts.decline(shopper.quote_id)
             shopper.due = self._think(now)
             return self.chance(0.66)
-        self.shop.buy(shopper.quote_id, grid=False, email=False)
+        self.shop.orders.buy(shopper.quote_id, grid=False, email=False)
         return False
 
     def _declined(self, method: str) -> bool:
@@ -178,6 +178,6 @@ class CardTesters(Component):
         """Make one attempt while the fault is on."""
         if not self.fault("carding"):
             return 0.5
-        cart = self.shop.open_cart(ip=CARDING_ADDRESS, items=1)
-        self.shop.advance_cart(cart, "placement_attempt", method="braintree")
+        cart = self.shop.carts.open(ip=CARDING_ADDRESS, items=1)
+        self.shop.carts.advance(cart, "placement_attempt", method="braintree")
         return 60.0 / CARDING_PER_MINUTE / min(self.world.pace.speed, CARDING_PACE)

@@ -18,7 +18,7 @@ import httpx
 import pymysql
 
 from sandbox.errors import SandboxError
-from sandbox.shop.data import Shop
+from sandbox.shop.builders.shop import Shop
 from sandbox.shop.database import ShopDatabase
 
 LOG = logging.getLogger("sandbox.shop")

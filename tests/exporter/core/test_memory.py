@@ -253,7 +253,7 @@ class TheTwoStoresBehaveAlike(RuleBasedStateMachine):
 
 
 TestTheTwoStoresBehaveAlike = TheTwoStoresBehaveAlike.TestCase
-TestTheTwoStoresBehaveAlike.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestTheTwoStoresBehaveAlike.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 def test_more_keys_than_one_statement_takes(store: StateStore) -> None:

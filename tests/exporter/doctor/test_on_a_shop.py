@@ -18,6 +18,7 @@ from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from sandbox.shop import Shop, install
+from tests.harness.limits import LONG
 
 PASSWORD = "planted-secret-of-the-doctor"
 Report = list[tuple[str, str]]
@@ -29,7 +30,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "exporter", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONG,
         check=False,
     )
 
@@ -214,7 +215,7 @@ def test_a_cron_that_is_disabled_in_env_php(examine: Examine, tmp_path: Path) ->
 
 
 def test_consumers_that_stopped(examine: Examine, shop: Shop) -> None:
-    shop.publish("export")
+    shop.messages.publish("export")
     shop.database.execute("UPDATE {queue_message_status} SET updated_at = UTC_TIMESTAMP() - INTERVAL 1 HOUR")
     try:
         assert examine() == [("warning", "queue export")]

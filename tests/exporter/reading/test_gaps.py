@@ -94,7 +94,6 @@ def test_a_tail_survives_json() -> None:
 
 
 @given(st.lists(st.integers(1, 400), max_size=60, unique=True), st.integers(1, 100))
-@settings(deadline=None)
 def test_late_rows_are_cut_out_of_their_gaps_like_a_set_would(ids: list[int], start: int) -> None:
     tracker = GapTracker(0)
     seen: set[int] = set()
@@ -198,4 +197,4 @@ class AShopUnderLoad(RuleBasedStateMachine):
 
 
 TestAShopUnderLoad = AShopUnderLoad.TestCase
-TestAShopUnderLoad.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestAShopUnderLoad.settings = settings(max_examples=150, stateful_step_count=50)

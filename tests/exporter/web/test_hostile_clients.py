@@ -21,6 +21,7 @@ from exporter.web.auth import credentials
 from exporter.web.auth.credentials import LANE_LENGTH, Access, Logins
 from exporter.web.listener import Listener, listen
 from tests.harness.certificates import Certificate
+from tests.harness.limits import LONG
 from tests.harness.served import Served, serving
 
 HALF_A_HEAD = b"GET /metrics HTTP/1.1\r\nHost: "
@@ -68,7 +69,7 @@ def test_half_open_connections_leave_room_for_a_scrape(tmp_path: Path, encrypted
             served = undo.enter_context(serving(tmp_path, settings, tls=context))
         for _ in range(3):
             with half_open(served, 80, said):
-                answer = httpx.get(f"{served.address}/metrics", verify=context or True, timeout=60)
+                answer = httpx.get(f"{served.address}/metrics", verify=context or True, timeout=LONG)
                 assert answer.status_code == 200
     assert len(served.log.read_text().splitlines()) < 100
 

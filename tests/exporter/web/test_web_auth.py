@@ -11,13 +11,14 @@ import pytest
 import yaml
 
 from tests.harness.certificates import Certificate
+from tests.harness.limits import LONG
 from tests.harness.served import Served, serving
 
 
 def subject(served: Served, context: ssl.SSLContext) -> str:
     """Return who the server says it is in a handshake of its own."""
     with (
-        httpx.Client(verify=context, timeout=60, trust_env=False) as client,
+        httpx.Client(verify=context, timeout=LONG, trust_env=False) as client,
         client.stream("GET", f"{served.address}/-/healthy") as answer,
     ):
         assert answer.status_code == 200
@@ -110,7 +111,7 @@ def test_login_and_token_are_followed(tmp_path: Path) -> None:
 
     write("planted-one", "planted-token-one")
     settings = {"web": {"config_file": str(web), "bearer_token_file": str(token)}, "log_level": "debug"}
-    with serving(tmp_path, settings) as served, httpx.Client(base_url=served.address, timeout=60) as client:
+    with serving(tmp_path, settings) as served, httpx.Client(base_url=served.address, timeout=LONG) as client:
 
         def answers(password: str, word: str) -> tuple[int, int]:
             login = client.get("/", auth=("prometheus", password)).status_code

@@ -175,12 +175,12 @@ def test_a_prefix_is_before_every_table(of_version: tuple[str, Shop]) -> None:
 
 def test_every_version_can_sell(of_version: tuple[str, Shop]) -> None:
     _, shop = of_version
-    customer = shop.register_customer("us")
-    order = shop.place_order("us", "braintree", customer_id=customer)
-    shop.ship(order)
-    shop.start_bulk(2)
-    shop.search("yoga", 3)
-    shop.publish("export", 2)
+    customer = shop.customers.register("us")
+    order = shop.orders.place("us", "braintree", customer_id=customer)
+    shop.documents.ship(order)
+    shop.messages.start_bulk(2)
+    shop.customers.search("yoga", 3)
+    shop.messages.publish("export", 2)
 
     state = shop.database.value("SELECT state FROM {sales_order} WHERE entity_id = %s", (order,))
 
@@ -190,7 +190,7 @@ def test_every_version_can_sell(of_version: tuple[str, Shop]) -> None:
 def test_split_databases_hold_their_tables_and_no_foreign_keys_between(mariadb: MariaDB) -> None:
     with installed(mariadb, split=True, prefix="x_") as shop:
         assert shop.database.split is not None
-        order = shop.place_order("us", "paypal_express")
+        order = shop.orders.place("us", "paypal_express")
         where = dict(
             mariadb.execute(
                 "SELECT table_name, table_schema FROM information_schema.tables WHERE table_name IN"

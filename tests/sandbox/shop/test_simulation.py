@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.errors import SandboxError
 from sandbox.shop.__main__ import main
-from sandbox.shop.history import weight
+from sandbox.shop.builders.history import weight
 from sandbox.shop.simulation import Component, Endpoints, Faults, Pace, World, everything, run_all
 from sandbox.shop.simulation.expressions import matches
 

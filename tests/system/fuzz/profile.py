@@ -11,9 +11,8 @@ EFFORT: Final = int(os.environ.get("FUZZ", "1"))
 
 
 def examples(number: int) -> settings:
-    """Return settings for so many examples, times the effort. Time is bounded by the tests themselves."""
+    """Return settings for so many examples, times the effort; the server is the same for all of them."""
     return settings(
         max_examples=number * EFFORT,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )

@@ -18,10 +18,11 @@ from exporter.magento.discovery import parts
 from exporter.magento.php_literal import parse
 from exporter.settings import redacted, validate
 from exporter.sources.env_php import EnvPhp
+from tests.harness.limits import LONG
 from tests.system.fuzz.profile import examples
 
 SECRET = "planted-in-env-php"
-ALLOWED_SECONDS = 5.0
+ALLOWED_CPU_SECONDS = 5.0
 
 # --- PHP as people and Magento write it -----------------------------------------------------------
 
@@ -105,7 +106,7 @@ def test_php_itself_reads_the_same(tmp_path: Path, sources: list[str]) -> None:
     outcome = subprocess.run(
         ["php", "-n", "-d", "error_reporting=E_ALL & ~E_DEPRECATED", "-r", INCLUDE, *map(str, paths)],
         capture_output=True,
-        timeout=60,
+        timeout=LONG,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stdout
@@ -141,7 +142,7 @@ def outcome_of(tmp_path: Path) -> Callable[[bytes], str]:
     def read(content: bytes) -> str:
         file = tmp_path / "env.php"
         file.write_bytes(content)
-        began = time.monotonic()
+        began = time.process_time()
         try:
             env_php = EnvPhp(file, {}).current()
             said = "".join(map(str, parts(env_php))) + redacted(validate({}, found=env_php.settings()))
@@ -150,7 +151,7 @@ def outcome_of(tmp_path: Path) -> Callable[[bytes], str]:
             assert "\n" not in said
             if isinstance(error, EnvPhpError):
                 assert SECRET not in said
-        assert time.monotonic() - began < ALLOWED_SECONDS
+        assert time.process_time() - began < ALLOWED_CPU_SECONDS
         return said
 
     return read

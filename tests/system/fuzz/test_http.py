@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.process import free_port
+from tests.harness.limits import LONG
 from tests.harness.served import Served, serving
 from tests.system.fuzz.profile import examples
 
 PASSWORD, TOKEN, DATABASE_PASSWORD = (f"planted-{secrets.token_hex(8)}" for _ in range(3))
 SECRETS = (PASSWORD, TOKEN, DATABASE_PASSWORD)
-SECONDS = 20.0
 """Far more than an answer takes: a hang takes for ever, a busy machine does not."""
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {
@@ -68,9 +67,7 @@ def settings(home: Path, *, protected: bool) -> dict[str, Any]:
 
 def schema_of(address: str) -> Mapping[str, Any]:
     """Return the application's own schema, with the headers that it reads."""
-    answer = httpx.get(
-        f"{address}/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=SECONDS
-    )
+    answer = httpx.get(f"{address}/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=LONG)
     schema: dict[str, Any] = answer.json()
     more = [{"name": name, "in": "header", "schema": said} for name, said in HEADERS.items()]
     for operations in schema["paths"].values():
@@ -94,11 +91,9 @@ def assert_harmless(path: str, status: int, text: str) -> None:
 @given(data=st.data())
 def test_every_operation_with_anything_in_its_parameters(fuzzed: Fuzzed, data: st.DataObject) -> None:
     case = data.draw(cases(fuzzed.schema))
-    began = time.monotonic()
     with requests.Session() as session:
         session.trust_env = False
-        answer = case.call(base_url=fuzzed.server.address, session=session, timeout=SECONDS)
-    assert time.monotonic() - began < SECONDS
+        answer = case.call(base_url=fuzzed.server.address, session=session, timeout=LONG)
     assert_harmless(case.path, answer.status_code, f"{answer.headers}{answer.text}")
 
 
@@ -131,15 +126,13 @@ messages = st.builds(
 @examples(80)
 @given(message=st.one_of(messages, st.binary(max_size=200)))
 def test_bytes_that_are_hardly_a_request(fuzzed: Fuzzed, message: bytes) -> None:
-    began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", fuzzed.server.port), timeout=SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", fuzzed.server.port), timeout=LONG) as connection:
         with suppress(OSError):  # the server may have read enough, and hung up
             connection.sendall(message)
             connection.shutdown(socket.SHUT_WR)
         answer = bytearray()
         while piece := received(connection):
             answer += piece
-    assert time.monotonic() - began < SECONDS
     if answer:
         version, status, *_ = answer.split(None, 2)
         assert version == b"HTTP/1.1"
@@ -156,6 +149,6 @@ def received(connection: socket.socket) -> bytes:
 
 def test_it_still_serves(fuzzed: Fuzzed) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=fuzzed.server.address, headers=headers, timeout=SECONDS) as client:
+    with httpx.Client(base_url=fuzzed.server.address, headers=headers, timeout=LONG) as client:
         assert client.get("/-/healthy").text == "ok\n"
         assert client.get("/metrics").status_code == 200

@@ -16,6 +16,7 @@ from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from sandbox.shop import install
+from tests.harness.limits import LONG
 
 PROJECT = Path(__file__).parents[3]
 VARIANTS = Path(__file__).parent / "env_php"
@@ -54,7 +55,7 @@ def plain_environment() -> dict[str, str]:
 
 
 def uv(*arguments: str | Path) -> None:
-    outcome = subprocess.run([UV, *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=300)  # noqa: PLW1510
+    outcome = subprocess.run([UV, *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=LONG)  # noqa: PLW1510
     assert outcome.returncode == 0, outcome.stderr
 
 
@@ -134,7 +135,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShop]:
         database.execute("CREATE DATABASE magento")
         with database.connect("magento") as connection:
             shop = install(connection, prefix="m2_")
-            shop.place_order()
+            shop.orders.place()
         yield RealShop(database, broker, redis)
 
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.harness.limits import LONG
 from tests.system.install.conftest import PROJECT, SECRET, Installed, RealShop, plain_environment
 
 BLOCK = re.compile(r"^```(console|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -50,7 +51,7 @@ def test_from_a_user_of_its_own_to_a_report(
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LONG,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr

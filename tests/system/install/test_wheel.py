@@ -14,6 +14,7 @@ import pytest
 
 from exporter import __version__
 from sandbox.process import free_port
+from tests.harness.limits import LONG
 from tests.system.install.conftest import PROJECT, Installed, plain_environment
 
 IMPORT_EVERYTHING = """
@@ -84,7 +85,7 @@ def address(installed: Installed, tmp_path: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            assert process.wait(30) == 0, log.read_text()
+            assert process.wait(LONG) == 0, log.read_text()
 
 
 def wait_healthy(address: str, process: subprocess.Popen[bytes]) -> None:

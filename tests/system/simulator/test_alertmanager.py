@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from sandbox.servers.alertmanager import Alertmanager as Server
+from tests.harness.limits import LONG
 from tests.system.simulator.__main__ import ROUTES, RULES
 from tests.system.simulator.alertmanager import Alertmanager, Notification
 from tests.system.simulator.rules import Firing, load
@@ -68,7 +69,7 @@ def test_amtool_agrees_on_the_route(rule: Any) -> None:
     labels = {"alertname": rule.name, **rule.labels}
     pairs = [f"{name}={value}" for name, value in labels.items()]
     command = ["amtool", "config", "routes", "test", f"--config.file={ROUTES}", *pairs]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONG).stdout.split()
     assert said == MODEL.receivers(labels)
 
 

@@ -25,14 +25,14 @@ import pytest
 from exporter.collectors.checkout import CheckoutCollector
 from exporter.collectors.orders import OrdersCollector
 from exporter.collectors.placements import PlacementsCollector
-from exporter.core.query import Connection
-from exporter.rights.statements import Account, grant_statements, named_tables, queries_of
+from exporter.rights.statements import queries_of
 from sandbox.process import LOOPBACK, free_port
 from sandbox.servers.mariadb import MariaDB
-from sandbox.shop.data import Shop
-from sandbox.shop.history import bulk_history
+from sandbox.shop.builders.history import bulk_history
+from sandbox.shop.builders.shop import Shop
 from tests.harness import truth
-from tests.harness.observed import ObservedShop, observed_shop
+from tests.harness.limits import LONG
+from tests.harness.shop import PASSWORD, ShopInMariaDB, shop_in_mariadb
 
 SHOPPERS = 32
 SECONDS = 60.0
@@ -108,19 +108,19 @@ class Shopper:
 
         def begin() -> None:
             nonlocal cart
-            cart = self.shop.open_cart(store, customer_id=customer, virtual=virtual, headless=headless)
+            cart = self.shop.carts.open(store, customer_id=customer, virtual=virtual, headless=headless)
 
         if not self._commits(begin):
             return
-        if headless and not self._commits(lambda: self.shop.add_items(cart)):
+        if headless and not self._commits(lambda: self.shop.carts.add_items(cart)):
             return
         for step in ("shipping_address", "shipping_method", "payment_method"):
             if self.stop.is_set() or self.random.random() < 0.07:
                 return
-            if not self._commits(lambda step=step: self.shop.advance_cart(cart, step, method=method)):
+            if not self._commits(lambda step=step: self.shop.carts.advance(cart, step, method=method)):
                 return
         for _ in range(self.random.choice((0, 0, 0, 1, 2))):
-            self.shop.decline(cart)
+            self.shop.carts.decline(cart)
             self._note("declined")
         for _ in range(self.random.choice((0, 1, 1, 1, 1, 2))):
             self._place(cart, store)
@@ -136,7 +136,7 @@ class Shopper:
 
         def order() -> None:
             database.update("quote", {"entity_id": cart}, reserved_order_id=number)
-            self.shop.buy(cart)
+            self.shop.orders.buy(cart)
 
         self._note("ordered" if self._commits(order) else "failed")
 
@@ -191,12 +191,12 @@ class Watcher:
     def kill(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(LONG)
 
     def scrape(self) -> bool:
         """Scrape once; return whether there was an answer."""
         try:
-            with urllib.request.urlopen(self.url, timeout=10) as answer:  # noqa: S310 - on loopback
+            with urllib.request.urlopen(self.url, timeout=LONG) as answer:  # noqa: S310 - on loopback
                 text = answer.read().decode()
         except (urllib.error.URLError, OSError):
             return False
@@ -223,21 +223,14 @@ class Watcher:
 
 
 @contextmanager
-def watched(observed: ObservedShop, directory: Path) -> Iterator[Watcher]:
-    account = Account("stress_reader", host=LOOPBACK, password="stress", max_connections=0)
+def watched(observed: ShopInMariaDB, directory: Path) -> Iterator[Watcher]:
     queries = queries_of([OrdersCollector, CheckoutCollector, PlacementsCollector])
-    tables = [str(row[0]) for row in observed.shop.database.rows("SHOW TABLES")]
-    observed.server.execute(f"CREATE USER {account} IDENTIFIED BY 'stress'")
-    for statement in grant_statements(
-        account, queries, {Connection.DEFAULT: observed.name}, named=named_tables(queries, tables)
-    ):
-        observed.server.execute(statement)
     port = free_port()
     settings = {
         "DATABASE__HOST": observed.server.host,
         "DATABASE__PORT": str(observed.server.port),
-        "DATABASE__USER": "stress_reader",
-        "DATABASE__PASSWORD": "stress",
+        "DATABASE__USER": observed.login(queries),
+        "DATABASE__PASSWORD": PASSWORD,
         "DATABASE__NAME": observed.name,
         "WEB__LISTEN": f"{LOOPBACK}:{port}",
         "STATE_FILE": str(directory / "state"),
@@ -253,7 +246,6 @@ def watched(observed: ObservedShop, directory: Path) -> Iterator[Watcher]:
         yield watcher
     finally:
         watcher.kill()
-        observed.server.execute(f"DROP USER {account}")
 
 
 def expected(shop: Shop, orders: int, carts: int, numbers: dict[str, int]) -> Series:
@@ -297,10 +289,10 @@ def enough(shoppers: list[Shopper]) -> bool:
 @pytest.mark.slow
 def test_counters_are_exact_under_parallel_checkouts_and_kills(mariadb: MariaDB, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        observed = stack.enter_context(observed_shop(mariadb))
+        observed = stack.enter_context(shop_in_mariadb(mariadb, now=None))
         shop = observed.shop
         bulk_history(shop, orders=200, days=1)
-        customers = [shop.register_customer() for _ in range(10)]
+        customers = [shop.customers.register() for _ in range(10)]
         orders = int(shop.database.value("SELECT MAX(entity_id) FROM {sales_order}"))
         carts = int(shop.database.value("SELECT MAX(entity_id) FROM {quote}"))
         numbers = truth.sequence_tops(shop)
@@ -337,7 +329,7 @@ def test_counters_are_exact_under_parallel_checkouts_and_kills(mariadb: MariaDB,
         assert watcher.until(lambda: enough(shoppers), 4 * SECONDS), [shopper.done for shopper in shoppers]
         stop.set()
         for thread in threads:
-            thread.join(120)
+            thread.join(LONG)
         assert not any(thread.is_alive() for thread in threads)
 
         wanted = expected(shop, orders, carts, numbers)

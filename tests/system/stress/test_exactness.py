@@ -18,7 +18,7 @@ from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop.database import ShopDatabase
 from tests.harness.core import context
-from tests.harness.observed import ObservedShop, observed_shop
+from tests.harness.shop import ShopInMariaDB, shop_in_mariadb
 
 CONNECTIONS = 12
 TRANSACTIONS, MOST_TRANSACTIONS = 25, 1_000
@@ -51,13 +51,13 @@ TRUTH = {
 
 
 @pytest.fixture(scope="module")
-def observed(mariadb: MariaDB) -> Iterator[ObservedShop]:
-    with observed_shop(mariadb) as shop:
+def observed(mariadb: MariaDB) -> Iterator[ShopInMariaDB]:
+    with shop_in_mariadb(mariadb, now=None) as shop:
         yield shop
 
 
 def shopper(
-    observed: ObservedShop, seed: int, enough: threading.Event, failures: list[BaseException]
+    observed: ShopInMariaDB, seed: int, enough: threading.Event, failures: list[BaseException]
 ) -> None:
     """Place, invoice and cancel orders in transactions that stay open for a while; some roll back."""
     random = Random(seed)  # noqa: S311 - a repeatable workload, no secret
@@ -110,12 +110,12 @@ def _one(database: ShopDatabase, random: Random, number: str) -> None:
         database.update("sales_order", {"entity_id": order}, status="canceled")
 
 
-def crash_while_collecting(observed: ObservedShop, state: SQLiteState) -> None:
+def crash_while_collecting(observed: ShopInMariaDB, state: SQLiteState) -> None:
     """Do what a run does up to the moment before its memory is committed."""
     for make in COLLECTORS:
         collector = make()
         memory = Memory(state, collector.name, time.time())
-        source = observed.reader(collector.name, collector.queries)
+        source = observed.reader(collector)
         directory = observed.directory()
         list(
             collector.collect(context(memory, time.time(), database=source, stores=directory, tuning=SETTLE))
@@ -123,7 +123,7 @@ def crash_while_collecting(observed: ObservedShop, state: SQLiteState) -> None:
 
 
 def test_counters_are_exact_whatever_commits_when_and_however_often_we_are_killed(
-    observed: ObservedShop, tmp_path: Path
+    observed: ShopInMariaDB, tmp_path: Path
 ) -> None:
     start = int(observed.shop.database.value("SELECT COALESCE(MAX(entity_id), 0) FROM {sales_order}"))
     state = SQLiteState(tmp_path / "state")
@@ -132,7 +132,7 @@ def test_counters_are_exact_whatever_commits_when_and_however_often_we_are_kille
     def collect() -> None:
         sums.clear()
         for make in COLLECTORS:
-            for key, value in observed.collect(make(), state, time.time(), tuning=SETTLE).items():
+            for key, value in observed.run(make(), state=state, tuning=SETTLE).items():
                 sums[key[0]] = sums.get(key[0], 0.0) + value
 
     collect()

@@ -19,7 +19,8 @@ from exporter.magento import stores
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop.database import ShopDatabase
-from tests.harness.observed import PASSWORD, ObservedShop, observed_shop
+from tests.harness.limits import LONG
+from tests.harness.shop import PASSWORD, ShopInMariaDB, shop_in_mariadb
 
 COLLECTORS = (OrdersCollector, OrderDocumentsCollector, OrderCancellationsCollector, CustomersCollector)
 CONNECTIONS = 32
@@ -38,13 +39,13 @@ TRUTH = {
 
 
 @pytest.fixture
-def observed(mariadb: MariaDB) -> Iterator[ObservedShop]:
-    with observed_shop(mariadb) as shop:
+def observed(mariadb: MariaDB) -> Iterator[ShopInMariaDB]:
+    with shop_in_mariadb(mariadb, now=None) as shop:
         yield shop
 
 
 @pytest.fixture
-def exporter(observed: ObservedShop, tmp_path: Path) -> Iterator[MagentoExporter]:
+def exporter(observed: ShopInMariaDB, tmp_path: Path) -> Iterator[MagentoExporter]:
     queries = [*stores.QUERIES, *(query for collector in COLLECTORS for query in collector.queries)]
     settings = {
         "database": {
@@ -64,7 +65,7 @@ def exporter(observed: ObservedShop, tmp_path: Path) -> Iterator[MagentoExporter
 
 def scrape(exporter: MagentoExporter) -> dict[str, float]:
     """Return the sum over all label sets of every counter; every collector must have succeeded."""
-    text = httpx.get(exporter.url, timeout=20).text
+    text = httpx.get(exporter.url, timeout=LONG).text
     sums: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -79,7 +80,7 @@ def counted(exporter: MagentoExporter) -> dict[str, float]:
     return {name: round(found[name], 4) for name in TRUTH}
 
 
-def shopper(observed: ObservedShop, seed: int, until: float, failures: list[BaseException]) -> None:
+def shopper(observed: ShopInMariaDB, seed: int, until: float, failures: list[BaseException]) -> None:
     random = Random(seed)  # noqa: S311 - a repeatable workload, no secret
     try:
         with observed.connection() as database:
@@ -124,7 +125,7 @@ def _one(database: ShopDatabase, random: Random, number: str) -> None:
 
 @pytest.mark.slow
 def test_every_counter_is_exact_after_three_sigkills(
-    observed: ObservedShop, exporter: MagentoExporter
+    observed: ShopInMariaDB, exporter: MagentoExporter
 ) -> None:
     assert not any(value for name, value in scrape(exporter).items() if name in TRUTH)
     until = time.monotonic() + SECONDS

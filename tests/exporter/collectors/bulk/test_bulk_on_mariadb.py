@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,44 +15,43 @@ from exporter.collectors.bulk import (
     BulkCollector,
 )
 from exporter.core.collector import Tuning
+from exporter.magento import stores
 from sandbox.servers.mariadb import MariaDB
-from tests.harness.core import NOON, run, values
-from tests.harness.limited import LimitedShop, limited_shop
+from tests.harness.shop import NOW, ShopInMariaDB, shop_in_mariadb
 
 TABLES = ("magento_bulk", "magento_operation")
 
 
 @pytest.fixture(params=["", "shop_"], ids=["no prefix", "prefix"])
-def shop(request: pytest.FixtureRequest, mariadb: MariaDB) -> Iterator[LimitedShop]:
-    with limited_shop(mariadb, "bulk_test", TABLES, prefix=request.param) as shop:
-        shop.grant(BulkCollector.queries)
+def shop(request: pytest.FixtureRequest, mariadb: MariaDB) -> Iterator[ShopInMariaDB]:
+    with shop_in_mariadb(mariadb, tables=TABLES, prefix=request.param) as shop:
         yield shop
 
 
-def instant(age: float) -> str:
-    return datetime.fromtimestamp(NOON - age, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def instant(age: float) -> datetime:
+    return (NOW - timedelta(seconds=age)).replace(tzinfo=None)
 
 
-def add_bulk(shop: LimitedShop, uuid: str, age: float) -> None:
-    shop.insert("magento_bulk", [{"uuid": uuid, "operation_count": 1, "start_time": instant(age)}])
+def add_bulk(shop: ShopInMariaDB, uuid: str, age: float) -> None:
+    shop.database.insert("magento_bulk", uuid=uuid, operation_count=1, start_time=instant(age))
 
 
-def add(shop: LimitedShop, uuid: str | None, status: int | None, started: float | None = None) -> None:
+def add(shop: ShopInMariaDB, uuid: str | None, status: int | None, started: float | None = None) -> None:
     at = instant(started) if started is not None else None
-    shop.insert("magento_operation", [{"bulk_uuid": uuid, "status": status, "started_at": at}])
+    shop.database.insert("magento_operation", bulk_uuid=uuid, status=status, started_at=at)
 
 
-def collected(shop: LimitedShop, tuning: Tuning | None = None) -> dict[tuple[str, ...], float]:
-    return values(run(BulkCollector(), database=shop.source(), tuning=tuning))
+def collected(shop: ShopInMariaDB, tuning: Tuning | None = None) -> dict[tuple[str, ...], float]:
+    return shop.run(BulkCollector(), tuning=tuning)
 
 
-def test_empty_tables_give_zero(shop: LimitedShop) -> None:
+def test_empty_tables_give_zero(shop: ShopInMariaDB) -> None:
     found = collected(shop)
     assert {key: value for key, value in found.items() if "exact" not in key[0] and value} == {}
     assert len(found) == 11
 
 
-def test_operations_by_status_and_their_ages(shop: LimitedShop) -> None:
+def test_operations_by_status_and_their_ages(shop: ShopInMariaDB) -> None:
     add_bulk(shop, "old", 9000)
     add_bulk(shop, "new", 60)
     add(shop, None, 4)
@@ -63,7 +62,7 @@ def test_operations_by_status_and_their_ages(shop: LimitedShop) -> None:
     for status in (1, 1, 2, 3, 3, 5, None):
         add(shop, "old", status, started=100)
     found = collected(shop)
-    truth = dict(shop.execute("SELECT status, COUNT(*) FROM {magento_operation} GROUP BY status"))
+    truth = dict(shop.database.rows("SELECT status, COUNT(*) FROM {magento_operation} GROUP BY status"))
     names = {"open": 4, "failed_retriable": 2, "failed": 3, "rejected": 5}
     for name, status in names.items():
         assert found["magento_bulk_operations", name] == truth[status]
@@ -73,7 +72,7 @@ def test_operations_by_status_and_their_ages(shop: LimitedShop) -> None:
     assert found["magento_bulk_oldest_running_age_seconds",] == 300
 
 
-def test_beyond_the_limit_a_number_is_a_lower_bound(shop: LimitedShop) -> None:
+def test_beyond_the_limit_a_number_is_a_lower_bound(shop: ShopInMariaDB) -> None:
     for _ in range(4):
         add(shop, None, 3)
     found = collected(shop, Tuning(backlog_scan_limit=3))
@@ -84,21 +83,20 @@ def test_beyond_the_limit_a_number_is_a_lower_bound(shop: LimitedShop) -> None:
 
 @pytest.mark.parametrize("version", ["2.4.3", "2.3.7"])
 def test_before_2_4_4_nothing_is_read(mariadb: MariaDB, version: str) -> None:
-    with limited_shop(mariadb, "bulk_old", TABLES, version=version) as shop:
-        mariadb.execute(f"GRANT SELECT ON `{shop.name}`.* TO `{shop.user}`@'127.0.0.1'")
-        shop.insert("magento_operation", [{"status": 4}])
+    with shop_in_mariadb(mariadb, tables=TABLES, version=version) as shop:
+        shop.database.insert("magento_operation", status=4)
         assert collected(shop) == {}
 
 
 def test_a_shop_without_the_module_yields_nothing(mariadb: MariaDB) -> None:
-    with limited_shop(mariadb, "bulk_none", ()) as shop:
-        mariadb.execute(f"GRANT SELECT ON `{shop.name}`.* TO `{shop.user}`@'127.0.0.1'")
+    with shop_in_mariadb(mariadb, tables=("store",)) as shop:
+        shop.read_through(BulkCollector(), shop.open([*BulkCollector.queries, *stores.QUERIES]))
         assert collected(shop) == {}
 
 
-def test_statements_read_the_status_index(shop: LimitedShop) -> None:
+def test_statements_read_the_status_index(shop: ShopInMariaDB) -> None:
     add_bulk(shop, "bulk", 100)
-    shop.execute(
+    shop.database.rows(
         f"""
         INSERT INTO {{magento_operation}} (bulk_uuid, status, started_at)
         SELECT 'bulk', IF(seq % 50 = 0, 4, 1), IF(seq % 100 = 0, NULL, '{instant(0)}' - INTERVAL seq SECOND)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.collectors import checkout
@@ -131,7 +131,6 @@ def carts(draw: st.DrawFn) -> Carts:
     return Carts(changes)
 
 
-@settings(deadline=None)
 @given(
     shop=carts(),
     pauses=st.lists(st.floats(1, 900), min_size=1, max_size=40),

@@ -1,10 +1,9 @@
 """The checkout funnel against the truth: an independent query on the same database."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from exporter.errors import SourceUnavailable
 from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
 from tests.harness import truth
-from tests.harness.observed import ObservedShop, add_stores, observed_shop
+from tests.harness.shop import NOW, ShopInMariaDB, add_stores, shop_in_mariadb
 
 NAME = "magento_checkout_stage_reached_total"
 STEPS = ("cart", "shipping_address", "shipping_method", "payment_method", "placement_attempt")
@@ -53,21 +52,20 @@ class Funnel:
     """Runs the collector on a shop and tells what has been counted since it began."""
 
     def __init__(
-        self, observed: ObservedShop, state: StateStore | None = None, *, begin: bool = True
+        self, observed: ShopInMariaDB, state: StateStore | None = None, *, begin: bool = True
     ) -> None:
         self.observed = observed
         self.state = state or VolatileStore()
         self.start = int(observed.shop.database.value("SELECT COALESCE(MAX(entity_id), 0) FROM {quote}"))
-        observed.readers.pop("checkout", None)
-        self.clock = ShiftedClock(observed.reader("checkout", CheckoutCollector.queries))
-        observed.readers["checkout"] = self.clock  # type: ignore[assignment]
+        self.clock = ShiftedClock(observed.open(CheckoutCollector.queries))
+        observed.read_through(CheckoutCollector(), self.clock)
         if begin:
             self.run()
 
     def run(self, *, forward: float = 0.0) -> dict[tuple[str, str, str], int]:
         """Scrape, after putting the clock forward; return (store, stage, customer) to carts, if any."""
         self.clock.seconds += forward
-        found = self.observed.collect(CheckoutCollector(), self.state, time.time() + self.clock.seconds)
+        found = self.observed.run(CheckoutCollector(), NOW.timestamp() + self.clock.seconds, state=self.state)
         return {
             (store, stage, customer): int(value)
             for (_, store, stage, customer), value in found.items()
@@ -89,52 +87,46 @@ def of(store: str, customer: str, stages: Sequence[str], number: int = 1) -> dic
     return {(store, stage, customer): number for stage in stages}
 
 
-@pytest.fixture(scope="module")
-def observed(mariadb: MariaDB) -> Iterator[ObservedShop]:
-    with observed_shop(mariadb) as shop:
-        yield shop
-
-
 @pytest.fixture
-def funnel(observed: ObservedShop) -> Funnel:
+def funnel(observed: ShopInMariaDB) -> Funnel:
     return Funnel(observed)
 
 
 def test_a_guest_of_luma_is_counted_once_at_each_step(funnel: Funnel) -> None:
     shop = funnel.observed.shop
     assert funnel.run() == {}
-    cart = shop.open_cart("de")
+    cart = shop.carts.open("de")
     for reached, step in enumerate(STEPS[:4], start=1):
-        shop.advance_cart(cart, step)
+        shop.carts.advance(cart, step)
         for _ in range(2):
             assert funnel.run() == of("de", "guest", STEPS[:reached])
-    shop.buy(cart)
+    shop.orders.buy(cart)
     assert funnel.run() == funnel.settled() == of("de", "guest", BOUGHT) == funnel.truth()
 
 
 def test_a_whole_checkout_between_two_scrapes(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    shop.place_order("us")
-    shop.place_order("us", customer_id=shop.register_customer())
+    shop.orders.place("us")
+    shop.orders.place("us", customer_id=shop.customers.register())
     expected = of("us", "guest", BOUGHT) | of("us", "registered", BOUGHT)
     assert funnel.run() == funnel.settled() == expected == funnel.truth()
 
 
 def test_a_headless_cart_counts_when_it_has_items(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    empty = [shop.open_cart("default", headless=True) for _ in range(3)]
+    empty = [shop.carts.open("default", headless=True) for _ in range(3)]
     assert funnel.run() == {}
-    shop.advance_cart(empty[0], "payment_method")
+    shop.carts.advance(empty[0], "payment_method")
     assert funnel.run() == {}, "steps of a cart without items"
-    shop.add_items(empty[0])
+    shop.carts.add_items(empty[0])
     assert funnel.run() == funnel.settled() == of("default", "guest", STEPS[:4]) == funnel.truth()
 
 
 def test_steps_count_in_any_order_of_writes(funnel: Funnel) -> None:
     shop, database = funnel.observed.shop, funnel.observed.shop.database
-    cart = shop.open_cart("default", customer_id=shop.register_customer())
+    cart = shop.carts.open("default", customer_id=shop.customers.register())
     database.insert("quote_payment", quote_id=cart, method="paypal_express")
-    shop.add_items(cart)
+    shop.carts.add_items(cart)
     expected = of("default", "registered", ("cart", "payment_method"))
     assert funnel.run() == expected
     database.execute(
@@ -142,20 +134,20 @@ def test_steps_count_in_any_order_of_writes(funnel: Funnel) -> None:
         " WHERE quote_id = %s AND address_type = 'shipping'",
         (cart,),
     )
-    shop.add_items(cart)
+    shop.carts.add_items(cart)
     expected |= of("default", "registered", ("shipping_method",))
     assert funnel.run() == expected
-    shop.decline(cart)
+    shop.carts.decline(cart)
     expected |= of("default", "registered", ("placement_attempt",))
     assert funnel.run() == expected == funnel.truth()
-    shop.advance_cart(cart, "shipping_address")
+    shop.carts.advance(cart, "shipping_address")
     expected |= of("default", "registered", ("shipping_address",))
     assert funnel.run() == expected == funnel.truth()
 
 
 def test_a_billing_address_and_empty_strings_are_no_step(funnel: Funnel) -> None:
     shop, database = funnel.observed.shop, funnel.observed.shop.database
-    cart = shop.open_cart("default")
+    cart = shop.carts.open("default")
     database.update("quote_address", {"quote_id": cart, "address_type": "billing"}, country_id="NL")
     database.update(
         "quote_address", {"quote_id": cart, "address_type": "shipping"}, country_id="", shipping_method=""
@@ -167,9 +159,9 @@ def test_a_billing_address_and_empty_strings_are_no_step(funnel: Funnel) -> None
 
 def test_a_virtual_cart_skips_shipping(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    shop.place_order("default", virtual=True)
-    waiting = shop.open_cart("default", virtual=True, customer_id=shop.register_customer())
-    shop.advance_cart(waiting, "payment_method")
+    shop.orders.place("default", virtual=True)
+    waiting = shop.carts.open("default", virtual=True, customer_id=shop.customers.register())
+    shop.carts.advance(waiting, "payment_method")
     expected = of("default", "guest", ("cart", "payment_method", "placement_attempt", "order"))
     expected |= of("default", "registered", ("cart", "payment_method"))
     assert funnel.run() == funnel.settled() == expected == funnel.truth()
@@ -177,55 +169,55 @@ def test_a_virtual_cart_skips_shipping(funnel: Funnel) -> None:
 
 def test_declines_are_attempts_only_where_the_number_stays(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    ordinary = shop.open_cart("default")
-    shop.advance_cart(ordinary, "payment_method", method="braintree")
-    hosted = shop.open_cart("default")
-    shop.advance_cart(hosted, "payment_method", method="paypal_express")
+    ordinary = shop.carts.open("default")
+    shop.carts.advance(ordinary, "payment_method", method="braintree")
+    hosted = shop.carts.open("default")
+    shop.carts.advance(hosted, "payment_method", method="paypal_express")
     for _ in range(3):
-        shop.decline(ordinary)
-        shop.decline(hosted)
+        shop.carts.decline(ordinary)
+        shop.carts.decline(hosted)
         found = funnel.run()
     assert found[("default", "placement_attempt", "guest")] == 1
     assert found[("default", "payment_method", "guest")] == 2
-    shop.buy(ordinary)
+    shop.orders.buy(ordinary)
     assert funnel.run() == funnel.settled() == funnel.truth()
 
 
 def test_several_orders_of_one_cart_are_one(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    cart = shop.open_cart("default", multishipping=True, customer_id=shop.register_customer())
-    shop.advance_cart(cart, "payment_method")
-    shop.buy(cart)
+    cart = shop.carts.open("default", multishipping=True, customer_id=shop.customers.register())
+    shop.carts.advance(cart, "payment_method")
+    shop.orders.buy(cart)
     assert funnel.run() == of("default", "registered", BOUGHT)
     shop.database.update("quote", {"entity_id": cart}, reserved_order_id=None)
-    shop.buy(cart)
+    shop.orders.buy(cart)
     assert shop.database.value("SELECT COUNT(*) FROM {sales_order} WHERE quote_id = %s", (cart,)) == 2
     assert funnel.run() == funnel.settled() == of("default", "registered", BOUGHT) == funnel.truth()
 
 
 def test_a_cart_that_comes_back_after_a_cancelled_payment_counts_no_more(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    order = shop.place_order("default", "mollie_methods_ideal")
+    order = shop.orders.place("default", "mollie_methods_ideal")
     funnel.run()
     cart = shop.database.value("SELECT quote_id FROM {sales_order} WHERE entity_id = %s", (order,))
-    shop.cancel(order)
+    shop.orders.cancel(order)
     shop.database.update("quote", {"entity_id": cart}, is_active=1, reserved_order_id=None)
     assert funnel.run() == of("default", "guest", BOUGHT)
-    shop.buy(cart)
+    shop.orders.buy(cart)
     assert funnel.run() == funnel.settled() == of("default", "guest", BOUGHT)
 
 
 def test_merged_carts(funnel: Funnel) -> None:
     shop, database = funnel.observed.shop, funnel.observed.shop.database
     theirs, guests, unseen = (
-        shop.open_cart(customer_id=shop.register_customer()),
-        shop.open_cart(),
-        shop.open_cart(),
+        shop.carts.open(customer_id=shop.customers.register()),
+        shop.carts.open(),
+        shop.carts.open(),
     )
     database.update("quote", {"entity_id": unseen}, is_active=0)
     expected = of("default", "registered", ("cart",)) | of("default", "guest", ("cart",))
     assert funnel.run() == expected, "a cart that is inactive when it is first seen was never one"
-    shop.add_items(theirs)
+    shop.carts.add_items(theirs)
     database.execute("DELETE FROM {quote} WHERE entity_id = %s", (guests,))
     assert funnel.run() == funnel.settled() == expected, (
         "the guest's cart stays counted, the other counts once"
@@ -239,7 +231,7 @@ def test_an_order_without_cart_is_not_in_the_funnel(funnel: Funnel) -> None:
 
 def test_an_order_whose_cart_is_gone_passed_every_step(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    order = shop.place_order("default")
+    order = shop.orders.place("default")
     cart = shop.database.value("SELECT quote_id FROM {sales_order} WHERE entity_id = %s", (order,))
     shop.database.execute("DELETE FROM {quote} WHERE entity_id = %s", (cart,))
     assert funnel.run() == funnel.settled() == of("default", "guest", BOUGHT)
@@ -251,19 +243,19 @@ def test_a_rolled_back_cart_never_counts(funnel: Funnel) -> None:
         other.insert("quote", store_id=1, items_count=1)
         funnel.run()
         other.connection.rollback()
-    funnel.observed.shop.open_cart()
+    funnel.observed.shop.carts.open()
     assert funnel.settled() == of("default", "guest", ("cart",)) == funnel.truth()
 
 
 def test_a_change_that_is_committed_late_counts_at_the_settled_look(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    cart = shop.open_cart("default")
+    cart = shop.carts.open("default")
     assert funnel.run() == of("default", "guest", ("cart",))
     with funnel.observed.connection() as other:
         other.connection.begin()
         other.insert("quote_payment", quote_id=cart, method="checkmo")
-        other.update("quote", {"entity_id": cart}, updated_at=datetime.now(UTC), coupon_code="PRIVATE")
-        late = other.insert("quote", store_id=1, items_count=1, updated_at=datetime.now(UTC))
+        other.update("quote", {"entity_id": cart}, updated_at=NOW, coupon_code="PRIVATE")
+        late = other.insert("quote", store_id=1, items_count=1, updated_at=NOW)
         assert funnel.run(forward=60) == of("default", "guest", ("cart",))
         other.connection.commit()
     assert late
@@ -275,7 +267,7 @@ def test_a_change_that_is_committed_late_counts_at_the_settled_look(funnel: Funn
 
 def test_a_step_that_leaves_the_quote_alone_counts_at_the_late_look(funnel: Funnel) -> None:
     shop = funnel.observed.shop
-    cart = shop.open_cart("default")
+    cart = shop.carts.open("default")
     funnel.run()
     funnel.run(forward=125)
     shop.database.insert("quote_payment", quote_id=cart, method="checkmo")
@@ -283,37 +275,37 @@ def test_a_step_that_leaves_the_quote_alone_counts_at_the_late_look(funnel: Funn
     assert funnel.run(forward=by_time.LATE_LOOK) == of("default", "guest", ("cart", "payment_method"))
 
 
-def test_what_was_reached_before_the_first_run_is_not_counted(observed: ObservedShop) -> None:
-    shop, now = observed.shop, datetime.now(UTC)
-    recent = shop.open_cart("de", at=now - timedelta(minutes=40))
-    shop.advance_cart(recent, "shipping_address", at=now - timedelta(minutes=40))
-    forgotten = shop.open_cart("de", at=now - timedelta(days=3))
-    bought = shop.open_cart("de", at=now - timedelta(days=3))
-    headless = shop.open_cart("us", headless=True, at=now - timedelta(days=3))
+def test_what_was_reached_before_the_first_run_is_not_counted(observed: ShopInMariaDB) -> None:
+    shop, now = observed.shop, NOW
+    recent = shop.carts.open("de", at=now - timedelta(minutes=40))
+    shop.carts.advance(recent, "shipping_address", at=now - timedelta(minutes=40))
+    forgotten = shop.carts.open("de", at=now - timedelta(days=3))
+    bought = shop.carts.open("de", at=now - timedelta(days=3))
+    headless = shop.carts.open("us", headless=True, at=now - timedelta(days=3))
     funnel = Funnel(observed)
     assert funnel.run() == {}
-    shop.advance_cart(recent, "shipping_method")
+    shop.carts.advance(recent, "shipping_method")
     assert funnel.run() == of("de", "guest", ("shipping_method",)), "known from the hour before"
-    shop.advance_cart(forgotten, "shipping_method")
+    shop.carts.advance(forgotten, "shipping_method")
     assert funnel.run() == of("de", "guest", ("shipping_method",)), "what it shows when first seen is history"
-    shop.advance_cart(forgotten, "payment_method")
+    shop.carts.advance(forgotten, "payment_method")
     expected = of("de", "guest", ("shipping_method", "payment_method"))
     assert funnel.run() == expected
-    shop.add_items(headless)
+    shop.carts.add_items(headless)
     assert funnel.run() == expected, "an old cart; stated in the module"
-    shop.advance_cart(bought, "payment_method")
-    shop.buy(bought)
+    shop.carts.advance(bought, "payment_method")
+    shop.orders.buy(bought)
     assert funnel.run()[("de", "order", "guest")] == 1
     assert funnel.settled()[("de", "placement_attempt", "guest")] == 1
 
 
-def test_a_store_that_is_deleted(observed: ObservedShop) -> None:
+def test_a_store_that_is_deleted(observed: ShopInMariaDB) -> None:
     shop, database = observed.shop, observed.shop.database
     gone = database.insert("store", code="gone", website_id=1, group_id=1, name="Gone", is_active=1)
     funnel = Funnel(observed)
     database.insert("quote", store_id=gone, items_count=1)
     assert funnel.run() == of("gone", "guest", ("cart",))
-    cart = shop.open_cart("us")
+    cart = shop.carts.open("us")
     database.execute("DELETE FROM {store} WHERE store_id = %s", (gone,))
     assert funnel.run() == of("us", "guest", ("cart",)), "its series are gone"
     database.insert("sales_order", store_id=None, increment_id="G1", quote_id=cart, customer_is_guest=1)
@@ -322,8 +314,8 @@ def test_a_store_that_is_deleted(observed: ObservedShop) -> None:
     assert funnel.run() == found | of("(deleted)", "guest", BOUGHT[1:])
 
 
-def test_every_series_of_every_store_is_born_at_zero(observed: ObservedShop) -> None:
-    found = observed.collect(CheckoutCollector(), VolatileStore(), time.time())
+def test_every_series_of_every_store_is_born_at_zero(observed: ShopInMariaDB) -> None:
+    found = observed.run(CheckoutCollector())
     assert {key[1:]: value for key, value in found.items()} == {
         (store, stage, customer): 0
         for store in ("default", "de", "us")
@@ -332,13 +324,13 @@ def test_every_series_of_every_store_is_born_at_zero(observed: ObservedShop) -> 
     }
 
 
-def test_a_restart_counts_nothing_twice_and_loses_nothing(observed: ObservedShop, tmp_path: Path) -> None:
+def test_a_restart_counts_nothing_twice_and_loses_nothing(observed: ShopInMariaDB, tmp_path: Path) -> None:
     with closing(SQLiteState(tmp_path / "state")) as state:
         funnel = Funnel(observed, state)
-        cart = observed.shop.open_cart("us")
+        cart = observed.shop.carts.open("us")
         assert funnel.run() == of("us", "guest", ("cart",))
-    observed.shop.advance_cart(cart, "payment_method")
-    observed.shop.place_order("de")
+    observed.shop.carts.advance(cart, "payment_method")
+    observed.shop.orders.place("de")
     with closing(SQLiteState(tmp_path / "state")) as state:
         funnel.state = state
         assert funnel.run() == funnel.settled() == funnel.truth()
@@ -346,7 +338,7 @@ def test_a_restart_counts_nothing_twice_and_loses_nothing(observed: ObservedShop
 
 
 def test_a_failed_run_leaves_no_trace(funnel: Funnel) -> None:
-    funnel.observed.shop.place_order("de")
+    funnel.observed.shop.orders.place("de")
     funnel.clock.fail = True
     with pytest.raises(SourceUnavailable):
         funnel.run()
@@ -359,13 +351,13 @@ def test_a_long_absence_is_caught_up_in_bounded_steps(
 ) -> None:
     monkeypatch.setattr(by_time.CHANGED_QUOTES, "page", 5)
     monkeypatch.setattr(by_time, "CARTS_A_LOOK", 20)
-    shop, now = funnel.observed.shop, datetime.now(UTC)
+    shop, now = funnel.observed.shop, NOW
     for back in range(1, 101):
         when = now - timedelta(minutes=15 * back)
-        cart = shop.open_cart("us", at=when)
-        shop.advance_cart(cart, STEPS[back % 4], at=when)
+        cart = shop.carts.open("us", at=when)
+        shop.carts.advance(cart, STEPS[back % 4], at=when)
     looks = funnel.state.read("checkout/looks", ["done_until"])
-    day_ago = int(time.time()) - 93_600
+    day_ago = int(NOW.timestamp()) - 93_600
     assert looks
     funnel.state.commit([("checkout/looks", "done_until", f"[{day_ago},{day_ago},{day_ago}]")])
     counted: list[int] = []
@@ -385,53 +377,53 @@ def test_a_mass_update_in_one_second_does_not_stop_the_count(
 ) -> None:
     monkeypatch.setattr(by_time.CHANGED_QUOTES, "page", 20)
     shop = funnel.observed.shop
-    same_second = datetime.now(UTC) + timedelta(seconds=2)
+    same_second = NOW + timedelta(seconds=2)
     shop.database.insert_many("quote", ("store_id", "items_count", "updated_at"), [(1, 1, same_second)] * 100)
     found = funnel.run(forward=10)
     assert found[("default", "cart", "guest")] == 20, "as many as one statement may read"
-    cart = shop.open_cart("us", at=same_second + timedelta(seconds=5))
+    cart = shop.carts.open("us", at=same_second + timedelta(seconds=5))
     assert cart
     assert funnel.run(forward=1)[("us", "cart", "guest")] == 1
 
 
 def test_old_carts_are_forgotten_and_not_counted_again(
-    observed: ObservedShop, monkeypatch: pytest.MonkeyPatch
+    observed: ShopInMariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "KEEP_IDS", 20)
     monkeypatch.setattr(counting, "FORGET_IDS", 5)
     funnel, shop = Funnel(observed), observed.shop
-    first = shop.open_cart("us")
+    first = shop.carts.open("us")
     funnel.run()
     for _ in range(40):
-        shop.open_cart("us")
+        shop.carts.open("us")
     assert funnel.run() == of("us", "guest", ("cart",), 41)
     remembered = funnel.state.scan("checkout/stages", "", "9")
     assert len(remembered) < 30
-    shop.advance_cart(first, "shipping_method")
+    shop.carts.advance(first, "shipping_method")
     assert funnel.run() == of("us", "guest", ("cart",), 41), (
         "forgotten: what it shows counts as reached before"
     )
-    shop.advance_cart(first, "payment_method")
+    shop.carts.advance(first, "payment_method")
     assert funnel.run() == of("us", "guest", ("cart",), 41) | of("us", "guest", ("payment_method",))
 
 
 @pytest.mark.parametrize("version", ["2.4.8", "2.4.6"])
 def test_carts_count_again_after_a_restore(mariadb: MariaDB, version: str) -> None:
     """Their ids are those of carts that were counted before it."""
-    with observed_shop(mariadb, version=version) as observed:
+    with shop_in_mariadb(mariadb, version=version) as observed:
         funnel, shop = Funnel(observed), observed.shop
         for _ in range(30):
-            shop.place_order("us")
+            shop.orders.place("us")
         assert funnel.run() == of("us", "guest", BOUGHT, 30)
         assert funnel.run(forward=200) == of("us", "guest", BOUGHT, 30)
         for table in ("quote", "quote_address", "quote_payment", "sales_order"):
             shop.database.execute(f"DELETE FROM {{{table}}}")
             shop.database.execute(f"ALTER TABLE {{{table}}} AUTO_INCREMENT = 1")
-        shop.open_cart("us", headless=True)
+        shop.carts.open("us", headless=True)
         for _ in range(3):
             funnel.run(forward=130)
         for _ in range(30):
-            shop.place_order("us")
+            shop.orders.place("us")
         assert funnel.run(forward=1) == funnel.settled() == of("us", "guest", BOUGHT, 60)
 
 
@@ -445,17 +437,11 @@ def test_carts_that_a_restore_brings_back_are_old_ones(funnel: Funnel) -> None:
     database.execute("INSERT INTO {quote} SELECT * FROM saved")
     assert funnel.run(forward=15) == {}
     last = database.value("SELECT MAX(entity_id) FROM {quote}")
-    shop.add_items(last)
+    shop.carts.add_items(last)
     assert funnel.run(forward=125) == {}, "what it shows when it is first seen again is history"
     database.insert("quote_payment", quote_id=last, method="checkmo")
-    database.update("quote", {"entity_id": last}, updated_at=datetime.now(UTC) + timedelta(seconds=20))
+    database.update("quote", {"entity_id": last}, updated_at=NOW + timedelta(seconds=20))
     assert funnel.run(forward=125) == of("us", "guest", ("payment_method",))
-
-
-@pytest.mark.parametrize("arguments", [{"prefix": "m2_"}, {"split": True}, {"prefix": "x", "split": True}])
-def test_prefix_and_split_databases(mariadb: MariaDB, arguments: dict[str, Any]) -> None:
-    with observed_shop(mariadb, **arguments) as observed:
-        walk_through(Funnel(observed))
 
 
 def walk_through(funnel: Funnel) -> None:
@@ -463,18 +449,18 @@ def walk_through(funnel: Funnel) -> None:
     shop = funnel.observed.shop
     carts: list[int] = []
     for number in range(24):
-        cart = shop.open_cart(
+        cart = shop.carts.open(
             ("default", "de", "us")[number % 3],
-            customer_id=shop.register_customer() if number % 2 else None,
+            customer_id=shop.customers.register() if number % 2 else None,
             virtual=number % 5 == 4,
         )
-        shop.advance_cart(cart, STEPS[number % 5], method="paypal_express" if number % 4 else "checkmo")
+        shop.carts.advance(cart, STEPS[number % 5], method="paypal_express" if number % 4 else "checkmo")
         carts.append(cart)
         if number % 6 == 0:
             funnel.run()
     for cart in carts[::3]:
-        shop.advance_cart(cart, "payment_method")
-        shop.buy(cart)
+        shop.carts.advance(cart, "payment_method")
+        shop.orders.buy(cart)
     assert funnel.settled() == funnel.truth()
 
 
@@ -482,12 +468,12 @@ def walk_through(funnel: Funnel) -> None:
 def test_before_the_index_by_time(
     mariadb: MariaDB, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with observed_shop(mariadb, version=version, prefix="old_") as observed:
-        old = observed.shop.open_cart("de")
+    with shop_in_mariadb(mariadb, version=version, prefix="old_") as observed:
+        old = observed.shop.carts.open("de")
         with closing(SQLiteState(tmp_path / "state")) as state:
             funnel = Funnel(observed, state)
             walk_through(funnel)
-            observed.shop.advance_cart(old, "shipping_method")
+            observed.shop.carts.advance(old, "shipping_method")
             assert funnel.run()[("de", "shipping_method", "guest")] == (
                 funnel.truth()[("de", "shipping_method", "guest")] + 1
             )
@@ -496,10 +482,10 @@ def test_before_the_index_by_time(
             monkeypatch.setattr(by_id, "OPEN_A_RUN", 4)
             monkeypatch.setattr(by_id, "MAX_OPEN", 30)
             funnel.state = state
-            carts = [observed.shop.open_cart("us") for _ in range(10)]
+            carts = [observed.shop.carts.open("us") for _ in range(10)]
             funnel.run()
             for cart in carts:
-                observed.shop.advance_cart(cart, "payment_method")
+                observed.shop.carts.advance(cart, "payment_method")
             before = dict(funnel.clock.rows_returned)
             rounds = 0
             while (
@@ -514,37 +500,35 @@ def test_before_the_index_by_time(
 
 
 def test_an_upgrade_to_the_index_by_time_counts_on(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb, version="2.4.6") as observed:
+    with shop_in_mariadb(mariadb, version="2.4.6") as observed:
         funnel, shop = Funnel(observed), observed.shop
-        cart = shop.open_cart("de")
+        cart = shop.carts.open("de")
         funnel.run()
         shop.database.execute("ALTER TABLE {quote} ADD INDEX by_time (store_id, updated_at)")
-        observed.readers.pop("checkout")
-        funnel.clock.database = observed.reader("checkout", CheckoutCollector.queries)
-        observed.readers["checkout"] = funnel.clock  # type: ignore[assignment]
-        shop.advance_cart(cart, "payment_method")
+        funnel.clock.database = observed.open(CheckoutCollector.queries)
+        shop.carts.advance(cart, "payment_method")
         assert funnel.run() == funnel.settled() == of("de", "guest", STEPS[:4]) == funnel.truth()
 
 
 def test_five_hundred_stores(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         codes = add_stores(observed, 497, numbered=range(0, 497, 50))
         funnel = Funnel(observed, begin=False)
-        found = observed.collect(CheckoutCollector(), funnel.state, time.time())
+        found = observed.run(CheckoutCollector(), state=funnel.state)
         assert found == {}, "so many series are not shown before they are needed"
         for code in codes[::50]:
-            observed.shop.place_order(code)
+            observed.shop.orders.place(code)
         funnel.run()
         assert funnel.run() == funnel.settled() == funnel.truth()
-        assert len(observed.collect(CheckoutCollector(), funnel.state, time.time() + 2_000)) == 10 * 12
+        assert len(observed.run(CheckoutCollector(), NOW.timestamp() + 2_000, state=funnel.state)) == 10 * 12
 
 
-def test_only_indexes_are_used(observed: ObservedShop) -> None:
+def test_only_indexes_are_used(observed: ShopInMariaDB) -> None:
     parameters: dict[str, Callable[[], dict[str, object]]] = {
         by_time.CHANGED_QUOTES.query.name: lambda: {
             "stores": (0, 1, 2, 3),
-            "first": int(time.time()) - 5,
-            "end": int(time.time()),
+            "first": int(NOW.timestamp()) - 5,
+            "end": int(NOW.timestamp()),
             "limit": 2_000,
         },
     }
@@ -552,7 +536,7 @@ def test_only_indexes_are_used(observed: ObservedShop) -> None:
     database.insert_many(
         "quote",
         ("store_id", "items_count", "updated_at"),
-        [(1 + n % 3, 1, datetime.now(UTC) - timedelta(hours=5, seconds=n)) for n in range(5_000)],
+        [(1 + n % 3, 1, NOW - timedelta(hours=5, seconds=n)) for n in range(5_000)],
     )
     database.rows("ANALYZE TABLE {quote}")
     with observed.connection() as other, other.connection.cursor() as cursor:

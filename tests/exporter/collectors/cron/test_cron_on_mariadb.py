@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,8 @@ from exporter.collectors.cron import LOOK_BACK, OPEN_ROWS, SCHEDULE, CronCollect
 from exporter.core.memory import VolatileStore
 from exporter.reading import followed
 from sandbox.servers.mariadb import MariaDB
-from tests.harness.core import run, values
-from tests.harness.limited import LimitedShop, limited_shop
+from tests.harness.shop import NOW, ShopInMariaDB, shop_in_mariadb
 
-NOW = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
 EMAILS = "sales_send_order_emails"
 VIEWS = "indexer_update_all_views"
 
@@ -22,19 +21,18 @@ Found = dict[tuple[str, ...], float]
 
 
 @pytest.fixture
-def shop(mariadb: MariaDB) -> Iterator[LimitedShop]:
-    with limited_shop(mariadb, "cron_test", ("cron_schedule",), prefix="shop_") as shop:
-        shop.grant(CronCollector.queries)
+def shop(mariadb: MariaDB) -> Iterator[ShopInMariaDB]:
+    with shop_in_mariadb(mariadb, tables=("cron_schedule",), prefix="shop_") as shop:
         yield shop
 
 
-def at(minutes: float | None) -> str | None:
-    """Return the moment so many minutes from now, as Magento writes it."""
-    return None if minutes is None else str((NOW + timedelta(minutes=minutes)).replace(tzinfo=None))
+def at(minutes: float | None) -> Any:
+    """Return the moment so many minutes from now."""
+    return None if minutes is None else NOW + timedelta(minutes=minutes)
 
 
 def plan(
-    shop: LimitedShop,
+    shop: ShopInMariaDB,
     job: str,
     status: str = "pending",
     *,
@@ -43,33 +41,21 @@ def plan(
     ended: float | None = None,
 ) -> None:
     """Add a run that is due, started and ended so many minutes from now."""
-    shop.insert(
-        "cron_schedule",
-        [
-            {
-                "job_code": job,
-                "status": status,
-                "created_at": at(due - 15),
-                "scheduled_at": at(due),
-                "executed_at": at(started),
-                "finished_at": at(ended),
-            }
-        ],
-    )
+    moments = {"due": due, "started": started, "ended": ended}
+    shop.shop.cron.add(job, status, **{name: at(minutes) for name, minutes in moments.items()})
 
 
-def end(shop: LimitedShop, job: str, status: str, *, started: float | None, ended: float | None) -> None:
+def end(shop: ShopInMariaDB, job: str, status: str, *, started: float | None, ended: float | None) -> None:
     """End every open run of the job."""
-    shop.execute(
+    shop.database.rows(
         "UPDATE {cron_schedule} SET status = %s, executed_at = %s, finished_at = %s"
         " WHERE job_code = %s AND status IN ('pending', 'running')",
         (status, at(started), at(ended), job),
     )
 
 
-def collected(shop: LimitedShop, state: VolatileStore | None = None, *, minutes: float = 0) -> Found:
-    now = (NOW + timedelta(minutes=minutes)).timestamp()
-    return values(run(CronCollector(), state, now, database=shop.source()))
+def collected(shop: ShopInMariaDB, state: VolatileStore | None = None, *, minutes: float = 0) -> Found:
+    return shop.run(CronCollector(), (NOW + timedelta(minutes=minutes)).timestamp(), state=state)
 
 
 def runs(found: Found, job: str) -> dict[str, float]:
@@ -80,14 +66,14 @@ def lag(found: Found) -> float:
     return found[("magento_cron_lag_seconds",)]
 
 
-def test_an_empty_table_yields_no_job_and_no_wait(shop: LimitedShop) -> None:
+def test_an_empty_table_yields_no_job_and_no_wait(shop: ShopInMariaDB) -> None:
     found = collected(shop)
     assert lag(found) == 0
     assert found[("magento_cron_jobs", "pending")] == found[("magento_cron_jobs", "running")] == 0
     assert ("magento_cron_last_execution_timestamp_seconds",) not in found
 
 
-def test_the_first_run_knows_what_was_but_does_not_count_it(shop: LimitedShop) -> None:
+def test_the_first_run_knows_what_was_but_does_not_count_it(shop: ShopInMariaDB) -> None:
     plan(shop, EMAILS, "success", due=-3, started=-2, ended=-1)
     plan(shop, EMAILS, "error", due=-2, started=-1.5, ended=-1.5)
     found = collected(shop)
@@ -96,7 +82,7 @@ def test_the_first_run_knows_what_was_but_does_not_count_it(shop: LimitedShop) -
     assert runs(found, EMAILS) == {"success": 0, "missed": 0, "error": 0}
 
 
-def test_each_outcome_is_counted_once_however_often_one_looks(shop: LimitedShop) -> None:
+def test_each_outcome_is_counted_once_however_often_one_looks(shop: ShopInMariaDB) -> None:
     state = VolatileStore()
     collected(shop, state)
     plan(shop, EMAILS, "success", due=-3, started=-2, ended=-1.5)
@@ -112,16 +98,16 @@ def test_each_outcome_is_counted_once_however_often_one_looks(shop: LimitedShop)
         assert runs(found, EMAILS) == {"success": 1, "missed": 1, "error": 0}
 
 
-def test_a_success_is_remembered_when_magento_has_deleted_the_row(shop: LimitedShop) -> None:
+def test_a_success_is_remembered_when_magento_has_deleted_the_row(shop: ShopInMariaDB) -> None:
     state = VolatileStore()
     plan(shop, EMAILS, "success", due=-3, started=-2, ended=-1)
     collected(shop, state)
-    shop.execute("DELETE FROM {cron_schedule}")
+    shop.database.rows("DELETE FROM {cron_schedule}")
     found = collected(shop, state, minutes=90)
     assert found[("magento_cron_job_last_success_timestamp_seconds", EMAILS)] == NOW.timestamp() - 60
 
 
-def test_a_job_waits_from_when_it_was_due(shop: LimitedShop) -> None:
+def test_a_job_waits_from_when_it_was_due(shop: ShopInMariaDB) -> None:
     plan(shop, EMAILS, due=-7)
     plan(shop, EMAILS, due=-2)
     plan(shop, VIEWS, due=5)
@@ -132,12 +118,12 @@ def test_a_job_waits_from_when_it_was_due(shop: LimitedShop) -> None:
     assert found[("magento_cron_jobs", "pending")] == 3
 
 
-def test_rows_that_piled_up_do_not_make_a_job_late_that_is_started_every_minute(shop: LimitedShop) -> None:
+def test_rows_that_piled_up_do_not_make_a_job_late_that_is_started_every_minute(shop: ShopInMariaDB) -> None:
     state = VolatileStore()
     for minute in range(10):
         plan(shop, VIEWS, due=-minute)
     assert lag(collected(shop, state)) == 9 * 60
-    shop.execute(
+    shop.database.rows(
         "UPDATE {cron_schedule} SET status = 'success', executed_at = %s, finished_at = %s"
         " ORDER BY scheduled_at LIMIT 1",
         (at(0.5), at(0.6)),
@@ -148,13 +134,13 @@ def test_rows_that_piled_up_do_not_make_a_job_late_that_is_started_every_minute(
     assert lag(collected(shop, state, minutes=6)) == 5.5 * 60, "started once and then no more is late again"
 
 
-def test_another_jobs_start_does_not_end_the_wait(shop: LimitedShop) -> None:
+def test_another_jobs_start_does_not_end_the_wait(shop: ShopInMariaDB) -> None:
     plan(shop, VIEWS, "success", due=-2, started=-1, ended=-1)
     plan(shop, EMAILS, due=-6)
     assert lag(collected(shop)) == 6 * 60
 
 
-def test_a_job_that_hangs_keeps_its_later_runs_waiting(shop: LimitedShop) -> None:
+def test_a_job_that_hangs_keeps_its_later_runs_waiting(shop: ShopInMariaDB) -> None:
     plan(shop, EMAILS, "running", due=-121, started=-120)
     plan(shop, EMAILS, due=-8)
     found = collected(shop)
@@ -163,7 +149,7 @@ def test_a_job_that_hangs_keeps_its_later_runs_waiting(shop: LimitedShop) -> Non
 
 
 def test_liveness_is_not_told_from_rows_that_are_long_past(
-    shop: LimitedShop, monkeypatch: pytest.MonkeyPatch
+    shop: ShopInMariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = VolatileStore()
     plan(shop, EMAILS, "success", due=-61, started=-60, ended=-60)
@@ -181,11 +167,11 @@ def test_liveness_is_not_told_from_rows_that_are_long_past(
     assert runs(level, EMAILS)["success"] == 150
 
 
-def test_a_bloated_table_is_read_by_key_only(shop: LimitedShop) -> None:
-    shop.execute(
+def test_a_bloated_table_is_read_by_key_only(shop: ShopInMariaDB) -> None:
+    shop.database.rows(
         "INSERT INTO {cron_schedule} (job_code, status, created_at, scheduled_at)"
         " SELECT 'removed_module', 'pending', UTC_TIMESTAMP(), UTC_TIMESTAMP() FROM seq_1_to_50000"
     )
-    newest = int(shop.execute("SELECT MAX(schedule_id) FROM {cron_schedule}")[0][0])
+    newest = int(shop.database.rows("SELECT MAX(schedule_id) FROM {cron_schedule}")[0][0])
     assert shop.rows_read(SCHEDULE.above, after=newest - 10, limit=LOOK_BACK) <= 12
     assert shop.rows_read(OPEN_ROWS, ids=tuple(range(newest - 9, newest + 1))) <= 20

@@ -9,9 +9,9 @@ import pytest
 
 from exporter.collectors.indexers import BACKLOG_ENTITIES, NEWEST_VERSION, IndexersCollector
 from exporter.core.collector import Tuning
+from exporter.sources.database import DatabaseLimits
 from sandbox.servers.mariadb import MariaDB
-from tests.harness.core import run, values
-from tests.harness.limited import LimitedShop, limited_shop
+from tests.harness.shop import ShopInMariaDB, shop_in_mariadb
 
 TABLES = ("indexer_state", "mview_state")
 CHANGELOG = """
@@ -23,21 +23,19 @@ CREATE TABLE {%s} (
 
 
 @pytest.fixture(params=["", "shop_"], ids=["no prefix", "prefix"])
-def shop(request: pytest.FixtureRequest, mariadb: MariaDB) -> Iterator[LimitedShop]:
-    with limited_shop(mariadb, "indexers_test", TABLES, prefix=request.param) as shop:
-        shop.grant(query for query in IndexersCollector.queries if not query.named)
+def shop(request: pytest.FixtureRequest, mariadb: MariaDB) -> Iterator[ShopInMariaDB]:
+    with shop_in_mariadb(mariadb, tables=TABLES, prefix=request.param) as shop:
         yield shop
 
 
 def add_indexer(
-    shop: LimitedShop, indexer: str | None, status: str | None, updated: str | None = None
+    shop: ShopInMariaDB, indexer: str | None, status: str | None, updated: str | None = None
 ) -> None:
-    row = {"indexer_id": indexer, "status": status, "updated": updated, "hash_config": "x"}
-    shop.insert("indexer_state", [row])
+    shop.database.insert("indexer_state", indexer_id=indexer, status=status, updated=updated, hash_config="x")
 
 
 def add_view(
-    shop: LimitedShop,
+    shop: ShopInMariaDB,
     view: str | None,
     *,
     mode: str | None = "enabled",
@@ -45,32 +43,32 @@ def add_view(
     version: int | None = 0,
     updated: str | None = None,
 ) -> None:
-    row = {"view_id": view, "mode": mode, "status": status, "version_id": version, "updated": updated}
-    shop.insert("mview_state", [row])
+    shop.database.insert(
+        "mview_state", view_id=view, mode=mode, status=status, version_id=version, updated=updated
+    )
 
 
-def add_changelog(shop: LimitedShop, view: str, entities: list[int], *, first: int = 1) -> None:
+def add_changelog(shop: ShopInMariaDB, view: str, entities: list[int], *, first: int = 1) -> None:
     table = f"{view}_cl"
-    shop.execute(CHANGELOG % table)
-    shop.grant((NEWEST_VERSION, BACKLOG_ENTITIES), changelog=(table,))
-    if entities:
-        rows = [{"version_id": first + place, "entity_id": entity} for place, entity in enumerate(entities)]
-        shop.insert(table, rows)
+    shop.database.rows(CHANGELOG % table)
+    shop.tables_were_made()
+    rows = [(first + place, entity) for place, entity in enumerate(entities)]
+    shop.database.insert_many(table, ("version_id", "entity_id"), rows)
 
 
-def collected(shop: LimitedShop, tuning: Tuning | None = None) -> dict[tuple[str, ...], float]:
-    return values(run(IndexersCollector(), database=shop.source(), tuning=tuning))
+def collected(shop: ShopInMariaDB, tuning: Tuning | None = None) -> dict[tuple[str, ...], float]:
+    return shop.run(IndexersCollector(), tuning=tuning)
 
 
 def of(found: dict[tuple[str, ...], float], name: str) -> dict[tuple[str, ...], float]:
     return {key[1:]: value for key, value in found.items() if key[0] == name}
 
 
-def test_a_fresh_shop_without_rows_yields_nothing(shop: LimitedShop) -> None:
+def test_a_fresh_shop_without_rows_yields_nothing(shop: ShopInMariaDB) -> None:
     assert collected(shop) == {}
 
 
-def test_state_is_a_set_and_names_the_instant_in_utc(shop: LimitedShop) -> None:
+def test_state_is_a_set_and_names_the_instant_in_utc(shop: ShopInMariaDB) -> None:
     add_indexer(shop, "catalog_product_price", "working", "2026-01-02 03:04:05")
     add_indexer(shop, "inventory", "suspended")
     add_indexer(shop, "extension_index", None)
@@ -88,17 +86,17 @@ def test_state_is_a_set_and_names_the_instant_in_utc(shop: LimitedShop) -> None:
     }
 
 
-def test_instants_do_not_depend_on_the_servers_time_zone(shop: LimitedShop) -> None:
-    shop.execute("SET GLOBAL time_zone = '+05:30'")
+def test_instants_do_not_depend_on_the_servers_time_zone(shop: ShopInMariaDB) -> None:
+    shop.database.execute("SET GLOBAL time_zone = '+05:30'")
     try:
         add_view(shop, "inventory", status="working", mode="disabled", updated="2026-01-02 03:04:05")
         found = of(collected(shop), "magento_indexer_view_updated_timestamp_seconds")
     finally:
-        shop.execute("SET GLOBAL time_zone = 'SYSTEM'")
+        shop.database.rows("SET GLOBAL time_zone = 'SYSTEM'")
     assert found == {("inventory",): datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()}
 
 
-def test_a_second_row_of_an_indexer_is_ignored_as_magento_ignores_it(shop: LimitedShop) -> None:
+def test_a_second_row_of_an_indexer_is_ignored_as_magento_ignores_it(shop: ShopInMariaDB) -> None:
     add_indexer(shop, "inventory", "valid")
     add_indexer(shop, "inventory", "invalid")
     state = of(collected(shop), "magento_indexer_state")
@@ -106,7 +104,7 @@ def test_a_second_row_of_an_indexer_is_ignored_as_magento_ignores_it(shop: Limit
     assert state[("inventory", "invalid")] == 0
 
 
-def test_mode_of_indexers_whose_view_has_another_name_or_no_row(shop: LimitedShop) -> None:
+def test_mode_of_indexers_whose_view_has_another_name_or_no_row(shop: ShopInMariaDB) -> None:
     for indexer in ("customer_grid", "inventory", "extension_index"):
         add_indexer(shop, indexer, "valid")
     add_view(shop, "customer_dummy")
@@ -120,14 +118,14 @@ def test_mode_of_indexers_whose_view_has_another_name_or_no_row(shop: LimitedSho
     }
 
 
-def test_backlog_is_what_indexer_status_counts(shop: LimitedShop) -> None:
+def test_backlog_is_what_indexer_status_counts(shop: ShopInMariaDB) -> None:
     add_view(shop, "inventory", version=3)
     add_changelog(shop, "inventory", [1, 2, 3, 7, 7, 8, 7, 9])
     found = collected(shop)
-    truth = shop.execute(
+    truth = shop.database.rows(
         "SELECT COUNT(DISTINCT entity_id), MAX(version_id) FROM {inventory_cl} WHERE version_id > 3"
     )
-    assert truth == ((3, 8),)
+    assert truth == [(3, 8)]
     assert of(found, "magento_indexer_backlog") == {("inventory",): 3}
     assert of(found, "magento_indexer_backlog_exact") == {("inventory",): 1}
     assert of(found, "magento_indexer_changelog_version") == {("inventory",): 8}
@@ -135,7 +133,7 @@ def test_backlog_is_what_indexer_status_counts(shop: LimitedShop) -> None:
     assert of(found, "magento_indexer_changelog_missing") == {("inventory",): 0}
 
 
-def test_a_long_backlog_becomes_its_upper_bound_and_says_so(shop: LimitedShop) -> None:
+def test_a_long_backlog_becomes_its_upper_bound_and_says_so(shop: ShopInMariaDB) -> None:
     add_view(shop, "inventory", version=None)
     add_changelog(shop, "inventory", [5] * 11)
     found = collected(shop, Tuning(backlog_scan_limit=10))
@@ -145,7 +143,7 @@ def test_a_long_backlog_becomes_its_upper_bound_and_says_so(shop: LimitedShop) -
     assert of(found, "magento_indexer_backlog") == {("inventory",): 1}
 
 
-def test_a_version_ahead_of_its_changelog_is_no_backlog_but_a_signal(shop: LimitedShop) -> None:
+def test_a_version_ahead_of_its_changelog_is_no_backlog_but_a_signal(shop: ShopInMariaDB) -> None:
     add_view(shop, "inventory", version=500)
     add_changelog(shop, "inventory", [1, 2])
     add_view(shop, "catalogrule_rule", version=7)
@@ -155,7 +153,7 @@ def test_a_version_ahead_of_its_changelog_is_no_backlog_but_a_signal(shop: Limit
     assert of(found, "magento_indexer_version_ahead") == {("inventory",): 498, ("catalogrule_rule",): 7}
 
 
-def test_a_missing_changelog_matters_in_mode_schedule_only(shop: LimitedShop) -> None:
+def test_a_missing_changelog_matters_in_mode_schedule_only(shop: ShopInMariaDB) -> None:
     add_view(shop, "inventory", mode="disabled", version=4)
     add_view(shop, "catalogrule_rule")
     found = collected(shop)
@@ -163,27 +161,28 @@ def test_a_missing_changelog_matters_in_mode_schedule_only(shop: LimitedShop) ->
     assert of(found, "magento_indexer_backlog") == {}
 
 
-def test_a_changelog_that_goes_and_comes_is_noticed_without_a_restart(shop: LimitedShop) -> None:
+def test_a_changelog_that_goes_and_comes_is_noticed_without_a_restart(shop: ShopInMariaDB) -> None:
     add_view(shop, "inventory")
     add_changelog(shop, "inventory", [1])
-    source, collector = shop.source(), IndexersCollector()
-    assert values(run(collector, database=source))[("magento_indexer_backlog", "inventory")] == 1
-    shop.execute("DROP TABLE {inventory_cl}")
+    remembers = shop.open(IndexersCollector.queries, limits=DatabaseLimits())
+    shop.read_through(IndexersCollector(), remembers)
+    assert collected(shop)[("magento_indexer_backlog", "inventory")] == 1
+    shop.database.rows("DROP TABLE {inventory_cl}")
     with pytest.raises(Exception, match="database error"):
-        run(collector, database=source)
-    assert values(run(collector, database=source))[("magento_indexer_changelog_missing", "inventory")] == 1
+        collected(shop)
+    assert collected(shop)[("magento_indexer_changelog_missing", "inventory")] == 1
 
 
-def test_a_view_of_a_strange_name_harms_no_other(shop: LimitedShop) -> None:
+def test_a_view_of_a_strange_name_harms_no_other(shop: ShopInMariaDB) -> None:
     add_view(shop, "x`; DROP TABLE y")
     add_view(shop, "inventory")
     add_changelog(shop, "inventory", [1])
     assert of(collected(shop), "magento_indexer_backlog") == {("inventory",): 1}
 
 
-def test_the_changelog_is_read_by_its_key(shop: LimitedShop) -> None:
+def test_the_changelog_is_read_by_its_key(shop: ShopInMariaDB) -> None:
     add_changelog(shop, "inventory", [])
-    shop.execute("INSERT INTO {inventory_cl} (entity_id) SELECT seq % 997 FROM seq_1_to_60000")
+    shop.database.rows("INSERT INTO {inventory_cl} (entity_id) SELECT seq % 997 FROM seq_1_to_60000")
     plan = shop.explain(NEWEST_VERSION.on(changelog="inventory_cl"))
     assert [row["Extra"] for row in plan] == ["Select tables optimized away"]
     plan = shop.explain(BACKLOG_ENTITIES.on(changelog="inventory_cl"), version=55_000, newest=60_000)

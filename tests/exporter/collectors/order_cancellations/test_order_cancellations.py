@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.collectors import order_cancellations as cancellations
@@ -107,7 +107,6 @@ def test_a_replica_that_lags_loses_no_cancellation(lag: int) -> None:
     assert counted(replica, ended) == expected > 0
 
 
-@settings(deadline=None)
 @given(
     lag=st.integers(0, 5_000),
     gaps=st.lists(st.integers(0, 1_000), min_size=1, max_size=30),

@@ -1,39 +1,35 @@
 """Open orders by state against the truth, with and without the index that came with 2.4.7."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from exporter.collectors import order_states
 from exporter.collectors.order_states import OrderStatesCollector
-from exporter.core.memory import VolatileStore
 from exporter.magento.orders import OPEN_STATES
 from sandbox.servers.mariadb import MariaDB
-from sandbox.shop.magento import StoreSpec
-from tests.harness.observed import ObservedShop, observed_shop
+from tests.harness.shop import NOW, ShopInMariaDB, add_stores, shop_in_mariadb
 
 Found = dict[tuple[str, ...], float]
 
 
 @pytest.fixture(scope="module", params=["2.4.8", "2.4.6"])
-def observed(mariadb: MariaDB, request: pytest.FixtureRequest) -> Iterator[ObservedShop]:
-    with observed_shop(mariadb, version=request.param, prefix="m_") as shop:
+def observed(mariadb: MariaDB, request: pytest.FixtureRequest) -> Iterator[ShopInMariaDB]:
+    with shop_in_mariadb(mariadb, version=request.param, prefix="m_") as shop:
         yield shop
-        shop.shop.database.execute("DELETE FROM {sales_order}")
 
 
 @pytest.fixture(autouse=True)
 def _no_orders(request: pytest.FixtureRequest) -> None:
     if "observed" in request.fixturenames:
-        request.getfixturevalue("observed").shop.database.execute("DELETE FROM {sales_order}")
+        request.getfixturevalue("observed").empty("sales_order")
 
 
-def collect(observed: ObservedShop, now: float) -> Found:
-    return observed.collect(OrderStatesCollector(), VolatileStore(), now)
+def collect(observed: ShopInMariaDB, now: float) -> Found:
+    return observed.run(OrderStatesCollector(), now)
 
 
-def fill(observed: ObservedShop, groups: list[tuple[int | None, str, int]]) -> None:
+def fill(observed: ShopInMariaDB, groups: list[tuple[int | None, str, int]]) -> None:
     """Insert orders by (store id, state, number), one every ten minutes back from now."""
     for store_id, state, number in groups:
         observed.shop.database.execute(
@@ -43,7 +39,7 @@ def fill(observed: ObservedShop, groups: list[tuple[int | None, str, int]]) -> N
         )
 
 
-def assert_true(observed: ObservedShop, found: Found, now: float) -> None:
+def assert_true(observed: ShopInMariaDB, found: Found, now: float) -> None:
     truth: Found = {}
     for store, state, number, oldest in observed.shop.database.rows(
         "SELECT COALESCE(s.code, '(deleted)'), o.state, COUNT(*), UNIX_TIMESTAMP(MIN(o.created_at))"
@@ -58,7 +54,7 @@ def assert_true(observed: ObservedShop, found: Found, now: float) -> None:
     assert open_orders == truth
 
 
-def test_counts_and_ages_equal_the_truth(observed: ObservedShop) -> None:
+def test_counts_and_ages_equal_the_truth(observed: ShopInMariaDB) -> None:
     fill(
         observed,
         [
@@ -72,7 +68,7 @@ def test_counts_and_ages_equal_the_truth(observed: ObservedShop) -> None:
             (2, "closed", 20),
         ],
     )
-    now = time.time()
+    now = NOW.timestamp()
     found = collect(observed, now)
     assert_true(observed, found, now)
     assert found["magento_orders_open", "de", "holded"] == 0
@@ -80,8 +76,8 @@ def test_counts_and_ages_equal_the_truth(observed: ObservedShop) -> None:
     assert not any(found["magento_orders_open_truncated", state] for state in OPEN_STATES)
 
 
-def test_an_empty_shop_has_zeros_for_every_store_and_no_ages(observed: ObservedShop) -> None:
-    found = collect(observed, time.time())
+def test_an_empty_shop_has_zeros_for_every_store_and_no_ages(observed: ShopInMariaDB) -> None:
+    found = collect(observed, NOW.timestamp())
     assert {key[1:] for key in found if key[0] == "magento_orders_open"} == {
         (store, state) for store in ("default", "de", "us") for state in OPEN_STATES
     }
@@ -89,11 +85,11 @@ def test_an_empty_shop_has_zeros_for_every_store_and_no_ages(observed: ObservedS
 
 
 def test_too_many_orders_are_a_lower_bound_and_say_so(
-    observed: ObservedShop, monkeypatch: pytest.MonkeyPatch
+    observed: ShopInMariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(order_states, "ROWS_A_RUN", 300)
     fill(observed, [(1, "processing", 500), (1, "new", 5)])
-    now = time.time()
+    now = NOW.timestamp()
     found = collect(observed, now)
     assert found["magento_orders_open", "default", "processing"] == 300
     assert found["magento_orders_open", "default", "new"] == 5
@@ -105,13 +101,13 @@ def test_many_stores_and_states_share_a_budget(mariadb: MariaDB, monkeypatch: py
     monkeypatch.setattr(order_states, "FIRST_ROWS", 40)
     monkeypatch.setattr(order_states, "ROWS_A_RUN", 100)
     monkeypatch.setattr(order_states, "SUBJECTS_A_STATEMENT", 4)
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         fill(observed, [(1, "new", 8), (1, "processing", 30), (2, "processing", 30), (3, "holded", 3)])
         fill(observed, [(3, "processing", 30), (3, "new", 1)])
         returned = []
-        source = observed.reader("order_states", OrderStatesCollector.queries)
+        source = observed.reader(OrderStatesCollector())
         source._observer = lambda _query, rows, _seconds: returned.append(rows)
-        found = collect(observed, time.time())
+        found = collect(observed, NOW.timestamp())
         assert {
             key[1:]: value for key, value in found.items() if key[0] == "magento_orders_open" and value
         } == {
@@ -125,7 +121,7 @@ def test_many_stores_and_states_share_a_budget(mariadb: MariaDB, monkeypatch: py
         assert not found["magento_orders_open_truncated", "processing"]
         monkeypatch.setattr(order_states, "ROWS_A_RUN", 40)
         returned.clear()
-        found = collect(observed, time.time())
+        found = collect(observed, NOW.timestamp())
         assert sum(returned) <= 6 + 40 + 6 + 40
         assert found["magento_orders_open_truncated", "processing"] == 1
         assert found["magento_orders_open", "us", "processing"] < 30
@@ -135,21 +131,21 @@ def test_the_oldest_is_exact_by_index_even_when_the_count_is_not(
     mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(order_states, "ROWS_A_RUN", 300)
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         fill(observed, [(1, "processing", 500)])
-        now = time.time()
+        now = NOW.timestamp()
         age = collect(observed, now)["magento_orders_open_oldest_age_seconds", "default", "processing"]
-        assert age == pytest.approx(500 * 600, abs=5)
+        assert age == 500 * 600
 
 
 def test_five_hundred_stores_take_a_few_statements(mariadb: MariaDB) -> None:
-    specs = [StoreSpec(f"s{number}", "base", "EUR", "Europe/Berlin") for number in range(500)]
-    with observed_shop(mariadb, stores=specs) as observed:
+    with shop_in_mariadb(mariadb) as observed:
+        add_stores(observed, 497, numbered=())
         fill(observed, [(number, "processing", 3) for number in range(1, 501)])
         statements: list[str] = []
-        source = observed.reader("order_states", OrderStatesCollector.queries)
+        source = observed.reader(OrderStatesCollector())
         source._observer = lambda query, _rows, _seconds: statements.append(query.name)
-        now = time.time()
+        now = NOW.timestamp()
         found = collect(observed, now)
         assert len(statements) <= 12
         assert found["magento_orders_open", "s77", "processing"] == 3

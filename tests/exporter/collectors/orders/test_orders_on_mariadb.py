@@ -1,18 +1,13 @@
 """The orders collector against the truth: an independent query on the same database."""
 
-import time
-from collections.abc import Iterator
 from decimal import Decimal
-
-import pytest
 
 from exporter.collectors.orders import OrdersCollector
 from exporter.core.memory import VolatileStore
 from exporter.core.runner import Limits
 from exporter.magento.orders import METHODS_A_SHOP
 from sandbox.servers.mariadb import MariaDB
-from sandbox.shop.magento import StoreSpec
-from tests.harness.observed import ObservedShop, observed_shop
+from tests.harness.shop import ShopInMariaDB, add_stores, shop_in_mariadb
 
 Found = dict[tuple[str, ...], float]
 
@@ -78,23 +73,17 @@ SUMS = {
 }
 
 
-@pytest.fixture(scope="module")
-def observed(mariadb: MariaDB) -> Iterator[ObservedShop]:
-    with observed_shop(mariadb) as shop:
-        yield shop
-
-
-def newest(observed: ObservedShop) -> int:
+def newest(observed: ShopInMariaDB) -> int:
     return int(observed.shop.database.value("SELECT COALESCE(MAX(entity_id), 0) FROM {sales_order}"))
 
 
-def collect(observed: ObservedShop, state: VolatileStore) -> Found:
+def collect(observed: ShopInMariaDB, state: VolatileStore) -> Found:
     """Run twice: a label set that is new shows 0 first."""
-    observed.collect(OrdersCollector(), state, time.time())
-    return observed.collect(OrdersCollector(), state, time.time())
+    observed.run(OrdersCollector(), state=state)
+    return observed.run(OrdersCollector(), state=state)
 
 
-def assert_true(observed: ObservedShop, found: Found, after: int) -> None:
+def assert_true(observed: ShopInMariaDB, found: Found, after: int) -> None:
     """Every counter equals the sum over the orders after an id, and no other label set has a value."""
     for name, query in SUMS.items():
         truth = {
@@ -105,42 +94,42 @@ def assert_true(observed: ObservedShop, found: Found, after: int) -> None:
         assert {key: value for key, value in found.items() if key[0] == name and value} == truth
 
 
-def test_every_counter_equals_the_truth(observed: ObservedShop) -> None:
+def test_every_counter_equals_the_truth(observed: ShopInMariaDB) -> None:
     shop, state = observed.shop, VolatileStore()
-    shop.place_order("de", "checkmo")
+    shop.orders.place("de", "checkmo")
     start = newest(observed)
     collect(observed, state)
-    customer = shop.register_customer()
+    customer = shop.customers.register()
     for store, method, customer_id in (
         ("default", "checkmo", None),
         ("default", "braintree", customer),
         ("us", "paypal_express", None),
         ("de", "banktransfer", customer),
     ):
-        shop.place_order(store, method, customer_id=customer_id)
-    with_coupon = shop.place_order("us", "checkmo", items=3)
+        shop.orders.place(store, method, customer_id=customer_id)
+    with_coupon = shop.orders.place("us", "checkmo", items=3)
     shop.database.update(
         "sales_order",
         {"entity_id": with_coupon},
         coupon_code="PRIVATE-CODE",
         base_discount_amount=Decimal("-4.2"),
     )
-    no_coupon = shop.place_order("us", "checkmo")
+    no_coupon = shop.orders.place("us", "checkmo")
     shop.database.update("sales_order", {"entity_id": no_coupon}, coupon_code="")
-    replacement = shop.place_order("default", "checkmo")
+    replacement = shop.orders.place("default", "checkmo")
     shop.database.update("sales_order", {"entity_id": replacement}, relation_parent_id=with_coupon)
     found = collect(observed, state)
     assert_true(observed, found, start)
     assert not any("PRIVATE-CODE" in key for key in found)
 
 
-def test_virtual_carts_zero_and_negative_totals(observed: ObservedShop) -> None:
+def test_virtual_carts_zero_and_negative_totals(observed: ShopInMariaDB) -> None:
     shop, state = observed.shop, VolatileStore()
     start = newest(observed)
     collect(observed, state)
-    shop.place_order("default", "checkmo", virtual=True)
+    shop.orders.place("default", "checkmo", virtual=True)
     for total in (Decimal(0), Decimal("-12.5"), None):
-        order = shop.place_order("default", "free")
+        order = shop.orders.place("default", "free")
         shop.database.update(
             "sales_order", {"entity_id": order}, base_grand_total=total, total_qty_ordered="1.5"
         )
@@ -149,25 +138,25 @@ def test_virtual_carts_zero_and_negative_totals(observed: ObservedShop) -> None:
     assert found["magento_orders_placed_total", "default", "free"] == 3
 
 
-def test_multishipping_counts_every_order_of_the_cart(observed: ObservedShop) -> None:
+def test_multishipping_counts_every_order_of_the_cart(observed: ShopInMariaDB) -> None:
     shop, state = observed.shop, VolatileStore()
     collect(observed, state)
-    quote = shop.open_cart("default", multishipping=True)
-    shop.advance_cart(quote, "payment_method", method="checkmo")
-    first = shop.buy(quote)
+    quote = shop.carts.open("default", multishipping=True)
+    shop.carts.advance(quote, "payment_method", method="checkmo")
+    first = shop.orders.buy(quote)
     shop.database.update("quote", {"entity_id": quote}, is_active=1, reserved_order_id=None)
-    second = shop.buy(quote)
+    second = shop.orders.buy(quote)
     assert first != second
     assert collect(observed, state)["magento_orders_placed_total", "default", "checkmo"] == 2
 
 
-def test_an_order_with_two_payment_rows_or_none_counts_once(observed: ObservedShop) -> None:
+def test_an_order_with_two_payment_rows_or_none_counts_once(observed: ShopInMariaDB) -> None:
     shop, state = observed.shop, VolatileStore()
     collect(observed, state)
     with shop.database.transaction():
-        twice = shop.place_order("default", "checkmo")
+        twice = shop.orders.place("default", "checkmo")
         shop.database.insert("sales_order_payment", parent_id=twice, method="second")
-        without = shop.place_order("default", "checkmo")
+        without = shop.orders.place("default", "checkmo")
         shop.database.execute("DELETE FROM {sales_order_payment} WHERE parent_id = %s", (without,))
     found = collect(observed, state)
     placed = {
@@ -176,12 +165,12 @@ def test_an_order_with_two_payment_rows_or_none_counts_once(observed: ObservedSh
     assert placed == {"checkmo": 1, "(none)": 1}
 
 
-def test_free_text_methods_are_folded(observed: ObservedShop) -> None:
+def test_free_text_methods_are_folded(observed: ShopInMariaDB) -> None:
     shop, state = observed.shop, VolatileStore()
     collect(observed, state)
     with shop.database.transaction():
         for number in range(METHODS_A_SHOP + 10):
-            copy = shop.place_order("default", "checkmo")
+            copy = shop.orders.place("default", "checkmo")
             shop.database.update("sales_order_payment", {"parent_id": copy}, method=f"Invoice no. {number}")
     found = collect(observed, state)
     methods = {key[2] for key in found if key[0] == "magento_orders_placed_total"}
@@ -189,9 +178,9 @@ def test_free_text_methods_are_folded(observed: ObservedShop) -> None:
     assert found["magento_orders_placed_total", "default", "(other)"] >= 10
 
 
-def test_series_are_born_at_zero_for_every_store(observed: ObservedShop) -> None:
-    observed.shop.place_order("default", "checkmo")
-    found = observed.collect(OrdersCollector(), VolatileStore(), time.time())
+def test_series_are_born_at_zero_for_every_store(observed: ShopInMariaDB) -> None:
+    observed.shop.orders.place("default", "checkmo")
+    found = observed.run(OrdersCollector())
     for store in ("default", "de", "us"):
         assert found["magento_orders_placed_total", store, "checkmo"] == 0
         assert found["magento_orders_items_total", store] == 0
@@ -199,29 +188,29 @@ def test_series_are_born_at_zero_for_every_store(observed: ObservedShop) -> None
     assert not any(found[key] for key in found if key[0].endswith("_total"))
 
 
-def test_the_last_order_of_every_store_is_known_at_once_and_follows(observed: ObservedShop) -> None:
+def test_the_last_order_of_every_store_is_known_at_once_and_follows(observed: ShopInMariaDB) -> None:
     shop, state = observed.shop, VolatileStore()
     for store in ("default", "de", "us"):
-        shop.place_order(store)
+        shop.orders.place(store)
     truth = (
         "SELECT UNIX_TIMESTAMP(MAX(created_at)) FROM {sales_order} JOIN {store} s USING (store_id)"
         " WHERE s.code = %s"
     )
-    found = observed.collect(OrdersCollector(), state, time.time())
+    found = observed.run(OrdersCollector(), state=state)
     for store in ("default", "de", "us"):
         assert found["magento_last_order_timestamp_seconds", store] == shop.database.value(truth, (store,))
-    shop.place_order("de")
-    found = observed.collect(OrdersCollector(), state, time.time())
+    shop.orders.place("de")
+    found = observed.run(OrdersCollector(), state=state)
     assert found["magento_last_order_timestamp_seconds", "de"] == shop.database.value(truth, ("de",))
 
 
 def test_a_view_that_is_switched_off_has_no_last_order_but_counts_on(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         shop, state, last = observed.shop, VolatileStore(), ("magento_last_order_timestamp_seconds", "us")
-        shop.place_order("us", "checkmo")
+        shop.orders.place("us", "checkmo")
         before = collect(observed, state)
         shop.database.update("store", {"code": "us"}, is_active=0)
-        shop.place_order("us", "checkmo")
+        shop.orders.place("us", "checkmo")
         found = collect(observed, state)
         assert found.keys() == before.keys() - {last}
         assert found["magento_orders_placed_total", "us", "checkmo"] == 1
@@ -229,63 +218,55 @@ def test_a_view_that_is_switched_off_has_no_last_order_but_counts_on(mariadb: Ma
         assert collect(observed, state)[last] >= before[last]
 
 
-def test_deleting_and_archiving_orders_takes_nothing_back(observed: ObservedShop) -> None:
+def test_deleting_and_archiving_orders_takes_nothing_back(observed: ShopInMariaDB) -> None:
     shop, state = observed.shop, VolatileStore()
     collect(observed, state)
-    orders = [shop.place_order("default", "checkmo") for _ in range(5)]
+    orders = [shop.orders.place("default", "checkmo") for _ in range(5)]
     before = collect(observed, state)
     shop.database.execute("DELETE FROM {sales_order} WHERE entity_id IN %s", (tuple(orders[:3]),))
     after = collect(observed, state)
     assert after == before
-    shop.place_order("default", "checkmo")
+    shop.orders.place("default", "checkmo")
     key = ("magento_orders_placed_total", "default", "checkmo")
     assert collect(observed, state)[key] == before[key] + 1
 
 
 def test_an_order_of_a_deleted_store_and_one_whose_store_goes_later(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         shop, state = observed.shop, VolatileStore()
         collect(observed, state)
-        shop.place_order("us", "checkmo")
+        shop.orders.place("us", "checkmo")
         found = collect(observed, state)
         assert found["magento_orders_placed_total", "us", "checkmo"] == 1
-        shop.place_order("us", "checkmo")
+        shop.orders.place("us", "checkmo")
         shop.database.execute("DELETE FROM {store} WHERE code = 'us'")
         found = collect(observed, state)
         assert found["magento_orders_placed_total", "(deleted)", "checkmo"] == 1
         assert not any("us" in key for key in found)
 
 
-def test_prefix_split_connections_and_an_old_version(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb, version="2.3.7", prefix="m2_", split=True) as observed:
-        state = VolatileStore()
-        collect(observed, state)
-        observed.shop.place_order("us", "checkmo")
-        assert_true(observed, collect(observed, state), 0)
-
-
 def test_an_empty_shop(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         found = collect(observed, VolatileStore())
         assert found["magento_orders_items_total", "default"] == 0
         assert not any(key[0] == "magento_last_order_timestamp_seconds" for key in found)
 
 
 def test_five_hundred_stores_stay_within_the_series_of_one_collector(mariadb: MariaDB) -> None:
-    specs = [StoreSpec(f"s{number}", "base", "EUR", "Europe/Berlin") for number in range(500)]
-    with observed_shop(mariadb, stores=specs) as observed:
+    with shop_in_mariadb(mariadb) as observed:
+        add_stores(observed, 497, numbered=[77])
         state = VolatileStore()
         found = collect(observed, state)
-        observed.shop.place_order("s77", "checkmo")
+        observed.shop.orders.place("s77", "checkmo")
         found = collect(observed, state)
         assert found["magento_orders_placed_total", "s77", "checkmo"] == 1
-        assert found["magento_orders_items_total", "s499"] == 0
+        assert found["magento_orders_items_total", "s496"] == 0
         assert len(found) < Limits().series
 
 
 def test_orders_that_a_restore_brings_back_step_by_step_are_not_counted(mariadb: MariaDB) -> None:
     """The table is created empty and filled later, as by a dump without locks."""
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         database, state = observed.shop.database, VolatileStore()
         database.execute(
             "INSERT INTO {sales_order} (store_id, state, increment_id, base_grand_total)"

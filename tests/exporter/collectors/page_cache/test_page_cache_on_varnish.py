@@ -20,6 +20,7 @@ from sandbox.process import wait_until
 from sandbox.servers.base import program
 from sandbox.servers.varnish import Varnish
 from tests.harness.core import Clock, run, values
+from tests.harness.limits import LONG
 
 BACKEND = """\
 backend default {{
@@ -81,7 +82,7 @@ class OwnVarnish(Varnish):
 
     def admin(self, *words: str) -> str:
         command = [program("varnishadm"), "-n", str(self.name_directory), *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LONG).stdout
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ class Watch:
             found.update(self())
             return condition(found)
 
-        wait_until(holds, seconds=30, what=what)
+        wait_until(holds, seconds=LONG, what=what)
         return found
 
     def until_it_answers(self) -> None:
@@ -131,7 +132,7 @@ class Watch:
                 return False
             return True
 
-        wait_until(answers, seconds=30, what="the uptime moves again")
+        wait_until(answers, seconds=LONG, what="the uptime moves again")
 
 
 def edge(varnish: Varnish) -> VarnishInstance:
@@ -143,7 +144,7 @@ def requests(found: dict[tuple[str, ...], float]) -> dict[str, float]:
 
 
 def get(varnish: Varnish, path: str, method: str = "GET") -> int:
-    return httpx.request(method, varnish.url + path, timeout=10, trust_env=False).status_code
+    return httpx.request(method, varnish.url + path, timeout=LONG, trust_env=False).status_code
 
 
 def test_requests_by_result(varnish: OwnVarnish) -> None:

@@ -1,10 +1,7 @@
 """Failed placements against the truth: numbers of the sequences that no order has."""
 
-import time
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +11,12 @@ from exporter.collectors import placements
 from exporter.collectors.placements import HOLD_SECONDS, PlacementsCollector
 from exporter.core.memory import VolatileStore
 from exporter.core.ports import StateStore
-from exporter.core.query import Query
 from exporter.errors import MissingTable
 from exporter.magento.checkout import OrderSequence
 from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
 from tests.harness import truth
-from tests.harness.observed import ObservedShop, add_stores, observed_shop
+from tests.harness.shop import NOW, ShopInMariaDB, add_stores, shop_in_mariadb
 
 SETTLED = 181.0
 """A scrape that notices a number, and the one at which it is old enough."""
@@ -30,14 +26,13 @@ class Placements:
     """Runs the collector on a shop, at times of its own, and tells the truth beside it."""
 
     def __init__(
-        self, observed: ObservedShop, state: StateStore | None = None, *, begin: bool = True
+        self, observed: ShopInMariaDB, state: StateStore | None = None, *, begin: bool = True
     ) -> None:
         self.observed = observed
         self.state = state or VolatileStore()
-        self.now = time.time()
+        self.now = NOW.timestamp()
         self.collector = PlacementsCollector()
-        observed.readers.pop("placements", None)
-        observed.reader("placements", with_real_tables(observed))
+        observed.read_through(self.collector, observed.open(self.collector.queries))
         self.start = truth.sequence_tops(observed.shop)
         if begin:
             self.run()
@@ -45,7 +40,7 @@ class Placements:
     def run(self, *, forward: float = 0.0) -> dict[str, tuple[int, int, int]]:
         """Scrape; return per store the attempts, the failed ones, and the numbers that wait."""
         self.now += forward
-        found = self.observed.collect(self.collector, self.state, self.now)
+        found = self.observed.run(self.collector, self.now, state=self.state)
         names = (placements.ATTEMPTS.name, placements.FAILED.name, placements.WAITING.name)
         stores = {store for _, store in found}
         return {store: tuple(int(found[name, store]) for name in names) for store in stores}  # type: ignore[misc]
@@ -61,50 +56,26 @@ class Placements:
         return {store: (tries + kept, failed + kept, 0) for store, (tries, failed, kept) in found.items()}
 
 
-def with_real_tables(observed: ObservedShop) -> list[Query]:
-    """Return the collector's queries, once per sequence table that there is."""
-    tables = [
-        f"sequence_order_{row[0]}" for row in observed.shop.database.rows("SELECT store_id FROM {store}")
-    ]
-    granted: list[Query] = []
-    for query in PlacementsCollector.queries:
-        if not query.named:
-            granted.append(query)
-            continue
-        granted += [
-            replace(query, sql=f"{{{table}}}", reads={table: query.reads["sequence"]}, named={})
-            for table in tables
-            if observed.shop.database.has_table(table)
-        ]
-    return granted
-
-
 def ago(seconds: float) -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=seconds)
-
-
-@pytest.fixture(scope="module")
-def observed(mariadb: MariaDB) -> Iterator[ObservedShop]:
-    with observed_shop(mariadb) as shop:
-        yield shop
+    return NOW - timedelta(seconds=seconds)
 
 
 @pytest.fixture
-def taken(observed: ObservedShop) -> Placements:
+def taken(observed: ShopInMariaDB) -> Placements:
     return Placements(observed)
 
 
-def cart_at_payment(observed: ObservedShop, store: str = "default", method: str = "braintree") -> int:
-    cart = observed.shop.open_cart(store)
-    observed.shop.advance_cart(cart, "payment_method", method=method)
+def cart_at_payment(observed: ShopInMariaDB, store: str = "default", method: str = "braintree") -> int:
+    cart = observed.shop.carts.open(store)
+    observed.shop.carts.advance(cart, "payment_method", method=method)
     return cart
 
 
 def test_a_decline_is_a_failed_placement_when_it_has_settled(taken: Placements) -> None:
     shop = taken.observed.shop
     assert taken.run() == {"default": (0, 0, 0), "de": (0, 0, 0), "us": (0, 0, 0)}
-    shop.decline(cart_at_payment(taken.observed))
-    shop.place_order("us")
+    shop.carts.decline(cart_at_payment(taken.observed))
+    shop.orders.place("us")
     assert taken.run()["default"] == (0, 0, 0)
     assert taken.run(forward=60)["default"] == (0, 0, 0)
     found = taken.run(forward=60)
@@ -115,8 +86,8 @@ def test_a_decline_is_a_failed_placement_when_it_has_settled(taken: Placements) 
 def test_every_try_of_an_ordinary_method_takes_a_number(taken: Placements) -> None:
     shop, cart = taken.observed.shop, cart_at_payment(taken.observed, "de")
     for _ in range(3):
-        shop.decline(cart)
-    shop.buy(cart)
+        shop.carts.decline(cart)
+    shop.orders.buy(cart)
     assert taken.settled()["de"] == (4, 3, 0)
     assert taken.run() == taken.truth()
 
@@ -125,13 +96,13 @@ def test_a_hosted_payment_is_waited_for(taken: Placements) -> None:
     shop, observed = taken.observed.shop, taken.observed
     returns, stays, never = (cart_at_payment(observed, "us", "paypal_express") for _ in range(3))
     for cart in (returns, stays, never):
-        shop.decline(cart)
-        shop.decline(cart)
+        shop.carts.decline(cart)
+        shop.carts.decline(cart)
     assert taken.run()["us"] == (0, 0, 0), "noticed"
     assert taken.run(forward=121)["us"] == (0, 0, 3)
-    shop.buy(returns)
+    shop.orders.buy(returns)
     assert taken.run(forward=60)["us"] == (1, 0, 2)
-    shop.buy(stays)
+    shop.orders.buy(stays)
     found = taken.run(forward=HOLD_SECONDS)
     assert found["us"] == (3, 1, 0)
     assert found == taken.truth()
@@ -141,7 +112,7 @@ def test_a_hosted_payment_is_waited_for_at_slow_scrapes(taken: Placements) -> No
     """A minute's collector runs every 90 s when it is scraped every 45 s."""
     shop, database = taken.observed.shop, taken.observed.shop.database
     cart = cart_at_payment(taken.observed, "us", "paypal_express")
-    shop.decline(cart)
+    shop.carts.decline(cart)
     taken.run(forward=90)
     database.update("quote", {"entity_id": cart}, updated_at=ago(180 + 85))
     assert taken.run(forward=180)["us"] == (0, 0, 1), "taken just after the run before it was noticed"
@@ -154,13 +125,13 @@ def test_when_too_many_carts_were_changed_every_number_waits(
     monkeypatch.setattr(placements.HELD_NUMBERS, "page", 50)
     monkeypatch.setattr(placements, "CARTS_A_RUN", 200)
     shop, database = taken.observed.shop, taken.observed.shop.database
-    shop.decline(cart_at_payment(taken.observed, "us", "paypal_express"))
-    shop.decline(cart_at_payment(taken.observed))
+    shop.carts.decline(cart_at_payment(taken.observed, "us", "paypal_express"))
+    shop.carts.decline(cart_at_payment(taken.observed))
     database.insert_many("quote", ("store_id", "is_active"), [(1 + n % 3, 1) for n in range(300)])
     database.execute("UPDATE {quote} SET trigger_recollect = 1, updated_at = UTC_TIMESTAMP() WHERE is_active")
     taken.run()
     read: list[int] = []
-    taken.observed.readers["placements"]._observer = lambda query, rows, _: (
+    taken.observed.reader(taken.collector)._observer = lambda query, rows, _: (
         read.append(rows) if query is placements.HELD_NUMBERS.query else None
     )
     found = taken.run(forward=SETTLED)
@@ -168,7 +139,7 @@ def test_when_too_many_carts_were_changed_every_number_waits(
     assert max(read) <= 50
     assert sum(read) <= 300
     database.execute("UPDATE {quote} SET updated_at = updated_at - INTERVAL 1 HOUR")
-    shop.decline(cart_at_payment(taken.observed))
+    shop.carts.decline(cart_at_payment(taken.observed))
     taken.run()
     assert taken.run(forward=SETTLED)["default"] == (1, 1, 1), "later ones are told apart again"
     assert taken.run(forward=HOLD_SECONDS) == taken.truth()
@@ -176,11 +147,11 @@ def test_when_too_many_carts_were_changed_every_number_waits(
 
 def test_a_slow_placement_that_settles_in_time(taken: Placements) -> None:
     shop, cart = taken.observed.shop, cart_at_payment(taken.observed)
-    number = shop.decline(cart)
+    number = shop.carts.decline(cart)
     taken.run()
     taken.run(forward=100)
     shop.database.update("quote", {"entity_id": cart}, reserved_order_id=number)
-    shop.buy(cart)
+    shop.orders.buy(cart)
     assert taken.run(forward=30)["default"] == (1, 0, 0)
 
 
@@ -189,7 +160,7 @@ def test_a_number_that_was_rolled_back_is_none(taken: Placements) -> None:
         other.connection.begin()
         other.insert("sequence_order_1")
         other.connection.rollback()
-    taken.observed.shop.place_order("default")
+    taken.observed.shop.orders.place("default")
     assert taken.settled()["default"] == (1, 0, 0)
     assert taken.run() == taken.truth()
 
@@ -198,14 +169,14 @@ def test_a_number_that_becomes_visible_after_a_larger_one(taken: Placements) -> 
     with taken.observed.connection() as other:
         other.connection.begin()
         other.insert("sequence_order_1")
-        taken.observed.shop.place_order("default")
+        taken.observed.shop.orders.place("default")
         taken.run()
         other.connection.commit()
     assert taken.run(forward=SETTLED)["default"] == (2, 1, 0)
     assert taken.run() == taken.truth()
 
 
-def test_step_start_value_prefix_and_suffix(observed: ObservedShop) -> None:
+def test_step_start_value_prefix_and_suffix(observed: ShopInMariaDB) -> None:
     database = observed.shop.database
     database.execute(
         "UPDATE {sales_sequence_profile} p JOIN {sales_sequence_meta} m ON m.meta_id = p.meta_id"
@@ -227,7 +198,7 @@ def test_step_start_value_prefix_and_suffix(observed: ObservedShop) -> None:
         )
 
 
-def place_numbered(observed: ObservedShop, *, placed: bool) -> None:
+def place_numbered(observed: ShopInMariaDB, *, placed: bool) -> None:
     value = observed.shop.database.insert("sequence_order_2")
     if placed:
         number = f"NL-{(value - 2) * 5 + 2:09d}-X"
@@ -251,26 +222,24 @@ def test_the_numbers_of_magento() -> None:
 
 def test_a_store_whose_orders_are_numbered_otherwise_has_no_series(taken: Placements) -> None:
     shop, database = taken.observed.shop, taken.observed.shop.database
-    for number in range(3):
-        order = shop.place_order("us")
-        database.update("sales_order", {"entity_id": order}, increment_id=f"CUSTOM-{time.time()}-{number}")
+    for _ in range(3):
+        order = shop.orders.place("us")
+        database.update("sales_order", {"entity_id": order}, increment_id=f"CUSTOM-{order}")
     found = taken.settled()
     assert set(found) == {"default", "de"}
-    shop.decline(cart_at_payment(taken.observed, "us"))
+    shop.carts.decline(cart_at_payment(taken.observed, "us"))
     assert set(taken.settled()) == {"default", "de"}
-    shop.place_order("us")
+    shop.orders.place("us")
     assert taken.run()["us"] == (0, 0, 0), "a number of the sequence: counted from now on"
-    shop.decline(cart_at_payment(taken.observed, "us"))
+    shop.carts.decline(cart_at_payment(taken.observed, "us"))
     assert taken.settled()["us"] == (1, 1, 0)
 
 
 def test_imported_orders_do_not_make_a_failing_checkout_disappear(taken: Placements) -> None:
     database = taken.observed.shop.database
     for number in range(5):
-        database.insert(
-            "sales_order", store_id=3, increment_id=f"MARKET-{time.time()}-{number}", quote_id=None
-        )
-        taken.observed.shop.decline(cart_at_payment(taken.observed, "us"))
+        database.insert("sales_order", store_id=3, increment_id=f"MARKET-{number}", quote_id=None)
+        taken.observed.shop.carts.decline(cart_at_payment(taken.observed, "us"))
     assert taken.settled()["us"] == (5, 5, 0)
 
 
@@ -282,17 +251,17 @@ def test_a_sequence_that_is_restored_from_a_backup(taken: Placements) -> None:
     database.execute("DELETE FROM {sequence_order_2} WHERE sequence_value > %s", (top,))
     database.execute("ALTER TABLE {sequence_order_2} AUTO_INCREMENT = 1")
     assert taken.settled()["de"] == (1, 1, 0)
-    taken.observed.shop.decline(cart_at_payment(taken.observed, "de"))
+    taken.observed.shop.carts.decline(cart_at_payment(taken.observed, "de"))
     assert taken.settled()["de"] == (2, 2, 0)
 
 
-def test_a_restart_decides_every_number_once(observed: ObservedShop, tmp_path: Path) -> None:
+def test_a_restart_decides_every_number_once(observed: ShopInMariaDB, tmp_path: Path) -> None:
     with closing(SQLiteState(tmp_path / "state")) as state:
         taken = Placements(observed, state)
-        observed.shop.decline(cart_at_payment(observed))
-        observed.shop.decline(cart_at_payment(observed, "us", "paypal_express"))
+        observed.shop.carts.decline(cart_at_payment(observed))
+        observed.shop.carts.decline(cart_at_payment(observed, "us", "paypal_express"))
         taken.settled()
-        observed.shop.place_order("de")
+        observed.shop.orders.place("de")
         taken.run()
     with closing(SQLiteState(tmp_path / "state")) as state:
         taken.state, taken.collector = state, PlacementsCollector()
@@ -309,7 +278,7 @@ def test_many_numbers_are_decided_in_bounded_steps(
     database = taken.observed.shop.database
     for store_id in (1, 2):
         database.insert_many(f"sequence_order_{store_id}", ("sequence_value",), [(None,)] * 10)
-    taken.observed.shop.place_order("default")
+    taken.observed.shop.orders.place("default")
     taken.run()
     attempts = [sum(store[0] for store in taken.run(forward=SETTLED).values()) for _ in range(3)]
     assert attempts == [7, 14, 21]
@@ -317,7 +286,7 @@ def test_many_numbers_are_decided_in_bounded_steps(
 
 
 def test_a_store_without_its_sequence_table_has_no_series(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         taken = Placements(observed)
         observed.shop.database.execute("DROP TABLE {sequence_order_2}")
         with pytest.raises(MissingTable):
@@ -326,7 +295,7 @@ def test_a_store_without_its_sequence_table_has_no_series(mariadb: MariaDB) -> N
 
 
 def test_a_new_store_and_a_deleted_one(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         taken, database = Placements(observed), observed.shop.database
         database.execute("DELETE FROM {store} WHERE store_id = 3")
         assert set(taken.run()) == {"default", "de"}
@@ -353,8 +322,7 @@ def test_a_new_store_and_a_deleted_one(mariadb: MariaDB) -> None:
             warning_value=8,
             is_active=1,
         )
-        observed.readers.clear()
-        observed.reader("placements", with_real_tables(observed))
+        observed.tables_were_made()
         assert taken.run()["new"] == (0, 0, 0)
         database.insert(f"sequence_order_{new}")
         assert taken.settled()["new"] == (1, 1, 0)
@@ -370,24 +338,24 @@ def test_a_new_store_and_a_deleted_one(mariadb: MariaDB) -> None:
     ],
 )
 def test_prefix_split_databases_and_an_old_version(mariadb: MariaDB, arguments: dict[str, Any]) -> None:
-    with observed_shop(mariadb, **arguments) as observed:
+    with shop_in_mariadb(mariadb, **arguments) as observed:
         taken, shop = Placements(observed), observed.shop
         for store in ("default", "de", "us"):
-            shop.place_order(store)
-            shop.decline(cart_at_payment(observed, store))
-            shop.decline(cart_at_payment(observed, store, "paypal_express"))
+            shop.orders.place(store)
+            shop.carts.decline(cart_at_payment(observed, store))
+            shop.carts.decline(cart_at_payment(observed, store, "paypal_express"))
         waits = 0 if "version" in arguments else 1
         assert taken.settled() == dict.fromkeys(("default", "de", "us"), (3 - waits, 2 - waits, waits))
         assert taken.run(forward=HOLD_SECONDS) == taken.truth()
 
 
 def test_five_hundred_stores_take_few_statements(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         add_stores(observed, 497, numbered=range(497))
         taken = Placements(observed)
-        observed.shop.decline(cart_at_payment(observed, "s77"))
+        observed.shop.carts.decline(cart_at_payment(observed, "s77"))
         asked: list[str] = []
-        reader = observed.readers["placements"]
+        reader = observed.reader(taken.collector)
         reader._observer = lambda query, _rows, _seconds: asked.append(query.name)
         taken.run()
         assert len(asked) <= 8, asked

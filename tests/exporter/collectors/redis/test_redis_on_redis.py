@@ -16,6 +16,7 @@ from exporter.sources.redis import RedisLimits, RedisServers, RedisTarget
 from sandbox.process import free_port
 from sandbox.servers.redis import DATABASES, Redis
 from tests.harness.core import run, values
+from tests.harness.limits import LONG
 
 READER, PASSWORD = "reader", "limited"
 
@@ -221,4 +222,4 @@ def make_certificate(certificate: Path, key: Path) -> None:
     options = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost"]
     command = ["openssl", "req", "-x509", *options, *names, "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=LONG)

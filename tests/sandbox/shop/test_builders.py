@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop import Shop, bulk_history, install
-from sandbox.shop.people import PERSONAL_MARK
+from sandbox.shop.builders.people import PERSONAL_MARK
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def shipping(shop: Shop, quote_id: int) -> tuple[Any, ...]:
 
 
 def test_a_headless_cart_is_empty_and_masked(shop: Shop) -> None:
-    cart = shop.open_cart(headless=True)
+    cart = shop.carts.open(headless=True)
 
     assert quote(shop, cart, "items_count", "is_active", "customer_is_guest") == (0, 1, 1)
     assert shop.database.value("SELECT COUNT(*) FROM {quote_address} WHERE quote_id = %s", (cart,)) == 2
@@ -58,25 +58,25 @@ def test_a_headless_cart_is_empty_and_masked(shop: Shop) -> None:
 
 
 def test_a_cart_goes_through_the_checkout_step_by_step(shop: Shop) -> None:
-    cart = shop.open_cart()
+    cart = shop.carts.open()
     assert shipping(shop, cart) == (None, None)
 
-    shop.advance_cart(cart, "shipping_address")
+    shop.carts.advance(cart, "shipping_address")
     assert shipping(shop, cart) == ("NL", None)
 
-    shop.advance_cart(cart, "shipping_method")
+    shop.carts.advance(cart, "shipping_method")
     assert shipping(shop, cart) == ("NL", "flatrate_flatrate")
     assert not shop.database.rows("SELECT 1 FROM {quote_payment} WHERE quote_id = %s", (cart,))
 
-    shop.advance_cart(cart, "payment_method", method="checkmo")
+    shop.carts.advance(cart, "payment_method", method="checkmo")
     method = shop.database.value("SELECT method FROM {quote_payment} WHERE quote_id = %s", (cart,))
     assert method == "checkmo"
     assert quote(shop, cart, "is_active", "reserved_order_id") == (1, None)
 
 
 def test_a_virtual_cart_has_no_shipping(shop: Shop) -> None:
-    cart = shop.open_cart(virtual=True)
-    shop.advance_cart(cart, "payment_method")
+    cart = shop.carts.open(virtual=True)
+    shop.carts.advance(cart, "payment_method")
 
     assert shipping(shop, cart) == (None, None)
     assert quote(shop, cart, "grand_total = subtotal") == (1,)
@@ -84,9 +84,9 @@ def test_a_virtual_cart_has_no_shipping(shop: Shop) -> None:
 
 def test_an_ordinary_decline_loses_a_number_and_leaves_no_trace(shop: Shop) -> None:
     before = last_number(shop, 1)
-    cart = shop.open_cart()
-    shop.advance_cart(cart, "placement_attempt", method="braintree")
-    shop.decline(cart)
+    cart = shop.carts.open()
+    shop.carts.advance(cart, "placement_attempt", method="braintree")
+    shop.carts.decline(cart)
 
     assert last_number(shop, 1) == before + 2
     assert quote(shop, cart, "is_active", "reserved_order_id") == (1, None)
@@ -94,10 +94,10 @@ def test_an_ordinary_decline_loses_a_number_and_leaves_no_trace(shop: Shop) -> N
 
 def test_a_method_that_saves_early_keeps_its_number(shop: Shop) -> None:
     before = last_number(shop, 3)
-    cart = shop.open_cart("us")
-    shop.advance_cart(cart, "placement_attempt", method="paypal_express")
-    number = shop.decline(cart)
-    bought = shop.buy(cart)
+    cart = shop.carts.open("us")
+    shop.carts.advance(cart, "placement_attempt", method="paypal_express")
+    number = shop.carts.decline(cart)
+    bought = shop.orders.buy(cart)
 
     assert number == f"3{before + 1:09d}"
     assert last_number(shop, 3) == before + 1
@@ -115,7 +115,7 @@ def test_a_method_that_saves_early_keeps_its_number(shop: Shop) -> None:
 def test_an_order_begins_as_its_method_says(
     shop: Shop, method: str, state: str, send_email: int | None
 ) -> None:
-    bought = shop.place_order("us", method)
+    bought = shop.orders.place("us", method)
 
     cart, currency, found_state, wants, sent = order(
         shop, bought, "quote_id", "base_currency_code", "state", "send_email", "email_sent"
@@ -135,16 +135,16 @@ def test_an_order_begins_as_its_method_says(
 
 
 def test_an_asynchronous_order_waits_for_grid_and_email(shop: Shop) -> None:
-    bought = shop.place_order(grid=False, email=False)
+    bought = shop.orders.place(grid=False, email=False)
 
     assert order(shop, bought, "send_email", "email_sent") == (1, None)
     assert not shop.database.rows("SELECT 1 FROM {sales_order_grid} WHERE entity_id = %s", (bought,))
 
 
 def test_an_order_lives_to_its_end(shop: Shop) -> None:
-    bought = shop.place_order(method="checkmo")
+    bought = shop.orders.place(method="checkmo")
     states = [order(shop, bought, "state")[0]]
-    for act in (shop.invoice, shop.ship, shop.refund):
+    for act in (shop.documents.invoice, shop.documents.ship, shop.documents.refund):
         act(bought)
         states.append(order(shop, bought, "state")[0])
 
@@ -161,11 +161,11 @@ def test_an_order_lives_to_its_end(shop: Shop) -> None:
 
 def test_a_redirected_payment_is_confirmed_or_cancelled(shop: Shop) -> None:
     paid, unpaid = (
-        shop.place_order(method="mollie_methods_ideal"),
-        shop.place_order(method="mollie_methods_ideal"),
+        shop.orders.place(method="mollie_methods_ideal"),
+        shop.orders.place(method="mollie_methods_ideal"),
     )
-    shop.confirm_payment(paid)
-    shop.cancel(unpaid)
+    shop.orders.confirm_payment(paid)
+    shop.orders.cancel(unpaid)
 
     assert order(shop, paid, "state", "send_email") == ("processing", 1)
     assert order(shop, unpaid, "state", "base_total_paid") == ("canceled", None)
@@ -174,7 +174,7 @@ def test_a_redirected_payment_is_confirmed_or_cancelled(shop: Shop) -> None:
 def test_a_moment_can_be_given_in_any_time_zone(shop: Shop) -> None:
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC).astimezone()
 
-    bought = shop.place_order(at=moment)
+    bought = shop.orders.place(at=moment)
 
     assert order(shop, bought, "created_at", "updated_at") == (
         datetime(2026, 3, 1, 12),  # noqa: DTZ001 - what the column holds
@@ -186,19 +186,19 @@ def test_a_failed_transaction_leaves_nothing(shop: Shop) -> None:
     before = shop.database.value("SELECT COUNT(*) FROM {sales_order}")
 
     with suppress(RuntimeError), shop.database.transaction():
-        shop.place_order()
+        shop.orders.place()
         raise RuntimeError
 
     assert shop.database.value("SELECT COUNT(*) FROM {sales_order}") == before
 
 
 def test_a_forgotten_payment_is_unknown_and_not_zero(shop: Shop) -> None:
-    never_paid = shop.place_order(method="mollie_methods_ideal")
-    forgotten = shop.place_order(method="mollie_methods_ideal")
-    shop.confirm_payment(forgotten)
+    never_paid = shop.orders.place(method="mollie_methods_ideal")
+    forgotten = shop.orders.place(method="mollie_methods_ideal")
+    shop.orders.confirm_payment(forgotten)
     assert order(shop, forgotten, "state", "base_total_due") == ("processing", 0)
 
-    shop.forget_payment(forgotten)
+    shop.orders.forget_payment(forgotten)
 
     sums = ("base_total_paid", "total_paid", "base_total_invoiced", "base_total_due = base_grand_total")
     assert order(shop, forgotten, "state", *sums) == order(shop, never_paid, "state", *sums)
@@ -213,7 +213,7 @@ def test_a_forgotten_payment_is_unknown_and_not_zero(shop: Shop) -> None:
 
 def test_searches_count_their_uses(shop: Shop) -> None:
     for results in (4, 0, 7):
-        shop.search("kayak", results, store="de")
+        shop.customers.search("kayak", results, store="de")
 
     row = shop.database.row(
         "SELECT popularity, num_results FROM {search_query} WHERE query_text = 'kayak' AND store_id = 2"
@@ -222,7 +222,7 @@ def test_searches_count_their_uses(shop: Shop) -> None:
 
 
 def test_personal_data_is_marked_and_present(shop: Shop) -> None:
-    shop.place_order(customer_id=shop.register_customer())
+    shop.orders.place(customer_id=shop.customers.register())
     for table, column in (
         ("quote", "customer_email"),
         ("quote_address", "street"),
@@ -243,9 +243,9 @@ def test_a_history_has_its_proportions(mariadb: MariaDB) -> None:
     try:
         with mariadb.connect(name) as connection:
             shop = install(connection)
-            shop.place_order("us", at=end - timedelta(days=30))
+            shop.orders.place("us", at=end - timedelta(days=30))
             bulk_history(shop, orders=1000, days=14, end=end)
-            after = shop.place_order("us")
+            after = shop.orders.place("us")
             database = shop.database
             counts = {
                 table: database.value(f"SELECT COUNT(*) FROM {{{table}}}")

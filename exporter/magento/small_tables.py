@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-SMALL_TABLES: Final = {
+SMALL_TABLES: Final[Mapping[str, str]] = {
     "core_config_data": "some thousand settings; read in ranges of scope and path, once a minute",
     "indexer_state": "one row an indexer",
     "mview_state": "one row a view",

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
-from sandbox.shop import grids, magento
-from sandbox.shop.data import SHIPPING_COST, SHIPPING_METHOD, Shop, Store
+from sandbox.shop import magento
+from sandbox.shop.builders import grids
+from sandbox.shop.builders.carts import SHIPPING_COST, SHIPPING_METHOD
+from sandbox.shop.builders.shop import Shop
+from sandbox.shop.builders.stock import Store
 
 HOUR_SHAPE: Final = (
     *(0.25, 0.15, 0.10, 0.08, 0.10, 0.20, 0.40, 0.70, 0.95, 1.10, 1.20, 1.25),
@@ -84,7 +87,7 @@ def bulk_history(
     """
     if orders < 1 or days <= 0:
         raise ValueError("orders and days must be positive")
-    database, until = shop.database, (end or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+    database, until = shop.database, shop.database.moment(end)
     database.execute("SET unique_checks = 0, foreign_key_checks = 0")
     for table in (WORK_TABLE, NUMBERED_TABLE):
         database.execute(table)
@@ -175,7 +178,7 @@ def _flush(shop: Shop, settled: datetime) -> None:
 def _number(shop: Shop, store: Store, settled: datetime) -> None:
     """Give every attempt to place an order of the store its number, and every order its state."""
     database = shop.database
-    prefix = shop.number_prefix("order", store.store_id)
+    prefix = shop.stock.number_prefix("order", store.store_id)
     last = database.value(f"SELECT COALESCE(MAX(sequence_value), 0) FROM {{sequence_order_{store.store_id}}}")
     database.execute(
         "INSERT INTO `shop_numbered` SELECT quote_id, order_id, store_id, number,"
