@@ -168,6 +168,8 @@ def healthy() -> Iterator[Healthy]:
     yield Healthy("720 a day in three stores", _shop(720, stores=THREE_STORES))
     yield Healthy("5,000 a day in 10 of 40 stores, 90 days", _shop(5_000, stores=FORTY_STORES), 90)
     yield Healthy("720 a day, carts filled by bots", _shop(720, bots=1.0))
+    phone = {"card": 0.5, "paypal": 0.25, "phone": 0.25}
+    yield Healthy("5,000 a day, telephone orders", _shop(5_000, methods=phone, by_day=("phone",)))
 
 
 HOLIDAYS: Final = (
@@ -198,7 +200,7 @@ def calendar(begin: datetime, shop: Shop) -> Iterator[Event]:
     office = shop.shape == "offices"
     for day in HOLIDAYS:
         quiet = 0.01 if office else (0.35 if day in ("2025-12-24", "2025-12-25", "2025-12-31") else 0.7)
-        yield event(day, 24, demand=quiet)
+        yield event(day, 24, demand=quiet, holiday=True)
     if office:
         yield event("2025-12-29", 48, demand=0.3)
         yield event("2026-05-15", 24, demand=0.5)

@@ -85,6 +85,8 @@ class Shop:
     decline_variance: float = 0.02
     bots: float = 0.0
     """Carts that programs fill at every hour, as a share of the carts of a mean hour."""
+    by_day: tuple[str, ...] = ()
+    """Methods with which people order on weekdays from eight to six only, by telephone perhaps."""
     zone: str = "Europe/Berlin"
     value: float = 80.0
 
@@ -113,6 +115,8 @@ class Event:
     """Tries a minute with stolen cards; all fail."""
     closed: bool = False
     """Maintenance mode."""
+    holiday: bool = False
+    """A public holiday, as a calendar knows it."""
     stores: tuple[str, ...] = ()
     """The stores that it is about; none means all."""
 
@@ -236,11 +240,17 @@ class _People:
             found.stages[stage] = random.poisson(come * carts / self._conversion + bots * ~factors.closed)
         customers = come * ~factors.stop
         for method, part in shop.methods.items():
-            self._pay(found, method, customers * part, factors)
+            self._pay(found, method, customers * part * self._open(method), factors)
         cards = random.poisson(factors.cards)
         found.attempts += cards
         found.failed += cards
         return found
+
+    def _open(self, method: str) -> Floats | float:
+        clock = self._play.clock
+        if method not in self._shop.by_day:
+            return 1.0
+        return np.asarray((clock.day < 5) & (clock.hour >= 8) & (clock.hour < 18), dtype=np.float64)
 
     def _pay(self, found: _Counts, method: str, customers: Floats, factors: _Factors) -> None:
         random = self._random
@@ -348,12 +358,19 @@ class _Exporter:
             self._of_store(store, found)
         whole = _sum(found.placed for found in counts.values())
         if whole.any():
-            self._since("magento_orders_expected_since_last_of_shop", whole, whole)
+            self._since("magento_shop_orders_expected_since_last", whole, whole)
+            carts = _sum(found.stages["cart"] for found in counts.values())
+            self._number("magento_shop_carts_since_last_order", carts, whole)
         closed = np.zeros(self._play.minutes)
         for event in self._play.events:
             if event.closed:
                 closed[max(0, event.first) : max(0, event.end)] = 1
         self._add("magento_maintenance_mode", closed)
+        holiday = np.zeros(self._play.minutes)
+        for event in self._play.events:
+            if event.holiday:
+                holiday[max(0, event.first) : max(0, event.end)] = 1
+        self._add("magento_calendar_holiday", holiday)
         self._add("up", np.ones(self._play.minutes))
         return self._out
 
@@ -383,14 +400,11 @@ class _Exporter:
         if placed.any():
             self._add("magento_last_order_timestamp_seconds", self._last(placed), store=store)
             self._since("magento_orders_expected_since_last", placed, placed, store=store)
+            self._number("magento_checkout_carts_since_last_order", found.stages["cart"], placed, store=store)
             for method, orders in found.orders.items():
                 if orders.any():
-                    self._since(
-                        "magento_orders_expected_since_last_by_method",
-                        placed,
-                        orders,
-                        store=store,
-                        method=method,
+                    self._number(
+                        "magento_orders_since_last_by_method", placed, orders, store=store, method=method
                     )
 
     def _windows(self, store: str, placed: Numbers) -> None:
@@ -410,6 +424,13 @@ class _Exporter:
         """Return the time of the last order that shows in each minute."""
         at = np.where(orders > 0, self._clock.times, self._clock.start)
         return np.asarray(np.maximum.accumulate(at)[self._shown - ORDER_LAG], dtype=np.float64)
+
+    def _number(self, name: str, counted: Numbers, orders: Numbers, **labels: str) -> None:
+        """Show how many of the one kind came since the last order of the other."""
+        totals = np.cumsum(counted)
+        at_order = np.maximum.accumulate(np.where(orders > 0, totals, 0))
+        shown = self._shown - ORDER_LAG
+        self._add(name, totals[shown] - at_order[shown], **labels)
 
     def _since(self, name: str, expected: Numbers, orders: Numbers, **labels: str) -> None:
         """Show how many orders of the one kind were to be expected since the last order of the other.
