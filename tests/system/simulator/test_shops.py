@@ -72,7 +72,7 @@ def test_what_happens_in_a_fault() -> None:
         Event(fault, 420, fail=1.0, stores=("de",)),
         Event(fault, 420, dead="card", stores=("us",)),
         Event(420, 430, closed=True),
-        Event(430, 600, stop=True),
+        Event(430, 600, stop=1.0),
     )
     store = Play(shop, begin, 600, events).store()
 
@@ -95,7 +95,7 @@ def test_what_happens_in_a_fault() -> None:
 
 def test_orders_expected_since_the_last_one_grow_until_there_is_one() -> None:
     fault = 3 * DAY
-    events = (Event(fault, fault + 100, stop=True),)
+    events = (Event(fault, fault + 100, stop=1.0),)
     store = Play(Shop(2_000), at("2026-06-08T10:00:00"), fault + 300, events).store()
     missed = one(store, "magento_orders_expected_since_last").values
     window = one(store, "magento_orders_expected", window="30m").values
