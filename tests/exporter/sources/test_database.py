@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -521,12 +522,11 @@ def test_whatever_a_driver_raises_is_an_error_of_that_server(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("planted text")
 
-    with closing(place.open()) as source:
+    with closing(place.open(limits=replace(LIMITS, pause_after_failure=0))) as source:
         monkeypatch.setattr(*((pymysql, "connect") if where == "connect" else (DictCursor, "execute")), fail)
         with pytest.raises(UnexpectedAnswer, match="the database driver failed with RuntimeError"):
             source.rows(ANSWER)
         monkeypatch.undo()
-        time.sleep(LIMITS.pause_after_failure)
         assert source.rows(ANSWER) == [{"answer": 1}]
 
 
