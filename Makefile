@@ -1,4 +1,4 @@
-# `make` alone says what there is. What a target needs on this machine it installs, but Node.js and Chromium.
+# `make` alone says what there is. What a target needs on this machine it installs, except Node.js and Chromium.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo generate check test test-slow gameday simulate bench mutate types fmt lock clean venv servers check-dashboards images
