@@ -16,6 +16,7 @@ from exporter.collectors import all_collectors
 from exporter.errors import SpecError
 
 SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
+    "probe": ("probe",),
     "selling": (
         "selling.shortfall",
         "selling.drought",

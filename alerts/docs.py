@@ -17,6 +17,7 @@ BEGIN: Final = "<!-- alerts: begin (written by python -m alerts) -->"
 END: Final = "<!-- alerts: end -->"
 
 TITLES: Final = {
+    "probe": "From outside",
     "selling": "Selling",
     "slo": "Objectives",
     "orders": "After the order",

@@ -6,19 +6,35 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input, Line
-from alerts.lib.condition import only_where
+from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input, Line, Until
+from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from alerts.probe import SERVED_SHARE
 from alerts.thresholds import critical, warning
+from exporter.collectors.deployment import INFO
 from exporter.core import self_metrics as own
-from promql.expr import absent, age, always, over_time, series
-from promql.metrics import SCRAPE_DURATION, SHOP, UP
+from promql.expr import Expr, absent, age, aggregate, over_time, series, union
+from promql.metrics import PROBE_SUCCESS, SCRAPE_DURATION, SHOP, UP
 
-JOBS: Final = "=~magento.*"
-"""The scrape jobs of this exporter: `job_name` begins with magento."""
+JOBS: Final = "=~magento|magento-exporter"
+"""The scrape jobs of this exporter. `magento-nginx` is none of them; the label `shop` tells shops apart."""
 
-SELLING: Final = "database|redis|varnish"
-"""The sources without which customers cannot buy."""
+_ALWAYS_NEEDED: Final = "database|redis|varnish"
+_BROKER: Final = "rabbitmq"
+_SELLS_WITHOUT_BROKER: Final = series(INFO, version=r"=~2\.3\..*|2\.4\.[0-4](-.*)?")
+"""Up to 2.4.4, placing an order publishes to the database. From 2.4.5 on it publishes to RabbitMQ, if
+`queue/amqp` is configured, and fails without it."""
+
+_LAST_KNOWN: Final = "20m"
+"""How long the last state of a source counts when the exporter dies with it. By then MagentoExporterDown
+is critical itself."""
+
+
+def _source_state(**matcher: str) -> Expr:
+    return over_time("last", series(own.SOURCE_UP, **matcher)[_LAST_KNOWN])
+
+
+_PROBE_IS_GREEN: Final = SERVED_SHARE >= critical(limits.PROBES_SERVED_RATIO)
 
 _exporter: Final = partial(
     Alert,
@@ -41,17 +57,41 @@ _unanswered: Final = partial(
 )
 
 
-def _no_answer(source: str) -> Cases:
-    return Cases(
-        entity={"source": source},
-        inputs={"source_up": Input(own.SOURCE_UP, bad=At(0), good=At(1))},
-        expected_description=f"The exporter gets no answer from {source}.",
-    )
-
+_CART: Final = Input(
+    PROBE_SUCCESS, labels={"page": "cart", "prober": "far:9115"}, bad=At(0), good=At(1), needed=False
+)
 
 ALERTS: Final = (
     _exporter(
         name="MagentoExporterDown",
+        severity=Severity.CRITICAL,
+        value=series(UP, job=JOBS),
+        op="==",
+        threshold=0,
+        guard=(unless(_PROBE_IS_GREEN, on=("shop",)),),
+        blinds=True,
+        for_=15 * MINUTE,
+        keep_firing_for=2 * MINUTE,
+        summary="The Magento exporter is dead, and nothing says that the shop lives.",
+        description="Prometheus has not reached {{ $labels.instance }} for a quarter of an hour, and no "
+        "probe from outside says that the shop is served.",
+        impact="The exporter often runs on the shop's own server: the shop may be down too.",
+        first_action="Open the shop on a telephone. If it fails, it is an outage; else repair the exporter.",
+        why="A quarter of an hour outlasts a reboot. A green probe of the same shop (label `shop`) makes it "
+        "wait for MagentoExporterUnreachable's reader; without a probe it is critical always.",
+        panel=Panel("magento-exporter", "up"),
+        cases=Cases(
+            inputs={"up": Input(UP, bad=At(0), good=At(1)), "cart": _CART},
+            needs_all_inputs=False,
+            covers_all_places=True,
+            silent={"the probe is green": {"cart": At(1)}},
+            expected_description="Prometheus has not reached shop:9816 for a quarter of an hour, and "
+            "no probe from outside says that the shop is served.",
+        ),
+    ),
+    _exporter(
+        name="MagentoExporterUnreachable",
+        severity=Severity.URGENT,
         value=series(UP, job=JOBS),
         op="==",
         threshold=0,
@@ -70,21 +110,50 @@ ALERTS: Final = (
         ),
     ),
     _exporter(
+        name="MagentoExporterVanished",
+        severity=Severity.URGENT,
+        value=series(UP, job=JOBS).before("1d"),
+        op="==",
+        threshold=1,
+        guard=(
+            unless(series(UP, job=JOBS), on=SHOP),
+            unless(series(UP, job=JOBS, shop="!="), on=("shop",)),
+        ),
+        blinds=True,
+        for_=10 * MINUTE,
+        summary="A Magento exporter is no longer scraped.",
+        description="Prometheus scraped {{ $labels.instance }} a day ago and does not know it any more.",
+        impact="This shop is not watched: it has no `up`, so no other alert can say so.",
+        first_action="Compare Status > Targets in Prometheus with the scrape configuration of yesterday.",
+        why="A target that left the configuration or the service discovery leaves no `up` of 0 behind. "
+        "Another instance with the same `shop` counts as the same exporter at a new address. A shop that "
+        "was taken out on purpose resolves after a day.",
+        panel=Panel("magento-exporter", "up"),
+        cases=Cases(
+            inputs={"up": Input(UP, bad=Gone(), good=At(1), needed=False)},
+            warm_up=2 * DAY,
+            step=10 * MINUTE,
+            covers_all_places=True,
+            expected_description="Prometheus scraped shop:9816 a day ago and does not know it any more.",
+        ),
+    ),
+    _exporter(
         name="MagentoExporterMissing",
+        severity=Severity.URGENT,
         value=absent(series(UP, job=JOBS)),
         threshold=0,
         blinds=True,
         for_=10 * MINUTE,
         no_data=NoData.FIRES,
         summary="Prometheus knows no Magento exporter at all.",
-        description="No scrape target has a job name that begins with magento.",
+        description="No scrape target has the job magento or magento-exporter.",
         impact="No Magento shop is watched; every alert of this pack is blind.",
         first_action="Look at Status > Targets in Prometheus and at the scrape configuration.",
         why="A target that is no longer configured has no `up` at all, so the rule asks for its absence.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
             inputs={"up": Input(UP, bad=Gone(), good=At(1), needed=False)},
-            expected_description="No scrape target has a job name that begins with magento.",
+            expected_description="No scrape target has the job magento or magento-exporter.",
             target_labels=(),
             covers_all_places=True,
             reaches_limit_after=5 * MINUTE,
@@ -94,30 +163,51 @@ ALERTS: Final = (
         name="MagentoBackendDown",
         severity=Severity.CRITICAL,
         service="backends",
-        value=series(own.SOURCE_UP, source=f"=~{SELLING}"),
+        value=union(
+            _source_state(source=f"=~{_ALWAYS_NEEDED}"),
+            _source_state(source=_BROKER).unless(_SELLS_WITHOUT_BROKER, on=SHOP),
+        ),
         for_=2 * MINUTE,
         maintenance=True,
         summary="A server that the shop cannot sell without does not answer.",
+        description="The shop's {{ $labels.source }} does not answer the exporter.",
         impact="Without the database nobody can buy. Without Varnish nobody gets a page. Without Redis, "
-        "logins and carts are lost.",
-        first_action="Open the shop's cart. If it fails as well, start that server; if it works, only the "
+        "logins and carts are lost. Without RabbitMQ every order ends in an error.",
+        first_action="Place a test order. If it fails as well, start that server; if it works, only the "
         "exporter is cut off.",
         why="Two minutes outlast a restart. Without the database no orders are read, and every other alert "
-        "about selling is blind. That is why this one is critical. A refused login does not count here; "
-        "MagentoCollectorFailing is about that.",
-        cases=_no_answer("database"),
+        "about selling is blind. That is why this one is critical. RabbitMQ counts from Magento 2.4.5 on. If "
+        "the exporter dies too, the last known state counts for 20 minutes. A refused login or counters that "
+        "cannot be read do not count here; MagentoCollectorFailing is about that.",
+        cases=Cases(
+            entity={"source": "database"},
+            inputs={"source_up": Input(own.SOURCE_UP, bad=At(0), good=At(1))},
+            fires={"the exporter dies as well": {"source_up": Until(15 * MINUTE, At(0), Gone())}},
+            expected_description="The shop's database does not answer the exporter.",
+        ),
     ),
     _unanswered(
         name="MagentoSourceDown",
-        value=series(own.SOURCE_UP, source=f"!~{SELLING}"),
+        value=union(
+            series(own.SOURCE_UP, source=f"!~{_ALWAYS_NEEDED}|{_BROKER}"),
+            series(own.SOURCE_UP, source=_BROKER).only_if(_SELLS_WITHOUT_BROKER, on=SHOP),
+        ),
         for_=5 * MINUTE,
         summary="The exporter cannot reach a source that the shop can sell without.",
         impact="What is read from it is unknown; with RabbitMQ down, asynchronous work stands still.",
         first_action="See whether the shop itself works; then connect by hand from the exporter's machine.",
         why="One failed round may be chance. After five minutes the server is dead or frozen, or the "
         "network blocks the way. A refused login does not count here; MagentoCollectorFailing is about "
-        "that. MagentoBackendDown is about database, Redis and Varnish.",
-        cases=_no_answer("rabbitmq"),
+        "that. MagentoBackendDown is about database, Redis and Varnish, and from Magento 2.4.5 on RabbitMQ.",
+        cases=Cases(
+            entity={"source": "rabbitmq"},
+            inputs={
+                "source_up": Input(own.SOURCE_UP, bad=At(0), good=At(1)),
+                "old": Input(INFO, labels={"version": "2.4.4-p3"}, bad=At(1), good=At(1), shared=True),
+            },
+            needs_all_inputs=False,
+            expected_description="The exporter gets no answer from rabbitmq.",
+        ),
     ),
     _exporter(
         name="MagentoCollectorFailing",
@@ -232,21 +322,30 @@ ALERTS: Final = (
     _exporter(
         name="MagentoWatchdog",
         severity=Severity.NONE,
-        value=always(),
+        value=aggregate("count", series(UP, job=JOBS).equals(1)),
         threshold=0,
+        guard=(
+            unless(
+                aggregate("count", over_time("max", series(UP, job=JOBS)["30m"]).equals(0)),
+                on=(),
+            ),
+        ),
         for_=0,
-        no_data=NoData.FIRES,
+        no_data=NoData.OPTIONAL,
         summary="Alerting works.",
-        description="This alert always fires. A dead-man service must raise the alarm when it stops "
-        "arriving.",
-        impact="None while it fires; when it stops, no alert of any kind reaches anybody.",
-        first_action="If the dead-man service called: check Prometheus, then Alertmanager, then the network.",
-        why="Only an alert that always arrives can prove that alerts arrive.",
+        description="This alert fires while every exporter answers. A dead-man service must raise the alarm "
+        "when it stops arriving.",
+        impact="None while it fires; when it stops, alerts of a shop, or of all, reach nobody.",
+        first_action="If the dead-man service called: check exporters, Prometheus, Alertmanager, network.",
+        why="Only an alert that always arrives can prove that alerts arrive. An exporter that has not "
+        "answered for half an hour stops it, so the dead-man service calls by its own way.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
-            inputs={},
-            expected_description="This alert always fires. A dead-man service must raise the alarm when it "
-            "stops arriving.",
+            inputs={
+                "up": Input(UP, bad=At(1), good=At(0)),
+            },
+            expected_description="This alert fires while every exporter answers. A dead-man service must "
+            "raise the alarm when it stops arriving.",
             target_labels=(),
             covers_all_places=True,
         ),

@@ -306,3 +306,16 @@ STAGE_STILL_REACHED: Final = 0.5
 """A checkout step works if half as many carts reach it as a week ago, however many reach the one before."""
 ORDERS_FOR_A_MEAN: Final = 10
 """Orders in six hours below which their mean value says nothing."""
+
+PROBES_SERVED_RATIO: Final = Threshold(
+    warning=1.0,
+    critical=0.6,
+    low=True,
+    reason="Every page is served in a healthy shop; half of them or fewer is no single page's fault.",
+)
+CERTIFICATE_SECONDS: Final = Threshold(
+    warning=21 * DAY,
+    critical=7 * DAY,
+    low=True,
+    reason="Renewal is due 30 days before the end; at seven days a person has one working week.",
+)

@@ -26,12 +26,16 @@ from promql.expr import (
     increase,
     max_by,
     min_by,
+    now,
     over_time,
     rate,
+    series,
     sum_by,
     top,
 )
 from promql.metrics import (
+    PROBE_CERTIFICATE,
+    PROBE_SUCCESS,
     PROCESS_CPU,
     PROCESS_FILES,
     PROCESS_MEMORY,
@@ -426,6 +430,47 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
 )
 
+_OUTSIDE: Final[tuple[Panel, ...]] = (
+    Timeline(
+        key="outside",
+        title="Is the shop served, seen from outside?",
+        meaning="Whether a prober outside got each page. Pages of the shops chosen above.",
+        good="Served throughout.",
+        then="All pages: DNS, CDN, certificate or edge. Cart and GraphQL alone: PHP or what it needs.",
+        asks=(
+            Ask(
+                expr=max_by(series(PROBE_SUCCESS, shop="=~$shop", page="!="), "shop", "page"),
+                legend="{{shop}} {{page}}",
+            ),
+        ),
+        unit="none",
+        empty="no probe from outside is set up",
+        mappings=words({0.0: ("fails", Colour.CRITICAL), 1.0: ("served", Colour.GOOD)}),
+        width=18,
+        height=6,
+        link=Link("Are we selling?", OVERVIEW, "selling"),
+    ),
+    Stat(
+        key="certificate",
+        title="Certificate ends in",
+        meaning="Time until the first certificate of the chain ends, as the shop serves it.",
+        good="More than three weeks: it is renewed 30 days before its end.",
+        then="Run the renewal by hand and read what it says.",
+        asks=(
+            Ask(
+                expr=min_by(series(PROBE_CERTIFICATE, shop="=~$shop", page="!=")) - now(),
+            ),
+        ),
+        unit="s",
+        decimals=0,
+        empty="no probe over TLS",
+        threshold=thresholds.CERTIFICATE_SECONDS,
+        width=6,
+        height=6,
+        link=Link("Is it served?", UID, "outside"),
+    ),
+)
+
 DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Exporter",
@@ -436,6 +481,7 @@ DASHBOARD: Final = Dashboard(
     rows=(
         Row(panels=_HEADER),
         Row(title="Can the numbers be trusted?", panels=_TRUST),
+        Row(title="Does a customer get in?", panels=_OUTSIDE),
         Row(title="What do they cost?", panels=_COST),
     ),
 )

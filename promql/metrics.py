@@ -56,6 +56,12 @@ ALERTS: Final = External(
 )
 SCRAPE_DURATION: Final = External("scrape_duration_seconds", Kind.GAUGE, PROMETHEUS)
 SCRAPE_SAMPLES: Final = External("scrape_samples_scraped", Kind.GAUGE, PROMETHEUS)
+_BLACKBOX: Final = "blackbox_exporter"
+_PROBE: Final = ("page", "prober")
+"""The labels of a probe's target beside the shop: the name of the page, and the prober that asked."""
+PROBE_SUCCESS: Final = External("probe_success", Kind.GAUGE, _BLACKBOX, _PROBE)
+PROBE_CERTIFICATE: Final = External("probe_ssl_earliest_cert_expiry", Kind.GAUGE, _BLACKBOX, _PROBE)
+PROBE_UP: Final = External("up", Kind.GAUGE, PROMETHEUS, _PROBE)
 PROCESS: Final = "the process metrics of the Prometheus client library"
 PROCESS_CPU: Final = External("process_cpu_seconds_total", Kind.COUNTER, PROCESS)
 PROCESS_MEMORY: Final = External("process_resident_memory_bytes", Kind.GAUGE, PROCESS)

@@ -70,7 +70,7 @@ FAULTS: tuple[Fault, ...] = (
         "storefront-down",
         "Varnish is frozen: the storefront accepts connections and never answers",
         Actor.SERVERS,
-        "every probe from outside fails; the counters of Varnish stay readable",
+        'every probe from outside fails; magento_source_up{source="varnish"} is 0 soon after',
     ),
     Fault(
         "varnish-down",

@@ -26,9 +26,12 @@ SECURITY: Final = "security"
 OFF_HOURS: Final = "off-hours"
 WINDOW: Final = "announced-window"
 _GONE: Final = ("MagentoBackendDown", "MagentoSourceDown")
-_BLIND: Final = ("MagentoExporterDown", "MagentoExporterMissing", WATCHDOG)
+_DOWN: Final = ("MagentoExporterDown", "MagentoExporterUnreachable")
+_BLIND: Final = (*_DOWN, "MagentoExporterVanished", "MagentoExporterMissing", WATCHDOG)
 _OUTDATED: Final = ("MagentoCollectorFailing", "MagentoDataStale")
 _OURS: Final = 'alertname =~ "Magento.+"'
+_NAMED_SHOP: Final = ("shop",)
+"""What joins probe and exporter. The probe's alerts always have it, so no empty label matches."""
 _NOT_CRITICAL: Final = f'severity != "{Severity.CRITICAL}"'
 
 CRON_FEEDS: Final = (
@@ -204,7 +207,9 @@ def _what_cannot_be_seen(owners: Owners) -> Iterable[dict[str, Any]]:
     If a source is gone, its collectors fail, too. The alerts about those have a label ``collector`` and no
     ``source``. If a collector fails, its data is soon old. A milder alert never inhibits a critical one.
     """
-    yield _inhibit(['alertname = "MagentoExporterDown"'], [_OURS, _none_of(_BLIND), _NOT_CRITICAL], SHOP)
+    yield _inhibit([_one_of(_DOWN)], [_OURS, _none_of(_BLIND), _NOT_CRITICAL], SHOP)
+    yield _inhibit(['alertname = "MagentoExporterDown"'], ['alertname = "MagentoExporterUnreachable"'], SHOP)
+    yield _inhibit(['alertname = "MagentoExporterMissing"'], ['alertname = "MagentoExporterVanished"'], ())
     yield _inhibit(
         ['alertname = "MagentoBackendDown"'],
         [_OURS, _none_of((*_BLIND, *_GONE)), 'source != ""'],
@@ -253,6 +258,14 @@ def _what_keeps_everybody_out() -> Iterable[dict[str, Any]]:
         ['alertname = "MagentoBackendDown"', 'source =~ "database|redis"'],
         ['alertname = "MagentoBackendsSick"'],
         SHOP,
+    )
+    yield _inhibit(
+        [_one_of(("MagentoBackendDown", "MagentoBackendsSick", "MagentoMaintenanceForgotten"))],
+        ['alertname = "MagentoProbeFailing"'],
+        _NAMED_SHOP,
+    )
+    yield _inhibit(
+        ['alertname = "MagentoProbeFailing"'], ['alertname = "MagentoProbePageFailing"'], _NAMED_SHOP
     )
     yield _inhibit(
         [_one_of([name for name, source in NOBODY_BUYS.items() if not source])],

@@ -43,6 +43,11 @@ def unless(other: Expr, *, on: Iterable[str] | None = None) -> Clause:
 
 OUTSIDE_MAINTENANCE: Final = unless(series(MAINTENANCE).equals(1), on=SHOP)
 
+OUTSIDE_MAINTENANCE_OF_THE_SHOP: Final = unless(
+    max_by(series(MAINTENANCE, shop="!="), "shop").equals(1), on=("shop",)
+)
+"""For what another exporter says of the shop: only the shop's name joins it."""
+
 
 def limited(value: Expr, operator: str, limit: Expr, *, name: str, scope: str | None) -> Expr:
     """Compare with the limit, or with the user's own for the job and the value of the label ``scope``."""

@@ -15,7 +15,7 @@ import attr
 import grafanalib.core as grafana
 
 from alerts.lib.links import Links, panel_id
-from alerts.lib.model import Alert
+from alerts.lib.model import Alert, Severity
 from alerts.lib.owners import Owners
 from alerts.lib.prometheus import dump, notes, tags
 from promql.durations import Duration
@@ -96,7 +96,9 @@ def provisioning(
     groups = []
     for subject, alerts in subjects.items():
         rules = [
-            rule(alert, owners=owners, links=links, paused=paused) for alert in alerts if alert.cases.inputs
+            rule(alert, owners=owners, links=links, paused=paused)
+            for alert in alerts
+            if alert.severity is not Severity.NONE
         ]
         group = grafana.AlertGroup(
             name=f"magento_{subject}",

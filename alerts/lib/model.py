@@ -52,6 +52,7 @@ class Category(StrEnum):
     CACHE = "cache"
     SECURITY = "security"
     EXPORTER = "exporter"
+    PROBE = "probe"
 
 
 class Unit(StrEnum):
@@ -130,6 +131,7 @@ class Alert:
     no_data: NoData = NoData.SILENT
     maintenance: bool = True
     """Whether it is silent during maintenance."""
+    maintenance_guard: Clause = OUTSIDE_MAINTENANCE
     inherits: bool = True
     """Whether a failure of the collector or source of its data inhibits it."""
     blinds: bool = False
@@ -170,7 +172,7 @@ class Alert:
         """The whole expression of the rule."""
         limit = seconds(self.threshold) if self.unit is Unit.SECONDS else number(self.threshold)
         found = limited(self.value, self.op, limit, name=self.name, scope=self.scope)
-        for clause in (*self.guard, *((OUTSIDE_MAINTENANCE,) if self.maintenance else ())):
+        for clause in (*self.guard, *((self.maintenance_guard,) if self.maintenance else ())):
             found = clause.applied(found)
         return found
 

@@ -105,7 +105,8 @@ def _fires(alert: Alert, owners: Owners, links: Links) -> Iterator[dict[str, Any
     series = _series(alert, here(alert), [Phase(times.bad), Phase(length, otherwise="bad")])
     for place in elsewhere(alert):
         series = {**_series(alert, place, [Phase(times.bad + length)]), **series}
-    for place in ({**TARGET, label: "another"} for label in TARGET):
+    joined = alert.maintenance_guard.on or ()
+    for place in ({**TARGET, label: "another"} for label in TARGET if label in joined):
         series.setdefault(_selector(MAINTENANCE.name, **place), f"1x{_steps(times.bad + length, times.step)}")
     tests = [_expect(alert, times.fires - times.step, [])] if alert.cases.inputs else []
     tests.append(_expect(alert, times.fires, [_alert(alert, times, owners=owners, links=links)]))

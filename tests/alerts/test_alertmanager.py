@@ -228,6 +228,8 @@ Pair = tuple[str, Mapping[str, str], str, Mapping[str, str]]
 CAUSES: list[Pair] = [
     ("MagentoExporterDown", {}, "MagentoCronStopped", {}),
     ("MagentoExporterDown", {}, "MagentoOrdersLow", {"store": "de"}),
+    ("MagentoExporterDown", {}, "MagentoExporterUnreachable", {}),
+    ("MagentoExporterUnreachable", {}, "MagentoCronStopped", {}),
     ("MagentoBackendDown", {"source": "database"}, "MagentoOrderDroughtNoTraffic", {"store": "de"}),
     ("MagentoBackendDown", {"source": "database"}, "MagentoCollectorFailing", {"collector": "cron"}),
     ("MagentoBackendDown", {"source": "varnish"}, "MagentoDataStale", {"collector": "page_cache"}),

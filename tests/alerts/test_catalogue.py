@@ -17,7 +17,7 @@ from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
 from promql.durations import Duration, Span
-from promql.metrics import ALERTS, SCRAPE_DURATION, SHOP, UP
+from promql.metrics import ALERTS, PROBE_CERTIFICATE, PROBE_SUCCESS, PROBE_UP, SCRAPE_DURATION, SHOP
 from promql.nodes import Call, Range, Selector, Subquery
 from promql.render import layout
 
@@ -34,6 +34,8 @@ CANNOT_BUY = {
     "MagentoBackendsSick",
     "MagentoSessionStoreDown",
     "MagentoSessionWritesRefused",
+    "MagentoProbeFailing",
+    "MagentoExporterDown",
 }
 """The alerts that say: customers cannot buy now. Only these may wake somebody."""
 
@@ -62,7 +64,7 @@ def series(found: Catalogue) -> dict[str, tuple[str, ...]]:
     )
     known[THRESHOLD.name] = own
     known[MAINTENANCE.name] = MAINTENANCE.labels
-    for foreign in (UP, SCRAPE_DURATION, ALERTS):
+    for foreign in (SCRAPE_DURATION, ALERTS, PROBE_SUCCESS, PROBE_CERTIFICATE, PROBE_UP):
         known[foreign.name] = foreign.labels
     return known
 
@@ -138,7 +140,7 @@ def test_waits_before_it_fires(alert: Alert) -> None:
 def test_does_not_blink(alert: Alert) -> None:
     """What can come and go within minutes keeps firing for a while, unless nobody is notified."""
     slow = alert.for_ >= 10 * 60
-    notified = alert.severity is not Severity.INFO
+    notified = alert.severity not in {Severity.INFO, Severity.NONE}
     assert alert.keep_firing_for or slow or not notified or not alert.cases.inputs
 
 

@@ -130,7 +130,7 @@ def test_the_page_about_a_dead_exporter_is_served_by_another(tmp_path: Path) -> 
     assert main(["--out", str(tmp_path), *BASES, *standby]) == 0
     text = (tmp_path / "alerts/generated/exporter.yml").read_text()
     led = set(re.findall(r"https://other\.example/runbooks/(\w+)", text))
-    assert led == {"MagentoExporterDown", "MagentoExporterMissing"}
+    assert led == {f"MagentoExporter{how}" for how in ("Down", "Missing", "Unreachable", "Vanished")}
     assert "runbook_url: https://run.example/b/MagentoSourceDown?" in text
 
 

@@ -16,6 +16,7 @@ from exporter.collectors import all_collectors
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.web.metrics import SCRAPE_METRICS
 from exporter.web.runbook_text import anchor
+from promql.metrics import SHOP
 from tests.runbooks.commands import LOOKS, MAGENTO, MAGERUN, PROGRAMS, SETTINGS, VARIABLES
 from tests.runbooks.pages import Block, Page, pages
 from tests.runbooks.splitting import commands, magento_command, program_of
@@ -25,7 +26,7 @@ PAGES = pages()
 NAMES = [page.name for page in PAGES]
 EFFECTS = {"bash": ("read-only", "changes-state"), "promql": ("",), "": ("",), "text": ("",), "sql": ("",)}
 UNFINISHED = re.compile(r"\b(to-?do|tbd|fix-?me|lorem)\b", re.IGNORECASE)
-TARGET_LABELS = {"INSTANCE", "JOB"}
+TARGET_LABELS = {label.upper() for label in SHOP}
 SQL = re.compile(r'mysql [^\n"|;]*-e "(?:\\.|[^"\\])*"')
 """A statement as pages give it to mysql."""
 
@@ -148,6 +149,8 @@ FOREIGN = {
     "varnish_main_sess_dropped", "varnish_main_threads", "node_load1", "node_filesystem_avail_bytes",
     "node_memory_MemAvailable_bytes", "process_resident_memory_bytes", "process_cpu_seconds_total",
     "scrape_samples_scraped", "scrape_series_added", "probe_success",
+    "probe_http_status_code", "probe_http_duration_seconds", "probe_duration_seconds",
+    "probe_failed_due_to_regex", "probe_ssl_earliest_cert_expiry",
 }  # fmt: skip
 
 
