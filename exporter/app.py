@@ -279,12 +279,12 @@ def web_auth(settings: Settings) -> WebAuth:
     return auth
 
 
-def create_app(settings: Settings, auth: WebAuth | None = None) -> FastAPI:
-    """Return the web application; its lifespan opens and closes the exporter."""
+def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:
+    """Return the web application; the exporter is closed with it."""
+    settings = exporter.settings
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-        exporter = build(settings)
         application.state.exporter = AppState(
             runner=exporter.runner,
             off=exporter.off,

@@ -57,11 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(settings: Settings, _options: argparse.Namespace) -> int:
     """Serve /metrics until SIGTERM."""
-    choose(settings, open_backends(settings).configured())
     auth = web_auth(settings)
+    exporter = build(settings)
     host, port = settings.web.address()
     return run_server(
-        create_app(settings, auth),
+        create_app(exporter, auth),
         host=host,
         port=port,
         tls=auth.tls(),

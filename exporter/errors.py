@@ -13,6 +13,7 @@
     │   ├── MissingTable      the shop has no such table
     │   ├── MissingColumn     the table lacks a column (older or changed schema)
     │   └── UnexpectedAnswer  the backend answered something that cannot be understood
+    ├── StateUnavailable      the exporter's own state file cannot be read or written
     └── SpecError             a collector broke its own declaration (a programming error)
 
 The ``reason`` of an error is the value of the label of the same name in
@@ -82,6 +83,12 @@ class UnexpectedAnswer(SourceError):  # noqa: N818
     reason = "bad_data"
 
 
+class StateUnavailable(ExporterError):  # noqa: N818
+    """The exporter's own state file cannot be read or written; its sources are not the cause."""
+
+    reason = "state"
+
+
 class SpecError(ExporterError):
     """A collector produced what it had not declared."""
 
@@ -97,6 +104,7 @@ REASONS: Final = tuple(
         MissingTable,
         MissingColumn,
         UnexpectedAnswer,
+        StateUnavailable,
         SpecError,
         ExporterError,
     )

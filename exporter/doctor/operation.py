@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from exporter.collectors.cron import LAST_EXECUTION
@@ -12,6 +14,7 @@ from exporter.doctor import collecting
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import SourceError
 from exporter.magento.queues import COMPLETED, CONSUMERS, MESSAGES, MYSQL, NEW, OLDEST_AGE, RABBITMQ
+from exporter.sources.state import problem_of
 
 CRON_SILENCE_SECONDS: Final = 300.0
 """Time without a job started after which cron counts as stopped; it should start some every minute."""
@@ -20,15 +23,37 @@ QUEUE_WAIT_SECONDS: Final = 600.0
 """Age of a queue's oldest message from which on its consumer counts as missing."""
 
 
+STATE_FREE_BYTES: Final = 20 * 1024 * 1024
+"""Room that the state file and its journal need at most."""
+
+
 def check(subject: Examination) -> Iterator[Finding]:
     """Yield the state of cron, queues and the exporter's own memory."""
     yield from _cron(subject)
     yield from _queues(subject)
-    if subject.exporter.settings.state_file is None:
-        yield Finding(
+    yield _state_file(subject.exporter.settings.state_file)
+
+
+def _state_file(path: Path | None) -> Finding:
+    if path is None:
+        return Finding(
             Status.NOTE, "state file", "none: counters start at 0 after a restart",
             "set state_file to a path that lasts",
         )  # fmt: skip
+    if problem := problem_of(path):
+        return Finding(
+            Status.ERROR,
+            "state file",
+            f"{path}: {problem}",
+            "its user must own it and its directory",
+        )
+    free = shutil.disk_usage(path.parent).free
+    if free < STATE_FREE_BYTES:
+        return Finding(
+            Status.WARNING, "state file", f"{path}: {free // 1024} KiB are free there",
+            "make room: without it, collectors fail with the reason state",
+        )  # fmt: skip
+    return Finding(Status.OK, "state file", str(path))
 
 
 def _cron(subject: Examination) -> Iterator[Finding]:

@@ -289,7 +289,10 @@ def test_what_was_committed_is_there_after_a_crash(tmp_path: Path) -> None:
 
 
 def test_a_second_process_on_the_same_file_is_refused_in_one_line(tmp_path: Path) -> None:
-    with closing(SQLiteState(tmp_path / "state.db")), pytest.raises(SettingsError, match="locked"):
+    with (
+        closing(SQLiteState(tmp_path / "state.db")),
+        pytest.raises(SettingsError, match="in use by another process"),
+    ):
         SQLiteState(tmp_path / "state.db")
 
 
