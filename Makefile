@@ -1,4 +1,4 @@
-# `make` alone says what there is. What a target needs on this machine it installs by itself, but Node.js and Chromium.
+# `make` alone says what there is. What a target needs on this machine it installs, except Node.js and Chromium.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo generate check test test-slow gameday simulate bench mutate types fmt lock clean venv servers check-dashboards images
@@ -38,7 +38,7 @@ mutate: venv servers ## Break every alert rule in small ways and see whether its
 types: venv ## Check types, strictly
 	@.venv/bin/mypy
 
-fmt: venv ## Put the code into the house style
+fmt: venv ## Put the code into the common style
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer versions)

@@ -19,12 +19,12 @@ from exporter.core.ports import Locked, StateStore, nothing_locked
 from exporter.core.runner import Limits, Runner
 from exporter.errors import AccessDenied, SettingsError, SpecError, UsageError
 from exporter.magento.stores import StoreDirectory
-from exporter.settings import Credentials, DatabaseServer, RedisServer, Settings
+from exporter.settings import Credentials, DatabaseServer, RedisSentinel, RedisServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.env_php import EnvPhp, locate
 from exporter.sources.files import ShopFiles
 from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
-from exporter.sources.redis import RedisServers, RedisTarget
+from exporter.sources.redis import RedisServers, RedisTarget, SentinelTarget
 from exporter.sources.state import SQLiteState
 from exporter.sources.varnish import VarnishInstance, Varnishstat
 from exporter.threads import DaemonPool
@@ -128,7 +128,7 @@ def choose(settings: Settings, configured: Iterable[str]) -> tuple[list[type[Col
 def open_backends(settings: Settings) -> Backends:
     """Build the sources that the settings name."""
     file = locate(settings.env_php, settings.magento_root)
-    env_php = EnvPhp(file, os.environ) if file else None
+    env_php = EnvPhp(file, os.environ, by_hand=True) if file else None
     limits = settings.limits
     database = _database(settings.database, limits, env_php) if settings.database else None
     return Backends(
@@ -189,6 +189,7 @@ def _target(server: DatabaseServer, env_php: EnvPhp | None) -> Target:
         host=server.host,
         port=server.port,
         socket=str(server.socket) if server.socket else None,
+        socket_of_localhost=server.socket_of_localhost,
         tls=server.tls.context() if server.tls else None,
     )
 
@@ -223,6 +224,18 @@ def _redis_target(server: RedisServer, env_php: EnvPhp | None) -> RedisTarget:
         password=_password(server, env_php),
         socket=str(server.socket) if server.socket else None,
         tls=server.tls.context() if server.tls else None,
+        sentinel=_sentinel(server.sentinel, env_php) if server.sentinel else None,
+    )
+
+
+def _sentinel(sentinel: RedisSentinel, env_php: EnvPhp | None) -> SentinelTarget:
+    addresses = (server.rpartition(":") for server in sentinel.servers)
+    return SentinelTarget(
+        servers=tuple((host.strip("[]"), int(port)) for host, _, port in addresses),
+        master=sentinel.master,
+        user=sentinel.user,
+        password=_password(sentinel, env_php),
+        tls=sentinel.tls.context() if sentinel.tls else None,
     )
 
 

@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from exporter.doctor.examination import Examination, Status
 from exporter.doctor.report import as_json, as_table
 from exporter.errors import UsageError
 from exporter.magento.discovery import parts
+from exporter.magento.env_php import EnvPhpSettings
 from exporter.rights.existing import database_rights, other_rights
 from exporter.rights.statements import PASSWORD_MARK, Account, Dialect
 from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
@@ -35,6 +36,9 @@ from exporter.web.server import run_server
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
+SERVERS: Final = ("database", "redis", "rabbitmq", "varnish")
+"""The sections of the settings that name servers, which env.php does otherwise."""
+
 CONSUMER_START_SECONDS: Final = 70.0
 """How long cron may take to start a missing consumer: it does so once a minute."""
 
@@ -75,12 +79,20 @@ def check_config(settings: Settings, _options: argparse.Namespace) -> int:
     backends = open_backends(settings)
     wanted, off = choose(settings, backends.configured())
     print(redacted(settings), end="")
-    for name, said in parts(backends.env_php.current()) if backends.env_php else ():
+    for name, said in _env_php(backends.env_php.current()) if backends.env_php else ():
         print(f"# env.php: {name}: {said}")
     print(f"# collectors on: {', '.join(collector.name for collector in wanted) or 'none'}")
     for name, why in off.items():
         print(f"# off: {name} ({why})")
     return EXIT_OK
+
+
+def _env_php(env_php: EnvPhpSettings) -> Iterator[tuple[str, str]]:
+    """Yield what env.php says, and what of it is not read."""
+    if env_php.problem:
+        yield "not read", env_php.problem
+    yield from parts(env_php)
+    yield from env_php.unknown()
 
 
 def collect(settings: Settings, options: argparse.Namespace) -> int:
@@ -183,7 +195,10 @@ def _found(values: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping
     """Return what the shop's env.php says, if the user named one."""
     named = (str(values.get(name) or "") for name in ("env_php", "magento_root"))
     file = locate(*named)
-    return EnvPhp(file, environment).current().settings() if file else {}
+    if file is None:
+        return {}
+    by_hand = any(name in values for name in SERVERS)
+    return EnvPhp(file, environment, by_hand=by_hand).current().settings(values)
 
 
 def _pair(text: str) -> tuple[str, str]:

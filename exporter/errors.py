@@ -5,7 +5,8 @@
     ExporterError
     ├── UsageError            the user's mistake: one clear line, exit code 2
     │   ├── SettingsError     a setting is unknown, malformed, missing or impossible
-    │   └── EnvPhpError       app/etc/env.php cannot be read as data
+    │   └── EnvPhpError       app/etc/env.php cannot be read
+    │       └── NotPlainData  it can, but what it returns is not certain without running it
     ├── SourceError           a backend did not give what a collector asked for
     │   ├── SourceUnavailable cannot connect, or the connection was lost
     │   ├── SourceTimeout     the backend, or our limit on it, ended the request
@@ -40,7 +41,11 @@ class SettingsError(UsageError):
 
 
 class EnvPhpError(UsageError):
-    """``app/etc/env.php`` cannot be read as plain data."""
+    """``app/etc/env.php`` cannot be read."""
+
+
+class NotPlainData(EnvPhpError):  # noqa: N818 - names the condition; the base class says Error
+    """``app/etc/env.php`` is no plain data: what it returns is not certain without running it."""
 
 
 class SourceError(ExporterError):

@@ -24,7 +24,15 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from exporter.core.collector import Tuning
 from exporter.core.query import Connection
@@ -39,6 +47,13 @@ _SERVICE_LINK: Final = re.compile(
     r"MAGENTO_EXPORTER_(?:[A-Z0-9]+_)*(?:SERVICE_HOST|(?:SERVICE_)?PORT(?:_[A-Z0-9]+)*)"
 )
 """What Kubernetes puts into the environment of every pod where a Service is called like this program."""
+_HOST_AND_PORT: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s\[\]]+):[0-9]{1,5}")
+_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
+    "host": ("socket", "socket_of_localhost", "sentinel"),
+    "port": ("socket_of_localhost",),
+    "socket": ("sentinel",),
+}
+"""Where a server is can be said in several ways; one set by the user replaces what was found otherwise."""
 PASSWORDS: Final = ("password", "password_file", "password_key")
 """The three ways to say a password; one set by the user replaces whichever was found."""
 
@@ -115,6 +130,10 @@ class DatabaseServer(Credentials):
     host: str = Field("localhost", description="Host name or address.")
     port: Port = Field(3306, description="TCP port.")
     socket: Path | None = Field(None, description="Unix socket; used instead of host and port.")
+    socket_of_localhost: bool = Field(
+        default=False,
+        description="As PHP does: `localhost` means the server's usual Unix socket, if there is one.",
+    )
     name: str = Field("magento", description="Database (schema) name.", min_length=1)
     tls: Tls | None = Field(None, description="Encrypt and verify the connection.")
 
@@ -155,12 +174,31 @@ class Varnish(Section):
     program: str = Field("varnishstat", description="The program to run.", min_length=1)
 
 
+class RedisSentinel(Credentials):
+    """The Sentinels that know where a role's server is at the moment."""
+
+    servers: tuple[str, ...] = Field(description="Host and port of each.", min_length=1)
+    master: str = Field(description="Name under which they know the server.", min_length=1)
+    tls: Tls | None = Field(None, description="Encrypt and verify the connection.")
+
+    @field_validator("servers")
+    @classmethod
+    def _have_ports(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
+        for server in servers:
+            if not _HOST_AND_PORT.fullmatch(server):
+                raise ValueError(f"{server}: write host:port")
+        return servers
+
+
 class RedisServer(Credentials):
     """One Redis or Valkey role."""
 
     host: str = Field("localhost", description="Host name or address.")
     port: Port = Field(6379, description="TCP port.")
     socket: Path | None = Field(None, description="Unix socket; used instead of host and port.")
+    sentinel: RedisSentinel | None = Field(
+        None, description="Ask Sentinels for the server; used instead of host and port."
+    )
     database: int = Field(0, ge=0, description="Database number.")
     tls: Tls | None = Field(None, description="Encrypt and verify the connection.")
 
@@ -310,9 +348,11 @@ def validate(values: Mapping[str, Any], *, found: Mapping[str, Any] | None = Non
 
 
 def merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``below`` with ``above`` over it, section by section; any new password replaces the old."""
+    """Return ``below`` with ``above`` over it; a new password or place replaces the old one."""
     if any(name in above for name in PASSWORDS):
         below = {name: value for name, value in below.items() if name not in PASSWORDS}
+    replaced = {other for name in above for other in _PLACES.get(name, ())}
+    below = {name: value for name, value in below.items() if name not in replaced}
     for name, value in above.items():
         if isinstance(value, Mapping) and isinstance(below.get(name), dict):
             below[name] = merge(dict(below[name]), value)

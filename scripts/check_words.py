@@ -1,7 +1,7 @@
 """Check that texts use the field's words (docs/glossary.md) and plain sentences.
 
 Prints, for every hand-written page, how many sentences have more than 25 words. Counts the private words
-by area (py, md, runbooks), says where each stands, and exits with 1 if one is left.
+by area (py, md, runbooks, other), says where each stands, and exits with 1 if one is left.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ AREAS = {
     "py": ("alerts", "dashboards", "exporter", "promql", "sandbox", "scripts", "tests"),
     "md": ("docs", "README.md", "CONTRIBUTING.md", "deploy"),
     "runbooks": ("runbooks",),
+    "other": ("deploy", "Makefile", "pyproject.toml", "docker-compose.yml", ".ci"),
 }
-KINDS = {"py": (".py",), "md": (".md", ".tmpl"), "runbooks": (".md",)}
+KINDS = {
+    "py": (".py",),
+    "md": (".md", ".tmpl"),
+    "runbooks": (".md",),
+    "other": (".yml", ".yaml", ".vcl", ".toml", ".service", ".conf", ".example", ""),
+}
 LONG = 25
 """Words that a sentence may have."""
 HEAD = 200
@@ -85,7 +91,7 @@ def texts(area: str, root: Path) -> Iterator[tuple[Path, str]]:
         place = root / name
         files = [place] if place.is_file() else sorted(place.rglob("*"))
         for file in files:
-            if file.suffix in KINDS[area]:
+            if file.is_file() and file.suffix in KINDS[area]:
                 yield file.relative_to(root), file.read_text(encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ sub vcl_recv {
         if (!req.http.X-Magento-Tags-Pattern && !req.http.X-Pool) {
             return (synth(400, "X-Magento-Tags-Pattern or X-Pool header required"));
         }
-        # Object-side expressions only: the ban lurker can work these off by itself.
+        # Object-side expressions only: the ban lurker can work these off on its own.
         if (req.http.X-Magento-Tags-Pattern) {
             ban("obj.http.X-Magento-Tags ~ " + req.http.X-Magento-Tags-Pattern);
         }

@@ -55,6 +55,9 @@ def check(subject: Examination) -> Iterator[Finding]:
         except SourceError as error:
             subject.unreachable.add(source)
             yield Finding(Status.ERROR, source, str(error), _fix(source, error))
+        except Exception as error:  # noqa: BLE001 - a driver's failure is a finding, not the doctor's end
+            subject.unreachable.add(source)
+            yield Finding(Status.ERROR, source, f"failed with {type(error).__name__}", "please report this")
     yield from _search(subject)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.magento.discovery import consumers_by_cron, cron_enabled, parts
+
+_UNKNOWN: Final = "set the variable for the exporter, too, or give what depends on it by hand"
 
 
 def check(subject: Examination) -> Iterator[Finding]:
@@ -17,6 +20,15 @@ def check(subject: Examination) -> Iterator[Finding]:
             "--magento-root DIR or --env-php FILE finds the shop's servers automatically",
         )  # fmt: skip
         return
+    if env_php.problem:
+        yield Finding(
+            Status.WARNING,
+            "env.php",
+            f"not read: {env_php.problem}",
+            "what is given by hand works without it",
+        )
+    for path, why in env_php.unknown():
+        yield Finding(Status.NOTE, "env.php", f"{path}: {why}", _UNKNOWN)
     for name, said in parts(env_php):
         off = name == "consumers" and not consumers_by_cron(env_php)
         yield Finding(Status.NOTE if off else Status.OK, name, said)

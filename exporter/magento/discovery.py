@@ -13,6 +13,7 @@ OFF: Final = ("0", "")
 _ENGINE: Final = "catalog/search/engine"
 _SEARCH_PORT: Final = "9200"
 _INDEX_PREFIX: Final = "magento2"
+_NOT_KNOWN: Final = "not known"
 _MAX_MESSAGES: Final = "10000"
 
 
@@ -20,7 +21,7 @@ def parts(env_php: EnvPhpSettings) -> Iterator[tuple[str, str]]:
     """Yield each part's name and what is said about it."""
     found = env_php.settings()
     redis = found.get("redis", {})
-    yield "mode", env_php.text("MAGE_MODE") or "default"
+    yield "mode", env_php.mode() or _NOT_KNOWN
     yield "database", _database(env_php, found.get("database"))
     yield "default cache", _cache(env_php, "default", redis.get("cache"))
     yield "page cache", _cache(env_php, "page_cache", redis.get("page_cache"))
@@ -56,12 +57,14 @@ def search_engine(setting: Callable[[str], str | None]) -> str:
 
 def _server(server: Mapping[str, Any]) -> str:
     place = server.get("socket") or f"{server.get('host')}:{server.get('port', 6379)}"
+    if sentinel := server.get("sentinel"):
+        place = f"{sentinel['master']} by Sentinel at {', '.join(sentinel['servers'])}"
     return f"redis at {place}, database {server['database']}"
 
 
 def _database(env_php: EnvPhpSettings, found: Mapping[str, Any] | None) -> str:
     if not found:
-        return "not named"
+        return "not named" if env_php.is_known("db/connection/default/host") else _NOT_KNOWN
     said = [_schema(found)]
     if found["prefix"]:
         said.append(f"prefix {found['prefix']}")
@@ -82,7 +85,7 @@ def _cache(env_php: EnvPhpSettings, frontend: str, server: Mapping[str, Any] | N
 
 def _kind(env_php: EnvPhpSettings, path: str) -> str:
     """Return the name of a store that is not Redis; Magento's own default is files."""
-    return env_php.text(path).rsplit("\\", 1)[-1] or "files"
+    return (env_php.text(path).rsplit("\\", 1)[-1] or "files") if env_php.is_known(path) else _NOT_KNOWN
 
 
 def _queues(env_php: EnvPhpSettings) -> str:

@@ -12,46 +12,104 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
 
 from exporter.core.query import Connection
 from exporter.errors import EnvPhpError
-from exporter.magento.php_literal import Value, parse
+from exporter.magento.addresses import database_address, pdo_tls, redis_address, sentinel, text_of
+from exporter.magento.php_literal import Unknown, Value, parse
 
 Tree = dict[str | int, Value]
+
+OWN_VARIABLES: Final = "MAGENTO_EXPORTER_"
+"""The exporter's own settings and secrets in the environment: no file of the shop gets at them."""
 
 _VARIABLE: Final = "MAGENTO_DC_"
 _OVERRIDE: Final = "MAGENTO_DC__OVERRIDE"
 _REFERENCE: Final = re.compile(r'#env\(\s*(?P<name>\w+)\s*(?:,\s*"(?P<default>[^"]+)")?\)', re.ASCII)
 _MANAGEMENT_PORT: Final = 15672
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_TRUE: Final = (True, 1, "1", "true")
+_PASSWORDS: Final = ("password", "password_file", "password_key")
+_L2_CACHES: Final = (
+    "remotesynchronizedcache",
+    "symfonyl2cache",
+    "symfony_l2",
+    "l2_symfony",
+    "symfony_l2_cache",
+)
+
+
+_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9_./-]")
+
+
+@dataclass(slots=True)
+class Section:
+    """What is concluded for one section of the settings, and what of it is known not to be known."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    missing: list[tuple[str, ...]] = field(default_factory=list)
+    """Settings of which a person must give one, because env.php has no plain data for it."""
+
+    def complete(self, given: Mapping[str, Any]) -> bool:
+        """Return whether all that is missing is given by hand."""
+        return all(any(name in given for name in names) for names in self.missing)
 
 
 class EnvPhpSettings:
     """The shop's deployment configuration, with the environment's overrides applied."""
 
-    def __init__(self, source: str, environment: Mapping[str, str]) -> None:
-        """Parse env.php's text; raises :exc:`EnvPhpError` if it is no plain data."""
+    def __init__(self, source: str, environment: Mapping[str, str], *, directory: str = "") -> None:
+        """Parse env.php's text; raises :exc:`EnvPhpError` if it is no plain data.
+
+        ``directory`` is the file's own, for ``__DIR__``.
+        """
+        environment = {
+            name: value for name, value in environment.items() if not name.startswith(OWN_VARIABLES)
+        }
+        self.problem = ""
         self._environment = environment
-        tree = {**parse(source), **_override(environment)}
+        tree = {**parse(source, environment, directory=directory), **_override(environment)}
         self._tree: Tree = _resolved(tree, environment)
         for name, value in environment.items():
             if name.startswith(_VARIABLE) and name != _OVERRIDE:
                 _put(self._tree, name.removeprefix(_VARIABLE).lower().split("__"), value)
 
+    @classmethod
+    def without(cls, problem: str, environment: Mapping[str, str]) -> Self:
+        """Return what the environment says where env.php itself is no plain data."""
+        settings = cls("<?php return [];", environment)
+        settings.problem = problem
+        return settings
+
     def get(self, path: str, default: Value = None) -> Value:
-        """Return the value at a slash-separated path."""
+        """Return the value at a slash-separated path; one that is no plain data is absent."""
+        value = self._raw(path)
+        return default if value is None or isinstance(value, Unknown) else value
+
+    def _raw(self, path: str) -> Value:
         value: Value = self._tree
         for part in path.split("/"):
             if not isinstance(value, dict) or part not in value:
-                return default
+                return value if isinstance(value, Unknown) else None
             value = value[part]
         return value
 
+    def unknown(self) -> Iterator[tuple[str, str]]:
+        """Yield path and reason of every value that is no plain data."""
+        yield from _unknown(self._tree, "")
+
+    def is_known(self, path: str) -> bool:
+        """Return whether the file itself is read, and the value at the path is data or absent."""
+        return not self.problem and not isinstance(self._raw(path), Unknown)
+
+    def mode(self) -> str:
+        """Return ``MAGE_MODE``; empty if it is not known."""
+        return (self.text("MAGE_MODE") or "default") if self.is_known("MAGE_MODE") else ""
+
     def text(self, path: str) -> str:
         """Return the value at a path as text, empty if absent; raises :exc:`EnvPhpError` for an array."""
-        return _text(self.get(path), path)
+        return text_of(self.get(path), path)
 
     def locked(self, scope: str, code: str, path: str) -> str | None:
         """Return the system configuration that overrides the database, ``None`` if nothing does.
@@ -66,60 +124,86 @@ class EnvPhpSettings:
         place = "/".join(("system", *where))
         return None if self.get(place) is None else self.text(place)
 
-    def settings(self) -> dict[str, Any]:
-        """Return what can be concluded, shaped like :class:`exporter.settings.Settings`."""
-        found = {
-            "database": self._database(),
-            "rabbitmq": self._rabbitmq(),
-            "varnish": self._varnish(),
-            "redis": self._redis(),
+    def settings(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what can be concluded, shaped like :class:`exporter.settings.Settings`.
+
+        A server of which env.php has something that is no plain data is left out,
+        unless ``given``, the settings by hand, has it.
+        """
+        given = given or {}
+        found: dict[str, Any] = {}
+        database = self._database()
+        if database.complete(_section(given, "database")):
+            found["database"] = database.values
+        rabbitmq = self._rabbitmq()
+        if rabbitmq.complete(_section(given, "rabbitmq")):
+            found["rabbitmq"] = rabbitmq.values
+        found["varnish"] = self._varnish()
+        by_hand = _section(given, "redis")
+        found["redis"] = {
+            role: server.values
+            for role, server in self._redis().items()
+            if server.values and server.complete(_section(by_hand, role))
         }
         return {name: section for name, section in found.items() if section}
 
-    def _database(self) -> dict[str, Any]:
+    def _database(self) -> Section:
         default = self._server("default")
-        if not default:
-            return {}
-        split = {}
+        if not default.values:
+            return default
+        default.values["prefix"] = self._known(default, "db/table_prefix", "prefix")
         for connection in (Connection.CHECKOUT, Connection.SALES):
             named = self.text(f"resource/{connection}_setup/connection") or connection.value
-            server = self._server(named) if named != "default" else {}
-            if server and _place(server) != _place(default):
-                split[connection.value] = server
-        return {**default, "prefix": self.text("db/table_prefix"), **split}
+            server = self._server(named) if named != "default" else Section()
+            if server.values and (server.missing or _place(server.values) != _place(default.values)):
+                default.values[connection.value] = server.values
+                default.missing += [(connection.value,)] if server.missing else []
+        return default
 
-    def _server(self, name: str) -> dict[str, Any]:
+    def _server(self, name: str) -> Section:
         """Return a connection's server: its read replica if there is one."""
-        path = next(
-            (p for p in (f"db/slave_connection/{name}", f"db/connection/{name}") if self.get(f"{p}/host")),
-            None,
-        )
+        paths = (f"db/slave_connection/{name}", f"db/connection/{name}")
+        path = next((p for p in paths if self._raw(f"{p}/host")), None)
+        section = Section()
         if path is None:
-            return {}
-        server: dict[str, Any] = {
-            **_address(self.text(f"{path}/host")),
-            "name": self.text(f"{path}/dbname"),
-            "user": self.text(f"{path}/username"),
-            **self._password(f"{path}/password"),
+            return section
+        host = self._known(section, f"{path}/host", "host", "socket")
+        section.values = {
+            **(database_address(host) if host else {}),
+            "name": self._known(section, f"{path}/dbname", "name"),
+            "user": self._known(section, f"{path}/username", "user"),
+            **self._password(section, f"{path}/password"),
         }
         options = self.get(f"{path}/driver_options")
-        tls = _tls(options) if isinstance(options, dict) else {}
-        return {**server, "tls": tls} if tls else server
+        tls = pdo_tls(options) if isinstance(options, dict) else {}
+        if tls:
+            section.values["tls"] = tls
+        return section
 
-    def _password(self, path: str) -> dict[str, str]:
+    def _known(self, section: Section, path: str, *names: str) -> str:
+        """Return a text; note in the section that one of these settings is missing if it is no data."""
+        if isinstance(self._raw(path), Unknown):
+            section.missing.append(names)
+        return self.text(path)
+
+    def _password(self, section: Section, path: str) -> dict[str, str]:
         """Return where the password stands, not what it is: it may be changed at any time."""
-        return {"password_key": path} if self.text(path) else {}
+        return {"password_key": path} if self._known(section, path, *_PASSWORDS) else {}
 
-    def _rabbitmq(self) -> dict[str, Any]:
-        host = self.text("queue/amqp/host")
-        if not host:
-            return {}
-        return {
-            "url": f"http://{host}:{_MANAGEMENT_PORT}",
-            "user": self.text("queue/amqp/user"),
-            **self._password("queue/amqp/password"),
-            "vhost": self.text("queue/amqp/virtualhost") or "/",
+    def _rabbitmq(self) -> Section:
+        section = Section()
+        host = self._known(section, "queue/amqp/host", "url")
+        if not host and not section.missing:
+            return section
+        name = database_address(host).get("host", host)
+        shown = f"[{name}]" if ":" in name else name
+        section.values = {
+            **({"url": f"http://{shown}:{_MANAGEMENT_PORT}"} if host else {}),
+            "user": self._known(section, "queue/amqp/user", "user"),
+            **self._password(section, "queue/amqp/password"),
+            "vhost": self._known(section, "queue/amqp/virtualhost", "vhost") or "/",
         }
+        return section
 
     def _varnish(self) -> dict[str, Any]:
         """Varnish can be read only where it runs, so only a local one counts as found."""
@@ -129,50 +213,57 @@ class EnvPhpSettings:
         """Yield host and port of every Varnish that Magento purges."""
         hosts = self.get("http_cache_hosts")
         for entry in hosts.values() if isinstance(hosts, dict) else ():
-            if isinstance(entry, dict) and (host := _text(entry.get("host"), "http_cache_hosts")):
-                yield host, _text(entry.get("port"), "http_cache_hosts") or "80"
+            if isinstance(entry, dict) and (host := text_of(entry.get("host"), "http_cache_hosts")):
+                yield host, text_of(entry.get("port"), "http_cache_hosts") or "80"
 
-    def _redis(self) -> dict[str, Any]:
-        roles = {
+    def _redis(self) -> dict[str, Section]:
+        return {
             "cache": self._cache("cache/frontend/default"),
             "page_cache": self._cache("cache/frontend/page_cache"),
             "session": self._session(),
         }
-        return {role: server for role, server in roles.items() if server}
 
-    def _cache(self, path: str) -> dict[str, Any]:
-        backend = self.text(f"{path}/backend")
-        options = f"{path}/backend_options"
-        if backend.endswith("RemoteSynchronizedCache"):
-            backend = self.text(f"{options}/remote_backend")
+    def _cache(self, path: str) -> Section:
+        backend, options = _last_name(self.text(f"{path}/backend")), f"{path}/backend_options"
+        if backend in _L2_CACHES:
+            # Without a name, Symfony's two levels take Redis for the remote one.
+            backend = _last_name(self.text(f"{options}/remote_backend")) or "redis"
             options = f"{options}/remote_backend_options"
-        if backend.rsplit("\\", 1)[-1].lower().rsplit("_", 1)[-1] not in ("redis", "valkey"):
-            return {}
-        return self._redis_server(options, "server", 0)
+        if backend.rsplit("_", 1)[-1] not in ("redis", "valkey"):
+            return Section()
+        section = Section()
+        server = self._known(section, f"{options}/server", "host", "socket", "sentinel")
+        if not server and not section.missing:
+            return section  # Magento refuses such a backend, and takes files
+        master = self._known(section, f"{options}/sentinel_master", "sentinel", "host", "socket")
+        return self._redis_server(section, options, server, server if master else "", master)
 
-    def _session(self) -> dict[str, Any]:
+    def _session(self) -> Section:
         kind = self.text("session/save")
-        return self._redis_server(f"session/{kind}", "host", 2) if kind in ("redis", "valkey") else {}
+        if kind not in ("redis", "valkey"):
+            return Section()
+        section, path = Section(), f"session/{kind}"
+        master = self._known(section, f"{path}/sentinel_master", "sentinel", "host", "socket")
+        sentinels = self._known(section, f"{path}/sentinel_servers", "sentinel", "host", "socket")
+        host = self._known(section, f"{path}/host", "host", "socket", "sentinel") or "127.0.0.1"
+        return self._redis_server(section, path, host, sentinels if master else "", master)
 
-    def _redis_server(self, path: str, host: str, database: int) -> dict[str, Any]:
-        address = self.text(f"{path}/{host}")
-        if not address:
-            return {}
-        server: dict[str, Any] = {
-            **_redis_address(address, self.text(f"{path}/port")),
-            "database": self.text(f"{path}/database") or database,
-            **self._password(f"{path}/password"),
+    def _redis_server(self, section: Section, path: str, server: str, sentinels: str, master: str) -> Section:
+        """Complete the section of one role; the defaults are those of the libraries at run time."""
+        password = self._password(section, f"{path}/password")
+        user = self._known(section, f"{path}/username", "user") if path.startswith("cache/") else ""
+        port = self._known(section, f"{path}/port", "port")
+        section.values = {
+            **(sentinel(sentinels, master) if sentinels else redis_address(server, port)),
+            "database": self._known(section, f"{path}/database", "database") or 0,
+            **({"user": user} if user and password else {}),
+            **password,
         }
-        return {**server, "tls": {}} if address.startswith(("tls://", "ssl://")) else server
-
-
-def _text(value: Value, path: str) -> str:
-    """Return a value as PHP would print it."""
-    if isinstance(value, dict):
-        raise EnvPhpError(f"{path}: a text was expected, not an array")
-    if value is None or value is False:
-        return ""
-    return "1" if value is True else str(value)
+        if sentinels:
+            own = f"{path}/sentinel/password"
+            login = {"password_key": own} if self.text(own) else password
+            section.values["sentinel"] |= login
+        return section
 
 
 def _override(environment: Mapping[str, str]) -> Tree:
@@ -209,39 +300,24 @@ def _put(tree: Tree, path: list[str], value: str) -> None:
     tree[path[-1]] = value
 
 
-def _address(host: str) -> dict[str, Any]:
-    """Split ``host``, ``host:port``, ``[v6]:port`` or a socket path, as Magento's PDO adapter does."""
-    if host.startswith("/"):
-        return {"socket": host}
-    name, colon, port = host.rpartition(":")
-    if colon and port.isdecimal() and (":" not in name or name.startswith("[")):
-        return {"host": name.strip("[]"), "port": int(port)}
-    return {"host": host.strip("[]")}
+def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = given.get(name)
+    return section if isinstance(section, Mapping) else {}
 
 
-def _redis_address(address: str, port: str) -> dict[str, Any]:
-    bare = re.sub(r"^(tcp|tls|ssl|unix)://", "", address)
-    if bare.startswith("/"):
-        return {"socket": bare}
-    server = _address(bare)
-    return server if "port" in server or not port else {**server, "port": port}
+def _unknown(value: Value, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Unknown):
+        yield _UNUSUAL.sub("?", path)[:100], f"line {value.line}: {value.why}"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _unknown(inner, f"{path}/{key}" if path else str(key))
+
+
+def _last_name(backend: str) -> str:
+    """Return the last part of a class name, in lower case."""
+    return backend.rsplit("\\", 1)[-1].lower()
 
 
 def _place(server: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what tells two databases apart, whoever logs in."""
     return tuple(server.get(name) for name in ("host", "port", "socket", "name"))
-
-
-def _tls(options: Tree) -> dict[str, Any]:
-    """Return the TLS settings in PDO's driver options (numbers of the mysqlnd driver)."""
-    files = dict(_tls_files(options))
-    if not files:
-        return {}
-    verify = options.get(1014, True) in _TRUE
-    return {**files, "verify_host": verify}
-
-
-def _tls_files(options: Tree) -> Iterator[tuple[str, str]]:
-    for number, name in ((1007, "key_file"), (1008, "cert_file"), (1009, "ca_file")):
-        if options.get(number):
-            yield name, str(options[number])

@@ -22,7 +22,7 @@ from exporter.magento.checkout import SEQUENCE_TABLE, sequence_table
 from exporter.magento.indexers import CHANGELOG, VIEWS, VIEWS_WITHOUT_INDEXER, changelog
 from exporter.rights.statements import Account, Dialect, create_user, grant_statements, queries_of
 from exporter.settings import Database as DatabaseSettings
-from exporter.settings import Redis, Settings
+from exporter.settings import Redis, RedisServer, Settings
 
 FIRST_STORES: Final = (0, 1)
 
@@ -74,6 +74,9 @@ def other_rights(user: str, settings: Settings) -> Iterator[str]:
     if redis or unknown:
         for place in _redis_places(redis):
             yield f"Redis or Valkey: redis-cli {place}ACL SETUSER {user} reset on '><password>' +info"
+        for place in _sentinels(redis):
+            rights = "+sentinel|get-master-addr-by-name"
+            yield f"Sentinel with logins: redis-cli {place}ACL SETUSER {user} reset on '><password>' {rights}"
     if rabbitmq or unknown:
         vhost = shlex.quote(rabbitmq.vhost if rabbitmq else "/")
         yield f"RabbitMQ: rabbitmqctl add_user {user} '<password>'"
@@ -83,13 +86,24 @@ def other_rights(user: str, settings: Settings) -> Iterator[str]:
 
 def _redis_places(redis: Redis | None) -> list[str]:
     """Return redis-cli's options for every instance, each once however many roles it has."""
-    servers = (redis.cache, redis.page_cache, redis.session) if redis else ()
     places = [
         f"-s {shlex.quote(str(server.socket))} " if server.socket else f"-h {server.host} -p {server.port} "
-        for server in servers
-        if server is not None
+        for server in _redis_roles(redis)
+        if server.sentinel is None
     ]
-    return list(dict.fromkeys(places)) or [""]
+    by_sentinel = any(server.sentinel for server in _redis_roles(redis))
+    return [*dict.fromkeys(places), *(["-h <each server> "] if by_sentinel else [])] or [""]
+
+
+def _sentinels(redis: Redis | None) -> list[str]:
+    """Return host and port of every Sentinel as options of redis-cli."""
+    servers = [address for role in _redis_roles(redis) if role.sentinel for address in role.sentinel.servers]
+    return [f"-h {host} -p {port} " for host, _, port in (s.rpartition(":") for s in dict.fromkeys(servers))]
+
+
+def _redis_roles(redis: Redis | None) -> list[RedisServer]:
+    roles = (redis.cache, redis.page_cache, redis.session) if redis else ()
+    return [server for server in roles if server is not None]
 
 
 def _named(views: Sequence[str], store_ids: Sequence[int]) -> Mapping[str, Sequence[str]]:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pymysql
@@ -22,6 +24,7 @@ from pymysql.cursors import DictCursor
 from exporter.core.query import Connection, Query
 from exporter.errors import (
     AccessDenied,
+    ExporterError,
     MissingColumn,
     MissingTable,
     SourceError,
@@ -42,6 +45,7 @@ _ERRORS: Final[Mapping[int, type[SourceError]]] = {
     1227: AccessDenied,  # privilege
     1370: AccessDenied,  # routine
     1698: AccessDenied,  # login by plugin
+    2059: AccessDenied,  # the client does not know the plugin by which the user logs in
     1820: AccessDenied,  # password expired, after login
     1862: AccessDenied,  # password expired, at login
     3118: AccessDenied,  # MySQL: account locked
@@ -77,6 +81,15 @@ _FIRST_CLIENT_ERROR: Final = 2000
 _LAST_CLIENT_ERROR: Final = 2999
 """From the one to the other errors are the client's: what it could not do, not what the server refused."""
 
+LOCAL_SOCKETS: Final = (
+    "/run/mysqld/mysqld.sock",  # Debian
+    "/var/run/mysqld/mysqld.sock",
+    "/var/lib/mysql/mysql.sock",  # Red Hat
+    "/run/mysql/mysql.sock",  # SUSE
+    "/tmp/mysql.sock",  # noqa: S108 - the default of MySQL and of PHP
+)
+"""Where a server puts its socket, the most usual first."""
+
 _FRESH_ESTIMATES: Final = " /*!80003 , SESSION information_schema_stats_expiry = 0 */"
 """MySQL 8 shows a table's number of rows as it was up to a day ago; before 8.0.3 this is a comment."""
 
@@ -108,7 +121,14 @@ class Target:
     host: str = "localhost"
     port: int = 3306
     socket: str | None = None
+    socket_of_localhost: bool = False
     tls: ssl.SSLContext | None = None
+
+    def unix_socket(self) -> str | None:
+        """Return the socket to connect to, ``None`` for TCP. PHP takes ``localhost`` for a socket."""
+        if self.socket or not self.socket_of_localhost or self.host.lower() != "localhost":
+            return self.socket
+        return next((path for path in LOCAL_SOCKETS if _is_socket(path)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +269,8 @@ class MySQL:
 
     def _on_new_connection(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
         try:
-            connection = self._kept()[target] = self._connect(target)
+            with _driver():
+                connection = self._kept()[target] = self._connect(target)
         except pymysql.err.Error as error:
             raise self._paused(target, error) from None
         try:
@@ -268,11 +289,15 @@ class MySQL:
     ) -> Rows:
         """Run a statement; give the connection up unless it is known to be in order afterwards."""
         try:
-            with connection.cursor() as cursor:
+            with _driver(), connection.cursor() as cursor:
                 cursor.execute(text, parameters)
                 return cursor.fetchall()
         except BaseException as error:
-            if not isinstance(error, pymysql.err.Error) or _is_lost(error):
+            if (
+                not isinstance(error, pymysql.err.Error)
+                or isinstance(error, _DriverFailure)
+                or _is_lost(error)
+            ):
                 self._drop(target)
             raise
 
@@ -300,7 +325,7 @@ class MySQL:
         connection: pymysql.Connection[DictCursor] = pymysql.connect(
             host=target.host,
             port=target.port,
-            unix_socket=target.socket,
+            unix_socket=target.unix_socket(),
             user=target.user,
             password=target.password(),
             database=target.name,
@@ -341,6 +366,26 @@ class MySQL:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY")
 
 
+class _DriverFailure(pymysql.err.Error):
+    """The driver itself failed, for instance because it lacks a package. Carries names only."""
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    """Turn whatever else the driver raises into an error of its own kind."""
+    try:
+        yield
+    except (pymysql.err.Error, ExporterError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the driver raises is about this server
+        raise _DriverFailure(type(error).__name__, _needed_package(str(error))) from None
+
+
+def _needed_package(text: str) -> str:
+    """Return the package that a message of PyMySQL asks for, empty if none."""
+    return next((name for name in ("pynacl", "cryptography") if f"'{name}' package is required" in text), "")
+
+
 def _code(error: pymysql.err.Error) -> int:
     return error.args[0] if error.args and isinstance(error.args[0], int) else 0
 
@@ -352,11 +397,23 @@ def _is_lost(error: pymysql.err.Error) -> bool:
 
 def _translated(error: pymysql.err.Error) -> SourceError:
     """Return our error. The server's text may quote data or a login, so only its number is kept."""
+    if isinstance(error, _DriverFailure):
+        name, package = error.args
+        if package:
+            return AccessDenied(f"the user's way to log in needs the Python package {package}")
+        return UnexpectedAnswer(f"the database driver failed with {name}")
     code = _code(error)
     kind = _ERRORS.get(code, UnexpectedAnswer)
-    if _is_lost(error) or _FIRST_CLIENT_ERROR <= code <= _LAST_CLIENT_ERROR:
+    if _is_lost(error) or (code not in _ERRORS and _FIRST_CLIENT_ERROR <= code <= _LAST_CLIENT_ERROR):
         kind = SourceUnavailable
     return kind(f"database error {code}")
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return Path(path).is_socket()
+    except OSError:
+        return False
 
 
 def _close(connection: pymysql.Connection[DictCursor]) -> None:

@@ -43,7 +43,7 @@ class ShopFiles:
 
     def mode(self) -> str:
         """Return ``MAGE_MODE`` of env.php, of its last good reading; empty if no env.php is read."""
-        return str(self._env_php.current().get("MAGE_MODE") or "default") if self._env_php else ""
+        return self._env_php.current().mode() if self._env_php else ""
 
     def maintenance(self) -> bool:
         """Return whether ``var/.maintenance.flag`` exists; the shop's directory must be there to say no."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from exporter.errors import AccessDenied, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import AccessDenied, SettingsError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
 
 PAGE: Final = 500
 """Queues in one answer: the most that RabbitMQ gives."""
@@ -53,15 +53,18 @@ class RabbitMQ:
     """Implements :class:`exporter.core.ports.Broker`."""
 
     def __init__(self, target: RabbitMQTarget, *, limits: RabbitMQLimits | None = None) -> None:
-        """Open nothing yet."""
+        """Open nothing yet; raises :exc:`~exporter.errors.SettingsError` for a URL that is none."""
         self._target = target
         self._limits = limits or RabbitMQLimits()
-        self._client = httpx.Client(
-            base_url=target.url.rstrip("/"),
-            verify=target.tls or True,
-            timeout=httpx.Timeout(self._limits.read, connect=self._limits.connect),
-            trust_env=False,
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=target.url.rstrip("/"),
+                verify=target.tls or True,
+                timeout=httpx.Timeout(self._limits.read, connect=self._limits.connect),
+                trust_env=False,
+            )
+        except httpx.InvalidURL as error:
+            raise SettingsError(f"rabbitmq.url: {target.url!r}: {error}") from None
 
     def queues(self) -> Sequence[Mapping[str, Any]]:
         """Return the queues as the management API gives them, at most PAGE * PAGES."""
@@ -86,7 +89,7 @@ class RabbitMQ:
             )
         except httpx.TimeoutException:
             raise SourceTimeout("the management API of RabbitMQ did not answer in time") from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
             raise SourceUnavailable(
                 f"cannot reach the management API of RabbitMQ: {type(error).__name__}"
             ) from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -36,6 +37,25 @@ class RedisTarget:
     password: Callable[[], str] | None = None
     socket: str | None = None
     tls: ssl.SSLContext | None = None
+    sentinel: SentinelTarget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelTarget:
+    """The Sentinels that know where a server is. The login needs ``+sentinel|get-master-addr-by-name``."""
+
+    servers: Sequence[tuple[str, int]]
+    master: str
+    user: str = ""
+    password: Callable[[], str] | None = None
+    tls: ssl.SSLContext | None = None
+
+    def members(self) -> Sequence[RedisTarget]:
+        """Return each Sentinel as a server to connect to."""
+        return [
+            RedisTarget(host, port, user=self.user, password=self.password, tls=self.tls)
+            for host, port in self.servers
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +78,91 @@ class RedisServers:
 
     def info(self) -> Mapping[str, Mapping[str, Any] | None]:
         """Return the fields of INFO by role; see :class:`exporter.core.ports.Redis`."""
-        asked: dict[str, Mapping[str, Any] | SourceError] = {}
+        answers: dict[str, Mapping[str, Any] | SourceError] = {}
 
-        def ask(target: RedisTarget) -> Mapping[str, Any]:
-            server = _server(target)
-            if server not in asked:
-                asked[server] = self._info(server, target)
-            answer = asked[server]
+        def info(target: RedisTarget) -> Mapping[str, Any]:
+            place = _server(target)
+            if place not in answers:
+                answers[place] = self._answer(target)
+            answer = answers[place]
             if isinstance(answer, SourceError):
                 raise answer
             return {**answer, "database": target.database}
 
-        return self._members.ask({role: partial(ask, target) for role, target in self._roles.items()})
+        return self._members.ask({role: partial(info, target) for role, target in self._roles.items()})
 
     def close(self) -> None:
         """Close every connection."""
         for client in self._clients.values():
             client.close()
 
-    def _info(self, server: str, target: RedisTarget) -> Mapping[str, Any] | SourceError:
+    def _answer(self, target: RedisTarget) -> Mapping[str, Any] | SourceError:
         """Ask once; an error is returned, for every role of that server."""
         try:
-            if server not in self._clients:
-                self._clients[server] = _client(target, self._limits)
-            answer = self._clients[server].info()
-        except redis.TimeoutError:
-            return SourceTimeout(f"redis at {server} did not answer in time")
-        except _DENIED:
-            return AccessDenied(f"redis at {server} refused the login or the command INFO")
-        except redis.ConnectionError:
-            return SourceUnavailable(f"cannot reach redis at {server}")
-        except redis.RedisError as error:
-            return UnexpectedAnswer(f"redis at {server}: {type(error).__name__}")
+            return self._info(target if target.sentinel is None else self._primary(target, target.sentinel))
+        except SourceError as error:
+            return error
+
+    def _primary(self, target: RedisTarget, sentinel: SentinelTarget) -> RedisTarget:
+        """Return the server that the first Sentinel to answer names, as Magento's clients do."""
+        error: SourceError = SourceUnavailable(f"no Sentinel knows {sentinel.master!r}")
+        for member in sentinel.members():
+            try:
+                host, port = self._address(member, sentinel.master)
+            except SourceError as failure:
+                error = failure
+            else:
+                return replace(target, host=host, port=port, sentinel=None)
+        raise error
+
+    def _address(self, sentinel: RedisTarget, master: str) -> tuple[str, int]:
+        place = _server(sentinel)
+        with _driver(f"the Sentinel at {place}", "SENTINEL get-master-addr-by-name"):
+            answer = self._client(sentinel).execute_command(  # type: ignore[no-untyped-call]
+                "SENTINEL GET-MASTER-ADDR-BY-NAME", master
+            )
+        if answer is None:
+            raise UnexpectedAnswer(f"the Sentinel at {place} knows no {master!r}")
+        host, port = (part.decode() if isinstance(part, bytes) else str(part) for part in answer)
+        return host, int(port)
+
+    def _info(self, target: RedisTarget) -> Mapping[str, Any]:
+        place = _server(target)
+        with _driver(f"redis at {place}", "INFO"):
+            answer = self._client(target).info()
         if not isinstance(answer, dict) or "redis_version" not in answer:
-            return UnexpectedAnswer(f"redis at {server}: that is no answer to INFO")
+            raise UnexpectedAnswer(f"redis at {place}: that is no answer to INFO")
+        if answer.get("redis_mode") == "sentinel":
+            raise UnexpectedAnswer(f"redis at {place} is a Sentinel: set redis.<role>.sentinel")
         return answer
+
+    def _client(self, target: RedisTarget) -> redis.Redis:
+        place = _server(target)
+        if place not in self._clients:
+            self._clients[place] = _client(target, self._limits)
+        return self._clients[place]
+
+
+@contextmanager
+def _driver(server: str, command: str) -> Iterator[None]:
+    """Say in our own errors what the driver raises."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except redis.TimeoutError:
+        raise SourceTimeout(f"{server} did not answer in time") from None
+    except _DENIED:
+        raise AccessDenied(f"{server} refused the login or the command {command}") from None
+    except redis.ConnectionError:
+        raise SourceUnavailable(f"cannot reach {server}") from None
+    except redis.ResponseError as error:
+        if "unknown command" in str(error).lower():
+            text = f"{server} does not know {command}: it is renamed or forbidden there"
+            raise UnexpectedAnswer(text) from None
+        raise UnexpectedAnswer(f"{server}: {type(error).__name__}") from None
+    except Exception as error:  # noqa: BLE001 - whatever the driver raises is about this server
+        raise UnexpectedAnswer(f"{server}: {type(error).__name__}") from None
 
 
 class _Login(CredentialProvider):
@@ -120,6 +190,8 @@ class _TlsConnection(redis.Connection):
 
 def _server(target: RedisTarget) -> str:
     """Name the server, for messages and to tell two roles on one server."""
+    if target.sentinel is not None:
+        return f"{target.sentinel.master} of {target.sentinel.servers}"
     return target.socket or f"{target.host}:{target.port}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import SettingsError
-from exporter.settings import gather, read_secret, redacted, validate
+from exporter.settings import gather, merge, read_secret, redacted, validate
 
 
 def refused(values: dict[str, object]) -> str:
@@ -114,3 +114,34 @@ def test_no_secret_is_shown() -> None:
     assert "hunter2" not in redacted(settings)
     assert "hunter2" not in repr(settings)
     assert "****" in redacted(settings)
+
+
+FOUND = {"host": "localhost", "port": 3307, "socket": "/s", "socket_of_localhost": True}
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"host": "db2"}, {"host": "db2", "port": 3307}),
+        ({"port": 3308}, {"host": "localhost", "port": 3308, "socket": "/s"}),
+        ({"socket": "/t"}, {"host": "localhost", "port": 3307, "socket": "/t", "socket_of_localhost": True}),
+        (
+            {"user": "u"},
+            {"host": "localhost", "port": 3307, "socket": "/s", "socket_of_localhost": True, "user": "u"},
+        ),
+    ],
+)
+def test_a_place_that_is_given_replaces_what_was_found_in_another_way(
+    given: dict[str, object], left: dict[str, object]
+) -> None:
+    assert merge({"database": FOUND}, {"database": given}) == {"database": left}
+
+
+def test_a_host_that_is_given_replaces_sentinels_that_were_found() -> None:
+    found = {"redis": {"cache": {"sentinel": {"servers": ["s:1"], "master": "m"}, "database": 1}}}
+    settings = validate({"redis": {"cache": {"host": "direct"}}}, found=found)
+    assert settings.redis is not None
+    assert settings.redis.cache is not None
+    assert (settings.redis.cache.sentinel, settings.redis.cache.database) == (None, 1)
+    with pytest.raises(SettingsError, match="write host:port"):
+        validate({"redis": {"cache": {"sentinel": {"servers": ["s"], "master": "m"}}}})

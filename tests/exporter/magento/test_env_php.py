@@ -25,7 +25,8 @@ def found(source: str, **environment: str) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        ("'localhost'", {"host": "localhost"}),
+        ("'localhost'", {"host": "localhost", "socket_of_localhost": True}),
+        ("'localhost:3307'", {"host": "localhost", "port": 3307, "socket_of_localhost": True}),
         ("'db.example:3307'", {"host": "db.example", "port": 3307}),
         ("'10.0.0.1'", {"host": "10.0.0.1"}),
         ("'[::1]:3306'", {"host": "::1", "port": 3306}),
@@ -35,7 +36,9 @@ def found(source: str, **environment: str) -> dict[str, dict[str, object]]:
 )
 def test_hosts_are_split_as_magento_does(host: str, expected: dict[str, object]) -> None:
     database = found(BASE % host)["database"]
-    assert {name: database[name] for name in ("host", "port", "socket") if name in database} == expected
+    assert {
+        name: database[name] for name in ("host", "port", "socket", "socket_of_localhost") if name in database
+    } == expected
     assert database["prefix"] == "m2_"
     assert database["name"] == "shop"
 
@@ -112,10 +115,10 @@ def test_wrong_types_are_no_crash() -> None:
     assert found(hostile) == {}
 
 
-def test_a_session_database_of_0_is_0_and_absent_is_magentos_2() -> None:
+def test_a_session_database_that_is_absent_is_0_as_at_run_time() -> None:
     source = "<?php return ['session' => ['save' => 'redis', 'redis' => ['host' => 'h'%s]]];"
     assert found(source % ", 'database' => 0")["redis"]["session"] == {"host": "h", "database": "0"}
-    assert found(source % "")["redis"]["session"] == {"host": "h", "database": 2}
+    assert found(source % "")["redis"]["session"] == {"host": "h", "database": 0}
 
 
 @pytest.mark.parametrize(

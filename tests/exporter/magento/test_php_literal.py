@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import EnvPhpError
-from exporter.magento.php_literal import MAX_BYTES, MAX_DEPTH, parse
+from exporter.magento.php_literal import MAX_BYTES, MAX_DEPTH, Unknown, parse
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,24 @@ def test_literals_mean_what_php_means(source: str, expected: dict[object, object
         ("return [];", "line 1: does not begin with <?php"),
         ("<?php", "line 1: expected return"),
         ("<?php return 5;", "returns no array"),
-        ("<?php return ['a' => getenv('SECRET')];", "line 1: a PHP name is not plain data"),
-        ("<?php\n\nreturn ['a' => $_ENV['x']];", "line 3: '$' is not plain data"),
-        ("<?php return ['a' => 'b' . 'c'];", "line 1: expected ,, found '.'"),
-        ('<?php return ["a" => "x{$y}"];', "a text with a variable"),
-        ('<?php return ["a" => "$y"];', "a text with a variable"),
-        ("<?php return ['a' => new Foo()];", "a PHP name is not plain data"),
-        ("<?php return ['a' => `id`];", "is not plain data"),
-        ("<?php return ['a' => <<<X\nb\nX];", "is not plain data"),
         ("<?php return ['a' => 1", "expected ,, found the end of the file"),
-        ("<?php return ['a' =>", "ends too early"),
-        ("<?php return ['a' => 'unterminated", "is not plain data"),
+        ("<?php return ['a' =>", "the end of the file is not plain data"),
+        ("<?php return ['a' => 'unterminated", "begins what has no end"),
+        ("<?php return ['a' => `SECRET", "begins what has no end"),
+        ("<?php return ['a' => <<<X\nSECRET", "begins what has no end"),
+        ("<?php /* SECRET", "begins what has no end"),
+        ("<?php return ['a' => f('SECRET'];", "expected ,, found ';'"),
+        ("<?php return [...$SECRET];", "'.' is not plain data"),
+        ("<?php\n\nreturn $SECRET;", "line 3: a variable is not plain data"),
+        ("<?php\nreturn array_merge(['SECRET' => 1]);", "line 2: a PHP name is not plain data"),
+        ("<?php if ($a) { return []; } return [];", "returns only under a condition"),
+        ("<?php if ($a) return []; return [];", "returns only under a condition"),
+        ("<?php if ($x::class) { return []; } return [];", "returns only under a condition"),
+        ("<?php if ($a): return []; endif; return [];", "returns only under a condition"),
+        ("<?php f(function () { return 1; }); switch (1) { case 1: return []; } return [];",
+         "returns only under a condition"),
+        ("<?php namespace A; return [];", "a PHP name before the array"),
+        ("<?php // ?> text <?php return []; ?>\n<?php return ['a' => 1];", "before the array"),
         ("<?php return ['a' => 1]; system('id');", "expected the end of the file"),
         ("<?php return [[1] => 2];", "cannot be a key"),
         ("<?php return [1e999 => 2];", "cannot be a key"),
@@ -67,6 +74,108 @@ def test_anything_else_is_refused_with_its_line(source: str, complaint: str) -> 
     assert complaint in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert "SECRET" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("'a' . 'b' . 1 . true . null", "ab11"),
+        ("__DIR__ . '/x'", "/srv/etc/x"),
+        ("Foo\\Bar::class", "Foo\\Bar"),
+        ("\\Foo\\Bar::CLASS", "Foo\\Bar"),
+        ("Redis::class", "Magento\\Backend\\Redis"),
+        ("Other::class", "A\\B"),
+        ("getenv('SET')", "set"),
+        ('\\getenv("SET")', "set"),
+        ("$_ENV['SET'] . '.example'", "set.example"),
+        ("$_SERVER['SET']", "set"),
+        ("$_ENV['UNSET'] ?? 'default'", "default"),
+        ("$_ENV['UNSET'] ?? $_ENV['UNSET'] ?? getenv('SET') ?? 'x'", "set"),
+        ("$_ENV['EMPTY'] ?? 'default'", ""),
+        ("getenv('EMPTY') ?: 'default'", "default"),
+        ("getenv('UNSET') ?: getenv('SET') ?: 'x'", "set"),
+        ("(int) getenv('NUMBER')", 42),
+        ("(int) (getenv('UNSET') ?: 6379)", 6379),
+        ("(bool) '0'", False),
+        ("(string) 5", "5"),
+        ("('a')", "a"),
+    ],
+)
+def test_what_is_data_by_every_reading_is_read(expression: str, expected: object) -> None:
+    source = f"<?php use Magento\\Backend\\Redis; use A\\B as Other; return ['a' => {expression}, 'b' => 2];"
+    environment = {"SET": "set", "EMPTY": "", "NUMBER": "42"}
+    assert parse(source, environment, directory="/srv/etc") == {"a": expected, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("secret('SECRET')", "a PHP name"),
+        ("Foo::bar(['SECRET' => [1, 2]], f(3))", "a PHP name"),
+        ("new Foo(['a'])", "a PHP name"),
+        ("BP", "a PHP name"),
+        ("Foo::SECRET", "a PHP name"),
+        ("$SECRET", "a variable"),
+        ("$_ENV[$SECRET]", "a variable"),
+        ("getenv()", "a PHP name"),
+        ("getenv('SET', true)", "a PHP name"),
+        ("getenv('SET') ? 'a' : 'b'", "a condition"),
+        ("1 + 2", "'+'"),
+        ("'SECRET' === 'b'", "'='"),
+        ("'a' . secret('SECRET') . 'b'", "a PHP name"),
+        ('"a{$SECRET}"', "a text with a variable"),
+        ('"$SECRET"', "a text with a variable"),
+        ("`SECRET`", "a text"),
+        ("<<<X\n', 'b' => 'SECRET\nX", "a text"),
+        ("<<<'X'\n  SECRET ]]\n  X", "a text"),
+        ("function () { return ['b' => 'SECRET']; }", "a PHP name"),
+        ("(object) ['b' => 'SECRET']", "a PHP name"),
+        ("getenv('UNSET')", "UNSET is not set in this environment"),
+        ("getenv('UNSET') ?? 'SECRET'", "UNSET is not set in this environment"),
+        ("'a' . $_ENV['UNSET']", "UNSET is not set in this environment"),
+        ("'a' . [1]", "in its own way"),
+    ],
+)
+def test_any_other_expression_costs_its_own_value_only(expression: str, why: str) -> None:
+    tree = parse(f"<?php\nreturn ['a' => {expression}, 'b' => 2];", {"SET": "set"})
+    assert set(tree) == {"a", "b"}
+    assert tree["b"] == 2
+    unknown = tree["a"]
+    assert isinstance(unknown, Unknown)
+    assert unknown.line == 2
+    assert why in unknown.why
+    assert "SECRET" not in unknown.why
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "class A { function f() { return ['a' => 2]; } }",
+        "function f(): array { if (1) { return ['a' => 2]; } return []; }",
+        "$f = function () { return ['a' => 2]; };",
+        "$x = new class { public function y() { return 1; } };",
+        "Dotenv::load(__DIR__); require_once __DIR__ . '/x.php';",
+        "if (!defined('A')) { define('A', 1); }",
+        "declare(strict_types=1);",
+        "$a = ['return' => 1]; $b = fn($x) => $x;",
+        "use A\\{B, C}; use function D\\e;",
+    ],
+)
+def test_code_before_the_array_is_stepped_over(before: str) -> None:
+    assert parse(f"<?php {before} return ['a' => 1];") == {"a": 1}
+
+
+@pytest.mark.parametrize("change", ["putenv('SET=other');", "$_ENV['SET'] = 'other';", "$_SERVER += f();"])
+def test_an_environment_that_the_file_changes_is_not_known(change: str) -> None:
+    tree = parse(f"<?php {change} return ['a' => getenv('SET'), 'b' => $_ENV['SET'] ?? 'x'];", {"SET": "set"})
+    assert all(isinstance(value, Unknown) for value in tree.values())
+
+
+def test_an_option_of_pdo_that_nobody_knows_is_left_out() -> None:
+    source = (
+        "<?php return [PDO::ATTR_NEW => 1, Pdo\\Mysql::ATTR_SSL_CA => 'a', \\PDO::MYSQL_ATTR_SSL_KEY => 'b'];"
+    )
+    assert parse(source) == {1009: "a", 1007: "b"}
 
 
 def test_a_huge_file_is_refused_at_once() -> None:

@@ -14,12 +14,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
 import pymysql
 import pytest
+from pymysql.cursors import DictCursor
 
 from exporter.core.query import Connection, Query
 from exporter.errors import (
@@ -30,7 +32,7 @@ from exporter.errors import (
     SourceUnavailable,
     UnexpectedAnswer,
 )
-from exporter.sources.database import DatabaseLimits, MySQL, Target
+from exporter.sources.database import LOCAL_SOCKETS, DatabaseLimits, MySQL, Target
 from sandbox.process import wait_until
 from sandbox.servers.mariadb import MariaDB
 from tests.harness.limits import LONG
@@ -488,6 +490,46 @@ def test_a_login_that_cannot_work(place: Place, changes: dict[str, Any], error: 
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_localhost_is_the_socket_as_for_php(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user of ``localhost`` may come in by the socket only; the port that is given does not matter."""
+    user = f"local_{place.user}"
+    place.root(f"CREATE USER {user}@localhost IDENTIFIED BY '{PASSWORD}'")
+    elsewhere = place.target(user=user, host="LOCALHOST", port=1, socket_of_localhost=True)
+    assert elsewhere.unix_socket() in (None, *LOCAL_SOCKETS)
+    monkeypatch.setattr(
+        "exporter.sources.database.LOCAL_SOCKETS", ("/nowhere/mysqld.sock", str(place.server.socket))
+    )
+    changes = {"user": user, "port": 1, "name": "information_schema"}
+    with closing(place.open(host="localhost", socket_of_localhost=True, **changes)) as source:
+        assert source.rows(ANSWER) == [{"answer": 1}]
+    for host, of_localhost in (("localhost", False), ("127.0.0.1", True)):
+        assert place.target(host=host, socket_of_localhost=of_localhost).unix_socket() is None
+
+
+def test_a_login_by_a_plugin_that_needs_a_package_is_one_line(own_server: Callable[..., MariaDB]) -> None:
+    server = own_server("--plugin-load-add=auth_ed25519")
+    server.execute("CREATE USER ed@'%' IDENTIFIED VIA ed25519 USING PASSWORD('pw')")
+    target = Target(user="ed", password=lambda: "pw", name="mysql", host=server.host, port=server.port)
+    source = MySQL({Connection.DEFAULT: target}, limits=LIMITS)
+    with closing(source), pytest.raises(AccessDenied, match="needs the Python package pynacl"):
+        source.rows(ANSWER)
+
+
+@pytest.mark.parametrize("where", ["connect", "cursor"])
+def test_whatever_a_driver_raises_is_an_error_of_that_server(
+    place: Place, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("planted text")
+
+    with closing(place.open(limits=replace(LIMITS, pause_after_failure=0))) as source:
+        monkeypatch.setattr(*((pymysql, "connect") if where == "connect" else (DictCursor, "execute")), fail)
+        with pytest.raises(UnexpectedAnswer, match="the database driver failed with RuntimeError"):
+            source.rows(ANSWER)
+        monkeypatch.undo()
+        assert source.rows(ANSWER) == [{"answer": 1}]
+
+
 def test_a_socket_that_is_not_there(place: Place) -> None:
     """PyMySQL leaves the refused socket to the garbage collector, which warns."""
     with closing(place.open(socket="/no/such/socket")) as source, pytest.raises(SourceUnavailable):

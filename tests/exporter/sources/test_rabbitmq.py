@@ -9,7 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from exporter.errors import AccessDenied, SourceError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import (
+    AccessDenied,
+    SettingsError,
+    SourceError,
+    SourceTimeout,
+    SourceUnavailable,
+    UnexpectedAnswer,
+)
 from exporter.sources.rabbitmq import PAGE, PAGES, RabbitMQ, RabbitMQTarget
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -85,3 +92,10 @@ def test_the_virtual_host_is_one_part_of_the_path_and_the_password_is_asked_for_
     broker.queues()
     assert [path for path, _ in seen] == [b"/api/queues/shop%2Flive"] * 2
     assert len({login for _, login in seen}) == 2
+
+
+@pytest.mark.parametrize("url", ["http://rabbit.example:5671:15672", "http://[::1:15672", "http://h:port"])
+def test_a_url_that_is_none_is_one_line_at_the_start(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"rabbitmq\.url") as refusal:
+        RabbitMQ(RabbitMQTarget(url, "user", lambda: "secret")).queues()
+    assert "\n" not in str(refusal.value)

@@ -126,12 +126,13 @@ def session(**keys: str) -> str:
 
 
 HOSTILE: Mapping[str, str | bytes] = {
-    "code": f"<?php\nreturn ['db' => system('{SECRET}')];",
-    "statements": f"<?php\n$password = '{SECRET}';\nreturn ['a' => $password];",
+    "a variable": f"<?php\n$all = ['a' => '{SECRET}'];\nreturn $all;",
+    "a condition": f"<?php\nif (getenv('A')) {{ return ['{SECRET}' => 1]; }}\nreturn [];",
+    "just below the limit, words": b"<?php return [" + b"a " * 2_000_000,
+    "just below the limit, heredocs": b"<?php return [" + b"<<<A\n" * 600_000,
+    "just below the limit, parentheses": b"<?php return " + b"(" * 4_000_000,
+    "just below the limit, a long chain": b"<?php return ['a' => 'a'" + b".'a'" * 900_000,
     "include": "<?php\nreturn array_merge(include 'a.php', []);",
-    "concatenation": f"<?php\nreturn ['a' => __DIR__ . '/x', 'b' => '{SECRET}'];",
-    "interpolation": f'<?php\nreturn ["a" => "{SECRET}{{$b}}"];',
-    "heredoc": f"<?php\nreturn ['a' => <<<X\n{SECRET}\nX];",
     "more after the array": f"<?php\nreturn ['a' => 1]; system('{SECRET}');",
     "no array": f"<?php\nreturn '{SECRET}';",
     "no PHP": f"password={SECRET}",
@@ -173,6 +174,11 @@ def test_a_hostile_env_php_is_one_line(
 
 
 HARMLESS = {
+    "code": f"<?php\nreturn ['db' => system('{SECRET}')];",
+    "statements": f"<?php\n$password = '{SECRET}';\nreturn ['a' => $password];",
+    "concatenation": f"<?php\nreturn ['a' => __DIR__ . '/x', 'b' => '{SECRET}'];",
+    "interpolation": f'<?php\nreturn ["a" => "{SECRET}{{$b}}"];',
+    "heredoc": f"<?php\nreturn ['a' => <<<X\n{SECRET}\nX];",
     "nothing": "<?php return [];",
     "sections of wrong types": f"<?php return ['db' => '{SECRET}', 'cache' => [1], 'session' => 3];",
     "a connection of a wrong type": "<?php return ['db' => ['connection' => ['default' => 'x']]];",
@@ -190,6 +196,41 @@ def test_where_nothing_can_be_concluded_nothing_is_configured(
     assert output.err == ""
     assert "\ndatabase:" not in output.out
     assert SECRET not in output.out
+
+
+def test_explicit_settings_go_on_working_beside_code(
+    shop: Callable[[str], Path], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It costs only what env.php would have said, and the line stands in the output."""
+    root = shop(f"<?php\n\nreturn load('{SECRET}');")
+    arguments = ["check-config", "--magento-root", str(root)]
+    assert main(arguments) == 2
+    refusal = capsys.readouterr().err
+    assert "line 3: a PHP name is not plain data; give database.host and the other servers by hand" in refusal
+    assert main([*arguments, "--set", "database.host=db.example"]) == 0
+    output = capsys.readouterr()
+    assert "# env.php: not read: line 3: a PHP name is not plain data" in output.out
+    assert "host: db.example" in output.out
+    assert SECRET not in output.out + output.err + caplog.text
+
+
+def test_what_the_exporters_environment_lacks_is_named(
+    shop: Callable[[str], Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = shop(database(host="getenv('SHOP_DB')", password="getenv('SHOP_PASSWORD')"))
+    arguments = ["check-config", "--magento-root", str(root)]
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert "# env.php: database: not known" in output
+    assert "# env.php: db/connection/default/host: line 1: SHOP_DB is not set in this environment" in output
+    assert main([*arguments, "--set", "database.host=db", "--set", "database.password_file=/x"]) == 0
+    assert "user: u\n" in capsys.readouterr().out
+    monkeypatch.setenv("SHOP_DB", "db-of-the-environment")
+    monkeypatch.setenv("SHOP_PASSWORD", SECRET)
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert "host: db-of-the-environment" in output
+    assert SECRET not in output
 
 
 def test_what_is_no_file_is_one_line(tmp_path: Path, installed: Installed) -> None:

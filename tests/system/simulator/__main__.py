@@ -42,6 +42,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5, help="how often each fault is played")
     parser.add_argument("--years", type=int, default=1, help="how often each healthy shop is played")
     parser.add_argument("--only", default="", help="only the scenarios whose name contains this")
+    parser.add_argument(
+        "--sundays", action="store_true", help="no more is expected of a public holiday than of a Sunday"
+    )
     parser.add_argument("--json", type=Path, help="write the results there as well")
     options = parser.parse_args()
     played = pack(options.rules, options.alertmanager, tuple(options.groups.split(",")))
@@ -56,7 +59,7 @@ def main() -> int:
     if options.what in ("healthy", "all"):
         years = [
             report.play_year(played, one, range(options.years))
-            for one in healthy()
+            for one in healthy(sundays=options.sundays)
             if options.only in one.name
         ]
         say(report.years_table(years))

@@ -13,7 +13,10 @@ from tests.system.simulator.scenarios import BEFORE, Fault, Healthy
 from tests.system.simulator.shops import DAY
 
 PAGE = "page"
+URGENT = "urgent"
 TICKET = "ticket"
+SECURITY = "security"
+KINDS = (URGENT, TICKET, SECURITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +130,13 @@ def minutes(found: Sequence[float]) -> str:
 def faults_table(outcomes: Iterable[Outcome]) -> str:
     """Return the table of the faults."""
     rows = [
-        "| fault | pager, minutes: median (worst) | goal | by | ticket | security |",
-        "| :--- | ---: | ---: | :--- | ---: | ---: |",
+        "| fault | pager, minutes: median (worst) | goal | by | urgent | ticket | security |",
+        "| :--- | ---: | ---: | :--- | ---: | ---: | ---: |",
     ]
     for one in outcomes:
         goal = "" if one.goal is None else f"{one.goal}{'' if one.met else ' MISSED'}"
         cells = [one.fault, minutes(one.minutes(PAGE)), goal, one.first(PAGE)]
-        cells += [minutes(one.minutes(kind)) for kind in (TICKET, "security")]
+        cells += [minutes(one.minutes(kind)) for kind in KINDS]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
@@ -141,15 +144,15 @@ def faults_table(outcomes: Iterable[Outcome]) -> str:
 def years_table(years: Iterable[Year]) -> str:
     """Return the table of the healthy shops."""
     rows = [
-        "| healthy shop | pages a year | tickets a year | security a year | by |",
-        "| :--- | ---: | ---: | ---: | :--- |",
+        "| healthy shop | pages a year | urgent | tickets | security | by |",
+        "| :--- | ---: | ---: | ---: | ---: | :--- |",
     ]
     for one in years:
         counts = Counter[str]()
         for names in one.notified.values():
             counts.update(names)
         by = ", ".join(f"{name.removeprefix('Magento')} {number:g}" for name, number in counts.most_common())
-        numbers = [f"{one.total(kind):.1f}" for kind in (PAGE, TICKET, "security")]
+        numbers = [f"{one.total(kind):.1f}" for kind in (PAGE, *KINDS)]
         rows.append("| " + " | ".join([one.shop, *numbers, by]) + " |")
     return "\n".join(rows)
 

@@ -73,7 +73,7 @@ FORTY_STORES: Final = {
 _ALL: Final = _from_now(fail=1.0)
 _MOST: Final = _from_now(fail=0.6, retries=0.3)
 _THIRD: Final = _from_now(fail=0.35)
-_STOP: Final = _from_now(stop=True)
+_STOP: Final = _from_now(stop=1.0)
 _NOBODY: Final = _from_now(demand=0.0)
 _DEAD: Final = _from_now(dead="card")
 _SEEN: Final = _from_now(dead="card", dead_tries=True)
@@ -118,12 +118,15 @@ def faults() -> Iterator[Fault]:
     second = _from_now(dead="paypal")
     yield Fault("second method dead, nothing visible, 5,000 a day", _shop(5_000), second)
     yield Fault("orders stop, carts go on, 5,000 a day", _shop(5_000), _STOP, 10)
-    yield Fault(
-        "orders stop, carts go on, 720 a day in three stores", _shop(720, stores=THREE_STORES), _STOP, 20
-    )
+    for size, goal in ((720, None), (1_440, 20)):
+        three = _shop(size, stores=THREE_STORES)
+        yield Fault(f"orders stop, carts go on, {size:,} a day in three stores", three, _STOP, goal)
+    lost = _from_now(stop=0.6)
+    yield Fault("60 % of the customers do not get to the try, 5,000 a day", _shop(5_000), lost)
+    yield Fault("60 % of the customers do not get to the try, 720 a day", _shop(720), lost)
     forty = _shop(5_000, stores=FORTY_STORES)
     yield Fault("orders stop, carts go on, 5,000 a day in 10 of 40 stores", forty, _STOP, 10)
-    long = _from_now(stop=True, lasts=LONG)
+    long = _from_now(stop=1.0, lasts=LONG)
     for size in (6, 60, 144):
         yield Fault(f"orders stop, carts go on, {size} a day", _shop(size), long, lasts=LONG)
     office = _shop(120, shape="offices")
@@ -153,8 +156,13 @@ class Healthy:
         )
 
 
-def healthy() -> Iterator[Healthy]:
-    """Return every healthy shop that is played."""
+def healthy(*, sundays: bool = False) -> Iterator[Healthy]:
+    """Return every healthy shop that is played. ``sundays``: see :class:`Shop`."""
+    for one in _healthy():
+        yield replace(one, shop=replace(one.shop, sundays=sundays))
+
+
+def _healthy() -> Iterator[Healthy]:
     for size in (6, 60, 144, 720, 5_000, 28_800):
         yield Healthy(f"{size:,} a day", _shop(size))
     for declines in (0.03, 0.08, 0.15):
@@ -168,6 +176,8 @@ def healthy() -> Iterator[Healthy]:
     yield Healthy("720 a day in three stores", _shop(720, stores=THREE_STORES))
     yield Healthy("5,000 a day in 10 of 40 stores, 90 days", _shop(5_000, stores=FORTY_STORES), 90)
     yield Healthy("720 a day, carts filled by bots", _shop(720, bots=1.0))
+    phone = {"card": 0.5, "paypal": 0.25, "phone": 0.25}
+    yield Healthy("5,000 a day, telephone orders", _shop(5_000, methods=phone, by_day=("phone",)))
 
 
 HOLIDAYS: Final = (
@@ -198,7 +208,7 @@ def calendar(begin: datetime, shop: Shop) -> Iterator[Event]:
     office = shop.shape == "offices"
     for day in HOLIDAYS:
         quiet = 0.01 if office else (0.35 if day in ("2025-12-24", "2025-12-25", "2025-12-31") else 0.7)
-        yield event(day, 24, demand=quiet)
+        yield event(day, 24, demand=quiet, holiday=True)
     if office:
         yield event("2025-12-29", 48, demand=0.3)
         yield event("2026-05-15", 24, demand=0.5)

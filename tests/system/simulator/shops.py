@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.core.baseline import BUCKET, HISTORY, LEAST_WEEKS, WEEKS, WINDOWS
+from exporter.core.baseline import BUCKET, HISTORY, WEEKS, WINDOWS
 from tests.system.simulator.promql import MINUTE
 from tests.system.simulator.series import Bools, Floats, Store
 
@@ -85,6 +85,10 @@ class Shop:
     decline_variance: float = 0.02
     bots: float = 0.0
     """Carts that programs fill at every hour, as a share of the carts of a mean hour."""
+    by_day: tuple[str, ...] = ()
+    """Methods with which people order on weekdays from eight to six only, by telephone perhaps."""
+    sundays: bool = False
+    """Whether the exporter expects no more of a public holiday than of a Sunday."""
     zone: str = "Europe/Berlin"
     value: float = 80.0
 
@@ -107,12 +111,14 @@ class Event:
     """The share of its customers who take another method."""
     retries: float = 0.0
     """Further tries of each customer whose try failed."""
-    stop: bool = False
-    """Nobody gets as far as a try."""
+    stop: float = 0.0
+    """The share of the customers who do not get as far as a try."""
     cards: float = 0.0
     """Tries a minute with stolen cards; all fail."""
     closed: bool = False
     """Maintenance mode."""
+    holiday: bool = False
+    """A public holiday, as a calendar knows it."""
     stores: tuple[str, ...] = ()
     """The stores that it is about; none means all."""
 
@@ -234,13 +240,19 @@ class _People:
         for stage, carts in STAGES.items():
             bots = shop.bots * shop.per_day * share * carts / DAY if stage == "cart" else 0.0
             found.stages[stage] = random.poisson(come * carts / self._conversion + bots * ~factors.closed)
-        customers = come * ~factors.stop
+        customers = come * (1 - factors.stop)
         for method, part in shop.methods.items():
-            self._pay(found, method, customers * part, factors)
+            self._pay(found, method, customers * part * self._open(method), factors)
         cards = random.poisson(factors.cards)
         found.attempts += cards
         found.failed += cards
         return found
+
+    def _open(self, method: str) -> Floats | float:
+        clock = self._play.clock
+        if method not in self._shop.by_day:
+            return 1.0
+        return np.asarray((clock.day < 5) & (clock.hour >= 8) & (clock.hour < 18), dtype=np.float64)
 
     def _pay(self, found: _Counts, method: str, customers: Floats, factors: _Factors) -> None:
         random = self._random
@@ -271,8 +283,8 @@ class _Factors:
     def __init__(self, play: Play, store: str) -> None:
         minutes = PAST + play.minutes
         self.demand = np.ones(minutes)
-        self.fail, self.switch, self.retries, self.cards = (np.zeros(minutes) for _ in range(4))
-        self.stop, self.closed = (np.zeros(minutes, dtype=np.bool_) for _ in range(2))
+        self.fail, self.switch, self.retries, self.cards, self.stop = (np.zeros(minutes) for _ in range(5))
+        self.closed = np.zeros(minutes, dtype=np.bool_)
         self.dead: dict[str, Bools] = {}
         self.dead_tries = np.zeros(minutes)
         for event in play.events:
@@ -282,7 +294,7 @@ class _Factors:
             self.demand[when] *= 0.0 if event.closed else event.demand
             self.fail[when] = 1 - (1 - self.fail[when]) * (1 - event.fail)
             self.cards[when] += event.cards
-            self.stop[when] |= event.stop
+            self.stop[when] = np.maximum(self.stop[when], event.stop)
             self.closed[when] |= event.closed
             self.retries[when] = np.maximum(self.retries[when], event.retries)
             if event.dead:
@@ -298,9 +310,12 @@ class Past:
     """Orders since the beginning, of which any stretch can be asked for: quarters of an hour as buckets.
 
     It gives what ``in_windows`` and ``expected`` of ``exporter.core.baseline`` give, for many times at once.
+    ``sundays`` are stretches of time, as Unix times, in which no more is expected than in the same hours of
+    Sundays.
     """
 
-    def __init__(self, placed: Numbers, clock: _Clock) -> None:
+    def __init__(self, placed: Numbers, clock: _Clock, sundays: Sequence[tuple[int, int]] = ()) -> None:
+        self._sundays = sundays
         quarters = clock.times // BUCKET
         begin = int(quarters[0])
         sums = np.bincount(quarters - begin, weights=placed.astype(np.float64))
@@ -314,12 +329,22 @@ class Past:
 
     def usual(self, begin: Floats, end: Floats) -> Floats:
         """Return the median of the past weeks of the orders between the same local times."""
-        weeks = [
-            self.until(self._clock.weeks_ago(end, week)) - self.until(self._clock.weeks_ago(begin, week))
-            for week in range(1, WEEKS + 1)
-        ]
-        assert len(weeks) >= LEAST_WEEKS
-        return np.median(np.array(weeks), axis=0)
+        weeks = np.array([self._between(begin, end, week, 0) for week in range(1, WEEKS + 1)])
+        for first, last in self._sundays:
+            at = np.flatnonzero((begin < last) & (end > first))
+            if len(at):
+                low, high = np.maximum(begin[at], first), np.minimum(end[at], last)
+                days = (datetime.fromtimestamp(first, self._clock.zone).weekday() + 1) % 7
+                for week in range(1, WEEKS + 1):
+                    usual, sunday = (self._between(low, high, week, ago) for ago in (0, days))
+                    weeks[week - 1, at] += np.minimum(sunday - usual, 0)
+        return np.asarray(np.median(weeks, axis=0))
+
+    def _between(self, begin: Floats, end: Floats, week: int, days: int) -> Floats:
+        """Return the orders between the same local times some weeks and days ago."""
+        ago = days * 86_400
+        until = self.until(self._clock.weeks_ago(end, week) - ago)
+        return np.asarray(until - self.until(self._clock.weeks_ago(begin, week) - ago))
 
 
 class _Exporter:
@@ -330,6 +355,11 @@ class _Exporter:
         self._clock = play.clock
         self._shown = np.arange(PAST, PAST + play.minutes)
         self._out = Store(play.begin, play.minutes)
+        self._sundays = [
+            (play.begin + event.first * MINUTE, play.begin + event.end * MINUTE)
+            for event in play.events
+            if event.holiday and play.shop.sundays
+        ]
         self._common = {"job": "magento", "instance": "shop"}
 
     def _add(self, name: str, values: Floats | Numbers, **labels: str) -> None:
@@ -348,12 +378,19 @@ class _Exporter:
             self._of_store(store, found)
         whole = _sum(found.placed for found in counts.values())
         if whole.any():
-            self._since("magento_orders_expected_since_last_of_shop", whole, whole)
+            self._since("magento_shop_orders_expected_since_last", whole, whole)
+            carts = _sum(found.stages["cart"] for found in counts.values())
+            self._number("magento_shop_carts_since_last_order", carts, whole)
         closed = np.zeros(self._play.minutes)
         for event in self._play.events:
             if event.closed:
                 closed[max(0, event.first) : max(0, event.end)] = 1
         self._add("magento_maintenance_mode", closed)
+        holiday = np.zeros(self._play.minutes)
+        for event in self._play.events:
+            if event.holiday:
+                holiday[max(0, event.first) : max(0, event.end)] = 1
+        self._add("magento_calendar_holiday", holiday)
         self._add("up", np.ones(self._play.minutes))
         return self._out
 
@@ -383,14 +420,11 @@ class _Exporter:
         if placed.any():
             self._add("magento_last_order_timestamp_seconds", self._last(placed), store=store)
             self._since("magento_orders_expected_since_last", placed, placed, store=store)
+            self._number("magento_checkout_carts_since_last_order", found.stages["cart"], placed, store=store)
             for method, orders in found.orders.items():
                 if orders.any():
-                    self._since(
-                        "magento_orders_expected_since_last_by_method",
-                        placed,
-                        orders,
-                        store=store,
-                        method=method,
+                    self._number(
+                        "magento_orders_since_last_by_method", placed, orders, store=store, method=method
                     )
 
     def _windows(self, store: str, placed: Numbers) -> None:
@@ -398,7 +432,7 @@ class _Exporter:
         end = self._shown - ORDER_LAG + 1
         now = self._clock.times[self._shown].astype(np.float64)
         asked = now - now % EXPECTED_LIFETIME
-        past = Past(placed, self._clock)
+        past = Past(placed, self._clock, self._sundays)
         for window, length in WINDOWS.items():
             recent = totals[end] - totals[end - length // MINUTE]
             self._add("magento_orders_recent", recent, store=store, window=window)
@@ -411,6 +445,13 @@ class _Exporter:
         at = np.where(orders > 0, self._clock.times, self._clock.start)
         return np.asarray(np.maximum.accumulate(at)[self._shown - ORDER_LAG], dtype=np.float64)
 
+    def _number(self, name: str, counted: Numbers, orders: Numbers, **labels: str) -> None:
+        """Show how many of the one kind came since the last order of the other."""
+        totals = np.cumsum(counted)
+        at_order = np.maximum.accumulate(np.where(orders > 0, totals, 0))
+        shown = self._shown - ORDER_LAG
+        self._add(name, totals[shown] - at_order[shown], **labels)
+
     def _since(self, name: str, expected: Numbers, orders: Numbers, **labels: str) -> None:
         """Show how many orders of the one kind were to be expected since the last order of the other.
 
@@ -418,7 +459,7 @@ class _Exporter:
         """
         now = self._clock.times[self._shown - ORDER_LAG].astype(np.float64)
         last = np.maximum(self._last(orders), now - 7 * 86_400)
-        self._add(name, Past(expected, self._clock).usual(last, now), **labels)
+        self._add(name, Past(expected, self._clock, self._sundays).usual(last, now), **labels)
 
 
 def at(text: str) -> int:

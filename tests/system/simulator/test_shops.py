@@ -72,7 +72,7 @@ def test_what_happens_in_a_fault() -> None:
         Event(fault, 420, fail=1.0, stores=("de",)),
         Event(fault, 420, dead="card", stores=("us",)),
         Event(420, 430, closed=True),
-        Event(430, 600, stop=True),
+        Event(430, 600, stop=1.0),
     )
     store = Play(shop, begin, 600, events).store()
 
@@ -95,15 +95,18 @@ def test_what_happens_in_a_fault() -> None:
 
 def test_orders_expected_since_the_last_one_grow_until_there_is_one() -> None:
     fault = 3 * DAY
-    events = (Event(fault, fault + 100, stop=True),)
+    events = (Event(fault, fault + 100, stop=1.0),)
     store = Play(Shop(2_000), at("2026-06-08T10:00:00"), fault + 300, events).store()
     missed = one(store, "magento_orders_expected_since_last").values
     window = one(store, "magento_orders_expected", window="30m").values
     assert missed[fault + 31] == pytest.approx(window[fault + 30], rel=0.15)
     assert (np.diff(missed[fault + 3 : fault + 100]) >= 0).all()
     assert missed[fault + 110 :].max() < 15
-    method = one(store, "magento_orders_expected_since_last_by_method", method="card").values
-    assert (method >= missed - 1e-9).all()
+    carts = one(store, "magento_checkout_carts_since_last_order").values
+    reached = one(store, "magento_checkout_stage_reached_total", stage="cart").values
+    assert carts[fault + 90] - carts[fault + 30] == reached[fault + 90] - reached[fault + 30] > 50
+    others = one(store, "magento_orders_since_last_by_method", method="checkmo").values
+    assert others[: fault - 1].mean() == pytest.approx(1 / 0.03, rel=0.5)
 
 
 def test_every_metric_of_the_exporter_has_its_labels() -> None:
