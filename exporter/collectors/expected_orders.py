@@ -22,26 +22,21 @@ from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.reading.followed import Followed
 
-_COLUMNS: Final = ("store_id", "created_at")
-_SELECT: Final = "store_id, UNIX_TIMESTAMP(created_at) AS created"
-
-ORDERS: Final = Followed(
-    "expected_orders", "sales_order", columns=_COLUMNS, select=_SELECT, connection=Connection.SALES
-)
+ORDERS: Final = Followed("expected_orders", "sales_order", columns=("store_id",), connection=Connection.SALES)
 
 # The id of the newest order is no condition: with it the optimiser may walk through the primary key and
 # sort. A table of at most a dozen pages it may still find cheaper to read as a whole; hence the small page.
 PAST_ORDERS = Query(
     "expected_orders_history",
-    f"""
-    SELECT entity_id AS id, {_SELECT}
-    FROM {{sales_order}}
+    """
+    SELECT entity_id AS id, store_id, UNIX_TIMESTAMP(created_at) AS created
+    FROM {sales_order}
     WHERE created_at >= FROM_UNIXTIME(%(horizon)s) AND created_at <= FROM_UNIXTIME(%(before)s)
       AND (created_at < FROM_UNIXTIME(%(before)s) OR entity_id < %(before_id)s)
     ORDER BY created_at DESC, entity_id DESC
     LIMIT %(limit)s
     """,
-    reads={"sales_order": ("entity_id", *_COLUMNS)},
+    reads={"sales_order": ("entity_id", "store_id", "created_at")},
     connection=Connection.SALES,
 )
 

@@ -29,12 +29,11 @@ ORDERS: Final = Followed(
         "customer_is_guest",
         "coupon_code",
         "relation_parent_id",
-        "created_at",
     ),
     select="""store_id, base_grand_total AS total, base_currency_code AS currency,
            base_discount_amount AS discount, total_qty_ordered AS items, customer_is_guest AS guest,
            (coupon_code IS NOT NULL AND coupon_code <> '') AS coupon,
-           relation_parent_id IS NOT NULL AS edited, UNIX_TIMESTAMP(created_at) AS created""",
+           relation_parent_id IS NOT NULL AS edited""",
     connection=Connection.SALES,
 )
 

@@ -29,6 +29,7 @@ from exporter.magento.order_numbers import OrderNumbers
 from exporter.reading.batches import in_batches
 from exporter.reading.by_id import ById
 from exporter.reading.clock import DatabaseClock
+from exporter.reading.reused import created
 from exporter.reading.time_slices import TimeSlices
 
 SEQUENCES = Query(
@@ -97,8 +98,9 @@ HELD_NUMBERS: Final = TimeSlices(
 ORDERS: Final = ById(
     "placements_orders",
     "sales_order",
-    columns=("store_id", "increment_id", "quote_id"),
-    select="store_id, increment_id, quote_id IS NOT NULL AS bought",
+    columns=("store_id", "increment_id", "quote_id", "created_at"),
+    select="""store_id, increment_id, quote_id IS NOT NULL AS bought,
+                   UNIX_TIMESTAMP(created_at) AS created""",
     connection=Connection.SALES,
 )
 
@@ -136,6 +138,9 @@ WHILE_READING: Final = 30
 
 LATEST: Final = 500
 """Newest orders with which the first run begins to judge how each store numbers its orders."""
+
+NEWER: Final = 20
+"""Newest orders looked at when a sequence is lower than it was."""
 
 ORDERS_A_RUN: Final = 2_000
 """Newer orders looked at for that by one run at most; the rest waits for the next."""
@@ -210,8 +215,10 @@ class PlacementsCollector(Collector):
         numbers = _remembered(context, tops)
         _judge_numbering(orders, sequences, tops, numbers)
         since = _last_run(context)
+        newer_orders = any(top < numbers[store_id].top for store_id, top in tops.items()) and _newer(context)
         for store_id, top in tops.items():
-            numbers[store_id].notice(top, context.now, since)
+            numbers[store_id].notice(top, context.now, since, newer_orders=newer_orders)
+        _note_times(context, orders)
         _decide(context, sequences, numbers)
         _remember(context, numbers)
         yield from _samples(context, numbers)
@@ -311,6 +318,20 @@ def _judge_numbering(
             numbers[store_id].judge(own=sequences[store_id].made(str(row["increment_id"]), top=top), top=top)
 
 
+def _newer(context: Context) -> bool:
+    """Return whether there is an order that is newer than all that were seen before this run."""
+    known = context.memory.table("latest").get("created", context.now)
+    newest = ORDERS.latest(context.database, NEWER)
+    return any(created(row, context.now) > known for row in newest)
+
+
+def _note_times(context: Context, orders: Iterable[Row]) -> None:
+    """Note when the newest order was placed. An earlier version did not: none was placed after now."""
+    table = context.memory.table("latest")
+    known = table.get("created", 0.0 if orders else context.now)
+    table.put("created", max((known, *(created(row, context.now) for row in orders))))
+
+
 # --- the outcome of a number ------------------------------------------------------------------------
 
 
@@ -319,7 +340,12 @@ def _decide(
 ) -> None:
     """Count the numbers whose outcome is known by now, and hold those that a cart keeps."""
     settled = dict(_take_settled(context, sequences, numbers))
-    held = {(store_id, value): at for store_id in numbers for value, at in numbers[store_id].held.items()}
+    held = {
+        (store_id, value): at
+        for store_id, state in numbers.items()
+        if state.fallen is None
+        for value, at in state.held.items()
+    }
     placed = _placed(context, sequences, [*held, *settled])
     expired = {placement for placement, at in held.items() if context.now - at >= HOLD_SECONDS}
     for store_id, value in (held.keys() & placed) | expired:

@@ -56,6 +56,7 @@ PUT_IN: Final = Followed(
     "queue_message_status",
     key="id",
     columns=("queue_id",),
+    created="updated_at",
     memory="published",
 )
 

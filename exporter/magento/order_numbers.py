@@ -19,6 +19,9 @@ MISSES: Final = 3
 BEHIND: Final = 1_000
 """Values by which a replica may lag behind the one that was read before it."""
 
+FALLEN_SECONDS: Final = 1_800.0
+"""Seconds after which a sequence that is lower than it was has been restored, although no order tells."""
+
 
 class Span(NamedTuple):
     """Values that were noticed together; at ``since``, the run before, they could not be seen yet."""
@@ -35,13 +38,15 @@ class OrderNumbers:
 
     ``top`` is the largest value noticed, ``open`` the spans that are not settled
     yet, ``held`` maps a value that a cart keeps to the time since when, ``misses``
-    counts the latest orders in a row whose number is not of this sequence.
+    counts the latest orders in a row whose number is not of this sequence. ``fallen``
+    says since when the sequence is lower than it was, and its lowest value since then.
     """
 
     top: int
     open: list[Span] = field(default_factory=list)
     held: dict[int, float] = field(default_factory=dict)
     misses: int = 0
+    fallen: tuple[float, int] | None = None
 
     @property
     def foreign(self) -> bool:
@@ -57,20 +62,37 @@ class OrderNumbers:
             self.top = top
         self.misses = 0
 
-    def notice(self, top: int, now: float, since: float) -> None:
+    def notice(self, top: int, now: float, since: float, *, newer_orders: bool = False) -> None:
         """Take in the sequence's largest value; ``since`` is when it was read before.
 
-        A sequence that was reset or restored begins anew.
+        A lower value than before comes from a replica that lags, or from a backup. A replica
+        shows no order that is newer than all before (``newer_orders``) and yet fewer numbers.
+        So with such an order the sequence was restored, and its numbers are given out again.
+        The same holds if it is much lower, or for long.
         """
-        if self.foreign or top < self.top - BEHIND:
-            self.top, self.open, self.held = top, [], {}
-        elif top > self.top:
+        if self.foreign:
+            self._begin(top)
+        elif top < self.top:
+            began, lowest = self.fallen or (now, top)
+            self.fallen = (began, min(lowest, top))
+            if newer_orders or top < self.top - BEHIND or now - began >= FALLEN_SECONDS:
+                self._begin(self.fallen[1])
+                self._take(top, now, since)
+        else:
+            self.fallen = None
+            self._take(top, now, since)
+
+    def _begin(self, top: int) -> None:
+        self.top, self.open, self.held, self.fallen = top, [], {}, None
+
+    def _take(self, top: int, now: float, since: float) -> None:
+        if top > self.top:
             self.open.append(Span(self.top + 1, top, now, since))
             self.top = top
 
     def settled(self, now: float, settle_seconds: float) -> Span | None:
-        """Return the oldest span if it was noticed long enough ago."""
-        if self.open and now - self.open[0].noticed >= settle_seconds:
+        """Return the oldest span if it was noticed long enough ago; none while the sequence is lower."""
+        if self.fallen is None and self.open and now - self.open[0].noticed >= settle_seconds:
             return self.open[0]
         return None
 
@@ -88,10 +110,12 @@ class OrderNumbers:
             "open": [list(span) for span in self.open],
             "held": {str(value): since for value, since in self.held.items()},
             "misses": self.misses,
+            **({} if self.fallen is None else {"fallen": list(self.fallen)}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Return what :meth:`to_json` described."""
         held = {int(value): since for value, since in data["held"].items()}
-        return cls(data["top"], [Span(*span) for span in data["open"]], held, data["misses"])
+        fallen = (float(data["fallen"][0]), int(data["fallen"][1])) if "fallen" in data else None
+        return cls(data["top"], [Span(*span) for span in data["open"]], held, data["misses"], fallen)

@@ -11,7 +11,7 @@ from exporter.core.ports import Database, Row
 from exporter.core.query import Connection
 from exporter.reading.by_id import ById
 from exporter.reading.gaps import GapTracker
-from exporter.reading.restarts import Restarts
+from exporter.reading.reused import Earlier, created
 
 PAGE: Final = 2_000
 """Rows read by one statement."""
@@ -47,7 +47,9 @@ class NewRows:
 class Followed(ById):
     """A table that is followed; declared once, at the top of a collector.
 
-    What is known of it is kept in the collector's memory, in the table ``memory`` under the key ``state``.
+    ``created`` is the column with the time at which a row was made, or was changed last. A row has it, in
+    Unix seconds, under that name. What is known of the table is kept in the collector's memory, in the
+    table ``memory`` under the key ``state``.
     """
 
     def __init__(
@@ -58,28 +60,36 @@ class Followed(ById):
         key: str = "entity_id",
         columns: Sequence[str],
         select: str = "",
+        created: str = "created_at",
         connection: Connection = Connection.DEFAULT,
         memory: str = "followed",
         state: str = "tail",
     ) -> None:
-        super().__init__(name, table, key=key, columns=columns, select=select, connection=connection)
+        chosen = select or ", ".join(columns)
+        super().__init__(
+            name,
+            table,
+            key=key,
+            columns=tuple(dict.fromkeys((*columns, created))),
+            select=f"{chosen}, UNIX_TIMESTAMP({created}) AS created",
+            connection=connection,
+        )
         self._memory = memory
         self._state = state
 
     def read(self, context: Context) -> NewRows:
         """Return the rows that became visible since the last run, each exactly once.
 
-        A table that was emptied, so that its ids start again, is followed from its first
-        row on. One that was restored, or is being so, is followed from its newest row on;
-        :mod:`exporter.reading.restarts` tells which.
+        Also if its ids are given out again, because it was emptied or restored, and if
+        another server is read that lags; see :mod:`exporter.reading.reused`.
         """
         memory = context.memory.table(self._memory)
         known: Mapping[str, Any] | None = memory.get(self._state)
         look = _Look(self, context.database, context.now, context.tuning.settle_seconds)
         if known is None:
-            tracker = look.begin()
-            memory.put(self._state, tracker.to_json())
-            return NewRows((), tracker.top, first_run=True)
+            found = look.begin()
+            memory.put(self._state, found)
+            return NewRows((), int(found["top"]), first_run=True)
         new, found = look.go_on(known)
         if found != known:
             memory.put(self._state, found)
@@ -95,12 +105,12 @@ class _Look:
     now: float
     settle: float
 
-    def begin(self) -> GapTracker:
+    def begin(self) -> dict[str, Any]:
         """Begin below the newest id: a transaction that is open at this moment may hold a smaller one."""
         tracker = GapTracker(max(0, self.table.newest_id(self.database) - OPEN_AT_START))
         visible = self.table.rows(self.database, after=tracker.settled, limit=PAGE)
         tracker.take((int(row["id"]) for row in visible), now=self.now, settle=self.settle)
-        return tracker
+        return {**tracker.to_json(), "created": self._newest_time(visible, 0.0)}
 
     def go_on(self, known: Mapping[str, Any]) -> tuple[NewRows, dict[str, Any]]:
         """Return the new rows, and what is known after them.
@@ -108,17 +118,32 @@ class _Look:
         If a run cannot read all there is, it notes where the table ended at the first such
         run: gaps below that are as old as that, whenever they are reached.
         """
-        tracker, restarts = GapTracker.from_json(known), Restarts.from_json(known)
+        tracker = GapTracker.from_json(known)
+        earlier = Earlier.known(known, self.now)
+        # An earlier version noted no time. Whatever it has read was created before now.
+        latest = float(known.get("created", self.now))
         visible = self._visible(tracker.settled)
-        begin = self._beginning(tracker, restarts, visible)
-        if begin is not None:
-            tracker, visible = GapTracker(begin), []
-        end = self._end(known, int(visible[-1]["id"])) if len(visible) == ROWS_A_RUN else None
+        reached = int(visible[-1]["id"]) if visible else self.table.newest_id(self.database)
+        if reached < tracker.settled or (not reached and tracker.top):
+            earlier = Earlier.of(tracker, latest, earlier)
+            tracker = GapTracker(reached)
+        end = self._end(known, reached) if len(visible) == ROWS_A_RUN else None
         ids = (int(row["id"]) for row in visible)
         new = set(tracker.take(ids, now=self.now, settle=self.settle, end=end))
-        found = tracker.to_json() | restarts.to_json() | ({} if end is None else {"end": list(end)})
         rows = [row for row in visible if int(row["id"]) in new]
+        if earlier is not None:
+            rows = [row for row in rows if not earlier.has_read(row, self.now)]
+            earlier = earlier if tracker.settled < earlier.top else None
+        found = {**tracker.to_json(), "created": self._newest_time(visible, latest)}
+        if end is not None:
+            found["end"] = list(end)
+        if earlier is not None:
+            found["earlier"] = earlier.to_json()
         return NewRows(rows, tracker.top, catching_up=end is not None), found
+
+    def _newest_time(self, rows: Sequence[Row], latest: float) -> float:
+        """Return when the newest row that is known was created."""
+        return max((latest, *(created(row, self.now) for row in rows)))
 
     def _visible(self, after: int) -> list[Row]:
         """Read page after page, each above the last."""
@@ -130,22 +155,6 @@ class _Look:
                 break
             after = int(page[-1]["id"])
         return visible
-
-    def _beginning(self, tracker: GapTracker, restarts: Restarts, visible: Sequence[Row]) -> int | None:
-        """Return the id above which to follow the table anew, if its ids have started again.
-
-        Either the newest id is lower than it was (48,000 after 50,000), or many old rows return
-        (2,000 at one look). Both are in the example of :class:`Restarts`.
-        """
-        reached = int(visible[-1]["id"]) if visible else self.table.newest_id(self.database)
-        if restarts.shortened(
-            reached, settled=tracker.settled, top=tracker.top, now=self.now, settle=self.settle
-        ):
-            return reached
-        unseen = [int(row["id"]) for row in visible if int(row["id"]) not in tracker.seen]
-        if unseen and restarts.returning(len(unseen), first=unseen[0], now=self.now, settle=self.settle):
-            return max(reached, self.table.newest_id(self.database))
-        return None
 
     def _end(self, known: Mapping[str, Any], reached: int) -> tuple[float, int]:
         """Return when the table's end was at which id: as it was noted, until it is reached."""

@@ -76,6 +76,13 @@ class GapTracker:
         self._settle(now - settle)
         return new
 
+    def fill(self, number: int) -> bool:
+        """Take one id out of its gap; return whether it was in one."""
+        inside = any(gap.first <= number <= gap.last for gap in self.gaps)
+        if inside:
+            self._fill([number])
+        return inside
+
     def _fill(self, late: Sequence[int]) -> None:
         """Cut late arrivals, which are in order, out of their gaps."""
         if not late:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from exporter.collectors.checkout.funnel import CART, CART_COLUMNS, Funnel, quote_key
+from exporter.collectors.checkout.funnel import CART, CART_AND_AGE, CART_COLUMNS, Funnel, quote_key
 from exporter.core.collector import Context
 from exporter.core.query import Connection, Query
 from exporter.reading.followed import Followed
@@ -25,8 +25,8 @@ QUOTES: Final = Followed(
 
 OPEN_QUOTES = Query(
     "checkout_open_quotes",
-    f"SELECT entity_id AS id, {CART} FROM {{quote}} WHERE entity_id IN %(ids)s",
-    reads={"quote": ("entity_id", *CART_COLUMNS)},
+    f"SELECT {CART_AND_AGE} FROM {{quote}} WHERE entity_id IN %(ids)s",
+    reads={"quote": ("entity_id", "created_at", *CART_COLUMNS)},
     connection=Connection.CHECKOUT,
 )
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from exporter.collectors.checkout.funnel import CART, CART_COLUMNS, Funnel
+from exporter.collectors.checkout.funnel import CART_AND_AGE, CART_COLUMNS, Funnel
 from exporter.core.collector import Context
 from exporter.core.ports import Row
 from exporter.core.query import LOOSE_SCAN, Connection, Query
@@ -29,8 +29,8 @@ CLOCK: Final = DatabaseClock("checkout_clock", connection=Connection.CHECKOUT)
 CHANGED_QUOTES: Final = TimeSlices(
     "checkout_changed_quotes",
     "quote",
-    columns=("entity_id", *CART_COLUMNS),
-    select=f"entity_id AS id, {CART}",
+    columns=("entity_id", "created_at", *CART_COLUMNS),
+    select=CART_AND_AGE,
     page=2_000,
     connection=Connection.CHECKOUT,
 )

@@ -57,9 +57,6 @@ class CheckoutCollector(Collector):
     cart's last change, at its next change, or with its order. Before 2.4.7, the newest 5,000 unfinished
     carts are read in turns, 250 at each scrape. So a stage can show 20 scrapes late, and an older cart
     shows with its order only.
-
-    After a restore of `quote` from a backup, ids are given out again: some carts of the first minutes may
-    be taken for counted ones.
     """
     source = "database"
     metrics = (STAGE_REACHED,)

@@ -22,7 +22,7 @@ from exporter.magento import checkout
 from exporter.magento.checkout import CUSTOMERS, NOTHING, SHIPPING, STAGES, Stage
 from exporter.magento.stores import of_known_stores
 from exporter.reading.batches import IDS_A_STATEMENT, in_batches
-from exporter.reading.restarts import Restarts
+from exporter.reading.reused import Earlier, created
 
 CART_COLUMNS: Final = (
     "store_id",
@@ -34,7 +34,9 @@ CART_COLUMNS: Final = (
 )
 CART: Final = """store_id, is_active = 1 AS active, items_count > 0 AS filled, is_virtual = 1 AS is_virtual,
                    customer_id IS NULL AS guest, reserved_order_id <> '' AS reserved"""
-"""What is read of a cart, in the words of the rows that :meth:`Funnel.note_quotes` takes."""
+"""What is read of a cart for :meth:`Funnel.note_quotes`, besides its ``id`` and when it was ``created``."""
+
+CART_AND_AGE: Final = f"entity_id AS id, UNIX_TIMESTAMP(created_at) AS created, {CART}"
 
 SHIPPING_STEPS = Query(
     "checkout_shipping_steps",
@@ -85,27 +87,46 @@ class Funnel:
         self._newest = newest
         self.start: int = self._limits.get("start", self._newest)
         self._floor: int = self._limits.get("floor", max(0, self.start - KEEP_IDS))
-        self._heed_restarts(self._newest)
+        # An earlier version noted no time. Whatever it has seen was created before now.
+        self._created: float = self._limits.get("created", context.now)
+        self._earlier = Earlier.known(self._limits.get_many(("earlier",)), context.now)
+        self._note_fall(newest)
 
-    def _heed_restarts(self, newest: int) -> None:
-        """Forget the carts whose ids are given out again; take those that a restore brings for old ones."""
-        newest_before = self._limits.get("newest", newest)
-        restarts = Restarts.from_json(self._limits.get("restarts", {}))
-        now, settle = self._context.now, self._context.tuning.settle_seconds
-        if restarts.shortened(newest, settled=newest_before, top=newest_before, now=now, settle=settle):
-            self._counted.delete(self._counted.scan(quote_key(newest + 1)))
-            self.start, self._floor = min(self.start, newest), min(self._floor, newest + 1)
-        elif restarts.returning(newest - newest_before, first=newest_before + 1, now=now, settle=settle):
-            self.start = newest
-        top = newest_before if restarts.behind is not None else newest
-        limits = {"start": self.start, "floor": self._floor, "newest": top, "restarts": restarts.to_json()}
-        self._limits.put_many(limits)
+    def _note_fall(self, newest: int) -> None:
+        """Note what is known if the newest id has fallen: its carts may be new ones from now on."""
+        known: int = self._limits.get("newest", newest)
+        if newest < known:
+            top = max(known, 0 if self._earlier is None else self._earlier.top)
+            self._earlier = Earlier(top, self._created)
+            self._limits.put("earlier", self._earlier.to_json())
+        self._limits.put_many({"start": self.start, "floor": self._floor, "newest": newest})
+
+    def _note_reused(self, rows: Sequence[Row]) -> None:
+        """Forget the carts whose ids are given out again: all from the first such cart on."""
+        now = self._context.now
+        if self._earlier is not None:
+            reused = [
+                int(row["id"])
+                for row in rows
+                if int(row["id"]) <= self._earlier.top and not self._earlier.has_read(row, now)
+            ]
+            if reused:
+                first, top = min(reused), self._earlier.top
+                self._counted.delete(self._counted.scan(quote_key(first), quote_key(top + 1)))
+                self.start, self._floor = min(self.start, first - 1), min(self._floor, first)
+                self._earlier.top = first - 1
+                self._limits.put_many(
+                    {"start": self.start, "floor": self._floor, "earlier": self._earlier.to_json()}
+                )
+        self._created = max((self._created, *(created(row, now) for row in rows)))
+        self._limits.put("created", self._created)
 
     def note_quotes(self, rows: Sequence[Row], *, history: bool = False) -> None:
         """Count what the carts have newly reached; ``history`` notes it without counting."""
         if not rows:
             return
         self._newest = max(self._newest, *(int(row["id"]) for row in rows))
+        self._note_reused(rows)
         counted = self._counted_of(int(row["id"]) for row in rows)
         reached = _reached(self._context, rows, counted)
         for row in rows:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from exporter.magento.order_numbers import BEHIND, MISSES, OrderNumbers, Span
+import pytest
+
+from exporter.magento.order_numbers import BEHIND, FALLEN_SECONDS, MISSES, OrderNumbers, Span
 
 SETTLE = 120.0
 
@@ -29,12 +31,48 @@ def test_what_a_run_cannot_take_stays_at_the_head() -> None:
     assert numbers.open == [Span(11, 12, 60.0)]
 
 
-def test_a_replica_may_lag_but_a_sequence_that_was_reset_begins_anew() -> None:
+def test_a_replica_that_lags_makes_nothing_count_twice_and_loses_nothing() -> None:
     numbers = OrderNumbers(5_000, [Span(4_999, 5_000, 0.0)], {4_000: 0.0})
-    numbers.notice(5_000 - BEHIND, 60.0, 0.0)
-    assert (numbers.top, len(numbers.open), len(numbers.held)) == (5_000, 1, 1)
-    numbers.notice(7, 120.0, 60.0)
-    assert numbers == OrderNumbers(7)
+    for moment in range(60, 1_200, 60):
+        numbers.notice(4_900 + moment // 60, float(moment), moment - 60.0)
+        assert numbers.settled(float(moment), SETTLE) is None, "rows of the span may be missing there"
+    numbers.notice(5_003, 1_200.0, 1_140.0)
+    assert numbers.open == [Span(4_999, 5_000, 0.0), Span(5_001, 5_003, 1_200.0, 1_140.0)]
+    assert numbers.held == {4_000: 0.0}
+    assert numbers.settled(1_200.0, SETTLE) == Span(4_999, 5_000, 0.0)
+
+
+@pytest.mark.parametrize("lost", [300, 1_000])
+def test_a_sequence_that_was_restored_goes_on_from_where_it_was_first_seen(lost: int) -> None:
+    numbers = OrderNumbers(5_000, [Span(4_999, 5_000, 0.0)], {4_000: 0.0})
+    low = 5_000 - lost
+    numbers.notice(low, 60.0, 0.0)
+    numbers.notice(low + 2, 120.0, 60.0)
+    numbers.notice(low + 3, 180.0, 120.0, newer_orders=True)
+    assert numbers == OrderNumbers(low + 3, [Span(low + 1, low + 3, 180.0, 120.0)])
+
+
+def test_a_sequence_that_is_much_lower_was_restored() -> None:
+    numbers = OrderNumbers(5_000, [Span(4_999, 5_000, 0.0)], {4_000: 0.0})
+    numbers.notice(5_000 - BEHIND - 1, 60.0, 0.0)
+    assert numbers == OrderNumbers(5_000 - BEHIND - 1)
+
+
+def test_a_sequence_that_stays_lower_was_restored_although_no_order_is_placed() -> None:
+    numbers = OrderNumbers(5_000, [Span(4_999, 5_000, 0.0)], {4_000: 0.0})
+    for moment in range(0, int(FALLEN_SECONDS), 60):
+        numbers.notice(4_700 + moment // 60, float(moment), moment - 60.0)
+        assert numbers.open == [Span(4_999, 5_000, 0.0)]
+    numbers.notice(4_740, FALLEN_SECONDS, FALLEN_SECONDS - 60)
+    assert numbers == OrderNumbers(4_740, [Span(4_701, 4_740, FALLEN_SECONDS, FALLEN_SECONDS - 60)])
+
+
+def test_a_fallen_sequence_is_remembered() -> None:
+    numbers = OrderNumbers(5_000)
+    numbers.notice(4_000, 60.0, 0.0)
+    remembered = json.loads(json.dumps(numbers.to_json()))
+    assert remembered["fallen"] == [60.0, 4_000]
+    assert OrderNumbers.from_json(remembered) == numbers
 
 
 def test_a_store_is_numbered_by_something_else_after_some_orders_in_a_row() -> None:

@@ -10,27 +10,36 @@ from hypothesis import strategies as st
 from exporter.core.collector import SETTLE_SECONDS
 from exporter.core.memory import Memory, VolatileStore
 from exporter.reading.followed import OPEN_AT_START, PAGE, PAGES_A_RUN, ROWS_A_RUN, Followed
-from exporter.reading.restarts import FEW, MANY, SUSPECT
 from tests.harness.core import FakeDatabase, context
 
 TABLE = Followed("t", "t", key="id", columns=("thing",))
 
 
 class Follower:
-    """A table of ids and the exporter that follows it."""
+    """A table of ids and the exporter that follows it. A row is as old as its first appearance."""
 
     def __init__(self, *ids: int) -> None:
         self.ids = list(ids)
+        self.created: dict[int, float] = {}
         self.store = VolatileStore()
         self.database = FakeDatabase({"t_new": self._rows, "t_newest": self._newest})
 
     def _rows(self, after: int, limit: int) -> Sequence[dict[str, Any]]:
-        return [{"id": number} for number in sorted(self.ids) if number > after][:limit]
+        found = [number for number in sorted(self.ids) if number > after][:limit]
+        return [{"id": number, "created": self.created[number]} for number in found]
+
+    def give_again(self, *ids: int) -> None:
+        """Let new rows have ids that others had before."""
+        for number in ids:
+            del self.created[number]
+        self.ids += ids
 
     def _newest(self) -> Sequence[dict[str, Any]]:
         return [{"id": max(self.ids, default=None)}]
 
     def run(self, now: float = 0.0, *, keep: bool = True) -> list[int]:
+        for number in self.ids:
+            self.created.setdefault(number, now)
         memory = Memory(self.store, "c", now)
         rows = TABLE.read(context(memory, now, database=self.database)).rows
         if keep:
@@ -153,53 +162,56 @@ def test_a_table_that_was_truncated_is_followed_again() -> None:
     follower = Follower(*range(1, 1_001))
     follower.run()
     follower.ids.clear()
-    assert follower.run() == []
-    follower.ids += [1, 2, 3]
-    assert follower.run() == [1, 2, 3]
+    assert follower.run(now=15) == []
+    follower.give_again(1, 2, 3)
+    assert follower.run(now=30) == [1, 2, 3]
 
 
-def test_a_table_that_was_restored_is_followed_from_there_without_counting_its_history() -> None:
+@pytest.mark.parametrize("lost", [1, 100, 999])
+def test_a_table_that_was_restored_is_followed_from_there_without_counting_its_history(lost: int) -> None:
     follower = Follower(*range(1, 1_001))
     follower.run(now=0)
-    follower.ids = list(range(1, 901))
+    follower.ids = list(range(1, 1_001 - lost))
     assert follower.run(now=15) == []
-    assert follower.run(now=15 + SETTLE_SECONDS) == []
-    follower.ids.append(901)
-    assert follower.run(now=30 + SETTLE_SECONDS) == [901]
+    again = list(range(1_001 - lost, 1_001))
+    for number in again:
+        follower.give_again(number)
+        assert follower.run(now=30 + number) == [number], "from the first row on"
+    follower.ids.append(1_001)
+    assert follower.run(now=2_000) == [1_001]
 
 
 @pytest.mark.parametrize("looks", [(100_000,), (700, 100_000), (40_000, 41_000, 99_500, 100_000)])
-@pytest.mark.parametrize("pause", [15.0, 4_000.0])
+@pytest.mark.parametrize("pause", [15.0, 4_000.0, 200_000.0])
 def test_a_table_that_is_created_empty_and_filled_later_counts_nothing_of_its_past(
     looks: tuple[int, ...], pause: float
 ) -> None:
-    """Of a restore that has just begun, a look may find too few rows to tell it: those count."""
     follower = Follower(*range(1, 100_001))
     follower.run(now=0)
     follower.ids.clear()
     assert follower.run(now=15) == []
     assert follower.run(now=pause) == []
-    counted = []
     for look, there in enumerate(looks):
         follower.ids = list(range(1, there + 1))
-        counted += follower.run(now=pause + 15 * (look + 1))
-    assert counted == (list(range(1, looks[0] + 1)) if looks[0] <= MANY else [])
+        assert follower.run(now=pause + 15 * (look + 1)) == []
     follower.ids.append(100_001)
-    assert follower.run(now=pause + 300) == [100_001]
+    counted = [follower.run(now=pause + 300 + 15 * look) for look in range(20)]
+    assert [rows for rows in counted if rows] == [[100_001]]
 
 
-def test_a_small_table_is_known_to_be_restored_by_its_size() -> None:
+def test_a_restore_may_come_at_any_pace_and_new_rows_before_its_end() -> None:
     follower = Follower(*range(1, 801))
     follower.run(now=0)
     follower.ids.clear()
     follower.run(now=15)
-    follower.ids = list(range(1, 791))
-    assert follower.run(now=30) == []
-    follower.ids.append(791)
-    assert follower.run(now=30 + SETTLE_SECONDS) == [791]
+    for step in range(1, 79):
+        follower.ids = list(range(1, 10 * step + 1))
+        assert follower.run(now=15.0 + step) == []
+    follower.give_again(781)
+    assert follower.run(now=200) == [781]
 
 
-def test_a_table_that_is_filled_while_it_is_taken_for_restored_counts_nothing_of_its_past() -> None:
+def test_a_table_that_is_being_filled_when_it_is_first_looked_at_counts_nothing_of_its_past() -> None:
     """It was never seen empty: the first look already found a part of it."""
     follower = Follower(*range(1, 100_001))
     follower.run(now=0)
@@ -208,8 +220,9 @@ def test_a_table_that_is_filled_while_it_is_taken_for_restored_counts_nothing_of
         follower.ids = list(range(1, there + 1))
         counted += follower.run(now=SETTLE_SECONDS / 2 * (step + 1))
     assert counted == []
-    follower.ids.append(99_991)
-    assert follower.run(now=1_000) == [99_991]
+    follower.give_again(99_991)
+    counted = [follower.run(now=1_000 + 15.0 * look) for look in range(20)]
+    assert [rows for rows in counted if rows] == [[99_991]]
 
 
 def test_rows_that_were_all_deleted_are_no_restore() -> None:
@@ -232,15 +245,13 @@ def test_a_last_row_that_was_deleted_is_no_restore_either() -> None:
     assert follower.run(now=1_000) == list(range(1_001, 4_001))
 
 
-def test_a_table_that_was_emptied_is_suspicious_for_a_day_only() -> None:
-    follower = Follower(*range(1, 1_001))
+def test_a_rush_in_a_table_that_was_emptied_counts() -> None:
+    follower = Follower(*range(1, 5_001))
     follower.run(now=0)
     follower.ids.clear()
     follower.run(now=15)
-    follower.ids = [1]
-    assert follower.run(now=9 * SUSPECT) == [1]
-    follower.ids += range(2, 302)
-    assert follower.run(now=10 * SUSPECT) == follower.ids[1:]
+    follower.give_again(*range(1, 5_001))
+    assert follower.run(now=30) == follower.ids
 
 
 def test_a_rush_in_a_table_that_never_had_rows_counts() -> None:
@@ -250,11 +261,12 @@ def test_a_rush_in_a_table_that_never_had_rows_counts() -> None:
     assert follower.run() == follower.ids
 
 
-@given(st.lists(st.integers(0, FEW), max_size=40), st.integers(1, 5_000))
-def test_an_emptied_table_counts_every_row_of_an_ordinary_pace(rows: list[int], before: int) -> None:
+@given(st.lists(st.integers(0, 300), max_size=40), st.integers(1, 5_000))
+def test_an_emptied_table_counts_every_row(rows: list[int], before: int) -> None:
     follower = Follower(*range(1, before + 1))
     follower.run(now=0)
     follower.ids.clear()
+    follower.created.clear()
     follower.run(now=15)
     counted: list[int] = []
     for run, number in enumerate(rows, 2):
@@ -304,3 +316,37 @@ def test_a_gap_is_settled_although_no_row_is_left_to_see() -> None:
     follower.ids.append(5)
     assert follower.run(now=SETTLE_SECONDS) == [5]
     assert follower.run(now=3 * SETTLE_SECONDS) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 300)), min_size=1, max_size=40),
+    st.integers(0, 100),
+)
+def test_a_server_that_lags_makes_nothing_count_twice_and_loses_nothing(
+    runs: list[tuple[int, int]], open_rows: int
+) -> None:
+    """Each run reads some server of several, which shows the table as it was some seconds ago.
+
+    Every fifth transaction stays open for ``open_rows`` seconds; a row is created when it begins.
+    """
+    follower = Follower(*range(-99, 1))
+    follower.created = dict.fromkeys(range(-99, 1), 0.0)
+    begun = {number: 10.0 * number for number in range(1, 101)}
+
+    def visible(moment: float) -> list[int]:
+        return [
+            number
+            for number, start in begun.items()
+            if start + (open_rows if number % 5 == 0 else 0) <= moment
+        ]
+
+    counted: list[int] = []
+    follower.run(now=0)
+    follower.created |= begun
+    now = 0.0
+    for pause, lag in [*runs, (0, 0), (0, 0)]:
+        now += 10.0 * pause + 1
+        follower.ids = [*range(-99, 1), *visible(max(0.0, now - lag))]
+        counted += follower.run(now=now)
+    assert sorted(counted) == sorted(set(counted)), "none twice"
+    assert set(counted) >= set(visible(now)) - {n for n in visible(now) if n % 5 == 0 and open_rows > 0}

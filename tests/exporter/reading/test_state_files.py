@@ -46,7 +46,7 @@ def above(*ids: int) -> Callable[..., Rows]:
     """Answer a statement that reads the rows above an id."""
 
     def rows(after: int, limit: int, upto: int = 10**9, **_: object) -> Rows:
-        return [{"id": number} for number in ids if after < number <= upto][:limit]
+        return [{"id": number, "created": NOON - 30} for number in ids if after < number <= upto][:limit]
 
     return rows
 
@@ -81,10 +81,12 @@ def test_a_followed_table(followed: Followed, collector: str, table: str, key: s
         "top": 14,
         "seen": [],
         "gaps": [],
+        "created": NOON,
     }
 
 
-def test_a_table_that_was_behind_or_restored_or_being_caught_up_with() -> None:
+def test_a_table_that_an_earlier_version_took_for_restored() -> None:
+    """It noted since when the newest id was lower, and which ids there had been."""
     known = {
         "settled": 10,
         "top": 10,
@@ -98,12 +100,35 @@ def test_a_table_that_was_behind_or_restored_or_being_caught_up_with() -> None:
     memory = Memory(store, "customers", NOON)
     database = FakeDatabase({"customers_new": above(11), "customers_newest": [{"id": 11}]})
     new = customers.CUSTOMERS.read(context(memory, database=database))
-    assert [row["id"] for row in new.rows] == [11], "the last crowd was long ago"
+    assert [row["id"] for row in new.rows] == [11]
     memory.commit()
     found = json.loads(store.read("customers/followed", ["tail"])["tail"])
-    assert found["restart"] == [50, NOON - 600, True]
-    assert "behind" not in found
-    assert "end" not in found
+    earlier = {"top": 50, "created": NOON - 600, "gaps": []}
+    assert found == {
+        "settled": 11,
+        "top": 11,
+        "seen": [],
+        "gaps": [],
+        "created": NOON,
+        "earlier": earlier,
+    }
+
+
+def test_a_table_whose_ids_fall_right_after_the_update() -> None:
+    """Nothing was noted of the time of its rows: what was read was created before now."""
+    store = remembering("customers", "followed", "tail", {"settled": 10, "top": 10, "seen": [], "gaps": []})
+    for now, ids, expected in ((NOON, (7,), []), (NOON + 15, (7, 8), []), (NOON + 30, (7, 8, 9), [9])):
+        memory = Memory(store, "customers", now)
+        created = {8: NOON - 400, 9: NOON + 20}
+        answers = {
+            "customers_new": lambda after, limit, ids=ids, created=created: [
+                {"id": number, "created": created.get(number, 0.0)} for number in ids if number > after
+            ][:limit],
+            "customers_newest": [{"id": max(ids)}],
+        }
+        new = customers.CUSTOMERS.read(context(memory, now, database=FakeDatabase(answers)))
+        assert [row["id"] for row in new.rows] == expected
+        memory.commit()
 
 
 def test_new_search_terms() -> None:

@@ -56,6 +56,7 @@ class Carts:
         rows = [
             {
                 "id": number,
+                "created": int(self.changes[number][0].began),
                 "store_id": 1 + number % 2,
                 "active": 1,
                 "filled": int("cart" in change.steps),
@@ -91,7 +92,7 @@ class Carts:
         return FakeDatabase(
             answers={
                 by_time.CLOCK.query.name: lambda: [{"now": int(self.now)}],
-                by_id.QUOTES.newest.name: [{"id": None}],
+                by_id.QUOTES.newest.name: lambda: [{"id": max(self.visible(), default=None)}],
                 by_time.NEWEST_CHANGES.name: self.newest_change,
                 by_time.CHANGED_QUOTES.query.name: self.changed,
                 counting.SHIPPING_STEPS.name: self.shipping,
@@ -194,3 +195,34 @@ def test_a_replica_that_lags_loses_no_cart(lag: int) -> None:
             assert found, "not only when the change is half an hour old"
         shop.now += 15
     assert found == {"cart": 100, "payment_method": 100}
+
+
+def shop_of(*numbers: int, began: float, every: float) -> Carts:
+    """Return a shop with carts that were opened one after the other, each with items at once."""
+    opened = {number: began + every * place for place, number in enumerate(numbers)}
+    return Carts({n: [Change(at, at, frozenset({"cart"}))] for n, at in opened.items()})
+
+
+def test_a_server_that_lags_counts_no_cart_twice_and_loses_none() -> None:
+    """A replica takes over that shows the shop as it was, for longer than the settle time."""
+    shop, state = shop_of(*range(1, 61), began=NOON + 10, every=10), VolatileStore()
+    for pause, lag in ((0, 0), (300, 0), (15, 200), (150, 200), (15, 60), (150, 10), (300, 0), (200, 0)):
+        shop.now, shop.lag = shop.now + pause, lag
+        found = counted(run(CheckoutCollector(), state, shop.now, database=shop.database()))
+    assert found["cart"] == len(shop.visible()) == 60
+
+
+def test_carts_with_ids_of_before_a_restore_count() -> None:
+    state = VolatileStore()
+    shop = shop_of(*range(1, 31), began=NOON + 10, every=10)
+    for pause in (0, 200, 200):
+        shop.now += pause
+        counted(run(CheckoutCollector(), state, shop.now, database=shop.database()))
+    backup = {number: shop.changes[number] for number in range(1, 21)}
+    restored = Carts(backup, now=shop.now + 60)
+    counted(run(CheckoutCollector(), state, restored.now, database=restored.database()))
+    restored.changes = backup | shop_of(*range(21, 41), began=restored.now + 30, every=10).changes
+    for _ in range(3):
+        restored.now += 200
+        found = counted(run(CheckoutCollector(), state, restored.now, database=restored.database()))
+    assert found["cart"] == 30 + 20

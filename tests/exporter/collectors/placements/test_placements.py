@@ -45,6 +45,12 @@ class Shop:
     store: VolatileStore = field(default_factory=VolatileStore)
     collector: PlacementsCollector = field(default_factory=PlacementsCollector)
     read: list[int] = field(default_factory=list)
+    orders: dict[int, int] = field(default_factory=dict)
+
+    def order(self) -> None:
+        """Take a number and place its order."""
+        self.taken.append(self.now)
+        self.orders[len(self.taken)] = self.now
 
     def attempt(self, *, kept: bool) -> None:
         """Take a number without an order; a hosted payment's cart keeps it."""
@@ -72,16 +78,33 @@ class Shop:
                 "placements_sequences": [sequence],
                 "placements_tops": lambda **_: [{"store_id": 1, "top": self._top()}],
                 "placements_taken_numbers": lambda first, last, limit: [
-                    {"number": number} for number in range(first, last + 1)
+                    {"number": number} for number in range(first, min(last, self._top()) + 1)
                 ][:limit],
-                "placements_orders_of_numbers": [],
+                "placements_orders_of_numbers": lambda numbers: [
+                    {"store_id": 1, "increment_id": f"{number:09d}"}
+                    for number in self._placed()
+                    if f"{number:09d}" in numbers
+                ],
                 "placements_clock": [{"now": self.now}],
                 "placements_held_numbers": self._held,
-                "placements_orders_newest": [{"id": None}],
-                "placements_orders_new": [],
+                "placements_orders_newest": lambda: [{"id": max(self._placed(), default=None)}],
+                "placements_orders_new": lambda after, limit: [
+                    {
+                        "id": number,
+                        "store_id": 1,
+                        "increment_id": f"{number:09d}",
+                        "bought": 1,
+                        "created": self.orders[number],
+                    }
+                    for number in self._placed()
+                    if number > after
+                ][:limit],
             },
             indexes={"quote": [("store_id", "updated_at")]},
         )
+
+    def _placed(self) -> list[int]:
+        return [number for number, moment in self.orders.items() if moment <= self.now - self.lag]
 
     def _top(self) -> int:
         return sum(moment <= self.now - self.lag for moment in self.taken)
@@ -177,3 +200,35 @@ def test_a_span_that_an_earlier_version_remembered() -> None:
     old = {"top": 1, "open": [[1, 1, shop.now]], "held": {}, "misses": 0}
     shop.store.commit([("placements/sequences", "1", str(old).replace("'", '"'))])
     assert shop.after(3 * MINUTE) == (0, 0, 1)
+
+
+def test_failed_placements_are_seen_after_a_restore_by_a_few_hundred_numbers() -> None:
+    shop = Shop()
+    shop.scrape()
+    for _ in range(400):
+        shop.now += 1
+        shop.order()
+    assert shop.after(10 * MINUTE) == (400, 0, 0)
+    shop.taken = shop.taken[:100]
+    shop.orders = {number: moment for number, moment in shop.orders.items() if number <= 100}
+    assert shop.after(5 * MINUTE) == (400, 0, 0)
+    for number in range(100):
+        shop.now += 1
+        shop.attempt(kept=False) if number % 2 else shop.order()
+    assert shop.after(10 * MINUTE) == (500, 50, 0)
+
+
+@pytest.mark.parametrize("lag", [60, 150, 600, 1_500])
+def test_a_replica_that_takes_over_and_lags_counts_no_number_twice_and_loses_none(lag: int) -> None:
+    shop = Shop()
+    shop.scrape()
+    for second in range(1, 3_601):
+        shop.now += 1
+        if second % 4 == 0:
+            shop.attempt(kept=False) if second % 20 == 0 else shop.order()
+        # The lag is made up for within ten minutes.
+        shop.lag = 0 if second < 1_000 else max(0, lag - max(0, second - 1_600) * lag // 600)
+        if second % MINUTE == 0:
+            shop.scrape()
+    shop.lag = 0
+    assert shop.after(40 * MINUTE) == (900, 180, 0)
