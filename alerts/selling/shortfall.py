@@ -9,7 +9,7 @@ from alerts import thresholds as limits
 from alerts.lib.alertmanager import NOBODY_BUYS
 from alerts.selling.common import rule
 from exporter.collectors import deployment, expected_orders
-from exporter.core.baseline import WINDOWS
+from exporter.collectors.expected_orders.baseline import WINDOWS
 from promql.expr import Expr, max_by, over_time, relabel, series, union
 from promql.metrics import ALERTS as FIRING
 from promql.metrics import SHOP, STORE

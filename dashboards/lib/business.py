@@ -9,7 +9,8 @@ from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP, REVEN
 from dashboards.lib.here import here
 from dashboards.lib.style import Colour, verdict, words
 from exporter.collectors import expected_orders
-from exporter.core import baseline, self_metrics
+from exporter.collectors.expected_orders import baseline
+from exporter.core import self_metrics
 from promql.durations import Duration
 from promql.expr import (
     Expr,

@@ -29,8 +29,8 @@ from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Table
 from dashboards.lib.variables import Variable
 from exporter.collectors import all_collectors, carts, cron, expected_orders, indexers, orders, placements
+from exporter.collectors.expected_orders.baseline import WINDOWS
 from exporter.core import self_metrics
-from exporter.core.baseline import WINDOWS
 from exporter.magento import queues
 from exporter.magento.checkout import STAGES as STAGE_NAMES
 from sandbox.servers.prometheus import Prometheus

@@ -16,13 +16,13 @@ from typing import cast
 from exporter import cli
 from exporter.collectors import (
     all_collectors,
-    expected_orders,
     order_emails,
     order_grid,
     placements,
     search_terms,
 )
-from exporter.core import baseline, memory
+from exporter.collectors.expected_orders import baseline, history
+from exporter.core import memory
 from exporter.core.collector import Refresh
 from exporter.reading.watch import Ages
 
@@ -40,8 +40,8 @@ def shorten(scale: float) -> None:
     search_terms.USES_INTERVAL /= scale
     windows = cast("MutableMapping[str, int]", baseline.WINDOWS)
     windows.update({window: round(length / scale) for window, length in windows.items()})
-    expected_orders._MINUTE = round(expected_orders._MINUTE / scale)
-    baseline.BUCKET = expected_orders.BUCKET = round(baseline.BUCKET / scale)
+    history._MINUTE = round(history._MINUTE / scale)
+    baseline.BUCKET = history.BUCKET = round(baseline.BUCKET / scale)
 
 
 if __name__ == "__main__":

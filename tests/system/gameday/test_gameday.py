@@ -73,9 +73,9 @@ def test_alertmanager_decides_as_shipped(tmp_path: Path) -> None:
 def test_the_exporter_keeps_time_thirty_times_faster() -> None:
     code = (
         "from tests.system.gameday.exporter import shorten\nshorten(30)\n"
-        "from exporter.core import baseline\nfrom exporter.collectors import order_emails, placements\n"
-        "from exporter.collectors import expected_orders\n"
-        "print(baseline.WINDOWS['30m'], baseline.BUCKET, expected_orders.BUCKET,"
+        "from exporter.collectors.expected_orders import baseline, history\n"
+        "from exporter.collectors import order_emails, placements\n"
+        "print(baseline.WINDOWS['30m'], baseline.BUCKET, history.BUCKET,"
         " placements.PlacementsCollector.refresh.interval, order_emails.WATCHES['order'].ages.first_look)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

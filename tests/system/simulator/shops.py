@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.core.baseline import BUCKET, HISTORY, WEEKS, WINDOWS
+from exporter.collectors.expected_orders.baseline import BUCKET, HISTORY, WEEKS, WINDOWS
 from tests.system.simulator.promql import MINUTE
 from tests.system.simulator.series import Bools, Floats, Store
 
@@ -167,7 +167,7 @@ class _Clock:
         return found
 
     def weeks_ago(self, times: Floats, weeks: int) -> Floats:
-        """Return the same local times some weeks ago, as ``exporter.core.baseline.weeks_ago`` does."""
+        """Return the same local times some weeks ago, as ``baseline.weeks_ago`` does."""
         ahead = self.offsets(times)
         guess = times - weeks * 7 * 86_400
         return np.asarray(guess + ahead - self.offsets(guess))
@@ -309,7 +309,7 @@ class _Factors:
 class Past:
     """Orders since the beginning, of which any stretch can be asked for: quarters of an hour as buckets.
 
-    It gives what ``in_windows`` and ``expected`` of ``exporter.core.baseline`` give, for many times at once.
+    It gives what ``in_windows`` and ``expected`` of the baseline give, for many times at once.
     ``sundays`` are stretches of time, as Unix times, in which no more is expected than in the same hours of
     Sundays.
     """

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from exporter.collectors import expected_orders
-from exporter.collectors.expected_orders import ExpectedOrdersCollector
-from exporter.core.baseline import BUCKET
+from exporter.collectors.expected_orders import ExpectedOrdersCollector, history
+from exporter.collectors.expected_orders.baseline import BUCKET
 from exporter.core.collector import SETTLE_SECONDS
 from exporter.core.memory import VolatileStore
 from exporter.core.ports import Stores
@@ -125,8 +124,8 @@ def test_a_view_that_is_switched_off_expects_nothing_and_has_its_past_when_it_is
 def test_the_history_is_backfilled_in_pages_and_recent_windows_wait_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(expected_orders, "HISTORY_PAGE", 5)
-    monkeypatch.setattr(expected_orders, "HISTORY_PAGES", 2)
+    monkeypatch.setattr(history, "HISTORY_PAGE", 5)
+    monkeypatch.setattr(history, "HISTORY_PAGES", 2)
     orders, state = Orders(), VolatileStore()
     for hour in range(24, 0, -1):
         orders.add(NOON - hour * HOUR + 60)
@@ -145,8 +144,8 @@ def test_the_history_is_backfilled_in_pages_and_recent_windows_wait_for_it(
 
 
 def test_equal_creation_times_are_not_lost_at_the_edge_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expected_orders, "HISTORY_PAGE", 2)
-    monkeypatch.setattr(expected_orders, "HISTORY_PAGES", 2)
+    monkeypatch.setattr(history, "HISTORY_PAGE", 2)
+    monkeypatch.setattr(history, "HISTORY_PAGES", 2)
     orders, state = Orders(), VolatileStore()
     orders.add(NOON - 600, number=11)
     for _ in range(5):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.collectors.expected_orders import ExpectedOrdersCollector
-from exporter.core.baseline import BUCKET, WINDOWS
+from exporter.collectors.expected_orders.baseline import BUCKET, WINDOWS
 from exporter.core.memory import VolatileStore
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop.builders.history import bulk_history

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.core.baseline import BUCKET, WINDOWS, expected, in_windows, weeks_ago
+from exporter.collectors.expected_orders.baseline import BUCKET, WINDOWS, expected, in_windows, weeks_ago
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NEW_YORK = ZoneInfo("America/New_York")

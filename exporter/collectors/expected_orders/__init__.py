@@ -1,0 +1,9 @@
+"""How many orders a store has lately, and how many it should have.
+
+:mod:`.history` counts the orders into buckets; :mod:`.baseline` says what past weeks let expect.
+"""
+
+from exporter.collectors.expected_orders.collector import BASELINE, EXPECTED, RECENT, ExpectedOrdersCollector
+from exporter.collectors.expected_orders.history import ORDERS
+
+__all__ = ["BASELINE", "EXPECTED", "ORDERS", "RECENT", "ExpectedOrdersCollector"]

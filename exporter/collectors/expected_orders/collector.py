@@ -1,0 +1,114 @@
+"""The collector: from the history of the orders to what is recent and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from exporter.collectors.expected_orders.baseline import WEEKS, WINDOWS, expected, in_windows, weeks_ago
+from exporter.collectors.expected_orders.history import ORDERS, PAST_ORDERS, History
+from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
+from exporter.core.metrics import Sample, gauge
+
+RECENT = gauge(
+    "magento_orders_recent",
+    "Orders placed in the last 30m, 2h, 6h or 1d, to the minute (sales_order.created_at);"
+    " absent for a store view that is switched off (store.is_active).",
+    "store",
+    "window",
+)
+EXPECTED = gauge(
+    "magento_orders_expected",
+    "Median of the orders in the same local hours of the last 2 to 8 weeks; absent with less history"
+    " and for a store view that is switched off (store.is_active).",
+    "store",
+    "window",
+)
+BASELINE = gauge(
+    "magento_orders_baseline_seconds",
+    "Length of the store's order history from which magento_orders_expected is computed, at most 58 days;"
+    " absent for a store view that is switched off (store.is_active).",
+    "store",
+)
+
+_EXPECTED_LIFETIME: Final = 300
+"""Seconds for which the expected numbers are not computed again."""
+
+
+class ExpectedOrdersCollector(Collector):
+    """Orders lately, and orders expected."""
+
+    name = "expected_orders"
+    help = "Orders in recent windows and what the last weeks let expect; from sales_order."
+    notes = """
+    `magento_orders_expected` is the median of the same window in the last two to eight weeks: the same
+    weekday and time in the store's own time zone, also when the clocks were changed in between. A week
+    before the store's first order does not count. With fewer than two weeks there is no sample.
+
+    The orders before the first start are read in the first minutes, the newest first.
+    `magento_orders_baseline_seconds` says how far back they are known. While an exporter that was away
+    catches up, there are no samples.
+
+    A store view that is switched off has no samples. Its orders are counted all the same, so it has its
+    history when it is switched on again.
+    """
+    source = "database"
+    metrics = (RECENT, EXPECTED, BASELINE)
+    queries = (*ORDERS.queries, PAST_ORDERS)
+    refresh = EVERY_HALF_MINUTE
+
+    def __init__(self) -> None:
+        self._known: tuple[object, Mapping[tuple[str, str], float]] = ((), {})
+
+    def collect(self, context: Context) -> Iterable[Sample]:
+        """Yield the samples of one run."""
+        history = History(context)
+        behind = history.follow()
+        history.backfill()
+        history.prune()
+        if behind:
+            return
+        stores = {str(store_id): context.stores.code(store_id) for store_id in context.stores.active_ids()}
+        yield from _recent(history, stores)
+        for store_id, begin in history.begins(stores).items():
+            yield BASELINE.sample(context.now - begin, store=stores[store_id])
+        for (store_id, window), number in self._expected(history, stores).items():
+            yield EXPECTED.sample(number, store=stores[store_id], window=window)
+
+    def _expected(self, history: History, stores: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
+        """Compute at most every five minutes.
+
+        The past does not change, and the hour of the day changes slowly.
+        """
+        version = (int(history.now) // _EXPECTED_LIFETIME, history.backfilled, tuple(stores))
+        if self._known[0] != version:
+            self._known = (version, dict(_all_expected(history, stores)))
+        return self._known[1]
+
+
+def _recent(history: History, stores: Mapping[str, str]) -> Iterator[Sample]:
+    """Yield the orders of every window that is wholly known."""
+    for window, length in WINDOWS.items():
+        if history.covered <= history.now - length:
+            orders = history.lately(length)
+            for store_id, code in stores.items():
+                yield RECENT.sample(orders.get(store_id, 0), store=code, window=window)
+
+
+def _all_expected(history: History, stores: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], float]]:
+    """Yield ((store id, window), expected orders) of every store with enough history."""
+    past: dict[float, dict[str, dict[str, float]]] = {}
+    longest = max(WINDOWS.values())
+    for store_id, begin in history.begins(stores).items():
+        weeks: dict[str, list[float]] = {window: [] for window in WINDOWS}
+        for week in range(1, WEEKS + 1):
+            end = weeks_ago(history.now, week, history.zone(store_id))
+            if end not in past:
+                past[end] = in_windows(history.quarters(end - longest, end), end)
+            for window, length in WINDOWS.items():
+                if end - length >= begin:
+                    weeks[window].append(past[end][window].get(store_id, 0.0))
+        for window, numbers in weeks.items():
+            number = expected(numbers)
+            if number is not None:
+                yield (store_id, window), number
