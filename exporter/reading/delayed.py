@@ -16,6 +16,7 @@ from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.reading.by_id import newest, newest_id
 from exporter.reading.restarts import Restarts
+from exporter.reading.reused import Earlier, created
 
 ROWS_A_RUN: Final = 2_000
 """Rows read by one run at most; the rest waits for the next."""
@@ -73,8 +74,8 @@ class DelayedCursor:
 class Delayed:
     """A table whose new rows are read ``age`` seconds after they appeared; declared once.
 
-    ``columns`` are read besides ``key``. What is known of the table is kept in the
-    collector's memory, in the table ``memory`` under the key ``state``.
+    ``columns`` are read besides ``key``, and ``changed``, the time of a row's last change. What is
+    known of the table is kept in the collector's memory, in the table ``memory`` under the key ``state``.
     """
 
     def __init__(
@@ -84,23 +85,25 @@ class Delayed:
         *,
         key: str,
         columns: Sequence[str],
+        changed: str = "updated_at",
         age: float,
         connection: Connection = Connection.DEFAULT,
         memory: str = "followed",
         state: str = "cursor",
     ) -> None:
         chosen = ", ".join(columns)
+        every = tuple(dict.fromkeys((key, *columns, changed)))
         self.newest = newest(name, table, key, connection)
         self.between = Query(
             f"{name}_new",
             f"""
-            SELECT {key} AS id, {chosen}
+            SELECT {key} AS id, {chosen}, UNIX_TIMESTAMP({changed}) AS created
             FROM {{{table}}}
             WHERE {key} > %(after)s AND {key} <= %(upto)s
             ORDER BY {key}
             LIMIT %(limit)s
             """,
-            reads={table: (key, *columns)},
+            reads={table: every},
             connection=connection,
         )
         self.age = age
@@ -115,13 +118,24 @@ class Delayed:
     def read(self, context: Context) -> Sequence[Row]:
         """Return the rows that are old enough now; a first run begins with the rows to come."""
         memory, settle = context.memory.table(self._memory), context.tuning.settle_seconds
-        largest, known = newest_id(context.database, self.newest), memory.get(self._state)
-        cursor = DelayedCursor(largest) if known is None else DelayedCursor.from_json(known)
+        largest, known = newest_id(context.database, self.newest), memory.get(self._state, {})
+        cursor = DelayedCursor.from_json(known) if known else DelayedCursor(largest)
+        # An earlier version noted no time. Whatever it has read was changed before now.
+        latest = float(known.get("created", context.now if known else 0.0))
+        earlier = Earlier.from_json(known["earlier"]) if "earlier" in known else None
+        done = cursor.done
         cursor.note(largest, context.now, settle=settle)
+        if cursor.done < done:
+            earlier = Earlier(done, latest)
         upto = cursor.due(context.now, max(self.age, settle))
         rows: Sequence[Row] = ()
         if upto > cursor.done:
             rows = context.database.rows(self.between, after=cursor.done, upto=upto, limit=ROWS_A_RUN)
             cursor.finish(upto if len(rows) < ROWS_A_RUN else int(rows[-1]["id"]))
-        memory.put(self._state, cursor.to_json())
+        found = {**cursor.to_json(), "created": max((latest, *(created(row, context.now) for row in rows)))}
+        if earlier is not None:
+            rows = [row for row in rows if not earlier.has_read(row, context.now)]
+            if cursor.done < earlier.top:
+                found["earlier"] = earlier.to_json()
+        memory.put(self._state, found)
         return rows

@@ -1,12 +1,18 @@
 """Every row is read once, when it is old enough, whatever commits when."""
 
+from dataclasses import dataclass, field
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.core.collector import SETTLE_SECONDS
-from exporter.reading.delayed import DelayedCursor
+from exporter.core.memory import Memory, VolatileStore
+from exporter.reading.delayed import Delayed, DelayedCursor
+from tests.harness.core import FakeDatabase, context
 
 AGE = 100.0
+TERMS = Delayed("terms", "terms", key="id", columns=("store_id",), age=AGE)
 
 
 def test_an_id_is_due_once_it_was_seen_long_enough_ago() -> None:
@@ -111,3 +117,48 @@ def test_a_table_that_is_restored_before_our_eyes_is_not_read_again() -> None:
     assert cursor.due(10_000.0, AGE) == cursor.done == 99_950
     cursor.note(99_951, 4_300.0, settle=SETTLE_SECONDS)
     assert cursor.due(10_000.0, AGE) == 99_951
+
+
+@dataclass
+class Terms:
+    """A table whose rows are read when they are ``AGE`` old, on a server that lags for a while."""
+
+    rows: dict[int, float] = field(default_factory=dict)
+    store: VolatileStore = field(default_factory=VolatileStore)
+
+    def read(self, now: float, *, lag: float = 0.0) -> list[int]:
+        shown = {number: moment for number, moment in self.rows.items() if moment <= now - lag}
+        answers: dict[str, Any] = {
+            "terms_newest": [{"id": max(shown, default=None)}],
+            "terms_new": lambda after, upto, limit: [
+                {"id": number, "created": moment}
+                for number, moment in shown.items()
+                if after < number <= upto
+            ][:limit],
+        }
+        memory = Memory(self.store, "terms", now)
+        found = TERMS.read(context(memory, now, database=FakeDatabase(answers)))
+        memory.commit()
+        return [row["id"] for row in found]
+
+
+def test_a_server_that_lags_makes_no_row_be_read_twice_or_never() -> None:
+    terms = Terms({number: 10.0 * number for number in range(1, 101)})
+    read = terms.read(0.0)
+    for now in range(15, 2_400, 15):
+        read += terms.read(float(now), lag=300.0 if 700 < now < 1_000 else 0.0)
+    assert read == list(range(1, 101))
+
+
+def test_rows_with_ids_of_before_a_restore_are_read() -> None:
+    terms = Terms({number: 10.0 * number for number in range(1, 51)})
+    read = terms.read(0.0)
+    for now in range(15, 1_200, 15):
+        read += terms.read(float(now))
+    terms.rows = {number: moment for number, moment in terms.rows.items() if number <= 30}
+    for now in range(1_200, 1_500, 15):
+        read += terms.read(float(now))
+    terms.rows |= {number: 1_500.0 + number for number in range(31, 41)}
+    for now in range(1_500, 2_000, 15):
+        read += terms.read(float(now))
+    assert read == [*range(1, 51), *range(31, 41)]

@@ -140,7 +140,7 @@ def test_new_search_terms() -> None:
     assert [row["id"] for row in rows] == [6, 7, 8], "what is old enough, and was not read before"
     memory.commit()
     left = json.loads(store.read("search_terms/followed", ["terms"])["terms"])
-    assert left == {"done": 8, "marks": [[NOON - 10, 9]]}
+    assert left == {"done": 8, "marks": [[NOON - 10, 9]], "created": NOON}
 
 
 @pytest.mark.parametrize(
