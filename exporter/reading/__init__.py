@@ -15,6 +15,7 @@ the rows with these ids                            :func:`~exporter.reading.batc
 
 Each is declared once, at the top of a collector, which lists its ``queries`` or its ``query``.
 :mod:`~exporter.reading.gaps` explains why the largest id is not enough to know what was read, and
-:mod:`~exporter.reading.restarts` what happens when the ids of a table start again. Times that are
-compared with a row's are read from :class:`~exporter.reading.clock.DatabaseClock`.
+:mod:`~exporter.reading.reused` how ids that are given out again differ from a server that lags.
+Where rows have no time, :mod:`~exporter.reading.restarts` judges by their pace. Times that are compared
+with a row's are read from :class:`~exporter.reading.clock.DatabaseClock`.
 """

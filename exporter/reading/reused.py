@@ -1,10 +1,10 @@
-"""Ids that a table gives out a second time, told from rows that were read before.
+"""Ids that a table gives out a second time, and rows that were read before.
 
 The newest id of a table can fall. Either the table was emptied or restored from a backup:
 then new rows get ids that were given out before. Or another server is read, a replica that
 lags: then rows that were read before appear once more. Both can happen at any pace.
 
-The time at which a row was created tells which it is. It is compared with the newest such
+The time at which a row was created decides which it is. It is compared with the newest such
 time of the rows that were known, so it does not matter what time it is now.
 
 An example. Ids up to 50,000 are known, the newest row is of 11:59. At 12:00 the newest id is
