@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from exporter.collectors.expected_orders.baseline import BUCKET, WEEKS, WINDOWS, expected, in_windows, weeks_ago
+from exporter.collectors.expected_orders.baseline import (
+    BUCKET,
+    WEEKS,
+    WINDOWS,
+    expected,
+    in_windows,
+    weeks_ago,
+)
 from tests.system.simulator.series import NAME, Series, Store
 from tests.system.simulator.shops import DAY, PAST, Event, Past, Play, Shop, at
 
