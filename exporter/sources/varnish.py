@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from socket import gethostname
 from typing import Any, Final
 
 from exporter.errors import AccessDenied, SourceTimeout, SourceUnavailable, UnexpectedAnswer
@@ -24,6 +25,9 @@ Counters = Mapping[str, int]
 UPTIME: Final = "MAIN.uptime"
 _ATTACH_SECONDS: Final = "1"
 """How long varnishstat itself waits for an instance that is not there (its default: 5)."""
+
+WORKING_DIRECTORIES: Final = "/var/lib/varnish"
+"""Where an instance's directory is if its name is no path; the default one has the name of the host."""
 
 STANDSTILL_SECONDS: Final = 8.0
 """How long an uptime may stand still. Varnish moves it with the manager's ping, every 3 s by default."""
@@ -100,11 +104,13 @@ class Varnishstat:
         if isinstance(process, PermissionError):
             raise AccessDenied(f"{self._program} may not be run")
         if isinstance(process, OSError):
-            raise SourceUnavailable(f"{self._program} cannot be run: is Varnish installed here?")
+            raise AccessDenied(f"{self._program} cannot be run: is Varnish installed here?")
         try:
             output, complaint = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise SourceTimeout(f"varnishstat did not finish within {self._timeout:g} s") from None
+        if process.returncode != 0 and hidden(self._directory(name)):
+            raise AccessDenied("varnishstat may not read the counters: the user is not in Varnish's group")
         if process.returncode != 0:
             raise SourceUnavailable(f"varnishstat: {_last_line(complaint) or 'failed without a word'}")
         counters = parse(output)
@@ -113,6 +119,9 @@ class Varnishstat:
         self._check_moving(name, counters[UPTIME])
         return counters
 
+    def _directory(self, name: str) -> str:
+        return next(instance.directory for instance in self._instances if instance.name == name)
+
     def _check_moving(self, name: str, uptime: int) -> None:
         now = self._clock()
         known, since = self._moved.get(name, (-1, now))
@@ -120,6 +129,21 @@ class Varnishstat:
             self._moved[name] = (uptime, now)
         elif now - since > STANDSTILL_SECONDS:
             raise SourceUnavailable("varnishd is frozen or was killed: its uptime stands still")
+
+
+def hidden(directory: str) -> bool:
+    """Return whether the instance's shared memory is there and not ours to read.
+
+    varnishstat says the same ("Could not get hold of varnishd") of a Varnish that does not run.
+    """
+    place = Path(WORKING_DIRECTORIES, directory or gethostname())
+    try:
+        with (place / "_.vsm_mgt" / "_.index").open("rb"):
+            return False
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def parse(output: str) -> Counters:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from exporter.errors import UnexpectedAnswer
-from exporter.sources.varnish import VarnishInstance, Varnishstat, parse
+from exporter.errors import AccessDenied, SourceUnavailable, UnexpectedAnswer
+from exporter.sources.varnish import VarnishInstance, Varnishstat, hidden, parse
 
 COUNTERS = {
     "MAIN.uptime": {"description": "Child process uptime", "flag": "c", "format": "d", "value": 12},
@@ -49,3 +53,47 @@ def test_equal_names_are_told_apart() -> None:
         "/b/varnish",
         "edge",
     ]
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def working_directory() -> Iterator[Path]:
+    """As a running Varnish leaves it, below directories that everybody may enter."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # pytest's own is closed to others
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "_.vsm_mgt").mkdir()
+        (directory / "_.vsm_mgt" / "_.index").touch()
+        yield directory
+
+
+def refusing(directory: Path) -> Varnishstat:
+    """Return a varnishstat that says what the real one says of a Varnish that it cannot find."""
+    program = directory / "varnishstat"
+    program.write_text("#!/bin/sh\necho 'Could not get hold of varnishd, is it running?' >&2\nexit 1\n")
+    program.chmod(0o755)
+    return Varnishstat([VarnishInstance("edge", str(directory))], program=str(program))
+
+
+def test_a_varnish_that_is_not_there_is_down(working_directory: Path) -> None:
+    with pytest.raises(SourceUnavailable, match="Could not get hold of varnishd"):
+        refusing(working_directory).counters()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
+def test_counters_that_may_not_be_read_do_not_say_that_varnish_is_down(working_directory: Path) -> None:
+    varnish = refusing(working_directory)
+    (working_directory / "_.vsm_mgt").chmod(0o700)
+    os.seteuid(NOBODY)
+    try:
+        assert hidden(str(working_directory))
+        with pytest.raises(AccessDenied, match="may not read"):
+            varnish.counters()
+    finally:
+        os.seteuid(0)
+
+
+def test_a_directory_that_is_gone_is_not_hidden(tmp_path: Path) -> None:
+    assert not hidden(str(tmp_path / "gone"))

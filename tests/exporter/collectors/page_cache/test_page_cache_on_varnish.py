@@ -13,7 +13,7 @@ import pytest
 
 from exporter.collectors.page_cache import PageCacheCollector
 from exporter.core.memory import VolatileStore
-from exporter.errors import SourceTimeout, SourceUnavailable
+from exporter.errors import AccessDenied, SourceTimeout, SourceUnavailable
 from exporter.sources.varnish import STANDSTILL_SECONDS, VarnishInstance, Varnishstat
 from sandbox.paths import DEPLOY
 from sandbox.process import wait_until
@@ -267,7 +267,7 @@ def test_one_instance_down_leaves_the_other(varnish: OwnVarnish, tmp_path: Path)
 def test_no_instance_no_program_no_end(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match="varnishd"):
         Watch(VarnishInstance("gone", str(tmp_path / "nowhere")))()
-    with pytest.raises(SourceUnavailable, match="cannot be run"):
+    with pytest.raises(AccessDenied, match="cannot be run"):  # nothing is known of Varnish, so it is not down
         Varnishstat([VarnishInstance("edge")], program=str(tmp_path / "varnishstat")).counters()
     endless = tmp_path / "endless"
     endless.write_text("#!/bin/sh\nexec sleep 60\n")
