@@ -26,6 +26,7 @@ from alerts.lib.alertmanager import SECRETS
 from alerts.lib.links import Links
 from sandbox.process import wait_until
 from sandbox.servers.alertmanager import CONFIGURATION, Alertmanager
+from tests.harness.limits import LONG
 
 GOLDEN: Final = Path(__file__).with_name("notifications.md")
 SHOP: Final = "acme-de"
@@ -170,7 +171,7 @@ def _played(name: str, server: Alertmanager, receivers: Receivers, found: Catalo
         httpx.post(f"{server.url}/api/v2/alerts", json=body, trust_env=False).raise_for_status()
         wait_until(
             lambda wanted=number * both: len(receivers.of(name)) >= wanted,  # type: ignore[misc]
-            seconds=30,
+            seconds=LONG,
             what=f"{name}: no message that it {stage}",
         )
         for message in sorted(receivers.of(name)[-both:], key=lambda message: message.to):

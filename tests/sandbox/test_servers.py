@@ -242,7 +242,7 @@ def test_varnish_counts_hits(varnish_stack: Storefront) -> None:
     httpx.get(varnish_stack.varnish.url)
     wait_until(  # more than one where a hit from before was not counted at once
         lambda: varnish_stack.varnish.counters()["MAIN.cache_hit"] > before,
-        seconds=10,
+        seconds=LONG,
         what="one hit more",
     )
 

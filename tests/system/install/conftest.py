@@ -31,7 +31,7 @@ class Installed:
     bin: Path
 
     def run(
-        self, *command: str, cwd: Path | None = None, seconds: float = 60
+        self, *command: str, cwd: Path | None = None, seconds: float = LONG
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment away from the repository, as a user would."""
         return subprocess.run(

@@ -76,10 +76,10 @@ def healthy(address: str) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + LONG
     while not condition():
-        assert time.monotonic() < end, f"not so within {seconds:g} s"
+        assert time.monotonic() < end
         time.sleep(0.2)
 
 
@@ -240,7 +240,7 @@ def test_what_is_no_file_is_one_line(tmp_path: Path, installed: Installed) -> No
     loop.symlink_to(loop)
     paths = (fifo, fifo / "below", loop, tmp_path, tmp_path / "absent", Path("/dev/zero"), Path("/dev/tty"))
     for path in paths:
-        outcome = installed.run("magento-exporter", "check-config", "--env-php", str(path), seconds=20)
+        outcome = installed.run("magento-exporter", "check-config", "--env-php", str(path))
         assert_one_line(outcome.returncode, outcome.stdout, outcome.stderr, str(path))
 
 
