@@ -1,7 +1,7 @@
 """One page a collector: what it says about one shop at one moment, byte for byte.
 
 ``python -m tests.exporter.collectors.golden update`` writes the pages anew; look at the difference before
-you commit it. What the shop and the other sources do is in the collectors' lives: see ``story.py``.
+you commit it. What the shop and the other sources do is told by the collectors' lives: see ``story.py``.
 """
 
 from __future__ import annotations
@@ -100,4 +100,9 @@ def update() -> list[str]:
 if __name__ == "__main__":
     if sys.argv[1:] != ["update"]:
         sys.exit("usage: python -m tests.exporter.collectors.golden update")
+    for kind in all_collectors():
+        try:
+            life_of(kind)
+        except LookupError as error:
+            sys.exit(str(error))
     print("changed:", ", ".join(update()) or "nothing")  # noqa: T201 - a small program that writes to a terminal

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -36,10 +36,12 @@ DATABASE_COLLECTORS: Final = tuple(kind for kind in all_collectors() if kind.sou
 
 def life_of(collector: type[Collector]) -> ModuleType:
     """Return the collector's life; a collector without one has nothing to be tested on."""
-    name = f"tests.exporter.collectors.{collector.name}.life"
-    if find_spec(name) is None:
-        raise LookupError(f"{collector.name}: write {name.replace('.', '/')}.py; story.py says what it has")
-    return import_module(name)
+    if not (Path(__file__).parent / collector.name / "life.py").exists():
+        file = f"tests/exporter/collectors/{collector.name}/life.py"
+        raise LookupError(
+            f"{collector.name}: write {file}; tests/exporter/collectors/story.py says what it has"
+        )
+    return import_module(f"tests.exporter.collectors.{collector.name}.life")
 
 
 def live_until(shop: ShopInMariaDB, now: datetime) -> None:

@@ -12,7 +12,7 @@ from exporter.collectors import all_collectors
 from exporter.core.collector import Collector
 from exporter.core.render import OPENMETRICS_END, Format, join
 from tests.exporter.collectors.golden import at_rest, page_of, path_of, without_collector
-from tests.exporter.collectors.story import Story
+from tests.exporter.collectors.story import Story, life_of
 
 COLLECTORS = all_collectors()
 HOW = "run `python -m tests.exporter.collectors.golden update`, and look at the difference"
@@ -37,6 +37,26 @@ def test_every_metric_is_on_the_page(collector: type[Collector]) -> None:
 @every_collector
 def test_some_counter_moves(reference: Story, collector: type[Collector]) -> None:
     assert at_rest(collector, reference) == ""
+
+
+def test_a_collector_without_a_life_is_told_what_to_write() -> None:
+    class Newcomer(Collector):
+        name = "newcomer"
+
+    with pytest.raises(
+        LookupError, match=r"^newcomer: write tests/exporter/collectors/newcomer/life\.py; .*$"
+    ):
+        life_of(Newcomer)
+
+
+def test_a_page_whose_counters_are_all_0_is_refused(
+    reference: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = next(kind for kind in COLLECTORS if kind.name == "customers")
+    assert at_rest(collector, reference) == ""
+    before = {"customers": reference.states["customers"][:1]}  # its first run counts nothing
+    monkeypatch.setattr(reference, "states", reference.states | before)
+    assert at_rest(collector, reference).endswith("tests/exporter/collectors/customers/life.py move them")
 
 
 def test_no_page_outlives_its_collector() -> None:
