@@ -1,4 +1,4 @@
-"""One shop for the tests of a module; some begin with other tables empty."""
+"""One shop for the tests of a module."""
 
 from __future__ import annotations
 
