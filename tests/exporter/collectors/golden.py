@@ -1,7 +1,7 @@
 """One page a collector: what it says about one shop at one moment, byte for byte.
 
 ``python -m tests.exporter.collectors.golden update`` writes the pages anew; look at the difference before
-you commit it. What the shop and the other sources do is told by the collectors' lives: see ``story.py``.
+you commit it. What the shop and the other sources do is in the collectors' lives: see ``story.py``.
 """
 
 from __future__ import annotations
