@@ -137,8 +137,12 @@ def hidden(directory: str) -> bool:
     varnishstat says the same ("Could not get hold of varnishd") of a Varnish that does not run.
     """
     place = Path(WORKING_DIRECTORIES, directory or gethostname())
+    return any(_refused(place / process / "_.index") for process in ("_.vsm_mgt", "_.vsm_child"))
+
+
+def _refused(file: Path) -> bool:
     try:
-        with (place / "_.vsm_mgt" / "_.index").open("rb"):
+        with file.open("rb"):
             return False
     except PermissionError:
         return True

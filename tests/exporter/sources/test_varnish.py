@@ -56,6 +56,8 @@ def test_equal_names_are_told_apart() -> None:
 
 
 NOBODY = 65534
+PROCESSES = ("_.vsm_mgt", "_.vsm_child")
+"""What the manager and the worker share; Varnish 7.1 opens only the manager's to everybody."""
 
 
 @pytest.fixture
@@ -64,8 +66,9 @@ def working_directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/tmp") as name:  # pytest's own is closed to others
         directory = Path(name)
         directory.chmod(0o755)
-        (directory / "_.vsm_mgt").mkdir()
-        (directory / "_.vsm_mgt" / "_.index").touch()
+        for process in PROCESSES:
+            (directory / process).mkdir()
+            (directory / process / "_.index").touch()
         yield directory
 
 
@@ -83,9 +86,12 @@ def test_a_varnish_that_is_not_there_is_down(working_directory: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
-def test_counters_that_may_not_be_read_do_not_say_that_varnish_is_down(working_directory: Path) -> None:
+@pytest.mark.parametrize("closed", PROCESSES)
+def test_counters_that_may_not_be_read_do_not_say_that_varnish_is_down(
+    closed: str, working_directory: Path
+) -> None:
     varnish = refusing(working_directory)
-    (working_directory / "_.vsm_mgt").chmod(0o700)
+    (working_directory / closed).chmod(0o700)
     os.seteuid(NOBODY)
     try:
         assert hidden(str(working_directory))
