@@ -104,6 +104,7 @@ def faults() -> Iterator[Fault]:
     yield Fault("35 % fail, 5,000 a day", _shop(5_000), _THIRD, 45)
     yield Fault("35 % fail, 5,000 a day, Black Friday 5x", _shop(5_000), _THIRD, 45, _peak(5))
     yield Fault("35 % fail, 720 a day", _shop(720), _THIRD)
+    yield Fault("15 % fail, 5,000 a day", _shop(5_000), _from_now(fail=0.15))
     yield Fault("main method dead, failures visible, 5,000 a day", _shop(5_000), _SEEN, 12)
     yield Fault(
         "main method dead, failures visible, 5,000 a day, Black Friday 5x", _shop(5_000), _SEEN, 12, _peak(5)
@@ -176,6 +177,9 @@ def _healthy() -> Iterator[Healthy]:
     yield Healthy("720 a day in three stores", _shop(720, stores=THREE_STORES))
     yield Healthy("5,000 a day in 10 of 40 stores, 90 days", _shop(5_000, stores=FORTY_STORES), 90)
     yield Healthy("720 a day, carts filled by bots", _shop(720, bots=1.0))
+    wild = {"weekly_spread": 0.25, "hourly_variance": 0.06, "conversion_variance": 0.03}
+    for size in (720, 5_000):
+        yield Healthy(f"{size:,} a day, twice as variable", _shop(size, **wild))
     phone = {"card": 0.5, "paypal": 0.25, "phone": 0.25}
     yield Healthy("5,000 a day, telephone orders", _shop(5_000, methods=phone, by_day=("phone",)))
 

@@ -124,3 +124,14 @@ def test_every_metric_of_the_exporter_has_its_labels() -> None:
             assert labels.pop(NAME) == name
             assert labels.pop("job") == "magento"
             assert labels.pop("instance") == "shop"
+
+
+def test_of_a_holiday_no_more_is_expected_than_of_a_sunday() -> None:
+    begin = at("2026-06-09T22:00:00")  # the Wednesday begins in Berlin
+    events = (Event(DAY, 2 * DAY, holiday=True),)
+    for shape, least, most in (("offices", 0.0, 1.0), ("consumers", 90.0, 110.0)):
+        shop = Shop(100, shape=shape, sundays=True, weekly_spread=0.0, hourly_variance=0.0)
+        store = Play(shop, begin, 3 * DAY, events).store()
+        usual = one(store, "magento_orders_expected", store="de", window="1d").values
+        assert least <= usual[2 * DAY - 5] <= most
+        assert usual[3 * DAY - 5] == pytest.approx(usual[DAY - 5], rel=0.2)
