@@ -63,6 +63,8 @@ _PLAIN: Final[Mapping[str, Callable[[Floats], Floats]]] = {
 }
 _OVER_TIME: Final[Mapping[str, Callable[..., Series]]] = {
     "avg_over_time": windows.mean,
+    "count_over_time": windows.number,
+    "last_over_time": windows.latest,
     "max_over_time": windows.largest,
     "min_over_time": windows.smallest,
     "sum_over_time": windows.total,
@@ -189,7 +191,7 @@ class Evaluation:
             window = self._window(arguments[0], lo, hi)
             reduce = _OVER_TIME[name]
             found = {labels: reduce(one, window.first, window.last) for labels, one in window.found.items()}
-            return _renamed(found)
+            return found if name == "last_over_time" else _renamed(found)
         if name in ("increase", "rate"):
             return self._increase(arguments[0], lo, hi, per_second=name == "rate")
         return self._of_instant(name, arguments, lo, hi)

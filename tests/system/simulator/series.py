@@ -166,6 +166,18 @@ def largest(series: Series, first: Edges, last: Edges) -> Series:
     return Series(result, count(series, first, last) > 0)
 
 
+def latest(series: Series, first: Edges, last: Edges) -> Series:
+    """Return the newest sample of each window."""
+    at = np.maximum.accumulate(np.where(series.present, np.arange(len(series.values)), 0))
+    return Series(series.values[at[last]], count(series, first, last) > 0)
+
+
+def number(series: Series, first: Edges, last: Edges) -> Series:
+    """Return how many samples each window has."""
+    found = count(series, first, last)
+    return Series(found.astype(np.float64), found > 0)
+
+
 def smallest(series: Series, first: Edges, last: Edges) -> Series:
     """Return the minimum of each window."""
     found = largest(Series(-series.values, series.present), first, last)

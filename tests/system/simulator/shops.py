@@ -360,7 +360,7 @@ class _Exporter:
             for event in play.events
             if event.holiday and play.shop.sundays
         ]
-        self._common = {"job": "magento", "instance": "shop"}
+        self._common = {"job": "magento", "instance": "exporter:9816", "shop": "acme"}
 
     def _add(self, name: str, values: Floats | Numbers, **labels: str) -> None:
         self._out.add(name, np.asarray(values, dtype=np.float64), **self._common, **labels)

@@ -123,7 +123,8 @@ def test_every_metric_of_the_exporter_has_its_labels() -> None:
             labels = dict(key)
             assert labels.pop(NAME) == name
             assert labels.pop("job") == "magento"
-            assert labels.pop("instance") == "shop"
+            assert labels.pop("instance") == "exporter:9816"
+            assert labels.pop("shop") == "acme"
 
 
 def test_of_a_holiday_no_more_is_expected_than_of_a_sunday() -> None:
