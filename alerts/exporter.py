@@ -8,9 +8,10 @@ from typing import Final
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input, Line, Until
 from alerts.lib.condition import only_where, unless
-from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit, Urgently
 from alerts.probe import SERVED_SHARE
 from alerts.thresholds import critical, warning
+from exporter.collectors import expected_orders, placements
 from exporter.collectors.deployment import INFO
 from exporter.core import self_metrics as own
 from promql.expr import Expr, absent, age, aggregate, over_time, series, union
@@ -35,6 +36,12 @@ def _source_state(**matcher: str) -> Expr:
 
 
 _PROBE_IS_GREEN: Final = SERVED_SHARE >= critical(limits.PROBES_SERVED_RATIO)
+
+_SELLING_IS_BLIND: Final = Urgently(
+    f'match "^({expected_orders.ExpectedOrdersCollector.name}|{placements.PlacementsCollector.name})$"'
+    " $labels.collector",
+    "for what the alerts about selling read",
+)
 
 _exporter: Final = partial(
     Alert,
@@ -84,6 +91,7 @@ ALERTS: Final = (
             inputs={"up": Input(UP, bad=At(0), good=At(1)), "cart": _CART},
             needs_all_inputs=False,
             covers_all_places=True,
+            fires={"no probe knows the shop": {"cart": Gone()}},
             silent={"the probe is green": {"cart": At(1)}},
             expected_description="Prometheus has not reached shop:9816 for a quarter of an hour, and "
             "no probe from outside says that the shop is served.",
@@ -234,6 +242,7 @@ ALERTS: Final = (
         threshold=critical(limits.DATA_AGE_SECONDS),
         unit=Unit.SECONDS,
         scope="collector",
+        urgently=_SELLING_IS_BLIND,
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="What the exporter shows is old.",
@@ -242,16 +251,18 @@ ALERTS: Final = (
         impact="Dashboards and alerts about its subject show the past.",
         first_action="See whether MagentoCollectorFailing fires too; if not, compare the machines' clocks.",
         why="This is the age beyond the collector's own refresh interval. A quarter of an hour means many "
-        "missed runs.",
+        "missed runs. The alerts about selling read expected_orders and placements, so these two cannot wait "
+        "for working hours.",
         panel=Panel("magento-exporter", "freshness"),
         cases=Cases(
-            entity={"collector": "indexers"},
+            entity={"collector": expected_orders.ExpectedOrdersCollector.name},
+            labels={"severity": "urgent"},
             inputs={
                 "last_success": Input(own.LAST_SUCCESS, bad=Ago(1560), good=Ago(630), edge=Ago(1500)),
                 "refresh": Input(own.REFRESH, bad=At(600), good=At(2000)),
             },
-            expected_description="The data of collector indexers is 16m 0s older than it should be (limit "
-            "15m).",
+            expected_description="The data of collector expected_orders is 16m 0s older than it should be "
+            "(limit 15m).",
         ),
     ),
     _exporter(
@@ -342,8 +353,14 @@ ALERTS: Final = (
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
             inputs={
-                "up": Input(UP, bad=At(1), good=At(0)),
+                "up": Input(UP, bad=At(1), good=At(0), edge=At(0)),
+                "other": Input(
+                    UP, labels={"instance": "b:9816", "shop": "b"}, bad=Gone(), good=Gone(), needed=False
+                ),
             },
+            needs_all_inputs=False,
+            fires={"another exporter restarts": {"other": Until(12 * MINUTE, At(1), At(0))}},
+            silent={"another exporter is dead": {"other": At(0)}},
             expected_description="This alert fires while every exporter answers. A dead-man service must "
             "raise the alarm when it stops arriving.",
             target_labels=(),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from alerts.lib import promtool
 from alerts.lib.cases import At
 from alerts.lib.links import DEMO
 from alerts.lib.model import Alert, NoData
-from alerts.testing import Verdict
+from alerts.testing import Verdict, judge
 from exporter.errors import SpecError
 from promql.nodes import Call
 
@@ -67,3 +68,23 @@ def test_situation_names_known_inputs(found: Catalogue, kind: str) -> None:
     situation: dict[str, Any] = {kind: {"a typing error": {"no such input": At(1)}}}
     with pytest.raises(SpecError, match="no input is named no such input"):
         replace(found.all[0].cases, **situation)
+
+
+@pytest.mark.parametrize(
+    "name", ["MagentoDataStale", "MagentoIndexerInvalid", "MagentoIndexerStuck", "MagentoIndexerViewStuck"]
+)
+def test_is_a_warning_in_other_places(
+    name: str, found: Catalogue, rules: Mapping[str, str], tmp_path: Path
+) -> None:
+    """An alert that is urgent for some places only is a warning for one that it does not name."""
+    alert = next(alert for alert in found.all if alert.name == name)
+    description = alert.cases.expected_description
+    for value in alert.cases.entity.values():
+        description = description.replace(value, "elsewhere")
+    labels = {label: value for label, value in alert.cases.labels.items() if label != "severity"}
+    entity = dict.fromkeys(alert.cases.entity, "elsewhere")
+    cases = replace(alert.cases, entity=entity, labels=labels, expected_description=description)
+    changed = replace(alert, cases=cases)
+    alone = replace(found, alerts={found.subject(alert): [changed]})
+    verdict = judge(changed, alone, list(rules.values()), tmp_path)
+    assert not verdict.complaints, verdict.report()
