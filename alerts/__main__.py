@@ -11,14 +11,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from alerts.catalogue import Catalogue, catalogue
 from alerts.docs import page
 from alerts.lib.alertmanager import configuration
 from alerts.lib.grafana import provisioning
-from alerts.lib.links import DEMO, DEMO_GRAFANA, DEMO_RUNBOOKS, NO_GRAFANA, NO_RUNBOOKS, Links
+from alerts.lib.links import DEMO, DEMO_GRAFANA, DEMO_RUNBOOKS, NO_GRAFANA, NO_RUNBOOKS, Links, is_local
 from alerts.lib.prometheus import rule_file
 from alerts.testing import judge
 from exporter.errors import SpecError
@@ -123,7 +122,7 @@ def _mistake(options: argparse.Namespace) -> str:
     bases = (options.runbook_base, options.grafana_base)
     if options.demo:
         return "" if options.out else "--demo needs --out: a demo's rules are no part of the repository"
-    local = [base for base in (*bases, options.standby_runbook_base) if _is_local(base)]
+    local = [base for base in (*bases, options.standby_runbook_base) if is_local(base)]
     out = options.out is not None
     wrong = {
         "--scale needs --demo": options.scale != 1.0,
@@ -135,11 +134,6 @@ def _mistake(options: argparse.Namespace) -> str:
         not in available_timezones(),
     }
     return next((text for text, applies in wrong.items() if applies), "")
-
-
-def _is_local(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    return host in {"localhost", "::1", "0.0.0.0"} or host.startswith("127.")  # noqa: S104 - compared, not bound
 
 
 def _links(options: argparse.Namespace) -> Links:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from alerts import thresholds
-from alerts.lib.links import DEMO_RUNBOOKS
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE
 from alerts.thresholds import critical, warning
 from dashboards.lib.alerting import firing, number_firing
@@ -30,7 +29,7 @@ from dashboards.lib.business import (
     stage_in_a_day,
 )
 from dashboards.lib.here import here
-from dashboards.lib.links import ROW_STORE, Link, Page
+from dashboards.lib.links import NO_RUNBOOKS, ROW_STORE, Link, Page
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table, Timeline
 from dashboards.lib.style import Colour, fixed, line, override, word_list, words
@@ -435,7 +434,7 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Overview",
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
-    variables=(Constant(name="runbooks", label="Runbooks", query=DEMO_RUNBOOKS),),
+    variables=(Constant(name="runbooks", label="Runbooks", query=NO_RUNBOOKS),),
     annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(Row(panels=_SELLING), Row(panels=_HEALTH), Row(panels=_COURSE)),
 )

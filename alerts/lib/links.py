@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 from alerts.lib.model import Alert
 from promql.metrics import SHOP
@@ -61,6 +61,12 @@ class Links:
 
 
 DEMO: Final = Links(DEMO_RUNBOOKS, DEMO_GRAFANA)
+
+
+def is_local(address: str) -> bool:
+    """Return whether the address is this machine's: it leads nowhere from a telephone."""
+    host = urlsplit(address).hostname or ""
+    return host in {"localhost", "::1", "0.0.0.0"} or host.startswith("127.")  # noqa: S104 - compared, not bound
 
 
 def panel_id(dashboard: str, key: str) -> int:

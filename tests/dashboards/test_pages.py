@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alerts import thresholds
-from alerts.lib.links import panel_id
+from alerts.__main__ import ROOT
+from alerts.lib.links import DEMO_RUNBOOKS, panel_id
 from alerts.orders import ALERTS as ORDER_ALERTS
 from alerts.recording import RECORDINGS
 from alerts.thresholds import Threshold
-from dashboards.__main__ import stale
+from dashboards.__main__ import GENERATED, main, stale
 from dashboards.catalogue import DASHBOARDS, WITHOUT_PANEL
+from dashboards.lib.links import NO_RUNBOOKS
 from dashboards.lib.normalise import text
 from dashboards.lib.panels import Worst
 from dashboards.lib.style import HOURS, MINUTES, Colour, scaled
@@ -44,6 +48,53 @@ GRID_ROWS_OF_A_SCREEN = 21
 
 def test_generated_files_are_fresh() -> None:
     assert stale() == []
+
+
+def test_nothing_generated_leads_to_this_machine() -> None:
+    """What a user loads opens on a telephone, or fails by a name that says what is not set."""
+    shipped = [*GENERATED.glob("*.json"), *(ROOT / "alerts" / "generated").glob("*.yml")]
+    assert len(shipped) > len(DASHBOARDS)
+    for path in shipped:
+        assert not re.search(r"localhost|127\.0\.0\.1|\[::1\]", path.read_text(encoding="utf-8")), path.name
+    assert NO_RUNBOOKS in (GENERATED / "magento-overview.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("base", ["https://exporter.example/runbooks", "https://exporter.example/runbooks/"])
+def test_runbooks_are_where_they_are_said_to_be(tmp_path: Path, base: str) -> None:
+    assert main(["--out", str(tmp_path), "--runbook-base", base]) == 0
+    made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.json")}
+    assert made.keys() == {path.name for path in GENERATED.glob("*.json")}
+    assert not any(NO_RUNBOOKS in body for body in made.values())
+    (runbooks,) = (
+        variable["query"]
+        for variable in json.loads(made["magento-overview.json"])["templating"]["list"]
+        if variable["name"] == "runbooks"
+    )
+    assert runbooks == "https://exporter.example/runbooks/"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--out", "OUT"], "without --runbook-base"),
+        (["--out", "OUT", "--runbook-base", "http://localhost:9816/runbooks/"], "this machine"),
+        (["--runbook-base", "https://exporter.example/runbooks/"], "needs --out"),
+        (["--demo"], "needs --out"),
+        (["--check", "--out", "OUT", "--demo"], "--check"),
+    ],
+)
+def test_addresses_that_lead_nowhere_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    out = tmp_path / "out"
+    assert main([str(out) if word == "OUT" else word for word in words]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_demo_links_to_its_own_machine(tmp_path: Path) -> None:
+    assert main(["--out", str(tmp_path), "--demo"]) == 0
+    assert DEMO_RUNBOOKS in (tmp_path / "magento-overview.json").read_text(encoding="utf-8")
 
 
 @PAGES
