@@ -76,9 +76,9 @@ ALERTS: Final = (
         description="The oldest due job has waited {{ $value | humanizeDuration }} (limit %limit%).",
         impact="Jobs start late and are soon marked missed: e-mails, prices and stock follow with delay.",
         first_action="See who waits: one job, the jobs of one group, or all; then what runs longest.",
-        why="A due job starts within a minute or two. After 15 minutes (2 in the group index) it is marked "
-        "missed. Ten minutes of lag are more than a busy moment. If nothing has started for five minutes, "
-        "cron has stopped; MagentoCronStopped is about that.",
+        why="A due job starts within a minute or two. After 15 minutes (2 in the group index) it "
+        "is marked missed. Ten minutes of lag are more than a busy moment. If nothing has "
+        "started for five minutes, cron has stopped: see MagentoCronStopped.",
         panel=Panel("magento-cron", "lag"),
         cases=Cases(
             inputs={
@@ -102,7 +102,7 @@ ALERTS: Final = (
         "and did not succeed once.",
         impact="What this job does is not done; the runbook says what that means for the usual jobs.",
         first_action="Read the message of its last error row in cron_schedule, then var/log/exception.log.",
-        why="Three failures in an hour without a success are not an accident of one run.",
+        why="One failed run may be chance. Three failures in an hour without a success are not.",
         panel=Panel("magento-cron", "failures"),
         cases=Cases(
             entity=_JOB,
@@ -132,7 +132,7 @@ ALERTS: Final = (
         "and did not succeed in that time.",
         impact="A daily job is a day behind: price rules, clean-ups, reports or feeds are stale.",
         first_action="Read the message of its last error row in cron_schedule (kept for three days).",
-        why="26 hours hold one daily run and the next one. The two hours beyond a day allow for a long run.",
+        why="A daily job runs at least once in 26 hours. The two hours beyond a day allow for a long run.",
         panel=Panel("magento-cron", "failures"),
         cases=Cases(
             entity={"job_code": "catalogrule_apply_all"},
@@ -170,8 +170,8 @@ ALERTS: Final = (
         "and was never run in that time.",
         impact="What this job does has not been done for more than a day.",
         first_action="Look for a long job in the same cron group at the times at which this one is due.",
-        why="A planned run that no process takes within its lifetime is marked missed. If that is all that "
-        "happened in a day, the group never reaches the job.",
+        why="A planned run that no process starts within its lifetime is marked missed. If all "
+        "runs of a day were missed, the group never reaches the job.",
         panel=Panel("magento-cron", "missed"),
         cases=Cases(
             entity={"job_code": "sales_clean_quotes"},

@@ -84,8 +84,9 @@ ALERTS: Final = (
         "probe from outside says that the shop is served.",
         impact="The exporter often runs on the shop's own server: the shop may be down too.",
         first_action="Open the shop on a telephone. If it fails, it is an outage; else repair the exporter.",
-        why="A quarter of an hour outlasts a reboot. A green probe of the same shop (label `shop`) makes it "
-        "wait for MagentoExporterUnreachable's reader; without a probe it is critical always.",
+        why="A reboot takes less than a quarter of an hour. If a probe of the same shop (label "
+        "`shop`) succeeds, this alert is silent, and MagentoExporterUnreachable fires. "
+        "Without a probe this alert always fires.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
             inputs={"up": Input(UP, bad=At(0), good=At(1)), "cart": _CART},
@@ -157,7 +158,9 @@ ALERTS: Final = (
         description="No scrape target has the job magento or magento-exporter.",
         impact="No Magento shop is watched; every alert of this pack is blind.",
         first_action="Look at Status > Targets in Prometheus and at the scrape configuration.",
-        why="A target that is no longer configured has no `up` at all, so the rule asks for its absence.",
+        why=(
+            "A target that is no longer configured has no `up` at all. So the rule fires when `up` is absent."
+        ),
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
             inputs={"up": Input(UP, bad=Gone(), good=At(1), needed=False)},
@@ -183,10 +186,11 @@ ALERTS: Final = (
         "logins and carts are lost. Without RabbitMQ every order ends in an error.",
         first_action="Place a test order. If it fails as well, start that server; if it works, only the "
         "exporter is cut off.",
-        why="Two minutes outlast a restart. Without the database no orders are read, and every other alert "
-        "about selling is blind. That is why this one is critical. RabbitMQ counts from Magento 2.4.5 on. If "
-        "the exporter dies too, the last known state counts for 20 minutes. A refused login or counters that "
-        "cannot be read do not count here; MagentoCollectorFailing is about that.",
+        why="A restart takes less than two minutes. Without the database no orders are read, and "
+        "no other alert about selling can fire. That is why this one is critical. RabbitMQ "
+        "counts from Magento 2.4.5 on. If the exporter dies too, the last known state counts "
+        "for 20 minutes. A refused login or counters that cannot be read do not count here; "
+        "MagentoCollectorFailing is about that.",
         cases=Cases(
             entity={"source": "database"},
             inputs={"source_up": Input(own.SOURCE_UP, bad=At(0), good=At(1))},
@@ -250,8 +254,8 @@ ALERTS: Final = (
         "than it should be (limit %limit%).",
         impact="Dashboards and alerts about its subject show the past.",
         first_action="See whether MagentoCollectorFailing fires too; if not, compare the machines' clocks.",
-        why="This is the age beyond the collector's own refresh interval. A quarter of an hour means many "
-        "missed runs. The alerts about selling read expected_orders and placements, so these two cannot wait "
+        why="The value is the age of the data minus the collector's own refresh interval. A quarter of an "
+        "hour means many missed runs. The alerts about selling read expected_orders and placements, so these two cannot wait "
         "for working hours.",
         panel=Panel("magento-exporter", "freshness"),
         cases=Cases(
@@ -296,7 +300,9 @@ ALERTS: Final = (
         impact="Some stores, jobs or queues are not shown and cannot raise an alert.",
         first_action="See which label grew: an extension that makes up job codes or queue names, or new "
         "stores.",
-        why="The limit protects Prometheus. Whatever is beyond it is missing, and somebody must know that.",
+        why=(
+            "The limit protects Prometheus. Series above the limit are missing, and somebody must know that."
+        ),
         panel=Panel("magento-exporter", "series"),
         cases=Cases(
             entity={"collector": "orders"},
@@ -348,8 +354,9 @@ ALERTS: Final = (
         "when it stops arriving.",
         impact="None while it fires; when it stops, alerts of a shop, or of all, reach nobody.",
         first_action="If the dead-man service called: check exporters, Prometheus, Alertmanager, network.",
-        why="Only an alert that always arrives can prove that alerts arrive. An exporter that has not "
-        "answered for half an hour stops it, so the dead-man service calls by its own way.",
+        why="Only an alert that always arrives can prove that alerts arrive. If an exporter has "
+        "not answered for half an hour, this alert stops, and the dead-man service calls "
+        "without Prometheus and Alertmanager.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
             inputs={

@@ -40,9 +40,9 @@ ALERTS: Final = (
         description="{{ $labels.indexer }} is invalid and was not valid once in the last hour.",
         impact="The storefront shows old prices, stock, categories or search results of this index.",
         first_action="See whether indexer_reindex_all_invalid runs, and what var/log/cron.log says of it.",
-        why="Cron reindexes every minute what is invalid. If an index is not valid for a moment in an hour, "
-        "that run fails or does not happen. The age of the state proves nothing, because each failed run "
-        "renews it.",
+        why="Cron reindexes every minute what is invalid. If an index is never valid within an "
+        "hour, that run fails or does not happen. The time of the last change proves nothing, "
+        "because each failed run changes it.",
         panel=Panel("magento-indexers", "state"),
         cases=Cases(
             entity=_PRICE,
@@ -129,8 +129,7 @@ ALERTS: Final = (
         "and the number is growing.",
         impact="Prices, stock or search results lag behind the catalogue, further every minute.",
         first_action="Find what writes so much (an import?) and whether the view is processed at all.",
-        why="A large backlog that shrinks is a normal working day. One that grows is written faster than it "
-        "is indexed.",
+        why="A large backlog that shrinks is normal. If it grows, changes come faster than they are indexed.",
         panel=Panel("magento-indexers", "backlog"),
         cases=Cases(
             entity=_PRICE,
@@ -177,8 +176,8 @@ ALERTS: Final = (
         impact="If it is missing, no change reaches this index until the next full reindex.",
         first_action="Look for the table named after the view, ending in _cl. If it is there, grant the "
         "exporter's user SELECT on it.",
-        why="The mode schedule needs this table. After a restored dump, or when somebody drops the table, "
-        "the mode stays.",
+        why="The mode `schedule` needs this table. A restored dump, or somebody who drops the "
+        "table, does not change the mode.",
         panel=Panel("magento-indexers", "changelog_missing"),
         cases=Cases(
             entity=_PRICE,

@@ -92,8 +92,8 @@ ALERTS: Final = (
         "| humanizeDuration }} (limit %limit%).",
         impact="Customers doubt their order, order twice, or call.",
         first_action="Look for mail errors in var/log/exception.log, then at the job that sends them.",
-        why="E-mails are sent at once, or by a job that runs every minute. If one is half an hour late, "
-        "sending is broken.",
+        why="Magento sends e-mails at once, or by a job that runs every minute. If one is half an "
+        "hour late, sending is broken.",
         panel=Panel("magento-checkout", "emails"),
         cases=Cases(
             entity={"document": "order"},

@@ -45,8 +45,9 @@ ALERTS: Final = (
         "{{ $labels.layer }} cache (limit %limit%).",
         impact="PHP and the database carry the storefront: slow pages, and an outage at the next peak.",
         first_action="Look for a purge loop first, then for a new block or cookie that stops caching.",
-        why="A healthy shop is above 80 %. A flush recovers within minutes; this has lasted for 15. Pages "
-        "that a change made uncacheable count as misses, because they are the usual cause.",
+        why="A healthy shop is above 80 %. After a flush the ratio recovers within minutes. This "
+        "has lasted for 15. Pages that a change made uncacheable count as misses, because "
+        "they are the usual cause.",
         panel=Panel("magento-page-cache", "hit_ratio"),
         cases=Cases(
             entity={"layer": page_cache.LAYER},
@@ -144,9 +145,9 @@ ALERTS: Final = (
         impact="Cart and checkout answer 503; cached pages may still look fine.",
         first_action="Ask a web node directly for /health_check.php; look at PHP-FPM, then at database and "
         "Redis.",
-        why="Magento's probe asks every five seconds, so two minutes are two dozen failures in a row. All "
-        "probed backends must fail. While one that serves no customers is healthy (for the admin, or a "
-        "spare), this is silent. No other alert is about single backends.",
+        why="Magento's probe asks every five seconds, so two minutes are two dozen failures in a "
+        "row. The alert fires only if all probed backends fail. A healthy backend for the "
+        "admin, or a spare one, keeps it silent. No alert watches a single backend.",
         panel=Panel("magento-page-cache", "backends"),
         cases=Cases(
             entity=_VARNISH,
@@ -201,8 +202,9 @@ ALERTS: Final = (
         impact="Every customer is logged out and every guest's cart is gone; with several web nodes no "
         "login holds.",
         first_action="Start it if it is dead; see whether the web nodes write session files meanwhile.",
-        why="Two minutes outlast a restart. Magento then keeps sessions in files on each web node and logs "
-        "nothing. A cart is on one node only, so a checkout breaks from one page to the next.",
+        why="Two minutes outlast a restart. Magento then keeps sessions in files on each web node "
+        "and logs nothing. A cart exists on one node only, so a customer loses it when the "
+        "next page comes from another node.",
         panel=Panel("magento-page-cache", "redis_up"),
         cases=Cases(
             labels=_SESSION,
@@ -243,7 +245,7 @@ ALERTS: Final = (
         impact="Customers are logged out and lose their carts in the middle of buying.",
         first_action="Compare used memory with the limit; see whether caches share the server with the "
         "sessions.",
-        why="A session store must never drop live sessions. The right number is zero.",
+        why="A session store must never drop live sessions, not even one.",
         panel=Panel("magento-page-cache", "redis_evictions"),
         cases=Cases(
             labels=_SESSION,

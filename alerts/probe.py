@@ -72,9 +72,10 @@ ALERTS: Final = (
         "served (limit %limit%).",
         impact="Customers get errors or nothing, on the whole shop or on all that no cache answers.",
         first_action="Open the home page and the cart on a telephone, without the office's network.",
-        why="Half of the pages or more: one page alone can be a moved category. The cart and GraphQL are "
-        "two of four, so a shop that only its cache still serves is found too. Three minutes are six probes "
-        "of each page.",
+        why="The alert fires if half of the pages or more fail. One page alone may be a category "
+        "that was moved. The cart and GraphQL are two of the four pages. So the alert also "
+        "fires when only cached pages are still served. Three minutes are six probes of each "
+        "page.",
         cases=Cases(
             target_labels=_SITE,
             covers_all_places=True,
@@ -103,8 +104,9 @@ ALERTS: Final = (
         "minutes.",
         impact="Where it is the cart, nobody can buy. Where it is a category, its customers leave.",
         first_action="Open the page's address on a telephone, without the office's network.",
-        why="Every prober fails to get this page, so it is not one prober's network. Ten minutes outlast a "
-        "deploy. If half of the pages fail, MagentoProbeFailing fires instead.",
+        why="Every prober fails to get this page, so the network of one prober is not the cause. "
+        "A deploy takes less than ten minutes. If half of the pages fail, MagentoProbeFailing "
+        "fires instead.",
         cases=Cases(
             entity={"page": "cart"},
             inputs={
@@ -125,7 +127,10 @@ ALERTS: Final = (
         "{{ $labels.shop }}.",
         impact="What only shows from outside is not seen: DNS, CDN, certificate, a frozen edge.",
         first_action="Check that blackbox_exporter runs and that Prometheus reaches the address in `prober`.",
-        why="A probe that fails still answers Prometheus. No answer at all is the prober's own failure.",
+        why=(
+            "A prober answers Prometheus even if the page fails. If there is no answer at all, "
+            "the prober itself has failed."
+        ),
         cases=Cases(
             target_labels=_SITE,
             covers_all_places=True,

@@ -41,8 +41,8 @@ ALERTS: Final = (
         "requests.",
         first_action="Check whether the queue's consumer is running; start it once by hand and read its "
         "errors.",
-        why="Consumers are started every minute. A deep queue is no fault by its depth; an hour of waiting "
-        "is one.",
+        why="Consumers are started every minute. A long queue alone is no fault. A message that "
+        "has waited for an hour is one.",
         panel=Panel("magento-queues", "oldest_age"),
         cases=Cases(
             entity=_EXPORT,
@@ -195,7 +195,10 @@ ALERTS: Final = (
         "(limit %limit%).",
         impact="The admin shows it as not started; an integration waits for an answer that does not come.",
         first_action="Look for the consumer: async.operations.all, or product_action_attribute.update.",
-        why="An operation that has not started has no consumer. Magento's own clean-up never deletes those.",
+        why=(
+            "No consumer has taken an operation that is not started. Magento's own clean-up never "
+            "deletes such operations."
+        ),
         panel=Panel("magento-queues", "bulk_waiting"),
         cases=Cases(
             inputs={"waiting_age": Input(bulk.WAITING_AGE, bad=At(3720), good=At(0), edge=At(3600))},

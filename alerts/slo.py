@@ -136,9 +136,9 @@ ALERTS: Final = (
         description=_DESCRIPTION % "six hours",
         impact="About every third attempt to pay fails, and many of these customers leave.",
         first_action="Compare payment methods and stores: what do the failures have in common?",
-        why="At six times the budget, a month's budget is gone in five days. The half-hour window shows "
-        "that it goes on. A dozen failures or fewer may be two or three customers who try again and again. "
-        "That calls nobody.",
+        why="At six times the budget, a month's budget is gone in five days. The half-hour window "
+        "shows that it goes on. With a dozen failures or fewer the alert does not fire: they "
+        "may be two or three customers who try again and again.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
@@ -165,8 +165,7 @@ ALERTS: Final = (
         description=_DESCRIPTION % "three days",
         impact="A little of the revenue is lost every day, and nobody has noticed.",
         first_action="Compare payment methods, stores and app versions over the last week.",
-        why="At this rate the month's budget is gone at the end of the month. There are days to act, not "
-        "minutes.",
+        why="At this rate the month's budget is gone at the end of the month. So this can wait for days.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
@@ -197,11 +196,12 @@ ALERTS: Final = (
         impact="None of its own. It inhibits the critical alerts about a failing checkout, because "
         "customers can buy.",
         first_action="Go to MagentoCarding, which fires beside it: somebody tries out stolen cards.",
-        why="Card tests and outages both fail by the dozen. Only what customers do tells one from the "
-        "other. The alert ends at once when orders are missing, and not by chance. Then the alerts about "
-        "the checkout are no longer inhibited. In a busy store half an hour far below the usual is enough. "
-        "In a small store, where half an hour says nothing, it is any window with less than half of the "
-        "usual. So it ends before an order drought can fire.",
+        why="Card tests and outages both fail by the dozen. Only the number of orders tells one "
+        "from the other. The alert ends at once when orders are missing, and not by chance. "
+        "Then the alerts about the checkout are no longer inhibited. In a busy store, half an "
+        "hour far below the usual is enough. In a small store half an hour is too short. "
+        "There the alert ends when any window has less than half of the usual orders. So it "
+        "ends before an order drought can fire.",
         panel=Panel("magento-checkout", "failed_placements"),
         cases=Cases(
             entity=_DE,

@@ -328,7 +328,7 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
         key="funnel",
         title="Where do customers leave? (24 h)",
         meaning=f"Carts that reached each stage in 24 hours, each cart once per stage. {SINCE_INSTALLED}",
-        good="Each step loses a share that you know. Virtual carts skip address and shipping.",
+        good="Each step loses its usual share. Virtual carts skip address and shipping.",
         then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",
         asks=tuple(
             Ask(expr=stage_in_a_day(stage), legend=name, instant=True) for stage, name in STAGE_NAMES.items()
@@ -582,7 +582,10 @@ _MONEY: Final[tuple[Panel, ...]] = (
         title="Does the money come in, and stay?",
         meaning="Value ordered, invoiced, refunded and cancelled in the last hour at each moment.",
         good="Invoiced follows ordered; refunded and cancelled stay small.",
-        then="Ordered without invoiced: capture fails. Refunded or cancelled leaps: ask support and fraud.",
+        then=(
+            "Ordered without invoiced: capture fails. A sudden rise of refunded or cancelled: ask "
+            "support and fraud."
+        ),
         asks=(
             Ask(expr=_an_hour(placed.REVENUE, "currency"), legend="ordered {{currency}}"),
             Ask(expr=_an_hour(order_documents.INVOICED_BASE, "currency"), legend="invoiced {{currency}}"),
@@ -601,7 +604,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
         key="order_value",
         title="Is an order worth the usual?",
         meaning="Mean value of the orders of the last hour at each moment, in base currency.",
-        good="A band you know.",
+        good="The range that is usual for your shop.",
         then="A sudden fall is a price or discount error; a rise may be fraud. Currencies are not converted.",
         asks=(
             Ask(
@@ -618,8 +621,8 @@ _MONEY: Final[tuple[Panel, ...]] = (
         key="units",
         title="How full is an order?",
         meaning="Units for each order of the last hour at each moment.",
-        good="A band you know.",
-        then="A leap: bulk buyers, resellers or a pricing mistake that somebody found.",
+        good="The range that is usual for your shop.",
+        then="A sudden rise: bulk buyers, resellers or a pricing mistake that somebody found.",
         asks=(Ask(expr=_an_hour(placed.ITEMS) / (_an_hour(placed.PLACED) > 0), legend="units an order"),),
         unit="none",
         empty="no order in this range",
@@ -633,7 +636,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
         title="Are discounts given away?",
         meaning="Share of the orders that used a coupon, and discount for each unit of revenue.",
         good="Changes only with campaigns.",
-        then="A leap without a campaign is a leaked or too generous coupon.",
+        then="A sudden rise without a campaign is a leaked or too generous coupon.",
         asks=(
             Ask(
                 expr=_an_hour(placed.WITH_COUPON) / (_an_hour(placed.PLACED) > 0),
@@ -656,7 +659,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
             "Each payment method of the whole shop in the last 24 hours, whichever stores are chosen. "
             "Currencies are not converted."
         ),
-        good="Shares, order values and discounts that you know.",
+        good="Shares, order values and discounts that are usual for your shop.",
         then="A method unlike the rest: look at its fees, its limits, and the coupons that come with it.",
         asks=tuple(Ask(expr=expr) for expr in _by_method()),
         empty="no order counted yet",

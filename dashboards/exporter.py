@@ -67,7 +67,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         title="The exporter is",
         meaning="Whether Prometheus can scrape every chosen exporter.",
         good="Up.",
-        then="Everything else on these dashboards is history: `systemctl status`, network, port, login.",
+        then="Everything else on these dashboards is old data: `systemctl status`, network, port, login.",
         asks=(Ask(expr=min_by(_ours(here(UP)))),),
         unit="none",
         empty="not scraped for a day",
@@ -104,9 +104,9 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="behind_now",
         title="Data is behind by",
-        meaning="By how long the collector furthest behind has missed the time of its next good run.",
+        meaning="How long ago the most delayed collector should have had its next good run.",
         good="Seconds.",
-        then="Its series are history, and go after its maximal staleness.",
+        then="Its series are old, and end after its maximum staleness.",
         asks=(Ask(expr=behind(collector=_CHOSEN)),),
         unit="s",
         decimals=0,
@@ -131,7 +131,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         title="Series",
         meaning="Series in one scrape.",
         good="Level; it grows with stores, jobs and queues, never with orders.",
-        then="A leap: see which collector.",
+        then="A sudden rise: see which collector.",
         asks=(Ask(expr=sum_by(_ours(here(SCRAPE_SAMPLES)))),),
         unit="locale",
         decimals=0,
@@ -190,8 +190,8 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
             Worst(
                 key="freshness",
                 title="Which numbers are old?",
-                meaning="By how long each collector has missed the time of its next good run.",
-                good="Zero, or teeth of seconds.",
+                meaning="How long ago each collector should have had its next good run.",
+                good="Zero, or short peaks of seconds.",
                 then="A straight rise: it fails or hangs; see its errors.",
                 asks=(
                     Ask(
@@ -314,7 +314,9 @@ _COST: Final[tuple[Panel, ...]] = (
         title="Which collector takes the time?",
         meaning="How long each collector's last run took, the ten slowest.",
         good="Milliseconds; it does not grow with the shop.",
-        then="Growing with the shop's history is a fault of ours: report it with `docs/cost.md` at hand.",
+        then=(
+            "Growing with the shop's history is a bug of the exporter: report it with `docs/cost.md` at hand."
+        ),
         asks=(
             Ask(
                 expr=top(10, max_by(here(own.DURATION, collector=_CHOSEN), "collector")),
@@ -415,7 +417,7 @@ _COST: Final[tuple[Panel, ...]] = (
     Table(
         key="shop",
         title="Which shop is it?",
-        meaning="Version, edition and mode of the shop, as its files tell.",
+        meaning="Version, edition and mode of the shop, read from its files.",
         good="Mode `production`.",
         then="Mode `developer` or `default` in production is slow and shows errors to visitors.",
         asks=(Ask(expr=max_by(here(INFO), "version", "edition", "mode")),),

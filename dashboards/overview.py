@@ -87,7 +87,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         meaning=(
             "The number behind *Are we selling?*: orders divided by those usual for these hours of the week."
         ),
-        good="Around 100 %; half to double is everyday chance for a small shop.",
+        good="Around 100 %; in a small shop, half to double is normal.",
         then="Below half for an hour: see which store, and whether people come at all.",
         asks=(Ask(expr=against_expected()),),
         unit="percentunit",
@@ -174,7 +174,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
     Stat(
         key="freshness",
         title="Data is behind by",
-        meaning="By how long the collector furthest behind has missed the time of its next good run.",
+        meaning="How long ago the most delayed collector should have had its next good run.",
         good="Seconds.",
         then="If it grows, this screen shows history: *Exporter* says which source is down.",
         asks=(Ask(expr=behind()),),
@@ -410,11 +410,13 @@ _COURSE: Final[tuple[Panel, ...]] = (
         key="collectors",
         title="Is what you see fresh?",
         meaning=(
-            "Whether the numbers of each source come in: late from five minutes after a collector's next "
-            "good run was due, old from a quarter of an hour."
+            "Whether the numbers of each source are current. Late: a collector's next good "
+            "run is overdue by five minutes; old: by a quarter of an hour."
         ),
         good="All fresh. A source that the shop does not have is not listed.",
-        then="Late numbers stand still, and old ones go; what is shown of other sources is true.",
+        then=(
+            "Late numbers do not change any more, and old ones disappear. Numbers of other sources are right."
+        ),
         asks=tuple(
             Ask(expr=_lateness(collectors), legend=source, may_be_empty=source != "database")
             for source, collectors in _collectors_of_each_source().items()

@@ -140,7 +140,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         key="oldest_age",
         title="Which queue is not being consumed?",
         meaning="How long the oldest message of each queue has waited (RabbitMQ: at least so long).",
-        good="Short teeth.",
+        good="Short peaks.",
         then="A straight rise is a queue without a working consumer.",
         asks=(
             Ask(
@@ -188,7 +188,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         key="throughput",
         title="Is as much done as is published?",
         meaning="Messages published and done per minute, over all chosen queues.",
-        good="The two lines lie on each other.",
+        good="The two lines are equal.",
         then="Done stays below published: add a consumer, or find the slow message.",
         asks=(
             Ask(expr=_a_minute(queues.PUBLISHED), legend="published"),
@@ -207,7 +207,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         key="consumers",
         title="Does anybody consume them?",
         meaning="Messages that wait in RabbitMQ queues without a consumer, by queue.",
-        good="Zero, or short teeth: cron starts consumers every minute.",
+        good="Zero, or short peaks: cron starts consumers every minute.",
         then="It stays: consumers crash, or `cron_consumers_runner` leaves the queue out.",
         asks=(
             Ask(
@@ -274,9 +274,9 @@ _FAILURES: Final[tuple[Panel, ...]] = (
     Worst(
         key="redelivered",
         title="Does a consumer crash again and again?",
-        meaning="Messages that RabbitMQ delivered once more, over the last half hour.",
+        meaning="Messages that RabbitMQ delivered again, over the last half hour.",
         good="None, or a few after a deployment.",
-        then="One poisonous message can end every consumer that takes it: look at the head of the queue.",
+        then="One message can crash every consumer that takes it: look at the head of the queue.",
         asks=(
             Ask(
                 expr=_of("30m", queues_rabbitmq.REDELIVERED, "queue"),

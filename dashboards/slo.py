@@ -59,7 +59,7 @@ def _time_left(left: Expr, burn: Expr) -> Expr:
     return clamp_max(clamp_min(left, 0) * PERIOD_SECONDS / clamp_min(burn, least), PERIOD_SECONDS)
 
 
-_RENEWED: Final = "Renewed at every full and half hour: what came since is in the burn rate first."
+_RENEWED: Final = "Calculated again every half hour: newer failures are in the burn rate first."
 
 _CHECKOUT: Final[tuple[Panel, ...]] = (
     Stat(
@@ -128,7 +128,7 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
     Stat(
         key="checkout_attempts",
         title="Attempts in 30 days",
-        meaning=f"Attempts to place an order that the figures above stand on. {_RENEWED}",
+        meaning="Attempts to place an order from which the figures above are calculated. ",
         good="Thousands. With few, one failure weighs much: the alerts allow for that.",
         then="Few attempts: judge by the orders against the usual instead.",
         asks=(Ask(expr=sum_by(here(ATTEMPTS[PERIOD]))),),

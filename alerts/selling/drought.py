@@ -43,8 +43,8 @@ ALERTS: Final = (
         impact="Customers want to buy and cannot. Every minute is lost revenue.",
         first_action="Place a test order with each payment method; look at the checkout funnel for the step "
         "that fails.",
-        why="Less than a fifth of the usual orders, which chance alone brings once in 40,000 windows. "
-        "docs/alerts.md lists how many false calls that makes for each size of shop.",
+        why="Less than a fifth of the usual orders. By chance alone that happens once in 40,000 "
+        "windows. docs/alerts.md has the number of false calls for each size of shop.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=DE,
@@ -117,8 +117,8 @@ ALERTS: Final = (
         '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
         impact="Part of the customers may be unable to buy: one browser, one method, one country.",
         first_action="Compare payment methods, guests and customers, and the funnel's steps with last week.",
-        why="Less than half of the usual orders, and not by chance. The eve of a holiday can look like "
-        "this, too.",
+        why="Less than half of the usual orders, and not by chance. The day before a holiday can "
+        "look the same.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=DE,

@@ -51,9 +51,10 @@ ALERTS: Final = (
         "expected from its own past weeks (limit %limit%).",
         impact="Customers probably cannot order in this shop, and could not for more than a day.",
         first_action="Place a test order.",
-        why="Shops with a few orders a day are too small for the drought alerts. After so long a silence, "
-        "chance is ruled out. Each hour counts as many orders as that hour of the week usually brings. So a "
-        "shop that closes at weekends does not fire on Sunday.",
+        why="Shops with a few orders a day are too small for the drought alerts. After such a "
+        "long time without orders, it is not chance. Each hour counts as many orders as that "
+        "hour of the week usually brings. So a shop that closes at weekends does not fire on "
+        "Sunday.",
         panel=Panel("magento-checkout", "last_order"),
         cases=Cases(
             entity=DE,

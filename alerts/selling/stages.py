@@ -81,9 +81,10 @@ ALERTS: Final = (
         "%limit%).",
         impact="Customers are stopped on their way to paying.",
         first_action="Go through the checkout to this step with the browser's console open.",
-        why="The share of carts that pass is compared with the shop's own week, so a step that is always "
-        "hard does not fire. The step works while half as many carts reach it as in the same hour a week ago "
-        "(in the first week: yesterday). Then bots fill the carts before it, and nobody is called.",
+        why="The share of carts that pass is compared with the shop's own week, so a step that "
+        "always loses many carts does not fire. The step works while half as many carts reach "
+        "it as in the same hour a week ago (in the first week: yesterday). If so, bots fill "
+        "the carts of the step before, and the alert does not fire.",
         panel=Panel("magento-checkout", "funnel"),
         cases=Cases(
             entity={"store": "de", "stage": "payment_method"},

@@ -76,10 +76,11 @@ def _table(document: Mapping[str, Any]) -> Iterator[str]:
     good = sum(fault["good"] for fault in faults.values())
     scales = {fault["scale"] for fault in faults.values()}
     yield (
-        f"`make gameday`: {good} of {len(faults)} faults as expected. Seconds of a run that is "
-        f"{', '.join(f'{scale:g}' for scale in sorted(scales))} times faster than life, since the fault was "
-        "switched on, and since it was ended; beside the firing time what it means in life, and the rule's "
-        "own `for`. *Notified* is the receiver; *inhibited* means that another alert was enough.\n"
+        f"`make gameday`: {good} of {len(faults)} faults as expected. The run was "
+        f"{', '.join(f'{scale:g}' for scale in sorted(scales))} times faster than life. *Pending* and *firing* "
+        "are seconds of the run since the fault was switched on, *resolved* since it was ended. *In life* is "
+        "the firing time at normal speed, and `for` is the rule's own. *Notified* is the receiver; "
+        "*inhibited* means that another alert was enough.\n"
     )
     yield "| fault | alert | pending | firing | in life | `for` | notified | resolved | ended by |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | --- |"
