@@ -255,8 +255,8 @@ ALERTS: Final = (
         impact="Dashboards and alerts about its subject show the past.",
         first_action="See whether MagentoCollectorFailing fires too; if not, compare the machines' clocks.",
         why="The value is the age of the data minus the collector's own refresh interval. A quarter of an "
-        "hour means many missed runs. The alerts about selling read expected_orders and placements, so these two cannot wait "
-        "for working hours.",
+        "hour means many missed runs. The alerts about selling read expected_orders and placements, so these "
+        "two cannot wait for working hours.",
         panel=Panel("magento-exporter", "freshness"),
         cases=Cases(
             entity={"collector": expected_orders.ExpectedOrdersCollector.name},

@@ -77,8 +77,9 @@ def _table(document: Mapping[str, Any]) -> Iterator[str]:
     scales = {fault["scale"] for fault in faults.values()}
     yield (
         f"`make gameday`: {good} of {len(faults)} faults as expected. The run was "
-        f"{', '.join(f'{scale:g}' for scale in sorted(scales))} times faster than life. *Pending* and *firing* "
-        "are seconds of the run since the fault was switched on, *resolved* since it was ended. *In life* is "
+        f"{', '.join(f'{scale:g}' for scale in sorted(scales))} times faster than life. *Pending* "
+        "and *firing* are seconds of the run since the fault was switched on, *resolved* since it was ended. "
+        "*In life* is "
         "the firing time at normal speed, and `for` is the rule's own. *Notified* is the receiver; "
         "*inhibited* means that another alert was enough.\n"
     )
