@@ -26,6 +26,7 @@ SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
         "selling.card_testing",
         "selling.order_value",
         "selling.maintenance",
+        "selling.glance",
     ),
     "slo": ("slo",),
     "orders": ("orders",),

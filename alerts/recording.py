@@ -32,6 +32,7 @@ REVENUE: Final = Recording(
 
 SLO_WINDOWS: Final[Mapping[str, str]] = {
     "5m": "",
+    "10m": "",
     "30m": "",
     "1h": "",
     "6h": "5m",

@@ -65,6 +65,19 @@ DROUGHT_SURPRISE_NATS: Final = Threshold(
     critical=10.6,
     reason="-ln of the chance that a healthy shop sells so little; 10.6 is 1e-4 spread over four windows.",
 )
+FAILING_NOW: Final = Threshold(
+    warning=0.3,
+    critical=0.5,
+    window="10m",
+    reason="The failed share of minutes, chance allowed for. More than half: most who try to pay cannot.",
+)
+ORDERS_AWAITED: Final = Threshold(
+    warning=8.0,
+    critical=12.0,
+    reason="Orders expected since the last one. By chance none of 12 comes once in 160,000 gaps.",
+)
+ORDERS_HOLD: Final = 0.7
+"""Share of the usual orders from which failures beside them stop nobody from buying (card testing)."""
 BURN_FAST: Final = 14.4
 """Burn rate at which a month's budget is gone in two days; asked over 1h and 5m."""
 BURN_STEADY: Final = 6.0

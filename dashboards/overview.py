@@ -10,29 +10,33 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE
+from alerts.selling import glance
 from alerts.thresholds import critical, warning
 from dashboards.lib.alerting import firing, number_firing
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
-    FAILING_GOOD,
-    FAILING_MEANING,
-    SELLING,
+    BAND,
+    BARS_WITH_THE_USUAL,
+    MILLISECONDS,
     SINCE_INSTALLED,
     STAGE_NAMES,
-    against_expected,
     behind,
     expected,
+    gaps_missed,
     hit_ratio,
-    least_failed_share,
     orders,
+    orders_in_five_minutes,
     revenue_of_a_day,
+    selling_state,
+    since_last_order,
     stage_in_a_day,
+    usual_gap,
 )
 from dashboards.lib.here import here
 from dashboards.lib.links import NO_RUNBOOKS, ROW_STORE, Link, Page
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table, Timeline
-from dashboards.lib.style import Colour, fixed, line, override, word_list, words
+from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stack, Stat, Table, Timeline
+from dashboards.lib.style import Colour, fixed, line, override, steps, word_list, words
 from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
 from dashboards.lib.variables import Constant
 from exporter.collectors import all_collectors, cron, deployment, indexers
@@ -41,6 +45,7 @@ from promql.expr import (
     Expr,
     function,
     max_by,
+    min_by,
     sum_by,
 )
 
@@ -62,88 +67,144 @@ def _lateness(collectors: Iterable[str]) -> Expr:
     return late.truth(">=", warning(limit)) + late.truth(">=", critical(limit))
 
 
-_SELLING: Final[tuple[Panel, ...]] = (
+_BAND: Final[tuple[Panel, ...]] = (
     Stat(
         key="selling",
-        title="Are we selling?",
+        title="Is the shop selling? (last 10 min)",
         meaning=(
-            "Orders against the usual for these hours of the week, over the shortest of 30 minutes, 2, 6 "
-            "and 24 hours in which at least ten orders are expected."
+            "The newest evidence: the failed share of the last five and ten minutes, chance allowed for, "
+            "unless orders hold; and the orders expected since the last one. Two doubts are a no. A single "
+            "store of several that does not sell makes the band orange."
         ),
-        good="Yes: at least half of the usual.",
-        then="Compare the funnel: nobody came, or nobody can pay? Then the store in *Checkout & orders*.",
-        asks=(Ask(expr=against_expected()),),
-        unit="percentunit",
-        empty="no baseline yet",
-        threshold=thresholds.ORDERS_AGAINST_EXPECTED,
-        mappings=SELLING,
+        good="Selling.",
+        then="See since when, and whether attempts fail or nobody tries. Then *Selling now*.",
+        asks=(Ask(expr=selling_state()),),
+        unit="none",
+        empty="no order yet, or rules not loaded",
+        mappings=BAND,
         link=Link("Which store?", CHECKOUT, "stores"),
         filled=True,
+        width=9,
+        height=5,
+    ),
+    Stat(
+        key="since",
+        title="Not selling since",
+        meaning="When the last order came before selling stopped, or came in doubt.",
+        good="Nothing: it sells.",
+        then="Compare with deployments and with what is firing.",
+        asks=(Ask(expr=min_by(here(glance.SINCE)) * MILLISECONDS, may_be_empty=True),),
+        unit="dateTimeAsIsoNoDateIfToday",
+        empty="it sells",
+        base=Colour.NEUTRAL,
+        link=Link("What happened then?", CHECKOUT, "failed_placements"),
         width=4,
+        height=5,
     ),
     Stat(
-        key="against_usual",
-        title="Orders vs. usual",
+        key="lost",
+        title="Lost since then, about",
         meaning=(
-            "The number behind *Are we selling?*: orders divided by those usual for these hours of the week."
+            "Orders that were expected and did not come since the shop stopped selling, times the mean order "
+            "of the last day, in base currency, one figure a currency."
         ),
-        good="Around 100 %; in a small shop, half to double is normal.",
-        then="Below half for an hour: see which store, and whether people come at all.",
-        asks=(Ask(expr=against_expected()),),
-        unit="percentunit",
-        decimals=0,
-        empty="no baseline yet",
-        threshold=thresholds.ORDERS_AGAINST_EXPECTED,
-        link=Link("Since when?", CHECKOUT, "against_expected"),
-        width=3,
+        good="Nothing.",
+        then="It is what an hour of repair costs. Some customers come back, most do not.",
+        asks=(Ask(expr=sum_by(here(glance.LOST), "currency"), legend="{{currency}}", may_be_empty=True),),
+        unit="short",
+        decimals=1,
+        empty="nothing",
+        base=Colour.NEUTRAL,
+        show="value_and_name",
+        link=Link("By store", CHECKOUT, "stores"),
+        width=4,
+        height=5,
     ),
     Stat(
-        key="orders",
-        title="Orders in 24 h",
-        meaning="Orders placed in the last 24 hours, to the minute.",
-        good="Near the same day of last week: see *Are orders what they should be?*",
-        then="Which store and which payment method: *Checkout & orders*.",
-        asks=(Ask(expr=orders("1d")),),
-        unit="locale",
+        key="last_order",
+        title="Time since the last order, against the usual gap",
+        meaning=(
+            "Time since the newest order of any chosen store, the time that is usual between two at this "
+            "hour of the week, and how many orders were expected at least since then."
+        ),
+        good=f"Fewer than {warning(thresholds.ORDERS_AWAITED):.0f} orders expected since.",
+        then="See whether people still fill carts and try to pay.",
+        asks=(
+            Ask(expr=since_last_order(), legend="ago"),
+            Ask(expr=usual_gap(), legend="usual gap"),
+            Ask(expr=gaps_missed(), legend="orders due since"),
+        ),
+        unit="s",
         decimals=0,
         empty="no order yet",
         base=Colour.NEUTRAL,
-        spark=True,
-        link=Link("Orders by store", CHECKOUT, "stores"),
-        width=3,
-    ),
-    Stat(
-        key="revenue",
-        title="Revenue in 24 hours",
-        meaning=(
-            "Value of the orders placed in the last 24 hours in base currency, one figure a currency. "
-            f"{SINCE_INSTALLED}"
-        ),
-        good="Moves with the orders.",
-        then="Orders normal and revenue not: look at prices and discounts in *Checkout & orders*.",
-        asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}"),),
-        unit="short",
-        decimals=1,
-        empty="no order counted yet",
-        base=Colour.NEUTRAL,
         show="value_and_name",
-        link=Link("Revenue by store", CHECKOUT, "revenue"),
-        width=4,
+        overrides=(
+            override("usual gap", color=fixed(Colour.MUTED)),
+            override(
+                "orders due since",
+                unit="none",
+                thresholds={
+                    "mode": "absolute",
+                    "steps": steps(thresholds.ORDERS_AWAITED, base=Colour.GOOD),
+                },
+            ),
+        ),
+        link=Link("By store", CHECKOUT, "stores"),
+        width=7,
+        height=5,
     ),
-    Stat(
-        key="failing",
-        title="Checkouts that fail, at least",
-        meaning=FAILING_MEANING,
-        good=FAILING_GOOD,
-        then="All stores or one, and since when: *Do payments fail?* Then the payment provider.",
-        asks=(Ask(expr=least_failed_share("1h")),),
-        unit="percentunit",
-        decimals=1,
-        empty="no attempt in an hour",
-        threshold=thresholds.CHECKOUT_FAILURE_RATIO,
-        link=Link("Since when, and where?", CHECKOUT, "failed_placements"),
-        width=4,
+)
+
+_FIVE_MINUTES: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="against_expected",
+        title="Orders in 5 minutes, and what is usual",
+        meaning=(
+            "Orders of the five minutes before each moment. Behind them those of the same minutes a week "
+            "ago, and what the weeks before let expect."
+        ),
+        good="The bars reach about as high as the lines.",
+        then="No bars: nothing is sold. See whether attempts fail beside it, or nobody tries.",
+        asks=(
+            Ask(expr=orders_in_five_minutes(), legend="orders"),
+            Ask(expr=orders_in_five_minutes("1w"), legend="a week ago", may_be_empty=True),
+            Ask(expr=expected("30m") / 6, legend="usual"),
+        ),
+        unit="locale",
+        decimals=0,
+        empty="nothing recorded yet, or rules not loaded",
+        bars=True,
+        width=12,
+        height=7,
+        link=Link("Which store?", CHECKOUT, "stores"),
+        overrides=BARS_WITH_THE_USUAL,
     ),
+    Graph(
+        key="failed",
+        title="Attempts to pay in 5 minutes, and those that failed",
+        meaning="Attempts to order in the five minutes before each moment, and those that left no order.",
+        good="Little red at the foot of the bars.",
+        then="Red as high as the attempts: nobody can pay. See store and payment method.",
+        asks=(
+            Ask(expr=sum_by(here(ATTEMPTS["5m"])), legend="attempts"),
+            Ask(expr=sum_by(here(FAILED["5m"])), legend="failed"),
+        ),
+        unit="locale",
+        decimals=0,
+        empty="no attempt yet",
+        bars=True,
+        width=12,
+        height=7,
+        link=Link("Where?", CHECKOUT, "failed_placements"),
+        overrides=(
+            override("attempts", **line(Colour.NEUTRAL)),
+            override("failed", **line(Colour.CRITICAL)),
+        ),
+    ),
+)
+
+_NOW: Final[tuple[Panel, ...]] = (
     Stat(
         key="alerts",
         title="Alerts firing",
@@ -170,38 +231,21 @@ _SELLING: Final[tuple[Panel, ...]] = (
         ),
         link=Link("Which?", UID, "alert_list"),
         width=3,
+        height=3,
     ),
     Stat(
-        key="freshness",
-        title="Data is behind by",
-        meaning="How long ago the most delayed collector should have had its next good run.",
-        good="Seconds.",
-        then="If it grows, this screen shows history: *Exporter* says which source is down.",
-        asks=(Ask(expr=behind()),),
-        unit="s",
-        decimals=0,
-        empty="exporter is not scraped",
-        threshold=thresholds.DATA_AGE_SECONDS,
-        link=Link("Which collector?", EXPORTER, "collectors"),
+        key="maintenance",
+        title="The shop is",
+        meaning="Whether `var/.maintenance.flag` exists: then every visitor gets 503.",
+        good="Open.",
+        then="`bin/magento maintenance:disable`, unless a deployment is under way.",
+        asks=(Ask(expr=max_by(here(deployment.MAINTENANCE)), may_be_empty=True),),
+        unit="none",
+        empty="not watched",
+        mappings=words({0.0: ("open", Colour.GOOD), 1.0: ("closed", Colour.CRITICAL)}),
+        link=Link("Are we selling?", CHECKOUT, "against_expected"),
         width=3,
-    ),
-)
-
-_HEALTH: Final[tuple[Panel, ...]] = (
-    Stat(
-        key="hit_ratio",
-        title="Pages from cache",
-        meaning="Share of the page requests looked up in the cache that it answered, last five minutes.",
-        good="Above 80 %, usually above 90 %.",
-        then="A sudden fall is a flush or a deployment; a slow one is a page that lost its caching.",
-        asks=(Ask(expr=hit_ratio()),),
-        unit="percentunit",
-        decimals=0,
-        empty="too few pages requested, or cache not read",
-        threshold=thresholds.CACHE_HIT_RATIO,
-        link=Link("Since when?", PAGE_CACHE, "hit_ratio"),
-        width=3,
-        height=4,
+        height=3,
     ),
     Stat(
         key="cron_lag",
@@ -216,7 +260,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         threshold=thresholds.CRON_LAG_SECONDS,
         link=Link("Is cron alive?", CRON, "last_execution"),
         width=3,
-        height=4,
+        height=3,
     ),
     Stat(
         key="queue_age",
@@ -230,8 +274,8 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         empty="no queue found",
         threshold=thresholds.QUEUE_OLDEST_SECONDS,
         link=Link("Which queue?", QUEUES, "oldest_age"),
-        width=4,
-        height=4,
+        width=3,
+        height=3,
     ),
     Stat(
         key="backlog",
@@ -246,7 +290,7 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         threshold=thresholds.INDEXER_BACKLOG_ROWS,
         link=Link("Which indexer?", INDEXERS, "backlog"),
         width=3,
-        height=4,
+        height=3,
     ),
     Stat(
         key="storefront",
@@ -259,104 +303,42 @@ _HEALTH: Final[tuple[Panel, ...]] = (
         empty="recording rules not loaded",
         mappings=words({0.0: ("today's catalogue", Colour.GOOD), 1.0: ("an old catalogue", Colour.CRITICAL)}),
         link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
-        width=4,
-        height=4,
-    ),
-    Stat(
-        key="burn",
-        title="Burn rate (1 is fine)",
-        meaning=(
-            "How many times faster than allowed failed checkouts of the last six hours use up the month's "
-            "budget, all chosen stores together and chance allowed for."
-        ),
-        good="Up to 1. At 14.4 the month's budget is gone in two days.",
-        then="See the time left and the store: *SLO*.",
-        asks=(Ask(expr=least_failed_share("6h") / thresholds.CHECKOUT_BUDGET),),
-        unit="none",
-        decimals=1,
-        empty="no attempt in six hours",
-        threshold=thresholds.BURN_RATE,
-        link=Link("How long does the budget last?", SLO, "checkout_left"),
-        width=4,
-        height=4,
-    ),
-    Stat(
-        key="maintenance",
-        title="The shop is",
-        meaning="Whether `var/.maintenance.flag` exists: then every visitor gets 503.",
-        good="Open.",
-        then="`bin/magento maintenance:disable`, unless a deployment is under way.",
-        asks=(Ask(expr=max_by(here(deployment.MAINTENANCE)), may_be_empty=True),),
-        unit="none",
-        empty="not watched",
-        mappings=words({0.0: ("open", Colour.GOOD), 1.0: ("closed", Colour.CRITICAL)}),
-        link=Link("Are we selling?", CHECKOUT, "against_expected"),
         width=3,
-        height=4,
+        height=3,
+    ),
+    Stat(
+        key="hit_ratio",
+        title="From cache (5 min)",
+        meaning="Share of the page requests looked up in the cache that it answered, last five minutes.",
+        good="Above 80 %, usually above 90 %.",
+        then="A sudden fall is a flush or a deployment; a slow one is a page that lost its caching.",
+        asks=(Ask(expr=hit_ratio()),),
+        unit="percentunit",
+        decimals=0,
+        empty="too few pages requested, or cache not read",
+        threshold=thresholds.CACHE_HIT_RATIO,
+        link=Link("Since when?", PAGE_CACHE, "hit_ratio"),
+        width=3,
+        height=3,
+    ),
+    Stat(
+        key="freshness",
+        title="Data is behind by",
+        meaning="How long ago the most delayed collector should have had its next good run.",
+        good="Seconds.",
+        then="If it grows, this screen shows history: *Exporter* says which source is down.",
+        asks=(Ask(expr=behind()),),
+        unit="s",
+        decimals=0,
+        empty="exporter is not scraped",
+        threshold=thresholds.DATA_AGE_SECONDS,
+        link=Link("Which collector?", EXPORTER, "collectors"),
+        width=3,
+        height=3,
     ),
 )
 
-_COURSE: Final[tuple[Panel, ...]] = (
-    Graph(
-        key="against_expected",
-        title="Are orders what they should be?",
-        meaning="Orders of the last two hours at each moment, and the usual for the same hours of the week.",
-        good="The line stays around the dashed one.",
-        then="Below half of it for an hour: see the funnel beside it, then the stores.",
-        asks=(
-            Ask(expr=orders("2h"), legend="orders in 2 h"),
-            Ask(expr=expected("2h"), legend="expected"),
-        ),
-        unit="locale",
-        decimals=0,
-        empty="no order yet",
-        width=10,
-        height=8,
-        link=Link("Which store?", CHECKOUT, "stores"),
-        overrides=(
-            override("orders in 2 h", **line(Colour.NEUTRAL, fill=15)),
-            override("expected", **line(Colour.MUTED, dashed=True)),
-        ),
-    ),
-    Bars(
-        key="funnel",
-        title="Where do customers leave? (24 h)",
-        meaning=f"Carts that reached each stage in 24 hours, each cart once per stage. {SINCE_INSTALLED}",
-        good="Each step loses a share that you know; virtual carts skip address and shipping.",
-        then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",
-        asks=tuple(
-            Ask(expr=stage_in_a_day(stage), legend=name, instant=True) for stage, name in STAGE_NAMES.items()
-        ),
-        unit="locale",
-        decimals=0,
-        empty="no cart in 24 hours",
-        base=Colour.NEUTRAL,
-        width=7,
-        height=8,
-        link=Link("The funnel over time", CHECKOUT, "stages"),
-        overrides=(override("Order", color=fixed(Colour.GOOD)),),
-    ),
-    Graph(
-        key="failed",
-        title="Do payments fail?",
-        meaning="Attempts to place an order and those that left none, over the last hour at each moment.",
-        good="The red area stays thin and in step with the attempts.",
-        then="Red close to the attempts: nobody can pay. See store and payment method.",
-        asks=(
-            Ask(expr=sum_by(here(ATTEMPTS["1h"])), legend="attempts in 1 h"),
-            Ask(expr=sum_by(here(FAILED["1h"])), legend="failed"),
-        ),
-        unit="locale",
-        decimals=0,
-        empty="no attempt yet",
-        width=7,
-        height=8,
-        link=Link("Where?", CHECKOUT, "failed_placements"),
-        overrides=(
-            override("attempts in 1 h", **line(Colour.NEUTRAL, fill=0)),
-            override("failed", **line(Colour.CRITICAL, fill=30)),
-        ),
-    ),
+_CAUSES: Final[tuple[Panel | Stack, ...]] = (
     Table(
         key="alert_list",
         title="What is firing?",
@@ -402,9 +384,64 @@ _COURSE: Final[tuple[Panel, ...]] = (
         ),
         sort="severity",
         descending=False,
-        width=10,
-        height=5,
         link=Link("Objectives and budgets", SLO, "checkout_left"),
+        width=8,
+        height=6,
+    ),
+    Stack(
+        panels=(
+            Stat(
+                key="orders",
+                title="Orders in 24 h",
+                meaning="Orders placed in the last 24 hours, to the minute.",
+                good="Near the same day of last week: see the orders above.",
+                then="Which store and which payment method: *Checkout & orders*.",
+                asks=(Ask(expr=orders("1d")),),
+                unit="locale",
+                decimals=0,
+                empty="no order yet",
+                base=Colour.NEUTRAL,
+                link=Link("Orders by store", CHECKOUT, "stores"),
+                width=4,
+                height=3,
+            ),
+            Stat(
+                key="revenue",
+                title="Revenue in 24 h",
+                meaning=(
+                    "Value of the orders placed in the last 24 hours in base currency, one figure a currency."
+                    f" {SINCE_INSTALLED}"
+                ),
+                good="Moves with the orders.",
+                then="Orders normal and revenue not: look at prices and discounts in *Checkout & orders*.",
+                asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}"),),
+                unit="short",
+                decimals=1,
+                empty="no order counted yet",
+                base=Colour.NEUTRAL,
+                show="value_and_name",
+                link=Link("Revenue by store", CHECKOUT, "revenue"),
+                width=4,
+                height=3,
+            ),
+        )
+    ),
+    Bars(
+        key="funnel",
+        title="Where do customers leave? (24 h)",
+        meaning=f"Carts that reached each stage in 24 hours, each cart once per stage. {SINCE_INSTALLED}",
+        good="Each step loses a share that you know; virtual carts skip address and shipping.",
+        then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",
+        asks=tuple(
+            Ask(expr=stage_in_a_day(stage), legend=name, instant=True) for stage, name in STAGE_NAMES.items()
+        ),
+        unit="locale",
+        decimals=0,
+        empty="no cart in 24 hours",
+        base=Colour.NEUTRAL,
+        link=Link("The funnel over time", CHECKOUT, "stages"),
+        width=6,
+        height=6,
     ),
     Timeline(
         key="collectors",
@@ -426,9 +463,9 @@ _COURSE: Final[tuple[Panel, ...]] = (
         mappings=words(
             {0.0: ("fresh", Colour.GOOD), 1.0: ("late", Colour.WARNING), 2.0: ("old", Colour.CRITICAL)}
         ),
-        width=14,
-        height=5,
         link=Link("Which collector?", EXPORTER, "collectors"),
+        width=6,
+        height=6,
     ),
 )
 
@@ -438,5 +475,5 @@ DASHBOARD: Final = Dashboard(
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
     variables=(Constant(name="runbooks", label="Runbooks", query=NO_RUNBOOKS),),
     annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
-    rows=(Row(panels=_SELLING), Row(panels=_HEALTH), Row(panels=_COURSE)),
+    rows=(Row(panels=_BAND), Row(panels=_FIVE_MINUTES), Row(panels=_NOW), Row(panels=_CAUSES)),
 )

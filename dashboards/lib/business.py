@@ -6,15 +6,18 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP, REVENUE, STAGES
+from alerts.selling import glance
 from dashboards.lib.here import here
-from dashboards.lib.style import Colour, verdict, words
+from dashboards.lib.style import Colour, line, override, verdict, words
 from exporter.collectors import expected_orders
+from exporter.collectors import orders as orders_placed
 from exporter.collectors.expected_orders import baseline
 from exporter.core import self_metrics
 from promql.durations import Duration
 from promql.expr import (
     Expr,
     age,
+    clamp_max,
     clamp_min,
     function,
     max_by,
@@ -29,6 +32,10 @@ from promql.wilson import least_share
 WINDOWS: Final = tuple(baseline.WINDOWS)
 ENOUGH: Final = 10
 """Orders to be expected in a window before it is judged; with fewer a longer window is taken."""
+
+
+HALF_HOUR: Final = 1800
+MILLISECONDS: Final = 1000
 
 
 def tiles(minutes: int) -> slice:
@@ -69,6 +76,55 @@ SELLING: Final = (
     ),
 )
 """The answer to "are we selling?", for orders divided by expected ones."""
+
+
+BAND: Final = words(
+    {
+        0.0: ("Selling", Colour.GOOD),
+        1.0: ("In doubt, or in part", Colour.WARNING),
+        2.0: ("NOT SELLING", Colour.CRITICAL),
+    }
+)
+"""The words of :func:`selling_state`."""
+
+
+BARS_WITH_THE_USUAL: Final = (
+    override("orders", **line(Colour.NEUTRAL)),
+    override("a week ago", custom__drawStyle="line", **line(Colour.MUTED, fill=0)),
+    override("usual", custom__drawStyle="line", **line(Colour.ACCENT, dashed=True)),
+)
+"""How orders look in front of what is usual: bars before lines, so that a stop is a gap."""
+
+
+def selling_state() -> Expr:
+    """Return 0 if the chosen stores sell, 1 if that is in doubt or some do not, 2 if they do not.
+
+    Where all stores of a shop are chosen, they are judged together: a small one alone makes no red band.
+    """
+    together = here(glance.STATE_TOGETHER)
+    one_of_many = clamp_max(here(glance.STATE), 1)
+    return max_by(together.or_else(one_of_many)).only_if(max_by(together)).or_else(max_by(here(glance.STATE)))
+
+
+def since_last_order(*by: str) -> Expr:
+    """Return the seconds since the newest order of the chosen stores."""
+    return min_by(age(here(orders_placed.LAST_ORDER)), *by)
+
+
+def usual_gap() -> Expr:
+    """Return the seconds between two orders that are usual at this hour of the week."""
+    return HALF_HOUR / (sum_by(here(expected_orders.EXPECTED, window="30m")) > 0)
+
+
+def gaps_missed(*by: str) -> Expr:
+    """Return how many orders were expected at least since the last one."""
+    return max_by(here(glance.AWAITED), *by)
+
+
+def orders_in_five_minutes(before: str = "") -> Expr:
+    """Return the orders of the last five minutes at each moment, or those of a week before."""
+    placed = here(STAGES, stage="order")
+    return sum_by(placed.before(before) if before else placed)
 
 
 def against_expected(*by: str) -> Expr:

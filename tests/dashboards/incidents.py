@@ -81,7 +81,7 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "page-uncacheable": Sign(
         dashboard=PAGE_CACHE, panel="requests", labels={"result": "uncacheable"}, above=0.05
     ),
-    "payment-declined": Sign(dashboard=CHECKOUT, panel="failed_placements", query=1, rise=10),
+    "payment-declined": Sign(dashboard=OVERVIEW, panel="selling", above=1),
     "payment-method-quiet": Sign(
         dashboard=CHECKOUT, panel="methods", labels={"method": "paypal_express"}, still=True
     ),
@@ -91,6 +91,7 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "redis-full": Sign(dashboard=PAGE_CACHE, panel="redis_refused", labels={"role": "session"}, above=0),
     "registrations-flood": Sign(dashboard=CHECKOUT, panel="accounts", rise=50),
     "search-zero-results": Sign(dashboard=CHECKOUT, panel="search", query=1, rise=20),
+    "storefront-down": Sign(dashboard=EXPORTER, panel="outside", labels={"page": "home"}, below=1),
     "varnish-down": _down("varnish"),
 }
 
@@ -123,6 +124,7 @@ PLAY: Final[tuple[tuple[str, ...], ...]] = (
     ),
     ("backend-sick", "ban-storm", "cron-stopped", "payment-declined", "rabbitmq-down", "redis-down"),
     ("checkout-stalled", "varnish-down"),
+    ("storefront-down",),
     ("database-killed", "maintenance"),
     ("database-down", "no-traffic"),
     ("exporter-down",),

@@ -23,6 +23,7 @@ from alerts.recording import (
     STAGES,
     STOREFRONT_STALE,
 )
+from alerts.selling import glance
 from alerts.slo import LEAST
 from dashboards import checkout, overview, slo
 from dashboards.lib.page import Dashboard
@@ -63,8 +64,10 @@ def series_of_each_store() -> Iterator[tuple[str, str, bool]]:
         for stage in STAGE_NAMES:
             yield STAGES.name, f'store="{store}",stage="{stage}"', True
         yield REVENUE.name, f'store="{store}",currency="EUR"', True
+        yield glance.LOST.name, f'store="{store}",currency="EUR"', False
         for metric in (
-            *(recordings[window] for recordings in (ATTEMPTS, FAILED) for window in ("1h", "6h")),
+            *(recordings[window] for recordings in (ATTEMPTS, FAILED) for window in ("5m", "1h", "6h")),
+            *(glance.STATE, glance.SINCE, glance.AWAITED, orders.LAST_ORDER),
             BURN["6h"],
             LEAST["1h"],
             placements.WAITING,

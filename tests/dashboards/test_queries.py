@@ -12,6 +12,7 @@ import pytest
 
 from alerts.lib.links import panel_id
 from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP
+from alerts.selling import glance
 from alerts.slo import LEAST
 from alerts.thresholds import Threshold
 from dashboards.catalogue import DASHBOARDS
@@ -99,6 +100,12 @@ def attempts(window: str, store: str, number: float, failed: float) -> list[Samp
     return [(ATTEMPTS[window], "a", labels, number), (FAILED[window], "a", labels, failed)]
 
 
+def selling(states: Mapping[str, float]) -> list[Sample]:
+    """Return the state of selling by store, as it is recorded."""
+    samples: list[Sample] = [(glance.STATE, "a", {"store": store}, value) for store, value in states.items()]
+    return [*samples, (glance.STATE_TOGETHER, "a", {"store": glance.TOGETHER}, states[glance.TOGETHER])]
+
+
 def large_store_among_small_ones() -> Iterator[Sample]:
     """Yield a store that fails 160 of 200 attempts, and fifty with a single failure each."""
     yield from attempts("1h", "large", 200, 160)
@@ -141,9 +148,16 @@ CASES: Mapping[str, tuple[str, str, int, list[Sample], Answer]] = {
     "no collector has failed": (EXPORTER, "errors", 0, NEVER_FAILED, [({"collector": "none fails"}, 0)]),
     "no failed run of a collector": (EXPORTER, "collectors", 6, NEVER_FAILED, [({"collector": "cron"}, 0)]),
     "nobody knows whether a collector fails": (EXPORTER, "errors", 0, [], []),
-    "the only attempt of an hour failed": (OVERVIEW, "failing", 0, attempts("1h", "de", 1, 1), [({}, 0.1)]),
-    "nobody tried in an hour": (OVERVIEW, "failing", 0, attempts("1h", "de", 0, 0), []),
-    "the only attempt of six hours failed": (OVERVIEW, "burn", 0, attempts("6h", "de", 1, 1), [({}, 2)]),
+    "the only attempt of an hour failed": (CHECKOUT, "failing", 0, attempts("1h", "de", 1, 1), [({}, 0.1)]),
+    "nobody tried in an hour": (CHECKOUT, "failing", 0, attempts("1h", "de", 0, 0), []),
+    "a small store of three does not sell": (
+        OVERVIEW, "selling", 0, selling({"de": 0, "at": 0, "ch": 2, "(all)": 0}), [({}, 1)],
+    ),
+    "all three stores together do not sell": (
+        OVERVIEW, "selling", 0, selling({"de": 1, "at": 1, "ch": 1, "(all)": 2}), [({}, 2)],
+    ),
+    "all stores sell": (OVERVIEW, "selling", 0, selling({"de": 0, "(all)": 0}), [({}, 0)]),
+    "nobody knows whether the shop sells": (OVERVIEW, "selling", 0, [], []),
     "three pages at night, all misses": (
         OVERVIEW, "hit_ratio", 0,
         [(HIT_RATIO, "a", {"layer": "varnish"}, 0), (PAGES_LOOKED_UP, "a", {"layer": "varnish"}, 3)], [],
@@ -193,6 +207,12 @@ FILTERED: Mapping[str, tuple[str, str, dict[str, str], list[Sample], Answer]] = 
             (self_metrics.SUCCESS, "b", {"collector": "cron"}, 0),
         ],
         [({}, 0)],
+    ),
+    "the one store that does not sell": (
+        OVERVIEW, "selling", {"store": "ch"}, selling({"de": 0, "ch": 2, "(all)": 0}), [({}, 2)],
+    ),
+    "a store that sells beside one that does not": (
+        OVERVIEW, "selling", {"store": "de"}, selling({"de": 0, "ch": 2, "(all)": 2}), [({}, 0)],
     ),
     "shops without a name": (
         EXPORTER, "failing_now", {"shop": ""},
