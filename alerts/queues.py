@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input, Until
-from alerts.lib.condition import only_where
+from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
@@ -20,6 +20,7 @@ _queue: Final = partial(
 )
 _EXPORT: Final = {"queue": "export", "broker": "mysql"}
 _ASYNC: Final = {"queue": "async.operations.all", "broker": "rabbitmq"}
+_EACH: Final = (*SHOP, "queue", "broker")
 _FAILED: Final = "=~failed|failed_retriable|rejected"
 _BULK_FAILED: Final = series(bulk.OPERATIONS, status=_FAILED)
 _UNCOUNTED: Final = _BULK_FAILED.only_if(series(bulk.EXACT, status=_FAILED).equals(0))
@@ -54,18 +55,23 @@ ALERTS: Final = (
         name="MagentoConsumerDead",
         value=series(queues.MESSAGES, state=queues.NEW),
         threshold=0,
-        guard=(only_where(series(queues.CONSUMERS).equals(0), on=(*SHOP, "queue", "broker")),),
-        for_=10 * MINUTE,
+        guard=(
+            only_where(series(queues.CONSUMERS).equals(0), on=_EACH),
+            only_where(increase(series(queues.COMPLETED)["5m"]).equals(0), on=_EACH),
+            unless(over_time("min", series(queues.MESSAGES, state=queues.IN_PROGRESS)["5m"]) > 0, on=_EACH),
+        ),
+        for_=5 * MINUTE,
         keep_firing_for=10 * MINUTE,
         no_data=NoData.OPTIONAL,
-        summary="Messages wait in a queue that has no consumer.",
-        description='{{ $value | printf "%.0f" }} messages wait in {{ $labels.queue }} and no consumer is '
-        "connected.",
+        summary="Messages wait in a queue and no consumer works on it.",
+        description='{{ $value | printf "%.0f" }} messages wait in {{ $labels.queue }}. No consumer is '
+        "connected, none is done, and none is in progress.",
         impact="Nothing of this queue is done until a consumer starts.",
         first_action="See whether the cron job consumers_runner runs, or the supervisor that starts "
         "consumers.",
-        why="An empty queue without a consumer is normal. When messages come, a consumer starts within a "
-        "minute or two.",
+        why="When messages come, a consumer starts within a minute or two. One that cron starts polls the "
+        "queue and is never connected as a consumer. So it is judged by what it does in five minutes: a "
+        "message that is done, or one that is in progress all the time.",
         panel=Panel("magento-queues", "consumers"),
         cases=Cases(
             entity=_ASYNC,
@@ -75,8 +81,19 @@ ALERTS: Final = (
                     queues.MESSAGES, labels={"state": queues.NEW}, bad=At(40), good=At(0), edge=At(0)
                 ),
                 "consumers": Input(queues.CONSUMERS, bad=At(0), good=At(1)),
+                "completed": Input(queues.COMPLETED, bad=Hourly(0), good=Hourly(60)),
+                "in_progress": Input(
+                    queues.MESSAGES,
+                    labels={"state": queues.IN_PROGRESS},
+                    bad=At(0),
+                    good=At(1),
+                    needed=False,
+                ),
             },
-            expected_description="40 messages wait in async.operations.all and no consumer is connected.",
+            warm_up=10 * MINUTE,
+            reaches_limit_after=4 * MINUTE,
+            expected_description="40 messages wait in async.operations.all. No consumer is connected, none "
+            "is done, and none is in progress.",
         ),
     ),
     _queue(
@@ -121,20 +138,21 @@ ALERTS: Final = (
         impact="A consumer dies on a message, or restarts all the time: the queue moves slowly or not at "
         "all.",
         first_action="Read the consumer's end in the system's log: out of memory, or an exception?",
-        why="A few redeliveries follow every deployment. Twenty in half an hour are a loop.",
+        why="From 2.4.3 to 2.4.8 cron looks into each queue once a minute: it takes a message and gives it "
+        "back. That makes 30 in half an hour in a queue that is never empty. Twenty more are a loop.",
         panel=Panel("magento-queues", "redelivered"),
         cases=Cases(
             entity=_ASYNC,
             inputs={
                 "redelivered": Input(
-                    queues_rabbitmq.REDELIVERED, bad=Hourly(60), good=Hourly(0), edge=Hourly(39)
+                    queues_rabbitmq.REDELIVERED, bad=Hourly(150), good=Hourly(60), edge=Hourly(99)
                 )
             },
             warm_up=HOUR,
-            reaches_limit_after=20 * MINUTE,
-            clears_after=9 * MINUTE,
-            expected_description="26 messages of async.operations.all were delivered once more in the last "
-            "30 minutes (limit 20).",
+            reaches_limit_after=13 * MINUTE,
+            clears_after=16 * MINUTE,
+            expected_description="58 messages of async.operations.all were delivered once more in the last "
+            "30 minutes (limit 50).",
         ),
     ),
     _queue(

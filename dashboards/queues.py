@@ -41,10 +41,14 @@ def _of(window: str, metric: Selectable, *by: str) -> Expr:
 
 
 def _waiting_for_nobody() -> Expr:
-    """Return the messages that wait in each RabbitMQ queue without a consumer, by shop; 0 in the others."""
+    """Return the messages that wait in each RabbitMQ queue on which nobody works, by shop; 0 in the others.
+
+    A consumer that cron starts polls the queue: it is seen by the messages that are done.
+    """
     each = (*SHOP, "queue", "broker")
     nobody = here(queues.CONSUMERS, queue=_CHOSEN).truth("==", 0)
-    return _waiting(*each).join("*", nobody, on=each)
+    idle = increase(here(queues.COMPLETED, queue=_CHOSEN)["5m"]).truth("==", 0)
+    return _waiting(*each).join("*", nobody, on=each).join("*", idle, on=each)
 
 
 def _deserted() -> Expr:
@@ -83,7 +87,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="deserted",
         title="Queues without consumer",
-        meaning="RabbitMQ queues in which messages wait and to which no consumer is connected.",
+        meaning="RabbitMQ queues with messages, no consumer, and none done in 5 minutes.",
         good="None. A consumer that ended because its queue was empty is normal; with messages it is not.",
         then="Start the consumer by hand once and read what it says.",
         asks=(Ask(expr=_deserted()),),
@@ -206,7 +210,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
     Worst(
         key="consumers",
         title="Does anybody consume them?",
-        meaning="Messages that wait in RabbitMQ queues without a consumer, by queue.",
+        meaning="Messages in RabbitMQ queues without a consumer of which none was done in 5 minutes.",
         good="Zero, or short peaks: cron starts consumers every minute.",
         then="It stays: consumers crash, or `cron_consumers_runner` leaves the queue out.",
         asks=(

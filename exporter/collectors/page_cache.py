@@ -69,6 +69,8 @@ _STRAIGHT: Final = (
     (NUKED, "MAIN.n_lru_nuked"),
 )
 _BACKEND: Final = re.compile(r"VBE\.(?P<vcl>[^.]+)\.(?P<backend>.+)\.happy")
+_ASKED: Final = re.compile(r"VBE\.(?P<vcl>[^.]+)\..+\.(req|unhealthy|busy|fail|helddown)")
+"""Requests to a backend, those that were not even sent included."""
 _ADDRESS: Final = re.compile(r"[.]?[0-9]*[.]?\(.*")
 """What a dynamic director puts behind a backend's name: a number and the address in parentheses."""
 
@@ -100,11 +102,12 @@ class PageCacheCollector(Collector):
         """Yield the samples of every instance that answers."""
         probed = context.memory.table("probed")
         misses = context.memory.table("misses")
+        work = context.memory.table("work")
         for name, counters in context.varnish.counters().items():
             yield UP.sample(float(counters is not None), varnish=name)
             if counters is not None:
                 yield from _requests(name, counters, misses)
-                yield from _backends(name, counters, probed)
+                yield from _backends(name, counters, probed, work)
                 for metric, source in _STRAIGHT:
                     if source in counters:
                         yield metric.sample(counters[source], varnish=name)
@@ -133,24 +136,50 @@ def _misses(name: str, counted: int, uncacheable: int, misses: Table) -> int:
     return shown
 
 
-def _backends(name: str, counters: Mapping[str, int], probed: Table) -> Iterator[Sample]:
-    """Yield each backend's health by the newest VCL that defines it, whatever that VCL is called.
+def _backends(name: str, counters: Mapping[str, int], probed: Table, work: Table) -> Iterator[Sample]:
+    """Yield each backend's health by the VCL in use, or else the newest that defines it.
 
     A backend without a probe has an empty history for ever; one with a probe does
     not begin with one, so a backend is left out until it has had a good probe.
     """
-    newest: dict[str, str] = {}
-    healthy: dict[str, bool] = {}
+    in_use = _vcl_in_use(name, counters, work)
+    found: dict[str, dict[str, bool]] = {}
     for counter_name, history in counters.items():
         match = _BACKEND.fullmatch(counter_name)
         if match is None:
             continue
-        backend = _ADDRESS.sub("", match["backend"])
-        if newest.get(backend) != match["vcl"]:
-            newest[backend], healthy[backend] = match["vcl"], False
-        healthy[backend] = healthy[backend] or is_healthy(history)
+        backend, vcl = _ADDRESS.sub("", match["backend"]), match["vcl"]
+        by_vcl = found.setdefault(backend, {})
+        by_vcl[vcl] = by_vcl.get(vcl, False) or is_healthy(history)
         if history and not probed.get(f"{name}/{backend}"):
             probed.put(f"{name}/{backend}", value=True)
-    for backend, value in healthy.items():
+    for backend, by_vcl in found.items():
+        healthy = by_vcl[in_use] if in_use in by_vcl else [*by_vcl.values()][-1]
         if probed.get(f"{name}/{backend}"):
-            yield BACKEND_HEALTHY.sample(float(value), varnish=name, backend=backend)
+            yield BACKEND_HEALTHY.sample(float(healthy), varnish=name, backend=backend)
+
+
+def _vcl_in_use(name: str, counters: Mapping[str, int], work: Table) -> str | None:
+    """Return the VCL whose backends were last asked for something, or that came after that.
+
+    varnishstat does not name the VCL in use, and varnishadm needs a secret that allows everything. All
+    VCLs that are warm probe their backends, but requests go to those of one.
+    """
+    asked: dict[str, int] = {}
+    for counter_name, value in counters.items():
+        match = _ASKED.fullmatch(counter_name)
+        if match is not None:
+            asked[match["vcl"]] = asked.get(match["vcl"], 0) + value
+    before: Mapping[str, Any] = work.get(name, {"asked": {}, "in_use": None})
+    new = [vcl for vcl in asked if vcl not in before["asked"]]
+    moved = {vcl: number - before["asked"].get(vcl, 0) for vcl, number in asked.items()}
+    busiest = max(moved, key=lambda vcl: moved[vcl], default=None)
+    in_use: str | None = before["in_use"] if before["in_use"] in asked else None
+    if busiest is not None and moved[busiest] > 0:
+        in_use = busiest
+    elif new:
+        in_use = new[-1]
+    after = {"asked": asked, "in_use": in_use}
+    if after != before:
+        work.put(name, after)
+    return in_use

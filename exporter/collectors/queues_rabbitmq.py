@@ -18,7 +18,9 @@ from exporter.magento.queues import (
     PUBLISHED,
     RABBITMQ,
     Arrivals,
+    has_statistics,
 )
+from exporter.reading import instants
 
 REDELIVERED = counter(
     "magento_queue_messages_redelivered_total",
@@ -38,6 +40,12 @@ class RabbitMQQueuesCollector(Collector):
     help = "Message queues in RabbitMQ: waiting and in progress, age, consumers, throughput."
     notes = """
     The management API refreshes its numbers every `collect_statistics_interval` (5 seconds by default).
+
+    Cron starts consumers with `--max-messages`. Those poll the queue and are not among its consumers.
+    Whether they live shows in the messages completed. From 2.4.3 to 2.4.8, cron also takes a message of each
+    queue once a minute and gives it back: one redelivered message a minute is normal.
+
+    A broker with `management_agent.disable_metrics_collector` has no counters here: absent, not 0.
 
     A message that a consumer rejects without requeue is gone: Magento declares no dead-letter exchange, and
     the API counts no rejections. So there is no `magento_queue_messages_failed_total` for this broker.
@@ -75,7 +83,12 @@ def _state(name: str, queue: Mapping[str, Any]) -> Iterator[Sample]:
 
 
 def _totals(name: str, queue: Mapping[str, Any]) -> Iterator[Sample]:
-    """Yield the broker's own counters. What never happened is absent there, and 0 here."""
+    """Yield the broker's own counters. What never happened is absent there, and 0 here.
+
+    Nothing is yielded of a broker that does not count.
+    """
+    if not has_statistics(queue):
+        return
     stats = queue.get("message_stats", {})
     for metric, field in _COUNTERS:
         yield metric.sample(stats.get(field, 0), queue=name, broker=RABBITMQ)
@@ -99,5 +112,6 @@ def _age(
             arrivals.put(name, history.to_json())
     stamped = queue.get("head_message_timestamp")
     if ready and isinstance(stamped, int):
-        return max(0.0, now - stamped)
+        own = instants.age(stamped, now)
+        return age if own is None else own
     return age

@@ -9,6 +9,7 @@ from exporter.core.query import Query
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import AccessDenied, SourceError
 from exporter.magento.discovery import search_engine
+from exporter.magento.queues import has_statistics
 
 SERVER = Query(
     "doctor_server",
@@ -142,7 +143,14 @@ def _role(role: str, info: Mapping[str, Any]) -> Finding:
 def _rabbitmq(subject: Examination) -> Iterator[Finding]:
     broker = subject.backends.rabbitmq
     assert broker is not None  # noqa: S101 - the caller has looked
-    yield Finding(Status.OK, "rabbitmq", f"{len(broker.queues())} queues")
+    queues = broker.queues()
+    if queues and not any(map(has_statistics, queues)):
+        yield Finding(
+            Status.WARNING, "rabbitmq", f"{len(queues)} queues, and it counts nothing of them",
+            "remove management_agent.disable_metrics_collector from rabbitmq.conf (or conf.d) and restart it",
+        )  # fmt: skip
+    else:
+        yield Finding(Status.OK, "rabbitmq", f"{len(queues)} queues")
 
 
 def _varnish(subject: Examination) -> Iterator[Finding]:

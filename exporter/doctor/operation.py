@@ -105,7 +105,9 @@ def _forsaken(subject: Examination) -> dict[str, str]:
     except SourceError:  # it cannot be asked again: what was seen first stands
         return waiting
     later, still = _waiting(subject), _completed(subject)
-    return {queue: later[queue] for queue in waiting if queue in later and still[queue] == done[queue]}
+    return {
+        queue: later[queue] for queue in waiting if queue in later and still.get(queue) == done.get(queue)
+    }
 
 
 def _waiting(subject: Examination) -> dict[str, str]:

@@ -43,7 +43,8 @@ OLDEST_AGE: Final = gauge(
 )
 CONSUMERS: Final = gauge(
     "magento_queue_consumers",
-    "Consumers of the queue (rabbitmq only). None is normal while the queue is empty.",
+    "Consumers that are subscribed to the queue (rabbitmq only). Consumers that cron starts poll it and do"
+    " not count.",
     "queue",
     "broker",
 )
@@ -59,6 +60,15 @@ COMPLETED: Final = counter(
     "queue",
     "broker",
 )
+
+
+def has_statistics(queue: Mapping[str, Any]) -> bool:
+    """Return whether RabbitMQ counts what happens in the queue.
+
+    With ``management_agent.disable_metrics_collector``, the default of its plain container image, the
+    management API names the queues, at most with their depths. A queue that was just declared looks alike.
+    """
+    return "consumers" in queue
 
 
 class Arrivals:

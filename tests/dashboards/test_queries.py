@@ -63,10 +63,11 @@ def memory(shop: str, used: float, most: float) -> list[Sample]:
     ]
 
 
-def queue(shop: str, waiting: int, consumers: int) -> list[Sample]:
+def queue(shop: str, waiting: int, consumers: int, *, completed: float = 0) -> list[Sample]:
     return [
         (queues.MESSAGES, shop, {**QUEUE, "state": queues.NEW}, waiting),
         (queues.CONSUMERS, shop, QUEUE, consumers),
+        (queues.COMPLETED, shop, QUEUE, completed),
     ]
 
 

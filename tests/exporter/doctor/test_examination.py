@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,10 +14,11 @@ from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.metrics import Sample
 from exporter.core.runner import Runner
-from exporter.doctor import collecting, operation
+from exporter.doctor import collecting, connections, operation
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import AccessDenied, ExporterError, SourceUnavailable, SpecError
 from exporter.settings import Settings
+from exporter.sources.rabbitmq import RabbitMQ
 from tests.harness.core import context
 
 
@@ -56,13 +57,13 @@ class Broker:
         return answer
 
 
-def examination(*collectors: Collector, **sources: Any) -> Examination:
+def examination(*collectors: Collector, backends: Backends | None = None, **sources: Any) -> Examination:
     def given(memory: Memory, now: float) -> Context:
         return context(memory, now, **sources)
 
     store = VolatileStore()
     runner = Runner(collectors, context=given, store=store, executors={})
-    exporter = Exporter(Settings(), Backends(), runner, {}, {}, store)
+    exporter = Exporter(Settings(), backends or Backends(), runner, {}, {}, store)
     return Examination(exporter, given, consumer_start_seconds=0.01)
 
 
@@ -90,6 +91,20 @@ def test_one_collector_fails_alone(error: Exception, text: str) -> None:
     found = list(collecting.check(examination(Failing(error), RabbitMQQueuesCollector(), broker=broker)))
     assert seen(found[:1]) == [(Status.ERROR, "failing", text)]
     assert found[1].status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("queue", "status"),
+    [
+        ({"name": "export", "messages_ready": 3, "messages_unacknowledged": 0}, Status.WARNING),
+        ({"name": "export", "messages_ready": 3, "consumers": 0}, Status.OK),
+    ],
+)
+def test_a_broker_that_counts_nothing_is_told_of(queue: Mapping[str, Any], status: Status) -> None:
+    backends = Backends(rabbitmq=cast(RabbitMQ, Broker([queue])))
+    subject = examination(backends=backends)
+    (found,) = connections.check(subject)
+    assert (found.status, found.check) == (status, "rabbitmq")
 
 
 @pytest.mark.parametrize("later", [SourceUnavailable("gone"), None])

@@ -78,6 +78,37 @@ def test_the_newest_vcl_that_defines_a_backend_decides() -> None:
     }
 
 
+def test_the_vcl_in_use_decides_and_not_the_newest() -> None:
+    """A sick VCL was loaded and used, and the old one is used again: both stay warm for minutes."""
+    watch = Watch()
+
+    def look(boot: int, reload: int | None = None) -> dict[str, float]:
+        counted = {"VBE.boot.web1.happy": ALL_GOOD, "VBE.boot.web1.req": boot}
+        if reload is not None:
+            counted |= {"VBE.reload.web1.happy": 0, "VBE.reload.web1.unhealthy": reload}
+        return watch.backends_of(counted)
+
+    assert look(100) == {"web1": 1}
+    assert look(100, 0) == {"web1": 0}, "new, and nothing was asked since"
+    assert look(101, 7) == {"web1": 0}, "a request of before was still on its way"
+    assert look(101, 7) == {"web1": 0}
+    assert look(120, 7) == {"web1": 1}, "the old one is used again"
+    assert look(120, 7) == {"web1": 1}
+    assert look(120, 9) == {"web1": 0}
+    assert look(121) == {"web1": 1}, "the sick one has cooled down"
+
+
+def test_a_first_look_takes_the_vcl_that_works() -> None:
+    """Of counters that are hours old the larger one says which."""
+    counted = {
+        "VBE.boot.web1.happy": ALL_GOOD,
+        "VBE.boot.web1.req": 900,
+        "VBE.reload.web1.happy": 0,
+        "VBE.reload.web1.req": 0,
+    }
+    assert Watch().backends_of(counted) == {"web1": 1}
+
+
 def test_a_backend_that_never_had_a_good_probe_is_left_out_until_it_has() -> None:
     watch = Watch()
     assert watch.backends(VBE__boot__web1=0) == {}

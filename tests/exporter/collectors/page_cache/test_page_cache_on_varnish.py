@@ -197,6 +197,30 @@ def test_bans_grace_and_fetches_that_fail(varnish: OwnVarnish) -> None:
     assert found["magento_page_cache_bans", "edge"] == varnish.counters()["MAIN.bans"]
 
 
+def test_the_health_is_that_of_the_vcl_in_use(varnish: OwnVarnish) -> None:
+    """A VCL with a dead backend was loaded and used, and then the one before again. Both stay warm."""
+    watch, default = Watch(edge(varnish)), ("magento_page_cache_backend_healthy", "edge", "default")
+    watch.until(lambda found: found.get(default) == 1, "the backend is healthy")
+    listed = [line.split() for line in varnish.admin("vcl.list").splitlines()]
+    used = next(words[-1] for words in listed if words[:1] == ["active"])
+    sick = 'vcl 4.1; backend default { .host = "127.0.0.1"; .port = "1"; .probe = { .interval = 0.1s; } }'
+    (varnish.directory / "sick.vcl").write_text(sick)
+    varnish.admin("vcl.load", "sick", str(varnish.directory / "sick.vcl"))
+    varnish.admin("vcl.use", "sick")
+
+    def asked(path: str, expected: int) -> Callable[[dict[tuple[str, ...], float]], bool]:
+        def holds(found: dict[tuple[str, ...], float]) -> bool:
+            get(varnish, path, "POST")
+            return found.get(default) == expected
+
+        return holds
+
+    watch.until(asked("/a", 0), "the sick one is seen")
+    varnish.admin("vcl.use", used)
+    watch.until(asked("/a", 1), "the one in use is seen again")
+    assert "VBE.sick.default.happy" in varnish.counters(), "it was warm all the time"
+
+
 def test_backend_health_keeps_its_series_over_a_reload(varnish: OwnVarnish, origin: Origin) -> None:
     watch, default = Watch(edge(varnish)), ("magento_page_cache_backend_healthy", "edge", "default")
     watch.until(lambda found: found.get(default) == 1, "the backend is healthy")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from exporter.collectors.queues_rabbitmq import RabbitMQQueuesCollector
 from exporter.core.memory import VolatileStore
 from tests.harness.core import NOON, run, values
@@ -36,13 +38,17 @@ def queue(name: str, ready: int, published: int | None = None, **others: Any) ->
     }
 
 
-def test_a_queue_just_declared_has_no_numbers_yet() -> None:
-    found = collected(VolatileStore(), NOON, {"name": "export"})
-    assert found == {
-        ("magento_queue_messages_published_total", "export", "rabbitmq"): 0,
-        ("magento_queue_messages_completed_total", "export", "rabbitmq"): 0,
-        ("magento_queue_messages_redelivered_total", "export", "rabbitmq"): 0,
-    }
+@pytest.mark.parametrize("depths", [{}, {"messages_ready": 3, "messages_unacknowledged": 1}])
+def test_what_a_broker_without_statistics_does_not_count_is_absent(depths: dict[str, int]) -> None:
+    """disable_metrics_collector, without and with enable_queue_totals; a queue that was just declared."""
+    found = collected(VolatileStore(), NOON, {"name": "export", **depths})
+    assert {name for name, *_ in found} == ({"magento_queue_messages"} if depths else set())
+
+
+def test_what_never_happened_in_a_broker_that_counts_is_zero() -> None:
+    found = collected(VolatileStore(), NOON, queue("export", 0))
+    for metric in ("published", "completed", "redelivered"):
+        assert found[f"magento_queue_messages_{metric}_total", "export", "rabbitmq"] == 0
 
 
 def test_a_broker_that_does_not_count_gives_no_age() -> None:
