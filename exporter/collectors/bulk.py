@@ -104,7 +104,9 @@ class BulkCollector(Collector):
     no series.
 
     Operations are counted up to `tuning.backlog_scan_limit`. If there are more, the number is a lower bound
-    and `magento_bulk_operations_exact` is 0. Magento deletes an operation with its bulk after 60 days.
+    and `magento_bulk_operations_exact` is 0. Only the consumer `async.operations.all` sets `started_at`:
+    operations of other consumers count as waiting until they end. Magento deletes an operation with its
+    bulk after 60 days.
     """
     source = "database"
     metrics = (OPERATIONS, EXACT, WAITING, WAITING_AGE, RUNNING_AGE)

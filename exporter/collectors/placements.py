@@ -8,10 +8,10 @@ The life of a number:
 4. then it has an *order*, or it is *held*, because an active cart keeps it, or it *failed*;
 5. a held one is looked up in every run until it has an order, or has failed after half an hour.
 
-A number is taken for good: a declined payment, a missing stock or an exception rolls
-the order back, but not the number (``QuoteManagement::submitQuote``,
-``Sequence::getNextValue``). So the rows of the sequence table without an order
-are the failed placements.
+A number is taken for good: a declined payment or an exception rolls the order back, but
+not the number (``QuoteManagement::submitQuote``, ``Sequence::getNextValue``). A product
+that is known to be sold out is refused before a number is taken. So the rows of the
+sequence table without an order are the failed placements.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ FILLED: Final[Mapping[str, str]] = {
     "CONNECTION=number-from-the-check": _RUNNING_STATEMENT.format(name="CONNECTION"),
     "CONNECTION_ID=0": _RUNNING_STATEMENT.format(name="CONNECTION_ID"),
     "DATABASE=": "DATABASE=0",
+    "SETTING=payment/code/active": "SETTING=payment/nobody/active",
     "FROM_HOST=host-from-doctor": "FROM_HOST=127.0.0.1",
     "JOB_CODE=name-from-the-list": "JOB_CODE=indexer_update_all_views",
     "JOB_CODE=name-from-the-query": "JOB_CODE=indexer_update_all_views",

@@ -27,6 +27,7 @@ PROGRAMS: Final = frozenset(
         "kill",
         "ls",
         "magento-exporter",
+        "md5sum",
         "mysql",
         "n98-magerun2",
         "php",

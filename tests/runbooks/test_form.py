@@ -34,6 +34,10 @@ CONFIG = re.compile(r"config:(?:set|show)\s+(?:-\S+\s+)*([^\s`-]\S*[^\s`,.;)|&])
 """A setting that a command or a sentence names."""
 
 
+SWITCHED_BY_SAVING = {"dev/grid/async_indexing", "sales_email/general/async_sending"}
+"""Saving 0 does the work that waits. A deleted row would leave it undone."""
+
+
 def labels(alert: Alert) -> set[str]:
     return {label.upper() for label in alert.series_labels} | TARGET_LABELS
 
@@ -115,6 +119,38 @@ class TestPage:
     def test_settings_are_fields_of_the_admin(self, page: Page) -> None:
         for path in CONFIG.findall(page.text):
             assert any(re.fullmatch(known, path) for known in SETTINGS), path
+
+    def test_an_unset_setting_is_explained(self, page: Page) -> None:
+        """``config:show`` prints an empty line, exit 0, for a default, which returns when the row is gone."""
+        shown = "config:show" in page.text
+        assert not shown or re.search(r"empty\s+line", page.text)
+        undone = set(CONFIG.findall(page.text)) - SWITCHED_BY_SAVING
+        assert "config:set" not in page.text or not undone or "#delete-the-row" in page.text
+        for block in page.blocks():
+            assert not re.search(r"config:show [^|\n]*\|\| echo", block.text), block.text
+
+    def test_a_search_below_directories_may_miss_one(self, page: Page) -> None:
+        """Grep fails for a directory that is not there, whatever it found in the others."""
+        for block in page.blocks():
+            assert not re.search(r"grep -rl? (?:\\\n|[^|\n])*\|\| echo", block.text), block.text
+
+    def test_sql_runs_on_mysql_9(self, page: Page) -> None:
+        for block in page.blocks():
+            assert "MD5(" not in block.text, block.text
+
+    def test_open_transactions_need_a_right(self, page: Page) -> None:
+        for block in page.blocks():
+            assert "INNODB_TRX" not in block.text or "right PROCESS" in block.text, block.text
+
+    def test_failed_placements_are_found_by_both_texts(self, page: Page) -> None:
+        for block in page.blocks():
+            assert "placing an order" not in block.text or "saving order" in block.text, block.text
+
+    def test_no_log_search_finds_the_front_controller(self, page: Page) -> None:
+        """Nearly each stack trace ends with ``pub/index.php``."""
+        for block in page.blocks():
+            if "/var/log/" in block.text:
+                assert not re.search(r"""grep [^\n]*["'|]index["'|]""", block.text), block.text
 
     def test_no_block_looks_and_acts(self, page: Page) -> None:
         """Who pastes both at once has acted before anything was read."""
