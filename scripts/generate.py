@@ -32,7 +32,8 @@ PARTS: Final[Mapping[str, Part]] = {
     "rules": Part(("-m", "alerts"), ("alerts/generated/*.yml", "deploy/**/*.y*ml", "docs/alerts.md")),
     "runbooks": Part(("-m", "alerts.runbooks"), ("runbooks/*.md",)),
     "docs": Part(
-        ("scripts/generate_docs.py",), ("docs/metrics.md", "docs/settings.md", "docs/statements.md")
+        ("scripts/generate_docs.py",),
+        ("docs/metrics.md", "docs/settings.md", "docs/statements.md", "docs/incidents.md"),
     ),
     "golden": Part(("-m", "tests.exporter.collectors.golden", "update"), ("tests/**/*.prom",), servers=True),
     "notifications": Part(

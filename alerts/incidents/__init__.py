@@ -1,0 +1,1 @@
+"""The classic incidents of a Magento shop, and which alert catches each of them."""

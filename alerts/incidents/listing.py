@@ -1,0 +1,426 @@
+"""Every incident, judged. The number of alerts and minutes is not written here: it follows from the rules.
+
+The first 55 are a list of classic incidents; those after them are our own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts.incidents.model import By, Fault, Harm, Incident, OwnTest, Verdict
+
+_PROBE: Final = "tests/sandbox/test_blackbox.py"
+_ROUTES: Final = "tests/alerts/test_alertmanager.py"
+_FROZEN_EDGE: Final = By("MagentoProbeFailing", OwnTest(_PROBE, "test_a_frozen_edge_fails_every_probe"))
+_PLATFORM: Final = "there is no alert about the platform yet"
+_FAILS: Final = (
+    By("MagentoFailedPlacementsUnusual"),
+    By("MagentoCheckoutBudgetBurnFast", Fault("payment-declined")),
+)
+
+
+def _caught(number: int, what: str, harm: Harm, *by: By, note: str = "") -> Incident:
+    return Incident(number, what, harm, Verdict.CAUGHT, by, note)
+
+
+def _partly(number: int, what: str, harm: Harm, *by: By, because: str) -> Incident:
+    return Incident(number, what, harm, Verdict.PARTLY, by, because)
+
+
+def _not_seen(number: int, what: str, harm: Harm, because: str) -> Incident:
+    return Incident(number, what, harm, Verdict.NOT_SEEN, (), because)
+
+
+_SERVERS: Final = (
+    _caught(
+        1,
+        "MariaDB is dead or frozen",
+        Harm.STOPS,
+        By("MagentoBackendDown", Fault("database-killed")),
+        By("MagentoBackendDown", Fault("database-down")),
+    ),
+    _partly(
+        2,
+        "MariaDB has too many connections",
+        Harm.STOPS,
+        By("MagentoBackendsSick"),
+        because="The exporter keeps its own connection, so it goes on reading while customers are refused. "
+        f"Health checks must fail on every node in a row, and {_PLATFORM}.",
+    ),
+    _caught(3, "Redis is dead", Harm.STOPS, By("MagentoBackendDown", Fault("redis-down"))),
+    _caught(
+        4,
+        "The session Redis is full (`noeviction`)",
+        Harm.STOPS,
+        By("MagentoSessionWritesRefused", Fault("redis-full")),
+    ),
+    _caught(
+        5,
+        "Varnish is dead",
+        Harm.STOPS,
+        By("MagentoBackendDown", Fault("varnish-down")),
+        _FROZEN_EDGE,
+    ),
+    _caught(
+        6,
+        "All web nodes fail the health check",
+        Harm.STOPS,
+        By("MagentoBackendsSick", Fault("backend-sick")),
+    ),
+    _partly(
+        7,
+        "The shop is stuck in maintenance mode",
+        Harm.STOPS,
+        By("MagentoMaintenanceForgotten", Fault("maintenance")),
+        because="For half an hour it may be a deploy. Where the exporter does not see the flag, "
+        "MagentoProbeFailing fires instead, after three minutes.",
+    ),
+)
+
+_SELLING: Final = (
+    _partly(
+        8,
+        "The payment gateway is down completely",
+        Harm.STOPS,
+        *_FAILS,
+        By("MagentoOrderDroughtWithTraffic"),
+        because="Only a message before the first call, which comes after more than half an hour.",
+    ),
+    _partly(
+        9,
+        "The main payment method is down, others work",
+        Harm.STOPS,
+        By("MagentoFailedPlacementsUnusual"),
+        By("MagentoPaymentMethodQuiet"),
+        because="Nobody is called within minutes. If the attempts leave no trace, only the method's missing "
+        "orders show it, over six hours.",
+    ),
+    _caught(
+        10,
+        "RabbitMQ is dead, with AMQP configured",
+        Harm.STOPS,
+        By("MagentoBackendDown", Fault("rabbitmq-down")),
+        note="From Magento 2.4.5 on. Older versions sell without it: MagentoSourceDown, a warning.",
+    ),
+    _partly(
+        11,
+        "The search engine is down or read-only",
+        Harm.STOPS,
+        By("MagentoIndexerInvalid", Fault("indexer-invalid")),
+        By("MagentoOrderDroughtWithTraffic"),
+        because=f"Nothing reads the search engine: {_PLATFORM}. Empty categories stay in the page cache "
+        "afterwards, and a probe of a cached category stays green.",
+    ),
+    _caught(
+        12,
+        "The certificate has expired",
+        Harm.STOPS,
+        _FROZEN_EDGE,
+        By("MagentoCertificateExpiring", OwnTest(_PROBE, "test_it_knows_when_the_certificate_ends")),
+        note="The second fires three weeks before the end, so the first should never be needed.",
+    ),
+    _caught(13, "DNS or the CDN fails", Harm.STOPS, _FROZEN_EDGE, note="With a prober outside the network."),
+    _caught(
+        14,
+        "The only server is dead, and the exporter with it",
+        Harm.STOPS,
+        _FROZEN_EDGE,
+        By("MagentoExporterDown"),
+        By("MagentoExporterUnreachable", Fault("exporter-down")),
+        note="Without a probe the second one calls.",
+    ),
+    _not_seen(
+        15,
+        "One of three web nodes is broken",
+        Harm.COSTS,
+        "MagentoBackendsSick needs all of them. The health of each is exported, but has no alert.",
+    ),
+)
+
+_LOAD: Final = (
+    _partly(
+        16,
+        "PHP-FPM is at `max_children`: the checkout is slow, without errors",
+        Harm.STOPS,
+        By("MagentoProbeFailing", OwnTest(_PROBE, "test_what_the_cache_hides_the_uncached_pages_show")),
+        By("MagentoBackendsSick", Fault("backend-sick")),
+        because=f"Only once uncached pages time out. Slow pages are not seen: {_PLATFORM}.",
+    ),
+    _partly(
+        17,
+        "The disk is full (`var/log`, `var/report`)",
+        Harm.STOPS,
+        By("MagentoCronStopped", Fault("cron-stopped")),
+        because=f"Only what follows from it is seen, and nothing before: {_PLATFORM}.",
+    ),
+    _partly(
+        18,
+        "MariaDB's `tmpdir` or `/dev/shm` is full",
+        Harm.STOPS,
+        *_FAILS,
+        because=f"Only if orders fail, and as a matter of payment: {_PLATFORM}.",
+    ),
+    _partly(
+        19,
+        "A long transaction, a metadata lock or a backup locks tables",
+        Harm.STOPS,
+        *_FAILS,
+        because=f"Only if orders fail. The lock has no alert: {_PLATFORM}.",
+    ),
+    _partly(
+        20,
+        "Deadlocks at the peak",
+        Harm.COSTS,
+        *_FAILS,
+        because="Only if three times the usual share of the attempts fails in an hour. The message names no "
+        f"lock: {_PLATFORM}.",
+    ),
+    _partly(
+        21,
+        "Static files are missing, or JavaScript is broken, after a deploy",
+        Harm.STOPS,
+        By("MagentoCheckoutStageFailing", Fault("checkout-stalled")),
+        By("MagentoOrderDroughtWithTraffic"),
+        because="Later than twenty minutes.",
+    ),
+    _partly(
+        22,
+        "A carrier's or a tax service is down",
+        Harm.STOPS,
+        By("MagentoCheckoutStageFailing", Fault("checkout-stalled")),
+        By("MagentoOrderDroughtWithTraffic"),
+        because="Later than twenty minutes.",
+    ),
+    _not_seen(
+        23,
+        "Session locks, or a broken login",
+        Harm.COSTS,
+        "Probes are guests, and there is no metric of logins or of waits for a session.",
+    ),
+    _partly(
+        24,
+        "Bots crawl the layered navigation",
+        Harm.COSTS,
+        By("MagentoPageCacheHitRatioCollapsed", Fault("page-uncacheable")),
+        because=f"A warning, and with Varnish only. The load on PHP is not seen: {_PLATFORM}.",
+    ),
+    _not_seen(
+        25,
+        "The page cache of Fastly, or Magento's own, has collapsed",
+        Harm.COSTS,
+        "The hit ratio is read from Varnish only.",
+    ),
+    _caught(
+        26,
+        "The page cache is flushed in a loop, or bans pile up",
+        Harm.WAITS,
+        By("MagentoPageCacheFlushStorm", Fault("ban-storm")),
+        By("MagentoPageCacheBansPiledUp", Fault("ban-storm")),
+        By("MagentoPageCacheHitRatioCollapsed", Fault("cache-flushed")),
+        note="Varnish only. A shop that no longer serves because of it fails the probe.",
+    ),
+    _not_seen(27, "OPcache is full, or is reset all the time", Harm.COSTS, f"{_PLATFORM.capitalize()}."),
+)
+
+_BACKGROUND: Final = (
+    _caught(28, "Cron has stopped", Harm.COSTS, By("MagentoCronStopped", Fault("cron-stopped"))),
+    _caught(
+        29,
+        "A cron job hangs",
+        Harm.WAITS,
+        By("MagentoCronLagging", Fault("cron-job-stuck")),
+        By("MagentoCronJobMissed", Fault("cron-job-stuck")),
+        By("MagentoCronJobOverrunning", Fault("cron-job-stuck")),
+    ),
+    _caught(
+        30,
+        "The table `cron_schedule` has grown far too large",
+        Harm.WAITS,
+        By("MagentoCronTableBloated", Fault("cron-bloat")),
+    ),
+    _partly(
+        31,
+        "`catalogrule_apply_all` has failed before the sale",
+        Harm.COSTS,
+        By("MagentoCronDailyJobFailed"),
+        because="A daily job is judged after 26 hours, not when it was due. That is after the sale began.",
+    ),
+    _caught(
+        32,
+        "An index is invalid or stuck, or its changelog is lost",
+        Harm.COSTS,
+        By("MagentoIndexerInvalid", Fault("indexer-invalid")),
+        By("MagentoIndexerViewStuck", Fault("indexer-stuck")),
+        By("MagentoIndexerStuck", Fault("indexer-stuck")),
+        By("MagentoIndexerVersionAhead", Fault("changelog-reset")),
+        By("MagentoIndexerChangelogMissing"),
+    ),
+    _not_seen(
+        33,
+        "The price index is valid, but wrong or empty",
+        Harm.STOPS,
+        "No metric compares the index with the catalogue.",
+    ),
+    _caught(
+        34,
+        "Consumers are dead",
+        Harm.WAITS,
+        By("MagentoConsumerDead", Fault("consumer-dead-amqp")),
+        By("MagentoQueueStalled", Fault("consumer-dead")),
+        note="With queues in the database only the age of the messages shows it.",
+    ),
+    _partly(
+        35,
+        "A consumer eats memory and is killed",
+        Harm.WAITS,
+        By("MagentoQueueRedelivering"),
+        because="RabbitMQ only. With queues in the database it shows once messages have waited for an hour.",
+    ),
+    _not_seen(
+        36,
+        "Stock reservations drift, and goods are oversold",
+        Harm.COSTS,
+        "No metric compares reservations with orders.",
+    ),
+    _caught(
+        37,
+        "E-mails about orders are not sent",
+        Harm.WAITS,
+        By("MagentoOrderEmailsUnsent", Fault("emails-unsent")),
+    ),
+    _not_seen(
+        38,
+        "The local mail server accepts e-mails and loses them",
+        Harm.WAITS,
+        "Magento counts them as sent, and nothing follows them further.",
+    ),
+    _caught(
+        39,
+        "Orders are missing from the admin's list",
+        Harm.WAITS,
+        By("MagentoOrdersMissingFromGrid", Fault("grid-missing")),
+    ),
+    _not_seen(
+        40,
+        "The provider's webhook is down, and paid orders are cancelled after eight hours",
+        Harm.COSTS,
+        "MagentoOrdersPendingPaymentStuck waits for a day, and Magento cancels after eight hours. "
+        "Cancellations are exported, but have no alert.",
+    ),
+    _partly(
+        41,
+        "The export to the ERP is dead, and orders are not shipped",
+        Harm.WAITS,
+        By("MagentoCronJobFailing", Fault("cron-job-failing")),
+        By("MagentoQueueStalled", Fault("consumer-dead")),
+        because="Only if it is a cron job or a consumer. The age of orders in `processing` has no alert.",
+    ),
+    _partly(
+        42,
+        "Prices are wrong by half, or a coupon has leaked",
+        Harm.COSTS,
+        By("MagentoOrderValueUnusual"),
+        because="Only beyond a factor of three. Discounts have no alert.",
+    ),
+    _not_seen(
+        43,
+        "A wave of cancellations or refunds",
+        Harm.WAITS,
+        "The counters are exported, but have no alert.",
+    ),
+    _partly(
+        44,
+        "The sitemap or a feed is not written",
+        Harm.WAITS,
+        By("MagentoCronDailyJobFailed"),
+        because="Only if its cron job fails, and after more than a day. Nothing looks at the file.",
+    ),
+    _not_seen(
+        45,
+        "`noindex`, or `Disallow: /`, is live",
+        Harm.WAITS,
+        "Nothing reads `robots.txt` or the pages' heads.",
+    ),
+    _not_seen(46, "The backup is missing or old", Harm.WAITS, "Nothing reads backups."),
+    _not_seen(47, "A replica of the database lags", Harm.COSTS, f"{_PLATFORM.capitalize()}."),
+    _not_seen(
+        48,
+        "The cache Redis is full: tags are evicted, or writes refused",
+        Harm.COSTS,
+        "The counters are exported, but only those of the session store have alerts.",
+    ),
+)
+
+_SECURITY: Final = (
+    _caught(
+        49,
+        "Stolen cards are tried out",
+        Harm.WAITS,
+        By("MagentoCarding", Fault("carding")),
+        note="Its receiver is notified at any hour.",
+    ),
+    _not_seen(
+        50,
+        "A skimmer in a CMS block or in `core_config_data`, or a new admin user",
+        Harm.STOPS,
+        "The exporter reads no contents and no admin users.",
+    ),
+    _not_seen(51, "An admin's password is guessed", Harm.COSTS, "Failed logins of admins are not counted."),
+    _not_seen(
+        52,
+        "Stolen passwords are tried out, or accounts are registered by the thousand",
+        Harm.COSTS,
+        "Registrations are exported, but have no alert; failed logins are not counted.",
+    ),
+    _not_seen(
+        53,
+        "A security patch is missing",
+        Harm.WAITS,
+        "The version is exported, but nothing compares it with what is known to be unsafe.",
+    ),
+    _caught(
+        54,
+        "The exporter is gone, or its target has vanished",
+        Harm.COSTS,
+        By("MagentoExporterUnreachable", Fault("exporter-down")),
+        By("MagentoExporterVanished"),
+        By("MagentoExporterMissing"),
+    ),
+    _caught(
+        55,
+        "Prometheus or Alertmanager is dead",
+        Harm.COSTS,
+        By("MagentoWatchdog", OwnTest(_ROUTES, "test_the_dead_man_hears_the_watchdog_every_minute")),
+        note="Only with a dead-man receiver. The minutes are that receiver's.",
+    ),
+)
+
+_MORE: Final = (
+    _caught(
+        56,
+        "One page of the shop, such as GraphQL, fails",
+        Harm.COSTS,
+        By("MagentoProbePageFailing", OwnTest(_PROBE, "test_what_the_cache_hides_the_uncached_pages_show")),
+    ),
+    _caught(
+        57,
+        "The shop answers 200, but with another page",
+        Harm.STOPS,
+        By("MagentoProbeFailing", OwnTest(_PROBE, "test_an_answer_of_200_that_is_another_page_is_a_failure")),
+    ),
+    _caught(
+        58,
+        "A bulk request is not started",
+        Harm.WAITS,
+        By("MagentoConsumerDead", Fault("bulk-stuck")),
+        By("MagentoBulkNotStarted", Fault("bulk-stuck")),
+    ),
+    _caught(
+        59,
+        "Messages of a queue fail and are not tried again",
+        Harm.WAITS,
+        By("MagentoQueueMessagesFailing", Fault("queue-errors")),
+    ),
+)
+
+INCIDENTS: Final = (*_SERVERS, *_SELLING, *_LOAD, *_BACKGROUND, *_SECURITY, *_MORE)
