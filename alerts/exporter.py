@@ -10,6 +10,7 @@ from alerts.lib.cases import DAY, HOUR, MINUTE, Ago, At, Cases, Gone, Input, Lin
 from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit, Urgently
 from alerts.probe import SERVED_SHARE
+from alerts.queues import SELLS_WITHOUT_BROKER
 from alerts.thresholds import critical, warning
 from exporter.collectors import expected_orders, placements
 from exporter.collectors.deployment import INFO
@@ -22,10 +23,6 @@ JOBS: Final = "=~magento|magento-exporter"
 
 _ALWAYS_NEEDED: Final = "database|redis|varnish"
 _BROKER: Final = "rabbitmq"
-_SELLS_WITHOUT_BROKER: Final = series(INFO, version=r"=~2\.3\..*|2\.4\.[0-4](-.*)?")
-"""Up to 2.4.4, placing an order publishes to the database. From 2.4.5 on it publishes to RabbitMQ, if
-`queue/amqp` is configured, and fails without it."""
-
 _LAST_KNOWN: Final = "20m"
 """How long the last state of a source counts when the exporter dies with it. By then MagentoExporterDown
 is critical itself."""
@@ -139,7 +136,12 @@ ALERTS: Final = (
         "was taken out on purpose resolves after a day.",
         panel=Panel("magento-exporter", "up"),
         cases=Cases(
-            inputs={"up": Input(UP, bad=Gone(), good=At(1), needed=False)},
+            inputs={
+                "up": Input(UP, bad=Gone(), good=At(1), needed=False),
+                "moved": Input(UP, labels={"instance": "new:9816"}, bad=Gone(), good=Gone(), needed=False),
+            },
+            needs_all_inputs=False,
+            silent={"it answers at a new address": {"moved": At(1)}},
             warm_up=2 * DAY,
             step=10 * MINUTE,
             covers_all_places=True,
@@ -176,7 +178,7 @@ ALERTS: Final = (
         service="backends",
         value=union(
             _source_state(source=f"=~{_ALWAYS_NEEDED}"),
-            _source_state(source=_BROKER).unless(_SELLS_WITHOUT_BROKER, on=SHOP),
+            _source_state(source=_BROKER).unless(SELLS_WITHOUT_BROKER, on=SHOP),
         ),
         for_=2 * MINUTE,
         maintenance=True,
@@ -202,7 +204,7 @@ ALERTS: Final = (
         name="MagentoSourceDown",
         value=union(
             series(own.SOURCE_UP, source=f"!~{_ALWAYS_NEEDED}|{_BROKER}"),
-            series(own.SOURCE_UP, source=_BROKER).only_if(_SELLS_WITHOUT_BROKER, on=SHOP),
+            series(own.SOURCE_UP, source=_BROKER).only_if(SELLS_WITHOUT_BROKER, on=SHOP),
         ),
         for_=5 * MINUTE,
         summary="The exporter cannot reach a source that the shop can sell without.",

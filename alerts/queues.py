@@ -6,11 +6,12 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input, Until
+from alerts.lib.cases import HOUR, MINUTE, At, Cases, Gone, Hourly, Input, Until
 from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
 from exporter.collectors import bulk, queues_database, queues_rabbitmq
+from exporter.collectors.deployment import INFO
 from exporter.magento import queues
 from promql.expr import increase, over_time, series, sum_by
 from promql.metrics import SHOP
@@ -25,7 +26,38 @@ _FAILED: Final = "=~failed|failed_retriable|rejected"
 _BULK_FAILED: Final = series(bulk.OPERATIONS, status=_FAILED)
 _UNCOUNTED: Final = _BULK_FAILED.only_if(series(bulk.EXACT, status=_FAILED).equals(0))
 
+SELLS_WITHOUT_BROKER: Final = series(INFO, version=r"=~2\.3\..*|2\.4\.[0-4](-.*)?")
+"""Up to 2.4.4, placing an order publishes to the database. From 2.4.5 on it publishes to RabbitMQ, if
+`queue/amqp` is configured, and fails without it."""
+
 ALERTS: Final = (
+    _queue(
+        name="MagentoBrokerBlocksPublishers",
+        severity=Severity.CRITICAL,
+        value=series(queues_rabbitmq.ALARM).unless(SELLS_WITHOUT_BROKER, on=SHOP),
+        op="==",
+        threshold=1,
+        for_=2 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="RabbitMQ takes no new messages.",
+        description="RabbitMQ's {{ $labels.resource }} alarm is raised: it blocks everybody who publishes.",
+        impact="From Magento 2.4.5 on, placing an order publishes a message: every order hangs or fails.",
+        first_action="Place a test order. Free the disk or memory of RabbitMQ's server that is short.",
+        why="Two minutes outlast a short peak of memory. RabbitMQ goes on answering and counts as up, so "
+        "MagentoBackendDown does not see it. Up to Magento 2.4.4 an order publishes to the database.",
+        panel=Panel("magento-queues", "alarms"),
+        cases=Cases(
+            entity={"resource": "memory"},
+            inputs={
+                "alarm": Input(queues_rabbitmq.ALARM, bad=At(1), good=At(0)),
+                "old": Input(INFO, labels={"version": "2.4.4-p3"}, bad=Gone(), good=Gone(), needed=False),
+            },
+            needs_all_inputs=False,
+            silent={"an order does not publish to RabbitMQ": {"old": At(1)}},
+            expected_description="RabbitMQ's memory alarm is raised: it blocks everybody who publishes.",
+        ),
+    ),
     _queue(
         name="MagentoQueueStalled",
         value=series(queues.OLDEST_AGE),

@@ -279,6 +279,9 @@ BANS: Final = Threshold(
 QUEUES_DESERTED: Final = Threshold(
     warning=1, reason="Messages wait, and no consumer takes them. The alert waits longer than a restart."
 )
+BROKER_ALARM: Final = Threshold(
+    critical=1, reason="While it is raised, RabbitMQ takes no message from anybody who publishes."
+)
 ANY_DOWN: Final = Threshold(critical=1, reason="Its data is missing everywhere until it answers.")
 ANY_DROPPED: Final = Threshold(warning=1, reason="Series are missing from the collector's answer.")
 

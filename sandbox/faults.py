@@ -31,6 +31,12 @@ class Fault:
 # Sorted by name; those of the servers first.
 FAULTS: tuple[Fault, ...] = (
     Fault(
+        "broker-alarm",
+        "RabbitMQ is out of memory and blocks publishers; the simulated shoppers buy on without it",
+        Actor.SERVERS,
+        'magento_queue_broker_alarm{resource="memory"} is 1; nothing new is published',
+    ),
+    Fault(
         "database-down",
         "MariaDB is frozen: connections are accepted and never answered",
         Actor.SERVERS,

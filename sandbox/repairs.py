@@ -17,6 +17,7 @@ _RUN: Final = r"systemctl (start|restart|enable --now) '?"
 REPAIRS: Final[Mapping[str, str]] = {
     "backend-sick": r"systemctl (restart|reload) '?php",
     "backlog-growing": r"magento cron:run --group=index",
+    "broker-alarm": r"rabbitmqctl set_vm_memory_high_watermark absolute",
     "bulk-stuck": r"magento queue:consumers:start async\.operations\.all",
     "changelog-reset": r"magento indexer:reindex .*catalogsearch_fulltext",
     "consumer-dead": r"magento queue:consumers:start (export|product_alert|codegenerator)",

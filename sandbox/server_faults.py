@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from sandbox.servers.base import Server
+from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 
 Action = Callable[[], None]
@@ -12,9 +13,10 @@ class ServerFaults:
     """Brings the servers into the state that the switches say."""
 
     def __init__(
-        self, *, mariadb: Server, redis: Redis, rabbitmq: Server, varnish: Server, exporter: Server
+        self, *, mariadb: Server, redis: Redis, rabbitmq: RabbitMQ, varnish: Server, exporter: Server
     ) -> None:
         self._actions: Mapping[str, tuple[Server, Action, Action]] = {
+            "broker-alarm": (rabbitmq, rabbitmq.block_publishers, rabbitmq.admit_publishers),
             "database-down": (mariadb, mariadb.pause, mariadb.resume),
             "database-killed": (mariadb, mariadb.kill, mariadb.restart),
             "exporter-down": (exporter, exporter.kill, exporter.restart),

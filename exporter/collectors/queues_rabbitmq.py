@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
 from exporter.core.memory import Table
-from exporter.core.metrics import Sample, counter
+from exporter.core.metrics import Sample, counter, gauge
 from exporter.magento.queues import (
     COMPLETED,
     CONSUMERS,
@@ -30,6 +30,15 @@ REDELIVERED = counter(
     "broker",
 )
 
+ALARM = gauge(
+    "magento_queue_broker_alarm",
+    "1 while RabbitMQ blocks publishers because this resource (memory or disk) is short, else 0.",
+    "resource",
+)
+
+MEMORY: Final = "memory"
+DISK: Final = "disk"
+
 _COUNTERS = ((PUBLISHED, "publish"), (COMPLETED, "ack"), (REDELIVERED, "redeliver"))
 
 
@@ -49,9 +58,12 @@ class RabbitMQQueuesCollector(Collector):
 
     A message that a consumer rejects without requeue is gone: Magento declares no dead-letter exchange, and
     the API counts no rejections. So there is no `magento_queue_messages_failed_total` for this broker.
+
+    `magento_queue_broker_alarm` is absent where the API does not answer `/api/health/checks/alarms`: before
+    RabbitMQ 3.8.10, or behind a proxy that lets only the queues pass.
     """
     source = "rabbitmq"
-    metrics = (MESSAGES, OLDEST_AGE, CONSUMERS, PUBLISHED, COMPLETED, REDELIVERED)
+    metrics = (MESSAGES, OLDEST_AGE, CONSUMERS, PUBLISHED, COMPLETED, REDELIVERED, ALARM)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of every durable queue of the virtual host."""
@@ -65,6 +77,14 @@ class RabbitMQQueuesCollector(Collector):
             age = _age(name, queue, context.now, arrivals, known.get(name))
             if age is not None:
                 yield OLDEST_AGE.sample(age, queue=name, broker=RABBITMQ)
+        yield from _alarms(context.broker.alarms())
+
+
+def _alarms(raised: frozenset[str] | None) -> Iterator[Sample]:
+    """Yield a number for each resource that blocks publishers; nothing if it is not known."""
+    if raised is not None:
+        for resource in (MEMORY, DISK):
+            yield ALARM.sample(float(resource in raised), resource=resource)
 
 
 def _lasting(queue: Mapping[str, Any]) -> bool:

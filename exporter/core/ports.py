@@ -44,6 +44,9 @@ class Broker(Protocol):
     def queues(self) -> Sequence[Mapping[str, Any]]:
         """Return the queues of the shop's virtual host as the management API gives them."""
 
+    def alarms(self) -> frozenset[str] | None:
+        """Return the resources (``memory``, ``disk``) in alarm; ``None`` if that is not known."""
+
 
 class Varnish(Protocol):
     """The counters of the Varnish instances."""

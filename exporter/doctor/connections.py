@@ -150,7 +150,14 @@ def _rabbitmq(subject: Examination) -> Iterator[Finding]:
             "remove management_agent.disable_metrics_collector from rabbitmq.conf (or conf.d) and restart it",
         )  # fmt: skip
     else:
-        yield Finding(Status.OK, "rabbitmq", f"{len(queues)} queues")
+        yield Finding(Status.OK, "rabbitmq", f"{len(queues)} queues{_alarms(broker.alarms())}")
+
+
+def _alarms(raised: frozenset[str] | None) -> str:
+    """Return what is to be said about alarms: nothing while there are none."""
+    if raised is None:
+        return "; its alarms are not known: this user or this version cannot read /api/health/checks/alarms"
+    return f"; publishers are blocked by an alarm: {', '.join(sorted(raised))}" if raised else ""
 
 
 def _varnish(subject: Examination) -> Iterator[Finding]:

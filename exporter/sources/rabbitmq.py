@@ -24,6 +24,9 @@ _COLUMNS: Final = (
 )
 _REFUSED: Final = (401, 403)
 _NOT_FOUND: Final = 404
+_FAILED_CHECK: Final = 503
+_NO_SUCH_CHECK: Final = (*_REFUSED, _NOT_FOUND, 405)
+"""Before 3.8.10 RabbitMQ has no such check, and a proxy may let nothing but the queues pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +79,45 @@ class RabbitMQ:
                 break
         return queues
 
+    def alarms(self) -> frozenset[str] | None:
+        """Return the resources that are in alarm on any node; ``None`` if the API does not say.
+
+        While an alarm is raised, RabbitMQ takes no message from any publisher of the cluster.
+        """
+        response = self._get("/api/health/checks/alarms", {})
+        if response.status_code in _NO_SUCH_CHECK:
+            return None
+        answer = _decoded(response)
+        if response.status_code == httpx.codes.OK and answer.get("status") == "ok":
+            return frozenset()
+        alarms = answer.get("alarms")
+        if response.status_code == _FAILED_CHECK and isinstance(alarms, list):
+            return frozenset(str(alarm.get("resource")) for alarm in alarms if isinstance(alarm, dict))
+        if response.is_server_error:
+            raise SourceUnavailable(f"RabbitMQ answered with status {response.status_code}")
+        raise UnexpectedAnswer(
+            f"RabbitMQ answered with status {response.status_code} and not with its alarms"
+        )
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
     def _page(self, page: int) -> Mapping[str, Any]:
+        path = f"/api/queues/{quote(self._target.vhost, safe='')}"
+        response = self._get(path, {"page": page, "page_size": PAGE, "columns": _COLUMNS})
+        return _checked(response, self._target.vhost)
+
+    def _get(self, path: str, parameters: Mapping[str, str | int]) -> httpx.Response:
+        login = (self._target.user, self._target.password())
         try:
-            response = self._client.get(
-                f"/api/queues/{quote(self._target.vhost, safe='')}",
-                params={"page": page, "page_size": PAGE, "columns": _COLUMNS},
-                auth=(self._target.user, self._target.password()),
-            )
+            return self._client.get(path, params=parameters, auth=login)
         except httpx.TimeoutException:
             raise SourceTimeout("the management API of RabbitMQ did not answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
             raise SourceUnavailable(
                 f"cannot reach the management API of RabbitMQ: {type(error).__name__}"
             ) from None
-        return _checked(response, self._target.vhost)
 
 
 def _checked(response: httpx.Response, vhost: str) -> Mapping[str, Any]:
@@ -106,12 +130,18 @@ def _checked(response: httpx.Response, vhost: str) -> Mapping[str, Any]:
         )
     if response.is_server_error:
         raise SourceUnavailable(f"RabbitMQ answered with status {response.status_code}")
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    if response.status_code != httpx.codes.OK or not isinstance(answer, dict) or "items" not in answer:
+    answer = _decoded(response)
+    if response.status_code != httpx.codes.OK or "items" not in answer:
         raise UnexpectedAnswer(
             f"RabbitMQ answered with status {response.status_code} and not with a list of queues"
         )
     return answer
+
+
+def _decoded(response: httpx.Response) -> Mapping[str, Any]:
+    """Return the object in the answer; an empty one if there is none."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

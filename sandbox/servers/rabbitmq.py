@@ -2,6 +2,7 @@
 
 import secrets
 import shlex
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,17 @@ default_pass = {password}
 default_vhost = {vhost}
 loopback_users = none
 collect_statistics_interval = 1000
-vm_memory_high_watermark.absolute = 1GB
+vm_memory_high_watermark.absolute = {memory}
 disk_free_limit.absolute = 50MB
 log.console = true
 log.console.level = info
 log.file = false
 """
+
+MEMORY = "1GB"
+"""What it may use before it blocks publishers."""
+
+CONTROL_SECONDS = 60
 
 
 class RabbitMQ(Server):
@@ -90,7 +96,9 @@ class RabbitMQ(Server):
     def prepare(self) -> None:
         """Write configuration, plug-in list and the cookie that keeps other nodes out."""
         settings = {name: getattr(self, name) for name in SETTINGS}
-        (self.directory / "rabbitmq.conf").write_text(CONFIGURATION.format(amqp_port=self.port, **settings))
+        (self.directory / "rabbitmq.conf").write_text(
+            CONFIGURATION.format(amqp_port=self.port, memory=MEMORY, **settings)
+        )
         (self.directory / "enabled_plugins").write_text(PLUGINS)
         self._write_control()
         cookie = self.directory / ".erlang.cookie"
@@ -173,6 +181,25 @@ class RabbitMQ(Server):
         for queue in queues:
             path = f"queues/{_quoted(vhost or self.vhost)}/{_quoted(queue)}"
             self.api("PUT", path, {"durable": True, "auto_delete": False, "arguments": {}})
+
+    def block_publishers(self) -> None:
+        """Raise the memory alarm, as a backlog does that grows beyond what the broker may use."""
+        self._control("set_vm_memory_high_watermark", "0.00001")
+
+    def admit_publishers(self) -> None:
+        """End the memory alarm."""
+        self._control("set_vm_memory_high_watermark", "absolute", MEMORY)
+
+    def _control(self, *words: str) -> None:
+        command = [str(self.directory / "rabbitmqctl"), "-q", *words]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=CONTROL_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            raise ServerError(f"rabbitmq: {words[0]} did not end within {CONTROL_SECONDS} s") from None
+        if done.returncode:
+            raise ServerError(f"rabbitmq: {words[0]}: {done.stdout}{done.stderr}")
 
     def _permit(self, vhost: str, user: str, configure: str, write: str, read: str) -> None:
         rights = {"configure": configure, "write": write, "read": read}

@@ -32,6 +32,7 @@ CANNOT_BUY = {
     "MagentoMaintenanceForgotten",
     "MagentoBackendDown",
     "MagentoBackendsSick",
+    "MagentoBrokerBlocksPublishers",
     "MagentoSessionStoreDown",
     "MagentoSessionWritesRefused",
     "MagentoProbeFailing",

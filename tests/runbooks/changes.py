@@ -11,7 +11,7 @@ from tests.runbooks.pages import Block
 from tests.runbooks.splitting import commands, program_of
 
 ON_A_DEMO: Final = frozenset(
-    {"amtool", "curl", "kill", "magento-exporter", "mysql", "redis-cli", "varnishadm"}
+    {"amtool", "curl", "kill", "magento-exporter", "mysql", "rabbitmqctl", "redis-cli", "varnishadm"}
 )
 """Programs that act on what a demo has. A block with one of them runs there."""
 

@@ -188,7 +188,7 @@ def _programs(demo: Range, directory: Path) -> Path:
         "varnishstat": f'exec {_found("varnishstat")} {varnish} "$@"',
         # It would follow for ever; a person ends it with Ctrl-C.
         "varnishlog": f'exec timeout --preserve-status -s INT 5 {_found("varnishlog")} {varnish} "$@"',
-        "rabbitmqctl": f'exec {demo.servers / "rabbitmq" / "rabbitmqctl"} "$@"',
+        "rabbitmqctl": f'({said}) > /dev/null\nexec {demo.servers / "rabbitmq" / "rabbitmqctl"} "$@"',
         "magento-exporter": f"export {CONFIG_VARIABLE}={demo.servers / 'magento-exporter' / 'exporter.yml'}\n"
         f'cd {PROJECT} && exec {sys.executable} -m exporter "$@"',
         "sudo": '[ "$1" = -u ] && shift 2\nexec "$@"',

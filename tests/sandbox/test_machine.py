@@ -10,6 +10,7 @@ from sandbox import faults, packages
 from sandbox.errors import SandboxError
 from sandbox.server_faults import ServerFaults
 from sandbox.servers.base import Server
+from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from sandbox.stack import exclusive, owner
 
@@ -144,6 +145,14 @@ class Recorder(Server):
         self.done.append(f"{self.name} restarted")
 
 
+class RecordedRabbitMQ(Recorder, RabbitMQ):
+    def block_publishers(self) -> None:
+        self.done.append(f"{self.name} blocked")
+
+    def admit_publishers(self) -> None:
+        self.done.append(f"{self.name} open")
+
+
 class RecordedRedis(Recorder, Redis):
     def refuse_writes(self) -> None:
         self.done.append(f"{self.name} full")
@@ -154,15 +163,15 @@ class RecordedRedis(Recorder, Redis):
 
 def test_every_server_fault_has_an_action_and_an_undo() -> None:
     done: list[str] = []
-    servers = {name: Recorder(name, done) for name in ("mariadb", "rabbitmq", "varnish", "exporter")}
-    redis = RecordedRedis("redis", done)
-    subject = ServerFaults(redis=redis, **servers)
+    servers = {name: Recorder(name, done) for name in ("mariadb", "varnish", "exporter")}
+    redis, rabbitmq = RecordedRedis("redis", done), RecordedRabbitMQ("rabbitmq", done)
+    subject = ServerFaults(redis=redis, rabbitmq=rabbitmq, **servers)
     registered = [fault.name for fault in faults.FAULTS if fault.actor is faults.Actor.SERVERS]
     for name in registered:
         done.clear()
         assert subject.apply({name}) == [f"{name} is on"]
         assert subject.apply({name}) == []
-        assert sum(subject.affected(server) for server in (redis, *servers.values())) == 1
+        assert sum(subject.affected(server) for server in (redis, rabbitmq, *servers.values())) == 1
         assert subject.apply(set()) == [f"{name} is off"]
         assert len(done) == 2
         assert done[0].split()[0] == done[1].split()[0]

@@ -47,6 +47,8 @@ class Redis:
 class Broker:
     """Gives one answer after the other; an error is raised."""
 
+    raised: frozenset[str] | None = frozenset()
+
     def __init__(self, *answers: Sequence[Mapping[str, Any]] | Exception) -> None:
         self._answers: Iterator[Sequence[Mapping[str, Any]] | Exception] = iter(answers)
 
@@ -55,6 +57,9 @@ class Broker:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def alarms(self) -> frozenset[str] | None:
+        return self.raised
 
 
 def examination(*collectors: Collector, backends: Backends | None = None, **sources: Any) -> Examination:

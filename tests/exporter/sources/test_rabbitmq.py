@@ -53,6 +53,49 @@ def test_what_is_no_list_of_queues(status: int, body: object, expected: type[Sou
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, {"status": "ok"}, set()),
+        (503, {"status": "failed", "alarms": [{"node": "a", "resource": "memory"}]}, {"memory"}),
+        (
+            503,
+            {"alarms": [{"node": "a", "resource": "disk"}, {"node": "b", "resource": "memory"}, "odd"]},
+            {"disk", "memory"},
+        ),
+        (404, {"error": "Object Not Found"}, None),
+        (403, {}, None),
+    ],
+)
+def test_alarms(status: int, body: object, expected: set[str] | None) -> None:
+    asked: list[str] = []
+
+    def check(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return answers(status, body)(request)
+
+    assert source(check).alarms() == expected
+    assert asked == ["/api/health/checks/alarms"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (500, {}, SourceUnavailable),
+        (503, b"<html>no server is available</html>", SourceUnavailable),
+        (503, {"reason": "starting"}, SourceUnavailable),
+        (302, b"", UnexpectedAnswer),
+        (200, b"<html>", UnexpectedAnswer),
+        (200, [], UnexpectedAnswer),
+        (200, {"alarms": []}, UnexpectedAnswer),
+    ],
+)
+def test_what_says_nothing_about_alarms(status: int, body: object, expected: type[SourceError]) -> None:
+    """A balancer's own 503 is no alarm, and nobody is called for it as if it were one."""
+    with pytest.raises(expected):
+        source(answers(status, body)).alarms()
+
+
 def test_time_limit_and_connection() -> None:
     def slow(request: httpx.Request) -> httpx.Response:
         raise httpx.ReadTimeout("too slow", request=request)

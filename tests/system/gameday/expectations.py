@@ -228,6 +228,11 @@ _QUEUES: Final[Mapping[str, Expectation]] = {
         minutes=70,
         end=Fix("MagentoQueueStalled", "First five minutes"),
     ),
+    "broker-alarm": Expectation(
+        fires=(seen("MagentoBrokerBlocksPublishers", resource="memory"),),
+        minutes=5,
+        end=Fix("MagentoBrokerBlocksPublishers", "Memory is short"),
+    ),
     "consumer-dead-amqp": Expectation(
         fires=(seen("MagentoConsumerDead", broker="rabbitmq"),),
         minutes=20,
@@ -355,6 +360,7 @@ WAVES: Final = (
      "consumer-dead-amqp", "orders-stuck-pending-payment"),
     ("backlog-growing", "bulk-stuck", "page-uncacheable", "redis-full"),
     ("rabbitmq-down", "redis-down", "varnish-down"),
+    ("broker-alarm",),
     ("exporter-down",),
     ("database-down",),
     ("database-killed",),

@@ -21,6 +21,9 @@ class Broker:
             _queue("amq.gen-private", ready=1, exclusive=True, auto_delete=True, durable=False),
         ]
 
+    def alarms(self) -> frozenset[str] | None:
+        return (None, frozenset({"disk"}), frozenset({"memory"}))[self.step]
+
 
 def _queue(
     name: str, *, ready: int, unacked: int = 0, consumers: int = 0, **others: object

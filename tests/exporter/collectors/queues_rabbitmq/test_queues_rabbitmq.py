@@ -17,9 +17,13 @@ AGE = "magento_queue_oldest_message_age_seconds"
 class Broker:
     def __init__(self, *queues: Mapping[str, Any]) -> None:
         self.answer = queues
+        self.raised: frozenset[str] | None = None
 
     def queues(self) -> Sequence[Mapping[str, Any]]:
         return self.answer
+
+    def alarms(self) -> frozenset[str] | None:
+        return self.raised
 
 
 def collected(store: VolatileStore, now: float, *queues: Mapping[str, Any]) -> dict[tuple[str, ...], float]:
@@ -92,3 +96,22 @@ def test_a_queue_that_is_deleted_is_forgotten() -> None:
     collected(store, NOON, queue("export", 1, 1))
     assert collected(store, NOON + 15) == {}
     assert store.scan("queues_rabbitmq/arrivals", "", "~") == []
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (frozenset(), {"memory": 0, "disk": 0}),
+        (frozenset({"memory"}), {"memory": 1, "disk": 0}),
+        (frozenset({"memory", "disk"}), {"memory": 1, "disk": 1}),
+        (frozenset({"file_descriptor_limit"}), {"memory": 0, "disk": 0}),
+        (None, {}),
+    ],
+)
+def test_alarms_by_resource_and_none_where_they_are_not_known(
+    raised: frozenset[str] | None, expected: dict[str, int]
+) -> None:
+    broker = Broker()
+    broker.raised = raised
+    found = values(run(RabbitMQQueuesCollector(), VolatileStore(), NOON, broker=broker))
+    assert found == {("magento_queue_broker_alarm", name): value for name, value in expected.items()}

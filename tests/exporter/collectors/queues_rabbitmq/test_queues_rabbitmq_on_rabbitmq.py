@@ -148,6 +148,19 @@ def test_age_grows_while_nobody_consumes(broker: Broker) -> None:
     assert found[age] == 100, "the message at the head came 100 seconds ago"
 
 
+def test_a_memory_alarm_is_seen_by_the_limited_user_and_ends(broker: Broker) -> None:
+    store, alarm = VolatileStore(), "magento_queue_broker_alarm"
+    found = until(broker, store, alarm, 0, "memory")
+    assert found[alarm, "disk"] == 0
+    broker.block_publishers()
+    try:
+        found = until(broker, store, alarm, 1, "memory")
+        assert found[alarm, "disk"] == 0
+    finally:
+        broker.admit_publishers()
+    until(broker, store, alarm, 0, "memory")
+
+
 def test_errors_are_told_apart(broker: Broker) -> None:
     for source, expected in (
         (reader(broker, password=lambda: "wrong"), AccessDenied),
