@@ -1,7 +1,8 @@
 """Check that texts use the field's words (docs/glossary.md) and plain sentences.
 
 Prints, for every hand-written page, how many sentences have more than 25 words. Counts the private words
-by area (py, md, runbooks, other), says where each stands, and exits with 1 if one is left.
+by area (py, md, runbooks, other), says where each stands, and exits with 1 if one is left. With ``--quiet``
+it prints only where a private word stands, and what to say instead.
 """
 
 from __future__ import annotations
@@ -166,6 +167,24 @@ def report_sentences(root: Path, show: Sequence[str]) -> None:
         print(f"{area}: {long_ones} of {all_of_them} sentences have more than {LONG} words")
 
 
+def report_words(root: Path, *, quiet: bool) -> int:
+    """Print where the private words stand, without ``quiet`` in a table of all; return how many there are."""
+    left = 0
+    if not quiet:
+        print(f"{'word':12}{''.join(f'{area:>10}' for area in AREAS)}  instead")
+    for word in WORDS:
+        found = [uses(word, area, root) for area in AREAS]
+        if quiet:
+            hint = f"{word.name!r}; say instead: {word.instead}"
+            lines = [f"{place}: {hint}\n" for places in found for place in places]
+        else:
+            print(f"{word.name:12}{''.join(f'{len(places):10}' for places in found)}  {word.instead}")
+            lines = [f"    {place}\n" for places in found for place in places]
+        print("".join(lines), end="")
+        left += sum(map(len, found))
+    return left
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the counts; 1 if a banned word is used."""
     parser = argparse.ArgumentParser(
@@ -173,16 +192,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--root", type=Path, default=ROOT, help="another checkout to count in")
     parser.add_argument("--show", nargs="*", default=(), help="pages whose long sentences are printed")
+    parser.add_argument("--quiet", action="store_true", help="print only the private words that are left")
     options = parser.parse_args(arguments)
-    report_sentences(options.root, options.show)
-    left = 0
-    print(f"{'word':12}{''.join(f'{area:>10}' for area in AREAS)}  instead")
-    for word in WORDS:
-        found = [uses(word, area, options.root) for area in AREAS]
-        print(f"{word.name:12}{''.join(f'{len(places):10}' for places in found)}  {word.instead}")
-        print("".join(f"    {place}\n" for places in found for place in places), end="")
-        left += sum(map(len, found))
-    print(f"{left} private words are left; docs/glossary.md has the project's words")
+    if not options.quiet:
+        report_sentences(options.root, options.show)
+    left = report_words(options.root, quiet=options.quiet)
+    if not options.quiet:
+        print(f"{left} private words are left; docs/glossary.md has the project's words")
     return 1 if left else 0
 
 

@@ -49,6 +49,14 @@ def test_private_words_are_refused(text: str, tmp_path: Path, capsys: pytest.Cap
     assert "docs/page.md:3" in capsys.readouterr().out
 
 
+def test_only_what_is_wrong_is_printed_if_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page(tmp_path, "It ends by itself.\n")
+    assert main(["--root", str(tmp_path), "--quiet"]) == 1
+    assert capsys.readouterr().out == ("docs/page.md:1: 'by itself'; say instead: automatically, alone\n")
+
+
 @pytest.mark.parametrize("text", ["They can be told apart.", "Put a hold on it.", "A threshold."])
 def test_ordinary_english_is_not(text: str, tmp_path: Path) -> None:
     page(tmp_path, text)
