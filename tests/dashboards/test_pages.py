@@ -400,7 +400,11 @@ def test_every_metric_is_on_a_dashboard_or_says_why_not() -> None:
 def test_every_alert_leads_to_a_panel() -> None:
     keys = {(page.uid, panel.key) for page in DASHBOARDS for panel in page.panels()}
     for alert in pytest.importorskip("alerts.catalogue").catalogue().all:
-        assert (alert.panel.dashboard, alert.panel.key) in keys, alert.name
+        dashboard, key = alert.panel.dashboard, alert.panel.key
+        found = (dashboard, key) in keys
+        assert found, (
+            f"{alert.name}: {dashboard} has no panel {key}; name one that shows the value, or add it"
+        )
 
 
 def test_the_methods_of_payment_are_compared_over_the_same_stores() -> None:

@@ -68,13 +68,12 @@ class TestPage:
         assert len(before.splitlines()) <= 70
 
     def test_it_can_be_acted_on(self, page: Page) -> None:
-        languages = [block.language for block in page.blocks()]
-        assert "promql" in languages
-        assert "| " in page.section("Diagnosis")
-        assert any(
-            block.language == "promql" for block in Page("", page.section("First five minutes")).blocks()
-        )
-        assert "amtool silence add" in page.section("False positives")
+        file = f"runbooks/{page.name}.md"
+        first = Page("", page.section("First five minutes")).blocks()
+        assert any(block.language == "promql" for block in first), f"{file}: First five minutes has no query"
+        assert "| " in page.section("Diagnosis"), f"{file}: Diagnosis has no table"
+        silence = "amtool silence add"
+        assert silence in page.section("False positives"), f"{file}: False positives has no {silence}"
 
     def test_blocks_say_what_they_do(self, page: Page) -> None:
         for block in page.blocks():
