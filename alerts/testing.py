@@ -37,7 +37,7 @@ class Verdict:
         """Return one line if all cases hold, else what was expected and what came instead."""
         if not self.complaints:
             return f"{self.alert}: {self.cases} cases hold\n"
-        parts = [f"{self.alert}: {len(self.complaints)} of {self.cases} cases fail\n"]
+        parts = [f"{self.alert}: {len(self.complaints)} of {self.cases} cases fail (- expected, + got)\n"]
         parts += [f"\n--- {name}\n{text}\n" for name, text in self.complaints.items()]
         return "".join(parts)
 

@@ -151,7 +151,7 @@ class Cases:
     needs_all_inputs: bool = True
     """Whether it fires only if all inputs are bad in the same place."""
     step: int = MINUTE
-    """The distance between samples, and between evaluations."""
+    """The distance between samples, and between evaluations; the times below are multiples of it."""
 
     warm_up: int = 10 * MINUTE
     """The length of the good phase at the start."""
@@ -177,3 +177,12 @@ class Cases:
             unknown = sorted(set(levels) - set(self.inputs))
             if unknown:
                 raise SpecError(f"cases {situation!r}: no input is named {', '.join(unknown)}")
+        for name in (
+            "warm_up",
+            "reaches_limit_after",
+            "windows_full_after",
+            "bad_after_firing",
+            "clears_after",
+        ):
+            if (getattr(self, name) or 0) % self.step:
+                raise SpecError(f"cases: {name} is no multiple of step ({self.step} seconds)")

@@ -88,3 +88,8 @@ def test_is_a_warning_in_other_places(
     alone = replace(found, alerts={found.subject(alert): [changed]})
     verdict = judge(changed, alone, list(rules.values()), tmp_path)
     assert not verdict.complaints, verdict.report()
+
+
+def test_times_that_are_no_multiples_of_the_step_are_refused(found: Catalogue) -> None:
+    with pytest.raises(SpecError, match="warm_up is no multiple of step"):
+        replace(found.all[0].cases, warm_up=600, step=1800)

@@ -17,7 +17,7 @@ def test_says_what_differs_in_which_case(found: Catalogue, rules: Mapping[str, s
     verdict = judge(other, replace(found, alerts={"cron": [other]}), list(rules.values()), tmp_path)
     assert set(verdict.complaints) == {"fires"}
     lines = verdict.report().splitlines()
-    assert lines[0] == f"MagentoCronStopped: 1 of {verdict.cases} cases fail"
+    assert lines[0] == f"MagentoCronStopped: 1 of {verdict.cases} cases fail (- expected, + got)"
     assert [line for line in lines if line.startswith(("- ", "+ "))] == [
         '- description="Cron sleeps.",',
         '+ description="No cron job has started for 15m 30s (limit 15m).",',
