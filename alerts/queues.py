@@ -246,8 +246,9 @@ ALERTS: Final = (
         impact="The admin shows it as not started; an integration waits for an answer that does not come.",
         first_action="Look for the consumer: async.operations.all, or product_action_attribute.update.",
         why=(
-            "No consumer has taken an operation that is not started. Magento's own clean-up never "
-            "deletes such operations."
+            "No consumer has taken an operation of async.operations.all that is not started. Other "
+            "consumers do not record a start, so their operations count until they end. Magento's own "
+            "clean-up never deletes such operations."
         ),
         panel=Panel("magento-queues", "bulk_waiting"),
         cases=Cases(
