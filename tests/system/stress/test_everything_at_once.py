@@ -132,7 +132,7 @@ class Shopper:
         ordered = kept and database.rows("SELECT 1 FROM {sales_order} WHERE increment_id = %s", (kept,))
         number = kept
         if not kept or ordered:
-            number = self.shop._next_number("order", self.shop.stores[store].store_id)
+            number = self.shop.stock.next_number("order", self.shop.stores[store].store_id)
 
         def order() -> None:
             database.update("quote", {"entity_id": cart}, reserved_order_id=number)
