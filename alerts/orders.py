@@ -35,7 +35,7 @@ ALERTS: Final = (
         "arrive.",
         why="Magento cancels these orders after eight hours by default. One order that cannot be cancelled "
         "stops the whole job.",
-        panel=Panel("magento-checkout", "open_orders_age"),
+        panel=Panel("magento-after-order", "open_orders_age"),
         cases=Cases(
             entity={"store": "de"},
             labels={"state": _PENDING},
@@ -66,7 +66,7 @@ ALERTS: Final = (
         impact="Paid or suspicious orders are neither shipped nor refunded; authorisations run out.",
         first_action="Open the oldest orders in this state in the admin and decide, or ask the gateway.",
         why="People or the gateway decide a review within a day. After two days nobody looks at the list.",
-        panel=Panel("magento-checkout", "open_orders_age"),
+        panel=Panel("magento-after-order", "open_orders_age"),
         cases=Cases(
             entity={"store": "de", "state": "payment_review"},
             inputs={
@@ -94,7 +94,7 @@ ALERTS: Final = (
         first_action="Look for mail errors in var/log/exception.log, then at the job that sends them.",
         why="Magento sends e-mails at once, or by a job that runs every minute. If one is half an "
         "hour late, sending is broken.",
-        panel=Panel("magento-checkout", "emails"),
+        panel=Panel("magento-after-order", "emails"),
         cases=Cases(
             entity={"document": "order"},
             inputs={"oldest": Input(order_emails.OLDEST, bad=At(1860), good=At(0), edge=At(1800))},
@@ -113,7 +113,7 @@ ALERTS: Final = (
         impact="Nobody sees, packs or ships these orders; exports that read the grid lose them.",
         first_action="See whether the grid is filled by cron (dev/grid/async_indexing) and that job runs.",
         why="An order enters the grid in its own transaction, or a minute later by cron.",
-        panel=Panel("magento-checkout", "grid"),
+        panel=Panel("magento-after-order", "grid"),
         cases=Cases(
             inputs={"missing": Input(order_grid.MISSING, bad=At(3), good=At(0), edge=At(0))},
             expected_description="3 orders are not in the order grid.",

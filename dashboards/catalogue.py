@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from dashboards import checkout, cron, exporter, indexers, overview, page_cache, queues, slo
+from dashboards import (
+    after_order,
+    checkout,
+    cron,
+    exporter,
+    indexers,
+    money,
+    overview,
+    page_cache,
+    queues,
+    slo,
+)
 from dashboards.lib.page import Dashboard
 
 DASHBOARDS: Final[tuple[Dashboard, ...]] = (
     overview.DASHBOARD,
     checkout.DASHBOARD,
+    after_order.DASHBOARD,
+    money.DASHBOARD,
     cron.DASHBOARD,
     indexers.DASHBOARD,
     queues.DASHBOARD,

@@ -1,51 +1,50 @@
-"""Checkout and orders: which store, which step, which payment method; and what follows the order."""
+"""Selling now: which store, which step of the checkout, which payment method."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from alerts import thresholds
-from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
+from alerts.recording import ATTEMPTS, FAILED, STAGES
 from alerts.slo import LEAST
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
     FAILING_GOOD,
     FAILING_MEANING,
+    RANGE,
+    SHOWN,
     SINCE_INSTALLED,
     STAGE_NAMES,
     against_expected,
+    an_hour,
     expected,
     failed_share,
     least_failed_share,
     orders,
     recent,
+    recorded,
     revenue_of_a_day,
+    since_last_order,
     stage_in_a_day,
-    tiles,
 )
 from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table
-from dashboards.lib.style import HOURS, MINUTES, Colour, fixed, line, override
-from dashboards.lib.uids import CHECKOUT, CRON, INDEXERS, PAGE_CACHE, SLO
+from dashboards.lib.style import Colour, line, override
+from dashboards.lib.uids import CHECKOUT, INDEXERS, MONEY, PAGE_CACHE, SLO
 from dashboards.lib.variables import Variable, labels_in
 from exporter.collectors import (
     carts,
     checkout,
     customers,
     expected_orders,
-    order_cancellations,
-    order_documents,
-    order_emails,
-    order_grid,
-    order_states,
     placements,
     redis,
     search_terms,
 )
 from exporter.collectors import orders as placed
-from promql.expr import Expr, age, increase, max_by, min_by, now, over_time, sum_by, top
+from promql.expr import Expr, increase, max_by, over_time, sum_by, top
 from promql.metrics import Selectable
 
 UID: Final = CHECKOUT
@@ -55,36 +54,17 @@ STAGE_COLOURS: Final = {
     "Address": Colour.SECOND,
     "Shipping": Colour.ACCENT,
     "Payment": Colour.THIRD,
-    "Order": Colour.GOOD,
+    "Order": Colour.ORDERED,
 }
 CART_AGES: Final = {"lt_15m": "in 15 minutes", "lt_1h": "in an hour"}
 BUSIEST: Final = 12
 """Stores that get a row of their own: enough to compare, few enough for a browser."""
-SHOWN: Final = 10
-"""Lines of a graph by store or payment method, chosen once for all that it shows."""
-
-_WAITING: Final = "=~new|pending_payment|payment_review|holded"
-"""The states in which an order waits for somebody."""
-
 _THIS_STORE: Final = Link("Only this store", UID, "against_expected", sets=(("store", ROW_STORE),))
-
-
-def _an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:
-    """Return the events of the last hour at each moment."""
-    return sum_by(increase(here(metric, **matchers)["1h"]), *by)
-
-
-def _recorded(recording: Selectable, minutes: int, *by: str, **matchers: str) -> Expr:
-    """Return the sum over so many minutes of what was recorded for five minutes each."""
-    return sum_by(over_time("sum", here(recording, **matchers)[tiles(minutes)]), *by)
-
-
-_RANGE: Final = slice("$__range", "5m")
 
 
 def _worst_stores() -> Expr:
     """Return the ten stores that failed most at any time of the range, chance allowed for."""
-    failed = over_time("max", here(LEAST["1h"])[_RANGE].at_end())
+    failed = over_time("max", here(LEAST["1h"])[RANGE].at_end())
     return top(SHOWN, max_by(failed, "store"))
 
 
@@ -93,40 +73,7 @@ def _busiest_methods() -> Expr:
 
 
 def _most_waiting() -> Expr:
-    return top(SHOWN, sum_by(over_time("max", here(placements.WAITING)[_RANGE].at_end()), "store"))
-
-
-def _largest_stores() -> Expr:
-    return top(SHOWN, sum_by(over_time("sum", here(REVENUE)[_RANGE].at_end()), "store", "currency"))
-
-
-def _oldest_carts() -> Expr:
-    return top(SHOWN, max_by(now() - over_time("min", here(carts.OLDEST)[_RANGE].at_end()), "store"))
-
-
-def _by_method() -> tuple[Expr, ...]:
-    """Return orders, revenue, mean value, units, coupon share and discount share of each payment method.
-
-    All of the whole shop: only the orders are counted by store, so a chosen store would divide unlike things.
-    """
-    placed_orders = _a_day(placed.PLACED, "method", store="=~.+")
-    revenue = _a_day(placed.REVENUE_BY_METHOD, "method")
-    return (
-        placed_orders,
-        revenue,
-        revenue / (placed_orders > 0),
-        _a_day(placed.ITEMS_BY_METHOD, "method") / (placed_orders > 0),
-        _a_day(placed.WITH_COUPON_BY_METHOD, "method") / (placed_orders > 0),
-        _a_day(placed.DISCOUNT_BY_METHOD, "method") / (revenue > 0),
-    )
-
-
-def _a_day(metric: Selectable, *by: str, **matchers: str) -> Expr:
-    return sum_by(increase(here(metric, **matchers)["1d"]), *by)
-
-
-def _since_last_order(*by: str) -> Expr:
-    return min_by(age(here(placed.LAST_ORDER)), *by)
+    return top(SHOWN, sum_by(over_time("max", here(placements.WAITING)[RANGE].at_end()), "store"))
 
 
 def _of_busiest(metric: Selectable) -> Expr:
@@ -182,7 +129,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         empty="no order counted yet",
         base=Colour.NEUTRAL,
         show="value_and_name",
-        link=Link("Over time", UID, "revenue"),
+        link=Link("Over time", MONEY, "revenue"),
     ),
     Stat(
         key="conversion",
@@ -216,7 +163,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Time since the newest order of any chosen store.",
         good="Short against the shop's usual gap between orders.",
         then="Long at a busy hour: see the first panel, which knows the hour of the week.",
-        asks=(Ask(expr=_since_last_order()),),
+        asks=(Ask(expr=since_last_order()),),
         unit="s",
         decimals=0,
         empty="no order yet",
@@ -257,7 +204,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         then="One method stops while others go on: its provider, its credentials or its script.",
         asks=(
             Ask(
-                expr=_an_hour(placed.PLACED, "method").only_if(_busiest_methods(), on=("method",)),
+                expr=an_hour(placed.PLACED, "method").only_if(_busiest_methods(), on=("method",)),
                 legend="{{method}}",
             ),
         ),
@@ -282,7 +229,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
             Ask(expr=recent("1d", "store") / (expected("1d", "store") > 0)),
             Ask(expr=orders("1d", "store")),
             Ask(expr=expected("1d", "store")),
-            Ask(expr=_since_last_order("store")),
+            Ask(expr=since_last_order("store")),
             Ask(expr=revenue_of_a_day("store")),
             Ask(expr=failed_share("1d", "store")),
             Ask(expr=stage_in_a_day("order", "store") / (stage_in_a_day("cart", "store") > 0)),
@@ -339,7 +286,6 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
         base=Colour.NEUTRAL,
         width=8,
         link=Link("Over time", UID, "stages"),
-        overrides=(override("Order", color=fixed(Colour.GOOD)),),
     ),
     Graph(
         key="stages",
@@ -348,7 +294,7 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
         good="The lines move together, one below the other.",
         then="Lines above a step go on and those below it fall: that step is broken.",
         asks=tuple(
-            Ask(expr=_recorded(STAGES, 15, stage=stage), legend=name) for stage, name in STAGE_NAMES.items()
+            Ask(expr=recorded(STAGES, 15, stage=stage), legend=name) for stage, name in STAGE_NAMES.items()
         ),
         unit="locale",
         empty="nothing recorded yet, or rules not loaded",
@@ -365,8 +311,8 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
         then="Only one falls: look at login, address book or guest checkout.",
         asks=(
             Ask(
-                expr=_an_hour(checkout.STAGE_REACHED, "customer", stage="order")
-                / (_an_hour(checkout.STAGE_REACHED, "customer", stage="cart") > 0),
+                expr=an_hour(checkout.STAGE_REACHED, "customer", stage="order")
+                / (an_hour(checkout.STAGE_REACHED, "customer", stage="cart") > 0),
                 legend="{{customer}}",
             ),
         ),
@@ -442,243 +388,6 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
     ),
 )
 
-_AFTER: Final[tuple[Panel, ...]] = (
-    Graph(
-        key="open",
-        title="Do orders get stuck?",
-        meaning="Unfinished orders by state (`sales_order.state`).",
-        good="`processing` follows the warehouse's day; the others stay low.",
-        then="`pending_payment` grows: no confirmation arrives. `payment_review`: somebody must decide.",
-        asks=(Ask(expr=sum_by(here(order_states.OPEN), "state"), legend="{{state}}"),),
-        unit="locale",
-        empty="order states collector off",
-        width=8,
-        link=Link("How old are they?", UID, "open_orders_age"),
-        decimals=0,
-    ),
-    Graph(
-        key="open_orders_age",
-        title="How old is the oldest unfinished order?",
-        meaning=(
-            "Age of the oldest order in each state in which an order waits for somebody. The dashed line is "
-            "the limit of `pending_payment` alone: `payment_review` and `holded` get a ticket after two "
-            "days, and `new` waits for a bank transfer or cheque as long as the shop allows."
-        ),
-        good="`pending_payment` below eight hours, after which Magento cancels it.",
-        then=(
-            "`pending_payment` older: the cron job `sales_clean_orders` fails or does not run. "
-            "`payment_review` or `holded` older: open the orders in the admin and decide."
-        ),
-        asks=(
-            Ask(
-                expr=max_by(here(order_states.OLDEST_AGE, state=_WAITING), "state").or_else(
-                    max_by(here(order_states.OPEN, state=_WAITING), "state") * 0
-                ),
-                legend="{{state}}",
-            ),
-        ),
-        unit="s",
-        empty="order states collector off",
-        threshold=thresholds.OPEN_ORDER_SECONDS,
-        width=8,
-        link=Link("Does the job run?", CRON, "jobs"),
-        clock=HOURS,
-    ),
-    Graph(
-        key="emails",
-        title="Do customers get their e-mails?",
-        meaning="Age of the oldest order, invoice, shipment or credit memo whose e-mail is owed.",
-        good="Zero.",
-        then="Rising: the cron job `sales_send_order_emails` or the mail server.",
-        asks=(Ask(expr=max_by(here(order_emails.OLDEST), "document"), legend="{{document}}"),),
-        unit="s",
-        empty="e-mail collector off",
-        threshold=thresholds.EMAIL_UNSENT_SECONDS,
-        width=8,
-        link=Link("Does the job run?", CRON, "jobs"),
-        clock=MINUTES,
-    ),
-    Graph(
-        key="documents",
-        title="Does the shop keep up with its orders?",
-        meaning="Orders, invoices, shipments, refunds and cancellations of the last hour, at each moment.",
-        good="Invoices and shipments follow the orders.",
-        then="Orders without invoices: capture fails. Refunds or cancellations above the usual: ask support.",
-        asks=(
-            Ask(expr=_an_hour(placed.PLACED), legend="orders"),
-            Ask(expr=_an_hour(order_documents.INVOICED), legend="invoices"),
-            Ask(expr=_an_hour(order_documents.SHIPPED), legend="shipments"),
-            Ask(expr=_an_hour(order_documents.REFUNDED), legend="refunds"),
-            Ask(expr=_an_hour(order_cancellations.CANCELLATIONS), legend="cancellations"),
-            Ask(expr=_an_hour(placed.EDITED), legend="edited by an administrator"),
-        ),
-        unit="locale",
-        empty="nothing counted yet",
-        table=True,
-        width=12,
-        link=Link("Do orders get stuck?", UID, "open"),
-        decimals=0,
-    ),
-    Graph(
-        key="grid",
-        title="Does the admin see every order?",
-        meaning="Orders that are not in the grid of orders, and the mails not yet sent.",
-        good="Zero.",
-        then="With asynchronous grids the cron job `sales_grid_order_async_insert` must run.",
-        asks=(
-            Ask(expr=max_by(here(order_grid.MISSING)), legend="orders missing in the grid"),
-            Ask(expr=sum_by(here(order_emails.UNSENT)), legend="e-mails not sent"),
-        ),
-        unit="locale",
-        decimals=0,
-        empty="collector off",
-        width=6,
-        link=Link("Does the job run?", CRON, "jobs"),
-    ),
-    Graph(
-        key="grid_age",
-        title="How long has one been missing?",
-        meaning="Age of the oldest order that is not in the grid of orders.",
-        good="Zero.",
-        then="Rising: the cron job `sales_grid_order_async_insert` does not run, or fails at one order.",
-        asks=(Ask(expr=max_by(here(order_grid.OLDEST)), legend="oldest missing order"),),
-        unit="s",
-        empty="collector off",
-        width=6,
-        legend=False,
-        link=Link("Does the job run?", CRON, "jobs"),
-        clock=MINUTES,
-    ),
-)
-
-_MONEY: Final[tuple[Panel, ...]] = (
-    Graph(
-        key="revenue",
-        by_name=True,
-        title="Which stores earn?",
-        meaning=(
-            "Order value of the last hour at each moment in base currency, the ten stores that earned most "
-            "in this range."
-        ),
-        good="Each store at its usual height.",
-        then="Currencies are not converted: choose stores of one currency to compare.",
-        asks=(
-            Ask(
-                expr=_recorded(REVENUE, 60, "store", "currency").only_if(
-                    _largest_stores(), on=("store", "currency")
-                ),
-                legend="{{store}} {{currency}}",
-            ),
-        ),
-        unit="short",
-        empty="nothing recorded yet, or rules not loaded",
-        stacked=True,
-        table=True,
-        width=12,
-        link=Link("By store", UID, "stores"),
-    ),
-    Graph(
-        key="money_flow",
-        title="Does the money come in, and stay?",
-        meaning="Value ordered, invoiced, refunded and cancelled in the last hour at each moment.",
-        good="Invoiced follows ordered; refunded and cancelled stay small.",
-        then=(
-            "Ordered without invoiced: capture fails. A sudden rise of refunded or cancelled: ask "
-            "support and fraud."
-        ),
-        asks=(
-            Ask(expr=_an_hour(placed.REVENUE, "currency"), legend="ordered {{currency}}"),
-            Ask(expr=_an_hour(order_documents.INVOICED_BASE, "currency"), legend="invoiced {{currency}}"),
-            Ask(expr=_an_hour(order_documents.REFUNDED_BASE, "currency"), legend="refunded {{currency}}"),
-            Ask(
-                expr=_an_hour(order_cancellations.CANCELED_BASE, "currency"), legend="cancelled {{currency}}"
-            ),
-        ),
-        unit="short",
-        empty="nothing counted yet",
-        table=True,
-        width=12,
-        link=Link("Do orders get stuck?", UID, "open"),
-    ),
-    Graph(
-        key="order_value",
-        title="Is an order worth the usual?",
-        meaning="Mean value of the orders of the last hour at each moment, in base currency.",
-        good="The range that is usual for your shop.",
-        then="A sudden fall is a price or discount error; a rise may be fraud. Currencies are not converted.",
-        asks=(
-            Ask(
-                expr=_an_hour(placed.REVENUE) / (_an_hour(placed.PLACED) > 0),
-                legend="mean order value",
-            ),
-        ),
-        unit="short",
-        empty="no order in this range",
-        width=8,
-        link=Link("Which stores earn?", UID, "revenue"),
-    ),
-    Graph(
-        key="units",
-        title="How full is an order?",
-        meaning="Units for each order of the last hour at each moment.",
-        good="The range that is usual for your shop.",
-        then="A sudden rise: bulk buyers, resellers or a pricing mistake that somebody found.",
-        asks=(Ask(expr=_an_hour(placed.ITEMS) / (_an_hour(placed.PLACED) > 0), legend="units an order"),),
-        unit="none",
-        empty="no order in this range",
-        width=8,
-        legend=False,
-        link=Link("Is an order worth the usual?", UID, "order_value"),
-        decimals=1,
-    ),
-    Graph(
-        key="coupons",
-        title="Are discounts given away?",
-        meaning="Share of the orders that used a coupon, and discount for each unit of revenue.",
-        good="Changes only with campaigns.",
-        then="A sudden rise without a campaign is a leaked or too generous coupon.",
-        asks=(
-            Ask(
-                expr=_an_hour(placed.WITH_COUPON) / (_an_hour(placed.PLACED) > 0),
-                legend="orders with coupon",
-            ),
-            Ask(
-                expr=_an_hour(placed.DISCOUNT) / (_an_hour(placed.REVENUE) > 0),
-                legend="discount of revenue",
-            ),
-        ),
-        unit="percentunit",
-        empty="no order in this range",
-        width=8,
-        link=Link("Which stores earn?", UID, "revenue"),
-    ),
-    Table(
-        key="methods_table",
-        title="What does each payment method bring?",
-        meaning=(
-            "Each payment method of the whole shop in the last 24 hours, whichever stores are chosen. "
-            "Currencies are not converted."
-        ),
-        good="Shares, order values and discounts that are usual for your shop.",
-        then="A method unlike the rest: look at its fees, its limits, and the coupons that come with it.",
-        asks=tuple(Ask(expr=expr) for expr in _by_method()),
-        empty="no order counted yet",
-        columns=(
-            Column(field="method", title="Payment method"),
-            Column(field="Value #A", title="Orders (24 h)", unit="locale", width=150, decimals=0),
-            Column(field="Value #B", title="Revenue (24 h)", width=160, decimals=1),
-            Column(field="Value #C", title="Mean order", width=140, decimals=1),
-            Column(field="Value #D", title="Units an order", unit="none", width=150, decimals=1),
-            Column(field="Value #E", title="With coupon", unit="percentunit", width=140, decimals=0),
-            Column(field="Value #F", title="Discount of revenue", unit="percentunit", width=180, decimals=0),
-        ),
-        sort="Value #B",
-        width=24,
-        height=7,
-        link=Link("Has one gone quiet?", UID, "methods"),
-    ),
-)
-
 _INTEREST: Final[tuple[Panel, ...]] = (
     Graph(
         key="carts",
@@ -703,7 +412,7 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         meaning="Carts left in the last hour at each moment: with items, unchanged for the configured time.",
         good="A steady share of the carts.",
         then="A rise with orders falling: look for the broken step.",
-        asks=(Ask(expr=_an_hour(carts.ABANDONED), legend="carts left"),),
+        asks=(Ask(expr=an_hour(carts.ABANDONED), legend="carts left"),),
         unit="locale",
         empty="cart collector off",
         width=8,
@@ -717,7 +426,7 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         meaning="Value of the carts left in the last hour at each moment, in base currency.",
         good="A steady share of the revenue.",
         then="A rise with orders falling: look for the broken step.",
-        asks=(Ask(expr=_an_hour(carts.ABANDONED_VALUE, "currency"), legend="{{currency}}"),),
+        asks=(Ask(expr=an_hour(carts.ABANDONED_VALUE, "currency"), legend="{{currency}}"),),
         unit="short",
         empty="cart collector off",
         width=8,
@@ -730,8 +439,8 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         good="Few terms without result.",
         then="No search has a result: the search engine or its index is gone.",
         asks=(
-            Ask(expr=_an_hour(search_terms.NEW, "result"), legend="new terms, results: {{result}}"),
-            Ask(expr=_an_hour(search_terms.USES), legend="searches without result"),
+            Ask(expr=an_hour(search_terms.NEW, "result"), legend="new terms, results: {{result}}"),
+            Ask(expr=an_hour(search_terms.USES), legend="searches without result"),
         ),
         unit="locale",
         empty="nothing counted yet",
@@ -745,7 +454,7 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         meaning="Accounts created in the last hour at each moment, by website.",
         good="A share of the orders.",
         then="Hundreds without orders: bots. None at all for a day: registration is broken.",
-        asks=(Ask(expr=_an_hour(customers.REGISTERED, "website"), legend="{{website}}"),),
+        asks=(Ask(expr=an_hour(customers.REGISTERED, "website"), legend="{{website}}"),),
         unit="locale",
         empty="nothing counted yet",
         width=8,
@@ -765,43 +474,6 @@ _INTEREST: Final[tuple[Panel, ...]] = (
         legend=False,
         link=Link("Is Redis full?", PAGE_CACHE, "redis_memory"),
         decimals=0,
-    ),
-)
-
-_BLOAT: Final[tuple[Panel, ...]] = (
-    Graph(
-        key="quote_rows",
-        title="Does the table of carts bloat?",
-        meaning="The server's estimate of the rows of `quote`, within some 40 %.",
-        good="Level: carts older than their lifetime, 30 days by default, are deleted.",
-        then="Growing without end slows checkout and backups: see the age beside it.",
-        asks=(Ask(expr=max_by(here(carts.TABLE_ROWS)), legend="rows"),),
-        unit="locale",
-        empty="the server gives no estimate",
-        width=12,
-        legend=False,
-        link=Link("Does sales_clean_quotes run?", CRON, "jobs"),
-        decimals=0,
-    ),
-    Graph(
-        key="quote_age",
-        title="Are old carts cleaned up?",
-        meaning="Days since the oldest last change of a cart, the ten stores with the oldest in this range.",
-        good="Up to the lifetime of carts, 30 days by default.",
-        then="Older: the cron job `sales_clean_quotes` fails or does not keep up.",
-        asks=(
-            Ask(
-                expr=max_by(age(here(carts.OLDEST)), "store").only_if(_oldest_carts(), on=("store",))
-                / thresholds.DAY,
-                legend="{{store}}",
-            ),
-        ),
-        unit="none",
-        axis="days",
-        empty="no cart, or an index is missing",
-        by_name=True,
-        width=12,
-        link=Link("Does sales_clean_quotes run?", CRON, "jobs"),
     ),
 )
 
@@ -852,8 +524,8 @@ _EACH: Final[tuple[Panel, ...]] = (
 
 DASHBOARD: Final = Dashboard(
     uid=UID,
-    title="Magento / Checkout & orders",
-    description="Which store, which step, which payment method; and what follows the order.",
+    title="Magento / Selling now",
+    description="Which store, which step of the checkout, which payment method does not sell?",
     variables=(_busiest(),),
     annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(
@@ -861,10 +533,7 @@ DASHBOARD: Final = Dashboard(
         Row(title="Are we selling?", panels=_SELLING),
         Row(title="Where do customers leave?", panels=_FUNNEL),
         Row(title="Can customers pay?", panels=_PAYMENTS),
-        Row(title="What happens after the order?", panels=_AFTER),
-        Row(title="Is the money right?", panels=_MONEY),
         Row(title="Is there interest?", panels=_INTEREST),
-        Row(title="Are old carts cleaned up?", panels=_BLOAT),
         Row(title="Store $busiest", panels=_EACH, collapsed=True, repeat="busiest", key="each_store"),
     ),
 )

@@ -37,7 +37,18 @@ from dashboards.lib.links import NO_RUNBOOKS, ROW_STORE, Link, Page
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stack, Stat, Table, Timeline
 from dashboards.lib.style import Colour, fixed, line, override, steps, word_list, words
-from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
+from dashboards.lib.uids import (
+    AFTER_ORDER,
+    CHECKOUT,
+    CRON,
+    EXPORTER,
+    INDEXERS,
+    MONEY,
+    OVERVIEW,
+    PAGE_CACHE,
+    QUEUES,
+    SLO,
+)
 from dashboards.lib.variables import Constant
 from exporter.collectors import all_collectors, cron, deployment, indexers
 from exporter.magento import queues
@@ -395,13 +406,13 @@ _CAUSES: Final[tuple[Panel | Stack, ...]] = (
                 title="Orders in 24 h",
                 meaning="Orders placed in the last 24 hours, to the minute.",
                 good="Near the same day of last week: see the orders above.",
-                then="Which store and which payment method: *Checkout & orders*.",
+                then="Which store and which payment method: *Selling now*.",
                 asks=(Ask(expr=orders("1d")),),
                 unit="locale",
                 decimals=0,
                 empty="no order yet",
                 base=Colour.NEUTRAL,
-                link=Link("Orders by store", CHECKOUT, "stores"),
+                link=Link("Are they paid and shipped?", AFTER_ORDER, "documents"),
                 width=4,
                 height=3,
             ),
@@ -413,14 +424,14 @@ _CAUSES: Final[tuple[Panel | Stack, ...]] = (
                     f" {SINCE_INSTALLED}"
                 ),
                 good="Moves with the orders.",
-                then="Orders normal and revenue not: look at prices and discounts in *Checkout & orders*.",
+                then="Orders normal and revenue not: look at prices and discounts in *Selling now*.",
                 asks=(Ask(expr=revenue_of_a_day("currency"), legend="{{currency}}"),),
                 unit="short",
                 decimals=1,
                 empty="no order counted yet",
                 base=Colour.NEUTRAL,
                 show="value_and_name",
-                link=Link("Revenue by store", CHECKOUT, "revenue"),
+                link=Link("Revenue by store", MONEY, "revenue"),
                 width=4,
                 height=3,
             ),

@@ -104,7 +104,8 @@ def _level(value: Expr, limit: Threshold) -> Expr:
 def _doubts() -> Expr:
     """Return the doubts of both kinds of evidence, added up."""
     orders_hold = series(PLACED) >= limits.ORDERS_HOLD * _USUAL
-    failing = _level(series(FAILING), limits.FAILING_NOW).unless(orders_hold, on=STORE)
+    none = series(FAILING) * 0
+    failing = _level(series(FAILING), limits.FAILING_NOW).unless(orders_hold, on=STORE).or_else(none)
     silent = _level(series(AWAITED), limits.ORDERS_AWAITED)
     both = union(
         relabel(failing, target="of", value="payments"), relabel(silent, target="of", value="silence")

@@ -54,7 +54,7 @@ ALERTS: Final = (
         "cards.",
         first_action="Look at the latest orders: which product or coupon makes the difference?",
         why="The mean of more than ten orders does not triple, or fall to a third, without a cause.",
-        panel=Panel("magento-checkout", "order_value"),
+        panel=Panel("magento-money", "order_value"),
         cases=Cases(
             entity=DE,
             inputs={

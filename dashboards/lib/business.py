@@ -20,13 +20,14 @@ from promql.expr import (
     clamp_max,
     clamp_min,
     function,
+    increase,
     max_by,
     min_by,
     over_time,
     sum_by,
     union,
 )
-from promql.metrics import PROCESS_STARTED, SHOP
+from promql.metrics import PROCESS_STARTED, SHOP, Selectable
 from promql.wilson import least_share
 
 WINDOWS: Final = tuple(baseline.WINDOWS)
@@ -47,6 +48,10 @@ def tiles(minutes: int) -> slice:
 
 
 DAY: Final = tiles(24 * 60)
+
+RANGE: Final = slice("$__range", "5m")
+SHOWN: Final = 10
+"""Lines of a graph by store or payment method, chosen once for all that it shows."""
 
 SINCE_INSTALLED: Final = "Counted since the exporter was installed: in its first day less than the orders."
 """What a number of a day made of counters says beside orders, which the database knows from before."""
@@ -192,3 +197,13 @@ def behind(*by: str, **matchers: str) -> Expr:
     in_vain = here(self_metrics.SUCCESS, **matchers).equals(0)
     never = in_vain.join("+", age(here(PROCESS_STARTED)), on=SHOP, group_left=())
     return function("floor", clamp_min(max_by(late.or_else(never), *by), 0))
+
+
+def an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:
+    """Return the events of the last hour at each moment."""
+    return sum_by(increase(here(metric, **matchers)["1h"]), *by)
+
+
+def recorded(recording: Selectable, minutes: int, *by: str, **matchers: str) -> Expr:
+    """Return the sum over so many minutes of what was recorded for five minutes each."""
+    return sum_by(over_time("sum", here(recording, **matchers)[tiles(minutes)]), *by)

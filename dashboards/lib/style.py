@@ -26,6 +26,7 @@ class Colour(StrEnum):
     SECOND = "light-blue"
     THIRD = "yellow"
     ACCENT = "purple"
+    ORDERED = "super-light-blue"
 
 
 @dataclass(frozen=True, slots=True)

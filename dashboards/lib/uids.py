@@ -6,6 +6,8 @@ from typing import Final
 
 OVERVIEW: Final = "magento-overview"
 CHECKOUT: Final = "magento-checkout"
+AFTER_ORDER: Final = "magento-after-order"
+MONEY: Final = "magento-money"
 CRON: Final = "magento-cron"
 INDEXERS: Final = "magento-indexers"
 QUEUES: Final = "magento-queues"

@@ -124,6 +124,10 @@ CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] 
         store("de", usual=4, fail=0.2, bought=4, failed=36),
         ((5, state(SELLS)), (20, state(SELLS)), (60, state(SELLS))),
     ),
+    "nothing is expected yet of a new shop": (
+        {name: values for name, values in OUTAGE.items() if "expected" not in name},
+        ((-60, state(SELLS)), (5, state(STOPPED))),
+    ),
     "three small stores together": (
         {
             key: value

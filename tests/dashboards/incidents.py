@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES
+from dashboards.lib.uids import AFTER_ORDER, CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,9 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "cron-stopped": Sign(dashboard=CRON, panel="last_execution", above=0.5),
     "database-down": _down("database"),
     "database-killed": _down("database"),
-    "emails-unsent": Sign(dashboard=CHECKOUT, panel="emails", labels={"document": "order"}, above=0.75),
+    "emails-unsent": Sign(dashboard=AFTER_ORDER, panel="emails", labels={"document": "order"}, above=0.75),
     "exporter-down": Sign(dashboard=EXPORTER, panel="up", below=1),
-    "grid-missing": Sign(dashboard=CHECKOUT, panel="grid_age", above=0.75),
+    "grid-missing": Sign(dashboard=AFTER_ORDER, panel="grid_age", above=0.75),
     "indexer-invalid": Sign(
         dashboard=INDEXERS, panel="state", labels={"indexer": "catalogrule_product"}, above=2.5
     ),
@@ -77,7 +77,7 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "maintenance": Sign(dashboard=OVERVIEW, panel="maintenance", above=0),
     "no-traffic": Sign(dashboard=PAGE_CACHE, panel="requests_now", below=1),
     "orders-stuck-pending-payment": Sign(
-        dashboard=CHECKOUT, panel="open_orders_age", labels={"state": "pending_payment"}, above=1
+        dashboard=AFTER_ORDER, panel="open_orders_age", labels={"state": "pending_payment"}, above=1
     ),
     "page-uncacheable": Sign(
         dashboard=PAGE_CACHE, panel="requests", labels={"result": "uncacheable"}, above=0.05

@@ -25,7 +25,7 @@ from alerts.recording import (
 )
 from alerts.selling import glance
 from alerts.slo import LEAST
-from dashboards import checkout, overview, slo
+from dashboards import after_order, checkout, money, overview, slo
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Table
 from dashboards.lib.variables import Variable
@@ -143,7 +143,11 @@ def test_a_refresh_of_the_overview_stays_within_its_budget(crowded: Prometheus) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [overview.DASHBOARD, checkout.DASHBOARD, slo.DASHBOARD], ids=lambda p: p.uid)
+@pytest.mark.parametrize(
+    "page",
+    [overview.DASHBOARD, checkout.DASHBOARD, after_order.DASHBOARD, money.DASHBOARD, slo.DASHBOARD],
+    ids=lambda p: p.uid,
+)
 def test_many_stores_do_not_flood_a_browser(crowded: Prometheus, page: Dashboard) -> None:
     """A graph draws the worst or the largest stores, the same all the time; a table, which draws what is in
     sight, has them all."""

@@ -355,12 +355,26 @@ def test_a_legend_of_the_worst_has_no_number_from_before() -> None:
     assert any(panel.table for _, panel in worst)
 
 
-@pytest.mark.parametrize("uid", ["magento-checkout", "magento-overview", "magento-slo"])
+@pytest.mark.parametrize(
+    "uid", ["magento-checkout", "magento-after-order", "magento-money", "magento-overview", "magento-slo"]
+)
 def test_the_lines_of_a_graph_by_store_are_chosen_once(uid: str) -> None:
     """A bare topk chooses anew at each step, and draws everything that was ever among the first."""
     for where, expression in queries(RENDERED[uid]):
         for chosen in expression.split("topk(")[1:]:
             assert "@ end()" in chosen, where
+
+
+def test_no_panel_stacks_currencies() -> None:
+    """The height of euros upon dollars means nothing."""
+    stacked = [
+        (uid, panel["title"])
+        for uid, data in RENDERED.items()
+        for panel in panels(data)
+        if panel["fieldConfig"]["defaults"].get("custom", {}).get("stacking", {}).get("mode") == "normal"
+        and any("currency" in target["expr"] for target in panel["targets"])
+    ]
+    assert stacked == []
 
 
 def test_repeats_are_bounded() -> None:
@@ -411,7 +425,7 @@ def test_the_methods_of_payment_are_compared_over_the_same_stores() -> None:
     """Only the orders are counted by store: with a chosen store the shares would be of unlike things."""
     (table,) = (
         panel
-        for panel in panels(RENDERED["magento-checkout"])
+        for panel in panels(RENDERED["magento-money"])
         if panel["title"] == "What does each payment method bring?"
     )
     assert not [target["expr"] for target in table["targets"] if "$store" in target["expr"]]
@@ -420,7 +434,7 @@ def test_the_methods_of_payment_are_compared_over_the_same_stores() -> None:
 def test_the_ages_of_open_orders_show_every_state_with_an_alert() -> None:
     drawn = age_states(
         target["expr"]
-        for panel in panels(RENDERED["magento-checkout"])
+        for panel in panels(RENDERED["magento-after-order"])
         if panel["title"] == "How old is the oldest unfinished order?"
         for target in panel["targets"]
     )

@@ -18,7 +18,17 @@ from alerts.thresholds import Threshold
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Table
-from dashboards.lib.uids import CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES, SLO
+from dashboards.lib.uids import (
+    AFTER_ORDER,
+    CHECKOUT,
+    CRON,
+    EXPORTER,
+    INDEXERS,
+    OVERVIEW,
+    PAGE_CACHE,
+    QUEUES,
+    SLO,
+)
 from exporter.collectors import cron, indexers, order_states, redis
 from exporter.core import self_metrics
 from exporter.magento import queues
@@ -172,10 +182,10 @@ CASES: Mapping[str, tuple[str, str, int, list[Sample], Answer]] = {
         [({"store": "large"}, 0.8), *(({"store": f"small{number}"}, 1) for number in range(9))],
     ),
     "no order is open": (
-        CHECKOUT, "open_orders_age", 0, [(order_states.OPEN, "a", {"store": "de", "state": "new"}, 0)],
+        AFTER_ORDER, "open_orders_age", 0, [(order_states.OPEN, "a", {"store": "de", "state": "new"}, 0)],
         [({"state": "new"}, 0)],
     ),
-    "nobody knows of open orders": (CHECKOUT, "open_orders_age", 0, [], []),
+    "nobody knows of open orders": (AFTER_ORDER, "open_orders_age", 0, [], []),
     "the budget lasts while nobody tries": (
         SLO, "checkout_lasts", 0, [*attempts("30d", "de", 1_000, 10), *attempts("6h", "de", 0, 0)],
         [({}, 30 * 86_400)],
