@@ -33,7 +33,13 @@ PARTS: Final[Mapping[str, Part]] = {
     "runbooks": Part(("-m", "alerts.runbooks"), ("runbooks/*.md",)),
     "docs": Part(
         ("scripts/generate_docs.py",),
-        ("docs/metrics.md", "docs/settings.md", "docs/statements.md", "docs/incidents.md"),
+        (
+            "docs/metrics.md",
+            "docs/settings.md",
+            "docs/statements.md",
+            "docs/incidents.md",
+            "build/simulated.json",
+        ),
     ),
     "golden": Part(("-m", "tests.exporter.collectors.golden", "update"), ("tests/**/*.prom",), servers=True),
     "notifications": Part(

@@ -362,7 +362,7 @@ _SECURITY: Final = (
     _not_seen(
         50,
         "A skimmer in a CMS block or in `core_config_data`, or a new admin user",
-        Harm.STOPS,
+        Harm.COSTS,
         "The exporter reads no contents and no admin users.",
     ),
     _not_seen(51, "An admin's password is guessed", Harm.COSTS, "Failed logins of admins are not counted."),
@@ -420,6 +420,13 @@ _MORE: Final = (
         "Messages of a queue fail and are not tried again",
         Harm.WAITS,
         By("MagentoQueueMessagesFailing", Fault("queue-errors")),
+    ),
+    _caught(
+        60,
+        "RabbitMQ blocks publishers: its memory or disk alarm is raised",
+        Harm.STOPS,
+        By("MagentoBrokerBlocksPublishers", Fault("broker-alarm")),
+        note="From Magento 2.4.5 on.",
     ),
 )
 

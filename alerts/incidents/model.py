@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import Any, Final
 
 from alerts.lib.cases import MINUTE
@@ -50,6 +51,13 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Simulated:
+    """A scenario that the simulator plays through the rules, in a shop of a known size."""
+
+    scenario: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnTest:
     """A test of its own, by file and function; the minutes are the rule's."""
 
@@ -57,7 +65,7 @@ class OwnTest:
     function: str
 
 
-Proof = Rule | Fault | OwnTest
+Proof = Rule | Fault | Simulated | OwnTest
 RULE: Final = Rule()
 
 
@@ -83,20 +91,30 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was measured: the results of the game day, and the minutes of each alert by scenario."""
+
+    gameday: Mapping[str, Any]
+    simulated: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Minutes:
-    """The minutes from the fault to firing, and whether the game day measured them."""
+    """The minutes from the fault to firing, and whether they were measured."""
 
     number: float
     measured: bool
 
     def __str__(self) -> str:
-        return f"{self.number:.0f}"
+        return "never" if self.number == inf else f"{self.number:.0f}"
 
 
-def minutes(by: By, alert: Alert, gameday: Mapping[str, Any]) -> Minutes:
-    """Return the minutes that the game day measured; without them, those of the rule."""
+def minutes(by: By, alert: Alert, evidence: Evidence) -> Minutes:
+    """Return the minutes that were measured; without them, those of the rule."""
+    if isinstance(by.proof, Simulated):
+        return Minutes(evidence.simulated[by.proof.scenario].get(by.alert, inf), measured=True)
     if isinstance(by.proof, Fault):
-        played = gameday["faults"].get(by.proof.name, {})
+        played = evidence.gameday["faults"].get(by.proof.name, {})
         fired = [at for place, at in played.get("firing_s", {}).items() if _name(place) == by.alert]
         if fired:
             return Minutes(max(fired) * played["scale"] / MINUTE, measured=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -14,11 +14,13 @@ from alerts.catalogue import Catalogue
 from alerts.incidents.listing import INCIDENTS
 from alerts.incidents.model import (
     By,
+    Evidence,
     Fault,
     Harm,
     Incident,
     OwnTest,
     Rule,
+    Simulated,
     Verdict,
     catches,
     minutes,
@@ -26,10 +28,12 @@ from alerts.incidents.model import (
 from alerts.incidents.page import CLASSIC, page
 from alerts.lib.model import Alert, Severity
 from exporter.errors import SpecError
+from scripts.generate_docs import GAMEDAY, SIMULATED, simulated
 from tests.system.gameday.expectations import EXPECTED, WAVES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-GAMEDAY: Final[Mapping[str, Any]] = json.loads((ROOT / "build" / "gameday.json").read_text())
+EVIDENCE: Final = Evidence(*(json.loads(file.read_text()) for file in (GAMEDAY, SIMULATED)))
+NOTHING: Final = Evidence({"faults": {}})
 PLAYED: Final = {fault for wave in WAVES for fault in wave}
 
 
@@ -39,9 +43,10 @@ def complaints(incident: Incident, alerts: Mapping[str, Alert]) -> Iterator[str]
     yield from (f"no alert {name}" for name in unknown)
     if unknown:
         return
-    for by in incident.by:
-        yield from _not_proved(by, alerts[by.alert])
-    yield from _wrong_verdict(incident, alerts)
+    not_proved = [text for by in incident.by for text in _not_proved(by, alerts[by.alert])]
+    yield from not_proved
+    if not not_proved:
+        yield from _wrong_verdict(incident, alerts)
 
 
 def _not_proved(by: By, alert: Alert) -> Iterator[str]:
@@ -51,6 +56,9 @@ def _not_proved(by: By, alert: Alert) -> Iterator[str]:
                 yield f"the game day does not play {name}"
             elif by.alert not in {seen.alert for seen in EXPECTED[name].fires}:
                 yield f"{name} need not raise {by.alert}"
+        case Simulated(scenario):
+            if scenario not in EVIDENCE.simulated:
+                yield f"the simulator does not play {scenario}"
         case OwnTest(file, function):
             tree = ast.parse((ROOT / file).read_text()) if (ROOT / file).is_file() else ast.Module([], [])
             if function not in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
@@ -69,7 +77,8 @@ def _wrong_verdict(incident: Incident, alerts: Mapping[str, Alert]) -> Iterator[
     if incident.verdict is not Verdict.CAUGHT and not incident.because:
         yield "no reason why it is not caught"
     caught = any(
-        catches(incident.harm, alerts[by.alert], minutes(by, alerts[by.alert], GAMEDAY)) for by in incident.by
+        catches(incident.harm, alerts[by.alert], minutes(by, alerts[by.alert], EVIDENCE))
+        for by in incident.by
     )
     if incident.verdict is Verdict.CAUGHT and not caught:
         yield f"caught, but no alert is severe and fast enough for: {incident.harm.value}"
@@ -113,6 +122,10 @@ REDIS: Final = Incident(
             replace(REDIS, by=(By("MagentoBackendDown", OwnTest("tests/conftest.py", "test_it")),)),
             "no test tests/conftest.py::test_it",
         ),
+        (
+            replace(REDIS, by=(By("MagentoBackendDown", Simulated("a day without customers")),)),
+            "the simulator does not play a day without customers",
+        ),
         (replace(REDIS, by=(By("MagentoWatchdog"),)), "the cases of MagentoWatchdog play no incident"),
         (
             replace(REDIS, by=(By("MagentoCacheStoreDown"),)),
@@ -132,22 +145,37 @@ def test_a_false_claim_is_found(claimed: Incident, complaint: str, alerts: Mappi
 
 
 def test_minutes_are_those_of_the_game_day(alerts: Mapping[str, Alert]) -> None:
-    gameday = {"faults": {"redis-down": {"firing_s": {"MagentoBackendDown{source=redis}": 8}, "scale": 30}}}
+    played = {"firing_s": {"MagentoBackendDown{source=redis}": 8}, "scale": 30}
+    gameday = Evidence({"faults": {"redis-down": played}})
     measured = minutes(REDIS.by[0], alerts["MagentoBackendDown"], gameday)
     assert (measured.number, measured.measured) == (4, True)
-    by_rule = minutes(REDIS.by[0], alerts["MagentoBackendDown"], {"faults": {}})
+    by_rule = minutes(REDIS.by[0], alerts["MagentoBackendDown"], NOTHING)
     assert (by_rule.number, by_rule.measured) == (2, False)
+
+
+def test_minutes_are_those_of_the_simulator(alerts: Mapping[str, Alert]) -> None:
+    alert = alerts["MagentoBackendDown"]
+    by = By(alert.name, Simulated("a scenario"))
+    played = Evidence({"faults": {}}, {"a scenario": {alert.name: 7.0}})
+    silent = Evidence({"faults": {}}, {"a scenario": {}})
+    assert minutes(by, alert, played).number == 7
+    assert str(minutes(by, alert, silent)) == "never"
+    assert not catches(Harm.WAITS, alert, minutes(by, alert, silent))
+
+
+def test_the_simulator_still_measures_what_the_page_says() -> None:
+    assert simulated() == EVIDENCE.simulated
 
 
 def test_minutes_of_a_rule_hold_the_age_that_it_waits_for(alerts: Mapping[str, Alert]) -> None:
     name = "MagentoOrderEmailsUnsent"
-    assert minutes(By(name), alerts[name], {"faults": {}}).number == 30 + 15
+    assert minutes(By(name), alerts[name], NOTHING).number == 30 + 15
 
 
 def test_an_alert_that_failed_on_the_game_day_proves_nothing(alerts: Mapping[str, Alert]) -> None:
     played = {"expected": ["MagentoBackendDown{source=redis}"], "firing_s": {}, "scale": 30}
     with pytest.raises(SpecError, match="did not fire"):
-        minutes(REDIS.by[0], alerts["MagentoBackendDown"], {"faults": {"redis-down": played}})
+        minutes(REDIS.by[0], alerts["MagentoBackendDown"], Evidence({"faults": {"redis-down": played}}))
 
 
 def test_the_page_agrees_with_the_table_of_the_game_day(found: Catalogue) -> None:
@@ -159,7 +187,7 @@ def test_the_page_agrees_with_the_table_of_the_game_day(found: Catalogue) -> Non
             r"^\| ([\w-]+) \| (Magento\w+)[^|]*\|[^|]*\|[^|]*\| (\d+) min \|", table, re.MULTILINE
         )
     }
-    rows = [row.split(" | ") for row in page(INCIDENTS, found.all, GAMEDAY).splitlines()]
+    rows = [row.split(" | ") for row in page(INCIDENTS, found.all, EVIDENCE).splitlines()]
     compared = 0
     for cells in (cells for cells in rows if len(cells) == 8 and "game day" in cells[6]):
         for alert, number, proof in zip(*(cells[at].split("<br>") for at in (4, 5, 6)), strict=True):
