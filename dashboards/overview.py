@@ -56,7 +56,6 @@ from promql.expr import (
     Expr,
     function,
     max_by,
-    min_by,
     sum_by,
 )
 
@@ -104,7 +103,7 @@ _BAND: Final[tuple[Panel, ...]] = (
         meaning="When the last order came before selling stopped, or came in doubt.",
         good="Nothing: it sells.",
         then="Compare with deployments and with what is firing.",
-        asks=(Ask(expr=min_by(here(glance.SINCE)) * MILLISECONDS, may_be_empty=True),),
+        asks=(Ask(expr=max_by(here(glance.SINCE)) * MILLISECONDS, may_be_empty=True),),
         unit="dateTimeAsIsoNoDateIfToday",
         empty="it sells",
         base=Colour.NEUTRAL,
