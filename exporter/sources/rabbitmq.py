@@ -24,6 +24,9 @@ _COLUMNS: Final = (
 )
 _REFUSED: Final = (401, 403)
 _NOT_FOUND: Final = 404
+_RESOURCES: Final = {"disk space": "disk"}
+"""What RabbitMQ 3.10 calls a resource in its answer, to what its own code and its log call it."""
+
 _FAILED_CHECK: Final = 503
 _NO_SUCH_CHECK: Final = (*_REFUSED, _NOT_FOUND, 405)
 """Before 3.8.10 RabbitMQ has no such check, and a proxy may let nothing but the queues pass."""
@@ -92,7 +95,8 @@ class RabbitMQ:
             return frozenset()
         alarms = answer.get("alarms")
         if response.status_code == _FAILED_CHECK and isinstance(alarms, list):
-            return frozenset(str(alarm.get("resource")) for alarm in alarms if isinstance(alarm, dict))
+            named = (str(alarm.get("resource")) for alarm in alarms if isinstance(alarm, dict))
+            return frozenset(_RESOURCES.get(name, name) for name in named)
         if response.is_server_error:
             raise SourceUnavailable(f"RabbitMQ answered with status {response.status_code}")
         raise UnexpectedAnswer(

@@ -184,13 +184,14 @@ class RabbitMQ(Server):
 
     def block_publishers(self) -> None:
         """Raise the memory alarm, as a backlog does that grows beyond what the broker may use."""
-        self._control("set_vm_memory_high_watermark", "0.00001")
+        self.control("set_vm_memory_high_watermark", "0.00001")
 
     def admit_publishers(self) -> None:
         """End the memory alarm."""
-        self._control("set_vm_memory_high_watermark", "absolute", MEMORY)
+        self.control("set_vm_memory_high_watermark", "absolute", MEMORY)
 
-    def _control(self, *words: str) -> None:
+    def control(self, *words: str) -> None:
+        """Run `rabbitmqctl` with these words; raise if it fails."""
         command = [str(self.directory / "rabbitmqctl"), "-q", *words]
         try:
             done = subprocess.run(

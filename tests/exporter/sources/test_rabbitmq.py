@@ -63,6 +63,7 @@ def test_what_is_no_list_of_queues(status: int, body: object, expected: type[Sou
             {"alarms": [{"node": "a", "resource": "disk"}, {"node": "b", "resource": "memory"}, "odd"]},
             {"disk", "memory"},
         ),
+        (503, {"status": "failed", "alarms": [{"node": "a", "resource": "disk space"}]}, {"disk"}),
         (404, {"error": "Object Not Found"}, None),
         (403, {}, None),
     ],

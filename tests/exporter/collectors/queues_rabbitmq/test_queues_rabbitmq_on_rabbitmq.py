@@ -161,6 +161,18 @@ def test_a_memory_alarm_is_seen_by_the_limited_user_and_ends(broker: Broker) -> 
     until(broker, store, alarm, 0, "memory")
 
 
+def test_a_disk_alarm_is_seen_by_the_limited_user_and_ends(broker: Broker) -> None:
+    store, alarm = VolatileStore(), "magento_queue_broker_alarm"
+    until(broker, store, alarm, 0, "disk")
+    broker.control("set_disk_free_limit", "9999GB")
+    try:
+        found = until(broker, store, alarm, 1, "disk")
+        assert found[alarm, "memory"] == 0
+    finally:
+        broker.control("set_disk_free_limit", "50MB")
+    until(broker, store, alarm, 0, "disk")
+
+
 def test_errors_are_told_apart(broker: Broker) -> None:
     for source, expected in (
         (reader(broker, password=lambda: "wrong"), AccessDenied),
