@@ -11,7 +11,7 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Graph, Panel, Row
-from dashboards.lib.style import HOURS, MINUTES
+from dashboards.lib.style import HOURS, MINUTES, told_apart
 from dashboards.lib.uids import AFTER_ORDER, CRON
 from exporter.collectors import (
     carts,
@@ -47,6 +47,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         width=8,
         link=Link("How old are they?", UID, "open_orders_age"),
         decimals=0,
+        overrides=told_apart("new", "pending_payment", "processing", "payment_review", "holded"),
     ),
     Graph(
         key="open_orders_age",
@@ -75,6 +76,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         width=8,
         link=Link("Does the job run?", CRON, "jobs"),
         clock=HOURS,
+        overrides=told_apart("new", "pending_payment", "processing", "payment_review", "holded"),
     ),
     Graph(
         key="emails",
@@ -89,6 +91,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         width=8,
         link=Link("Does the job run?", CRON, "jobs"),
         clock=MINUTES,
+        overrides=told_apart("order", "invoice", "shipment", "creditmemo"),
     ),
     Graph(
         key="documents",

@@ -28,6 +28,7 @@ from dashboards.lib.style import (
     override_like,
     scaled,
     steps,
+    told_apart,
 )
 from promql.expr import Expr, standing_out, top
 from promql.render import render
@@ -290,6 +291,12 @@ class Graph(Panel):
             "thresholdsStyle": {"mode": "dashed" if self.threshold else "off"},
             **soft,
         }
+
+    def _overrides(self) -> Sequence[Json]:
+        """Return the panel's overrides, after a colour that is no state for each series of a known name."""
+        fixed_names = {item["matcher"]["options"] for item in self.overrides}
+        known = [ask.legend for ask in self.asks if ask.legend and "{{" not in ask.legend]
+        return (*told_apart(*(name for name in known if name not in fixed_names)), *self.overrides)
 
     def _calcs(self) -> Sequence[str]:
         return self.calcs or (_LEGEND_CALCS if self.table else ())

@@ -45,6 +45,24 @@ PALETTE_BY_NAME: Final = "palette-classic-by-name"
 """A series keeps its colour on every panel and dashboard, because the colour follows its name."""
 
 
+IDENTITY: Final = (
+    Colour.NEUTRAL,
+    Colour.THIRD,
+    Colour.ACCENT,
+    Colour.SECOND,
+    Colour.ORDERED,
+    Colour.MUTED,
+)
+"""Colours that tell series apart. Green, orange and red are states and are not among them."""
+
+
+def told_apart(*names: str) -> tuple[Json, ...]:
+    """Return the overrides that give each of these series a colour of its own that is no state."""
+    return tuple(
+        override(name, color=fixed(IDENTITY[index % len(IDENTITY)])) for index, name in enumerate(names)
+    )
+
+
 def steps(threshold: Threshold | None, *, base: Colour) -> list[Json]:
     """Return Grafana's threshold steps: ``base`` while all is well, then orange, then red."""
     if threshold is None:

@@ -22,7 +22,7 @@ from dashboards.catalogue import DASHBOARDS, WITHOUT_PANEL
 from dashboards.lib.links import NO_RUNBOOKS
 from dashboards.lib.normalise import text
 from dashboards.lib.panels import Worst
-from dashboards.lib.style import HOURS, MINUTES, Colour, scaled
+from dashboards.lib.style import HOURS, IDENTITY, MINUTES, Colour, scaled
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
@@ -363,6 +363,24 @@ def test_the_lines_of_a_graph_by_store_are_chosen_once(uid: str) -> None:
     for where, expression in queries(RENDERED[uid]):
         for chosen in expression.split("topk(")[1:]:
             assert "@ end()" in chosen, where
+
+
+def test_a_series_of_a_known_name_is_told_apart_without_the_colours_of_states() -> None:
+    """What nobody gave a colour gets one that says nothing about how well it is."""
+    states = {Colour.GOOD, Colour.CALM, Colour.WARNING, Colour.CRITICAL}
+    assert not states & set(IDENTITY)
+    for data in RENDERED.values():
+        for panel in panels(data):
+            if panel["type"] != "timeseries":
+                continue
+            coloured = {
+                field["matcher"]["options"]
+                for field in panel["fieldConfig"]["overrides"]
+                if any(item["id"] == "color" for item in field["properties"])
+            }
+            legends = {target["legendFormat"] for target in panel["targets"]}
+            plain = {name for name in legends if "{{" not in name and name != "__auto"}
+            assert plain <= coloured, panel["title"]
 
 
 def test_no_panel_stacks_currencies() -> None:
