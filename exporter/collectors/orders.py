@@ -135,6 +135,13 @@ LAST_ORDER = gauge(
     " and for a store view that is switched off (store.is_active).",
     "store",
 )
+SINCE_LAST = gauge(
+    "magento_orders_since_last_by_method",
+    "Orders of the store since the last one with that payment method; absent for a method that none of the"
+    " orders seen was placed with, and for a store view that is switched off (store.is_active).",
+    "store",
+    "method",
+)
 
 COUNTED: Final = (
     PLACED,
@@ -171,11 +178,14 @@ class OrdersCollector(Collector):
 
     Value, items, discount and coupons are counted by store and, for the whole shop, by payment method.
 
+    `magento_orders_since_last_by_method` begins at 0 with each order by that method. The newest 2,000 orders
+    are read once at the first start, so it is right from then on.
+
     Whether an administrator made an order is not known. An order that was made out of another is an
     exception: it was edited or, by newer versions of Magento, ordered again.
     """
     source = "database"
-    metrics = (*COUNTED, LAST_ORDER)
+    metrics = (*COUNTED, LAST_ORDER, SINCE_LAST)
     queries = (*ORDERS.queries, PAYMENTS, NEWEST_OF_STORES, CREATED)
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -219,6 +229,7 @@ class _Ledger:
         self._counters = context.memory.counters
         self._last = context.memory.table("last")
         self._state = context.memory.table("methods")
+        self._since = context.memory.table("since")
         self._methods = Methods(self._state.get("known", ()))
         for store_id in self._stores.view_ids():
             self._initialise(self._stores.code(store_id), self._stores.currency(store_id))
@@ -239,7 +250,11 @@ class _Ledger:
 
     def prepare(self, orders: Iterable[tuple[Row, str | None]]) -> None:
         """Let the stores and methods of past orders have their series before the next order comes."""
-        pairs = {(self._stores.code(row["store_id"]), self._method(method)) for row, method in orders}
+        pairs = set()
+        for row, paid in sorted(orders, key=lambda order: int(order[0]["id"])):
+            method = self._method(paid)
+            pairs.add((self._stores.code(row["store_id"]), method))
+            self._note_method(row, method)
         methods = {method for _, method in pairs}
         everywhere = {(store, method) for store in self._stores.codes() for method in methods}
         for store, method in sorted(pairs | everywhere if len(everywhere) <= INITIALISED_PAIRS else pairs):
@@ -270,6 +285,13 @@ class _Ledger:
         if row["edited"]:
             self._counters(EDITED).add(store=store)
         self.note_time(row)
+        self._note_method(row, method)
+
+    def _note_method(self, row: Row, method: str) -> None:
+        """Note one more order for each other method of the store, and none since for this one."""
+        store = str(row["store_id"])
+        since: dict[str, int] = self._since.get(store, {})
+        self._since.put(store, {other: number + 1 for other, number in since.items()} | {method: 0})
 
     def _method(self, method: str | None) -> str:
         before = len(self._methods.known)
@@ -295,3 +317,6 @@ class _Ledger:
         for store_id, created in self._last.scan().items():
             if int(store_id) in selling:
                 yield LAST_ORDER.sample(created, store=self._stores.code(int(store_id)))
+        for view in selling:
+            for method, number in self._since.get(str(view), {}).items():
+                yield SINCE_LAST.sample(number, store=self._stores.code(view), method=method)

@@ -5,6 +5,12 @@
 :mod:`.by_id`.
 """
 
-from exporter.collectors.checkout.collector import ORDERS, STAGE_REACHED, CheckoutCollector
+from exporter.collectors.checkout.collector import (
+    CARTS_SINCE_ORDER,
+    ORDERS,
+    SHOP_CARTS_SINCE_ORDER,
+    STAGE_REACHED,
+    CheckoutCollector,
+)
 
-__all__ = ["ORDERS", "STAGE_REACHED", "CheckoutCollector"]
+__all__ = ["CARTS_SINCE_ORDER", "ORDERS", "SHOP_CARTS_SINCE_ORDER", "STAGE_REACHED", "CheckoutCollector"]

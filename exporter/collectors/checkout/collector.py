@@ -8,7 +8,7 @@ from typing import Final
 from exporter.collectors.checkout import by_id, by_time
 from exporter.collectors.checkout.funnel import PAYMENT_STEPS, SHIPPING_STEPS, Funnel
 from exporter.core.collector import Collector, Context
-from exporter.core.metrics import Sample, counter
+from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.query import Connection
 from exporter.magento.checkout import quotes_by_time
 from exporter.reading.followed import Followed
@@ -31,6 +31,17 @@ STAGE_REACHED = counter(
     "stage",
     "customer",
 )
+CARTS_SINCE_ORDER = gauge(
+    "magento_checkout_carts_since_last_order",
+    "Carts that were filled since the store's last order (quote, sales_order); absent before the first order"
+    " that is seen, and for a store view that is switched off (store.is_active).",
+    "store",
+)
+SHOP_CARTS_SINCE_ORDER = gauge(
+    "magento_shop_carts_since_last_order",
+    "Carts that were filled in the whole shop since the last order in any store; absent before the first"
+    " order that is seen.",
+)
 
 
 class CheckoutCollector(Collector):
@@ -51,6 +62,9 @@ class CheckoutCollector(Collector):
     - A cart that was merged into another one or dropped counts nothing more. What it reached before stays.
     - An administrator's cart counts in every stage at once, when it becomes an order.
 
+    `magento_checkout_carts_since_last_order` begins at 0 with each order of the store, an imported one
+    included. Carts of the same scrape as an order count as older.
+
     Counting begins with the first start. Stages that a cart had reached before are not counted.
 
     On Magento 2.4.7 and newer, a step that leaves `quote.updated_at` alone is found half an hour after the
@@ -59,7 +73,7 @@ class CheckoutCollector(Collector):
     shows with its order only.
     """
     source = "database"
-    metrics = (STAGE_REACHED,)
+    metrics = (STAGE_REACHED, CARTS_SINCE_ORDER, SHOP_CARTS_SINCE_ORDER)
     queries = (
         *by_time.QUERIES,
         *by_id.QUERIES,
@@ -79,4 +93,9 @@ class CheckoutCollector(Collector):
         follower.follow(context, funnel)
         funnel.note_orders(ORDERS.read(context).rows)
         funnel.forget()
-        return funnel.samples()
+        yield from funnel.samples()
+        shop, stores = funnel.carts_since_order()
+        if shop is not None:
+            yield SHOP_CARTS_SINCE_ORDER.sample(shop)
+        for store, carts in stores.items():
+            yield CARTS_SINCE_ORDER.sample(carts, store=store)

@@ -66,6 +66,9 @@ FORGET_IDS: Final = 2_000
 MANY_STORES: Final = 300
 """Up to so many stores every label set is shown from the start, beyond that from a store's first cart on."""
 
+SHOP: Final = ""
+"""The key of the whole shop among those of its stores."""
+
 
 def quote_key(quote_id: int) -> str:
     """Return the key under which a cart is remembered; keys sort as ids do."""
@@ -84,6 +87,7 @@ class Funnel:
         self._counted = context.memory.table("stages")
         self._limits = context.memory.table("limits")
         self._counters = counters
+        self._since = context.memory.table("since_order")
         self._newest = newest
         self.start: int = self._limits.get("start", self._newest)
         self._floor: int = self._limits.get("floor", max(0, self.start - KEEP_IDS))
@@ -153,6 +157,20 @@ class Funnel:
             self._count(row, reached_now & ~(counted_before or NOTHING))
             counted[quote_id] = implied | (counted_before or NOTHING)
             self._remember(quote_id, counted_before, counted[quote_id])
+        for store_id in {row["store_id"] for row in rows}:
+            self._since.put_many({SHOP: 0, str(store_id): 0})
+
+    def carts_since_order(self) -> tuple[int | None, dict[str, int]]:
+        """Return the carts since the shop's last order, and since that of each store that is switched on.
+
+        Nothing is known before the first order has been seen.
+        """
+        stores = {
+            str(store_id): self._context.stores.code(store_id)
+            for store_id in self._context.stores.active_ids()
+        }
+        known = self._since.get_many((SHOP, *stores))
+        return known.pop(SHOP, None), {stores[store_id]: carts for store_id, carts in known.items()}
 
     def unfinished(self, rows: Sequence[Row]) -> list[int]:
         """Return the active carts that can still reach a stage other than an order."""
@@ -203,6 +221,9 @@ class Funnel:
         self._initialise(store)
         for stage in checkout.labels(stages):
             self._counters.add(store=store, stage=stage, customer=checkout.customer(guest=bool(row["guest"])))
+        if Stage.CART in stages:
+            known = self._since.get_many((SHOP, str(row["store_id"])))
+            self._since.put_many({key: carts + 1 for key, carts in known.items()})
 
     def _initialise(self, store: str) -> None:
         for stage in STAGES:

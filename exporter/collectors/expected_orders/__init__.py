@@ -3,7 +3,22 @@
 :mod:`.history` counts the orders into buckets; :mod:`.baseline` says what past weeks let expect.
 """
 
-from exporter.collectors.expected_orders.collector import BASELINE, EXPECTED, RECENT, ExpectedOrdersCollector
+from exporter.collectors.expected_orders.collector import (
+    BASELINE,
+    EXPECTED,
+    RECENT,
+    SHOP_SINCE_LAST,
+    SINCE_LAST,
+    ExpectedOrdersCollector,
+)
 from exporter.collectors.expected_orders.history import ORDERS
 
-__all__ = ["BASELINE", "EXPECTED", "ORDERS", "RECENT", "ExpectedOrdersCollector"]
+__all__ = [
+    "BASELINE",
+    "EXPECTED",
+    "ORDERS",
+    "RECENT",
+    "SHOP_SINCE_LAST",
+    "SINCE_LAST",
+    "ExpectedOrdersCollector",
+]

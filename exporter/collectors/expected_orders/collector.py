@@ -7,6 +7,7 @@ from typing import Final
 
 from exporter.collectors.expected_orders.baseline import WEEKS, WINDOWS, expected, in_windows, weeks_ago
 from exporter.collectors.expected_orders.history import ORDERS, PAST_ORDERS, History
+from exporter.collectors.expected_orders.since import SinceLast
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 
@@ -30,6 +31,17 @@ BASELINE = gauge(
     " absent for a store view that is switched off (store.is_active).",
     "store",
 )
+SINCE_LAST = gauge(
+    "magento_orders_expected_since_last",
+    "Orders that were to be expected since the store's last one, at most a week ago: the median of the same"
+    " local time in the last 2 to 8 weeks. Absent with less history, without a known order,"
+    " and for a store view that is switched off (store.is_active).",
+    "store",
+)
+SHOP_SINCE_LAST = gauge(
+    "magento_shop_orders_expected_since_last",
+    "magento_orders_expected_since_last of all stores together: since the last order in any of them.",
+)
 
 _EXPECTED_LIFETIME: Final = 300
 """Seconds for which the expected numbers are not computed again."""
@@ -49,16 +61,21 @@ class ExpectedOrdersCollector(Collector):
     `magento_orders_baseline_seconds` says how far back they are known. While an exporter that was away
     catches up, there are no samples.
 
+    `magento_orders_expected_since_last` begins at the store's last order and grows until the next one.
+    0 means that an order has just come, or that none was to be expected. A store without an order in the
+    history has no sample. A week is looked at at most.
+
     A store view that is switched off has no samples. Its orders are counted all the same, so it has its
     history when it is switched on again.
     """
     source = "database"
-    metrics = (RECENT, EXPECTED, BASELINE)
+    metrics = (RECENT, EXPECTED, BASELINE, SINCE_LAST, SHOP_SINCE_LAST)
     queries = (*ORDERS.queries, PAST_ORDERS)
     refresh = EVERY_HALF_MINUTE
 
     def __init__(self) -> None:
         self._known: tuple[object, Mapping[tuple[str, str], float]] = ((), {})
+        self._since = SinceLast()
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
@@ -74,6 +91,16 @@ class ExpectedOrdersCollector(Collector):
             yield BASELINE.sample(context.now - begin, store=stores[store_id])
         for (store_id, window), number in self._expected(history, stores).items():
             yield EXPECTED.sample(number, store=stores[store_id], window=window)
+        yield from self._since_last(history, stores)
+
+    def _since_last(self, history: History, stores: Mapping[str, str]) -> Iterator[Sample]:
+        for store_id, code in stores.items():
+            number = self._since.expected(history, (store_id,))
+            if number is not None:
+                yield SINCE_LAST.sample(number, store=code)
+        number = self._since.expected(history, tuple(stores))
+        if number is not None:
+            yield SHOP_SINCE_LAST.sample(number)
 
     def _expected(self, history: History, stores: Mapping[str, str]) -> Mapping[tuple[str, str], float]:
         """Compute at most every five minutes.

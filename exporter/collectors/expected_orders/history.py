@@ -47,6 +47,9 @@ HISTORY_PAGES: Final = 2
 
 _MINUTE: Final = 60
 _DAY: Final = 86_400
+_READ: Final = 24 * BUCKET
+"""Seconds of history that are read at once, and no more than once a run."""
+
 _NO_ID: Final = 2**32
 """More than any order's id, which is an INT UNSIGNED: the backfill begins with all orders before it."""
 
@@ -85,16 +88,26 @@ class History:
         self._minutes = context.memory.table("minutes")
         self._quarters = context.memory.table("quarters")
         self._first = context.memory.table("first")
+        self._last = context.memory.table("last")
         self._zones = {str(store_id): context.stores.timezone(store_id) for store_id in context.stores.ids()}
         self.horizon = int(self.now) - HISTORY
         self._newest = 0
+        self._read: dict[int, list[tuple[int, Counts]]] = {}
 
     def follow(self) -> bool:
         """Count the new orders; return whether there are more than one run can read."""
+        self._derive_last()
         new = ORDERS.read(self._context)
         self._newest = new.newest
         self._count(new.rows)
         return new.catching_up
+
+    def _derive_last(self) -> None:
+        """Take the last orders from the buckets: an earlier version did not note them."""
+        if self._last.scan():
+            return
+        for start, counts in self.quarters(self.horizon, self.now):
+            self._last.put_many(dict.fromkeys(counts, min(float(start + BUCKET), self.now)))
 
     def backfill(self) -> None:
         """Count some orders of the time before the first run, the newest first."""
@@ -140,11 +153,13 @@ class History:
         minutes: dict[str, Counter[str]] = {}
         quarters: dict[str, Counter[str]] = {}
         first: dict[str, int] = {}
+        last: dict[str, float] = {}
         for row in rows:
             if row["store_id"] is None or not row["created"]:
                 continue
             store, created = str(row["store_id"]), int(row["created"])
             first[store] = min(created, first.get(store, created))
+            last[store] = min(self.now, max(created, last.get(store, 0.0)))
             if created >= self.horizon:
                 quarters.setdefault(_key(created, BUCKET), Counter())[store] += 1
             if created >= self.now - _DAY - 2 * _MINUTE:
@@ -154,6 +169,9 @@ class History:
         for store, created in first.items():
             if created < self._first.get(store, created + 1):
                 self._first.put(store, created)
+        for store, moment in last.items():
+            if moment > self._last.get(store, 0.0):
+                self._last.put(store, moment)
 
     def prune(self) -> None:
         """Forget what is too old to be of use."""
@@ -182,6 +200,23 @@ class History:
         """Return the start and the orders of every quarter of an hour that touches the time given."""
         found: dict[str, Any] = self._quarters.scan(_key(int(start), BUCKET), f"{int(end) + 1:012d}")
         return [(int(key), counts) for key, counts in found.items()]
+
+    def between(self, stores: Iterable[str], start: float, end: float) -> float:
+        """Return the orders of some stores in a stretch of time; of a bucket the part that lies in it."""
+        wanted, found = tuple(stores), 0.0
+        for begin in range(int(start) // _READ * _READ, int(end) + 1, _READ):
+            if begin not in self._read:
+                self._read[begin] = self.quarters(begin, begin + _READ - 1)
+            for moment, counts in self._read[begin]:
+                inside = min(moment + BUCKET, end) - max(moment, start)
+                if inside > 0:
+                    found += sum(counts.get(store, 0) for store in wanted) * inside / BUCKET
+        return found
+
+    def last(self, stores: Iterable[str]) -> dict[str, float]:
+        """Return the Unix time of each store's last order; a store without a known one is left out."""
+        found: dict[str, float] = self._last.get_many(stores)
+        return found
 
     def begins(self, stores: Iterable[str]) -> dict[str, float]:
         """Return the Unix time at which each store's known history begins (now if it has no orders)."""

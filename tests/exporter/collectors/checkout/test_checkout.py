@@ -113,6 +113,8 @@ class Carts:
 def counted(samples: Sequence[Any]) -> Counter[str]:
     found: Counter[str] = Counter()
     for sample in samples:
+        if sample.metric is not checkout.STAGE_REACHED:
+            continue
         found[sample.labels[1]] += int(sample.value)
     return +found
 

@@ -57,6 +57,7 @@ class Funnel:
         self.observed = observed
         self.state = state or VolatileStore()
         self.start = int(observed.shop.database.value("SELECT COALESCE(MAX(entity_id), 0) FROM {quote}"))
+        self.since: dict[tuple[str, ...], float] = {}
         self.clock = ShiftedClock(observed.open(CheckoutCollector.queries))
         observed.read_through(CheckoutCollector(), self.clock)
         if begin:
@@ -66,11 +67,8 @@ class Funnel:
         """Scrape, after putting the clock forward; return (store, stage, customer) to carts, if any."""
         self.clock.seconds += forward
         found = self.observed.run(CheckoutCollector(), NOW.timestamp() + self.clock.seconds, state=self.state)
-        return {
-            (store, stage, customer): int(value)
-            for (_, store, stage, customer), value in found.items()
-            if value
-        }
+        self.since = {key: value for key, value in found.items() if key[0] != NAME}
+        return {key[1:4]: int(value) for key, value in found.items() if key[0] == NAME and value}
 
     def settled(self) -> dict[tuple[str, str, str], int]:
         """Scrape until every look has been taken at what has been written so far."""
@@ -110,6 +108,36 @@ def test_a_whole_checkout_between_two_scrapes(funnel: Funnel) -> None:
     shop.orders.place("us", customer_id=shop.customers.register())
     expected = of("us", "guest", BOUGHT) | of("us", "registered", BOUGHT)
     assert funnel.run() == funnel.settled() == expected == funnel.truth()
+
+
+def test_carts_since_the_last_order(funnel: Funnel) -> None:
+    shop, name, whole = funnel.observed.shop, checkout.CARTS_SINCE_ORDER.name, checkout.SHOP_CARTS_SINCE_ORDER
+    shop.carts.open("us")
+    funnel.run()
+    assert funnel.since == {}, "no order is known"
+    shop.orders.place("us")
+    shop.carts.open("us", headless=True)
+    funnel.run()
+    assert funnel.since == {(name, "us"): 0, (whole.name,): 0}
+    carts = [shop.carts.open("us") for _ in range(3)]
+    shop.carts.open("de")
+    funnel.run()
+    assert funnel.since == {(name, "us"): 3, (whole.name,): 4}
+    shop.orders.place("de")
+    shop.carts.advance(carts[0], "payment_method")
+    funnel.run()
+    assert funnel.since == {(name, "us"): 3, (name, "de"): 0, (whole.name,): 0}
+    for quote_id in (carts[0], None):
+        shop.carts.open("us")
+        funnel.run()
+        order = shop.orders.buy(carts[0]) if quote_id else shop.orders.place("us")
+        shop.database.update("sales_order", {"entity_id": order}, quote_id=quote_id)
+        funnel.run()
+        assert funnel.since == {(name, "us"): 0, (name, "de"): 0, (whole.name,): 0}, "an imported one, too"
+    shop.database.update("store", {"code": "us"}, is_active=0)
+    funnel.run()
+    assert funnel.since == {(name, "de"): 0, (whole.name,): 0}
+    shop.database.update("store", {"code": "us"}, is_active=1)
 
 
 def test_a_headless_cart_counts_when_it_has_items(funnel: Funnel) -> None:
@@ -520,7 +548,9 @@ def test_five_hundred_stores(mariadb: MariaDB) -> None:
             observed.shop.orders.place(code)
         funnel.run()
         assert funnel.run() == funnel.settled() == funnel.truth()
-        assert len(observed.run(CheckoutCollector(), NOW.timestamp() + 2_000, state=funnel.state)) == 10 * 12
+        assert (
+            len(observed.run(CheckoutCollector(), NOW.timestamp() + 2_000, state=funnel.state)) == 10 * 13 + 1
+        )
 
 
 def test_only_indexes_are_used(observed: ShopInMariaDB) -> None:

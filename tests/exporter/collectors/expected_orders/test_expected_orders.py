@@ -113,12 +113,91 @@ def test_a_view_that_is_switched_off_expects_nothing_and_has_its_past_when_it_is
     off = core.stores(off={"german"})
     orders.add(NOON - 10, store=2)
     found = orders.collect(state, NOON + 30, collector=collector, stores=off)
-    assert {key[1] for key in found} == {"default"}
+    assert {key[1] for key in found if key[1:]} == {"default"}
     assert found["magento_orders_expected", "default", "30m"] == 10
     found = orders.collect(state, NOON + 60, collector=collector)
     assert found.keys() == before.keys()
     assert found["magento_orders_expected", "german", "30m"] == 10
     assert found["magento_orders_recent", "german", "30m"] == 11
+
+
+SINCE = "magento_orders_expected_since_last"
+TOGETHER = ("magento_shop_orders_expected_since_last",)
+
+
+def shop_of_two(orders: Orders) -> None:
+    """Let a store sell four an hour and another eight, on the quarter, for three weeks until an hour ago."""
+    for at in range(int(NOON - 3 * WEEK - 2 * DAY), int(NOON - HOUR), BUCKET):
+        orders.add(at)
+        orders.add(at, store=2, number=2)
+
+
+def test_what_was_to_be_expected_grows_from_the_last_order_on_and_begins_anew_with_the_next() -> None:
+    orders, state, collector = Orders(), VolatileStore(), ExpectedOrdersCollector()
+    shop_of_two(orders)
+    for _ in range(8):
+        found = orders.collect(state, collector=collector)
+    assert found[SINCE, "default"] == 5
+    assert found[SINCE, "german"] == 10
+    assert found[TOGETHER] == 15
+    found = orders.collect(state, NOON + 90, collector=collector)
+    assert found[SINCE, "default"] == pytest.approx(5.1)
+    orders.add(NOON + 100)
+    found = orders.collect(state, NOON + 101, collector=collector)
+    assert found[SINCE, "default"] == pytest.approx(0, abs=0.01)
+    assert found[SINCE, "german"] == pytest.approx(10.2, abs=0.05)
+    assert found[TOGETHER] == pytest.approx(0, abs=0.01)
+
+
+def test_zero_and_unknown_and_never_sold_are_three_things() -> None:
+    orders = Orders()
+    for week in (1, 2):
+        orders.add(NOON - week * WEEK + HOUR)
+    orders.add(NOON - 2 * WEEK - 2 * DAY)
+    orders.add(NOON - 600)
+    orders.add(NOON - 600, store=None)
+    found = orders.collect(VolatileStore())
+    assert found[SINCE, "default"] == 0, "nothing is expected at this hour"
+    assert (SINCE, "german") not in found, "it has never sold"
+    orders = Orders()
+    orders.add(NOON - 3 * DAY)
+    found = orders.collect(VolatileStore())
+    assert (SINCE, "default") not in found, "its past is too short"
+    assert TOGETHER not in found
+
+
+def test_a_long_silence_counts_a_week_at_most_and_is_not_computed_at_each_run() -> None:
+    orders, state, collector = Orders(), VolatileStore(), ExpectedOrdersCollector()
+    for at in range(int(NOON - 5 * WEEK), int(NOON - 9 * DAY), HOUR):
+        orders.add(at)
+    found = orders.collect(state, collector=collector)
+    assert found[SINCE, "default"] == pytest.approx(7 * 24)
+    looked: list[float] = []
+    usual = history.History.between
+    with pytest.MonkeyPatch.context() as patch:
+
+        def between(self: history.History, stores: Any, start: float, end: float) -> float:
+            looked.append(end)
+            return usual(self, stores, start, end)
+
+        patch.setattr(history.History, "between", between)
+        orders.collect(state, NOON + 1, collector=collector)
+        assert looked == []
+        orders.add(NOON + 2)
+        assert orders.collect(state, NOON + 3, collector=collector)[SINCE, "default"] < 1
+        assert looked
+
+
+def test_a_state_of_before_the_last_orders_were_noted_knows_them_from_the_buckets() -> None:
+    orders, state, collector = Orders(), VolatileStore(), ExpectedOrdersCollector()
+    shop_of_two(orders)
+    for _ in range(8):
+        orders.collect(state, collector=collector)
+    state.commit([("expected_orders/last", store, None) for store in ("1", "2")])
+    orders.add(NOON, store=2)
+    found = orders.collect(state, collector=collector)
+    assert found[SINCE, "default"] == 4, "since the end of the quarter"
+    assert found[SINCE, "german"] == 0
 
 
 def test_the_history_is_backfilled_in_pages_and_recent_windows_wait_for_it(

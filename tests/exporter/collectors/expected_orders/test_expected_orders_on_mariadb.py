@@ -1,6 +1,6 @@
 """Recent and expected orders against the truth, across the change of clocks, in several time zones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -54,6 +54,53 @@ def test_expected_and_recent_equal_the_truth(observed: ShopInMariaDB) -> None:
     assert found["magento_orders_baseline_seconds", "default"] == pytest.approx(58 * 86_400, rel=0.01)
 
 
+def usual_since(observed: ShopInMariaDB, stores: Iterable[str], last: float) -> float:
+    """Return the median of the weeks; of a quarter of an hour that lies partly in one, that part."""
+    weeks = []
+    for week in range(1, 9):
+        number = 0.0
+        for store in stores:
+            zone = ZoneInfo(ZONES[store])
+            start, end = (
+                (datetime.fromtimestamp(at, zone) - timedelta(weeks=week)).timestamp() for at in (last, NOW)
+            )
+            for quarter in range(int(start) // BUCKET * BUCKET, int(end), BUCKET):
+                part = min(quarter + BUCKET, end) - max(quarter, start)
+                number += between(observed, store, quarter, quarter + BUCKET) * part / BUCKET
+        weeks.append(number)
+    return median(weeks)
+
+
+def test_orders_expected_since_the_last_equal_the_truth(observed: ShopInMariaDB) -> None:
+    collector, state, database = ExpectedOrdersCollector(), VolatileStore(), observed.shop.database
+    ends = {"default": 3 * 3_600 + 100, "de": 26 * 3_600 + 7, "us": 20_017}
+    with database.transaction():
+        for store, seconds in ends.items():
+            database.execute(
+                "DELETE o FROM {sales_order} o JOIN {store} s ON s.store_id = o.store_id"
+                " WHERE s.code = %s AND o.created_at > FROM_UNIXTIME(%s)",
+                (store, NOW - seconds),
+            )
+    last = {
+        store: float(
+            database.value(
+                "SELECT UNIX_TIMESTAMP(MAX(o.created_at)) FROM {sales_order} o"
+                " JOIN {store} s ON s.store_id = o.store_id WHERE s.code = %s",
+                (store,),
+            )
+        )
+        for store in ZONES
+    }
+    for _ in range(RUNS):
+        found = observed.run(collector, NOW, state=state)
+    for store in ZONES:
+        expected = usual_since(observed, (store,), last[store])
+        assert expected > 1
+        assert found["magento_orders_expected_since_last", store] == pytest.approx(expected), store
+    together = usual_since(observed, ZONES, max(last.values()))
+    assert found["magento_shop_orders_expected_since_last",] == pytest.approx(together)
+
+
 def test_orders_placed_now_are_recent_at_once(observed: ShopInMariaDB) -> None:
     state, key = VolatileStore(), ("magento_orders_recent", "us", "30m")
     before = observed.run(ExpectedOrdersCollector(), NOW, state=state)[key]
@@ -69,6 +116,8 @@ def test_a_view_that_was_switched_off_is_absent_until_it_is_back(observed: ShopI
     assert before["magento_orders_expected", "us", "1d"] > 0
     database.update("store", {"code": "us"}, is_active=0)
     found = observed.run(collector, NOW, state=state)
-    assert found == {key: value for key, value in before.items() if key[1] != "us"}
+    assert ("magento_shop_orders_expected_since_last",) in found
+    assert {key for key in before if "us" not in key} == found.keys()
+    assert all(found[key] == before[key] for key in found if key[1:])
     database.update("store", {"code": "us"}, is_active=1)
     assert observed.run(collector, NOW, state=state) == before

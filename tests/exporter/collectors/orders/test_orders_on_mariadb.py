@@ -204,6 +204,46 @@ def test_the_last_order_of_every_store_is_known_at_once_and_follows(observed: Sh
     assert found["magento_last_order_timestamp_seconds", "de"] == shop.database.value(truth, ("de",))
 
 
+def since_by_method(observed: ShopInMariaDB) -> Found:
+    """Return the orders after each method's last one, of all there are."""
+    rows = observed.shop.database.rows(
+        "SELECT s.code, p.method, (SELECT COUNT(*) FROM {sales_order} later"
+        " WHERE later.store_id = o.store_id AND later.entity_id > MAX(o.entity_id))"
+        " FROM {sales_order} o JOIN {store} s ON s.store_id = o.store_id"
+        " JOIN {sales_order_payment} p ON p.parent_id = o.entity_id GROUP BY o.store_id, s.code, p.method"
+    )
+    return {(SINCE, store, method): float(number) for store, method, number in rows}
+
+
+SINCE = "magento_orders_since_last_by_method"
+
+
+def test_orders_since_the_last_of_each_method_equal_the_truth(mariadb: MariaDB) -> None:
+    with shop_in_mariadb(mariadb) as observed:
+        state = VolatileStore()
+
+        def since() -> Found:
+            found = {key: value for key, value in collect(observed, state).items() if key[0] == SINCE}
+            assert found == since_by_method(observed)
+            return found
+
+        assert since() == {}
+        for store, method in (("de", "checkmo"), ("de", "braintree"), ("us", "checkmo"), ("de", "braintree")):
+            observed.shop.orders.place(store, method)
+        assert since() == {
+            (SINCE, "de", "checkmo"): 2,
+            (SINCE, "de", "braintree"): 0,
+            (SINCE, "us", "checkmo"): 0,
+        }
+        state = VolatileStore()
+        before = since()
+        assert before[SINCE, "de", "checkmo"] == 2, "at the first start, too"
+        observed.shop.orders.place("de", "paypal_express")
+        assert since()[SINCE, "de", "checkmo"] == 3
+        observed.shop.database.update("store", {"code": "us"}, is_active=0)
+        assert not any(key[:2] == (SINCE, "us") for key in collect(observed, state))
+
+
 def test_a_view_that_is_switched_off_has_no_last_order_but_counts_on(mariadb: MariaDB) -> None:
     with shop_in_mariadb(mariadb) as observed:
         shop, state, last = observed.shop, VolatileStore(), ("magento_last_order_timestamp_seconds", "us")
@@ -212,7 +252,7 @@ def test_a_view_that_is_switched_off_has_no_last_order_but_counts_on(mariadb: Ma
         shop.database.update("store", {"code": "us"}, is_active=0)
         shop.orders.place("us", "checkmo")
         found = collect(observed, state)
-        assert found.keys() == before.keys() - {last}
+        assert found.keys() == before.keys() - {last, (SINCE, "us", "checkmo")}
         assert found["magento_orders_placed_total", "us", "checkmo"] == 1
         shop.database.update("store", {"code": "us"}, is_active=1)
         assert collect(observed, state)[last] >= before[last]
