@@ -35,6 +35,7 @@ SLO_WINDOWS: Final[Mapping[str, str]] = {
     "10m": "",
     "30m": "",
     "1h": "",
+    "2h": "",
     "6h": "5m",
     "1d": "30m",
     "3d": "30m",

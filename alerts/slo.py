@@ -35,7 +35,7 @@ def _least_ratio(window: str) -> Recording:
     )
 
 
-LEAST: Final = {window: _least_ratio(window) for window in ("1h", "6h", "3d")}
+LEAST: Final = {window: _least_ratio(window) for window in ("10m", "30m", "1h", "2h", "6h", "3d")}
 
 _slo: Final = partial(
     Alert,

@@ -78,6 +78,37 @@ ORDERS_AWAITED: Final = Threshold(
 )
 ORDERS_HOLD: Final = 0.7
 """Share of the usual orders from which failures beside them stop nobody from buying (card testing)."""
+ORDERS_OVERDUE: Final = Threshold(
+    critical=15.0,
+    reason="Orders that should have come since the last one. Chance makes such a gap once in 3e6 orders.",
+)
+PAYMENTS_FAIL: Final = Threshold(
+    critical=0.2,
+    reason="A fifth of the attempts fails for certain: beyond what declined cards do in any healthy hour.",
+)
+PAYMENTS_FAIL_UNKNOWN: Final = 0.3
+"""The same while the usual share is not known yet."""
+PAYMENTS_FAIL_MOST: Final = 0.4
+"""The certain share above which payments fail, however many usually do."""
+PAYMENTS_FAIL_FACTOR: Final = 2.0
+"""How many times the usual share must fail."""
+FEW_FAILURES: Final = 6
+"""Failed attempts in the shorter windows below which one customer may have made them all."""
+MORE_FAILURES: Final = 10
+"""The same in two hours."""
+
+BUYS_DESPITE_FAILURES: Final = {"10m": 0.6, "30m": 0.7, "2h": 0.7}
+"""Share of today's usual orders that must be left for failures to be those of card testing, by window. Chance
+moves a short window more."""
+WOULD_HAVE_BOUGHT: Final = 0.2
+"""The share of failed attempts that counts as orders in that comparison: some cards are always declined."""
+TRIES_OF_TESTERS: Final = 1.4
+"""Card testing adds tries: as many times the usual orders there are at least. An outage does not add them."""
+LEVEL_AT_LEAST: Final = 0.5
+"""The lowest level of today, as a share of past weeks: a long outage does not become the new usual."""
+ORDERS_FOR_A_LEVEL: Final = 30
+"""Orders expected in two hours below which they say nothing about today's level."""
+
 BURN_FAST: Final = 14.4
 """Burn rate at which a month's budget is gone in two days; asked over 1h and 5m."""
 BURN_STEADY: Final = 6.0

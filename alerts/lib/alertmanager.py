@@ -285,8 +285,13 @@ def _failing_checkout() -> Iterable[dict[str, Any]]:
         "MagentoCheckoutBudgetBurnFast",
         "MagentoCheckoutBudgetBurnSteady",
     )
-    yield _inhibit([_one_of((step, fast, steady))], ['alertname = "MagentoOrderDroughtWithTraffic"'], STORE)
+    stopped, payments = "MagentoOrdersStopped", "MagentoPaymentsFail"
+    drought = ("MagentoOrderDroughtWithTraffic", "MagentoOrderDroughtNoTraffic")
+    yield _inhibit([_one_of((step, fast, steady))], [f'alertname = "{drought[0]}"'], STORE)
     yield _inhibit([_one_of((step, fast))], [f'alertname = "{steady}"'], STORE)
+    yield _inhibit([f'alertname = "{payments}"'], [_one_of((stopped, fast, steady, drought[0]))], STORE)
+    yield _inhibit([f'alertname = "{payments}"'], _LAST_STEP, STORE)
+    yield _inhibit([f'alertname = "{stopped}"'], [_one_of(drought)], STORE)
     yield _inhibit([_one_of((fast, steady))], _LAST_STEP, STORE)
 
 

@@ -26,6 +26,8 @@ DECLARATIONS = sorted(path for path in (ROOT / "alerts").rglob("*.py") if path.p
 CANNOT_BUY = {
     "MagentoOrderDroughtWithTraffic",
     "MagentoOrderDroughtNoTraffic",
+    "MagentoOrdersStopped",
+    "MagentoPaymentsFail",
     "MagentoCheckoutStageFailing",
     "MagentoCheckoutBudgetBurnFast",
     "MagentoCheckoutBudgetBurnSteady",
