@@ -22,6 +22,7 @@ SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
         "selling.drought",
         "selling.last_order",
         "selling.payment_methods",
+        "selling.method_dead",
         "selling.stages",
         "selling.stopped",
         "selling.card_testing",

@@ -82,6 +82,16 @@ ORDERS_OVERDUE: Final = Threshold(
     critical=15.0,
     reason="Orders that should have come since the last one. Chance makes such a gap once in 3e6 orders.",
 )
+METHOD_DEAD_NATS: Final = Threshold(
+    critical=15.0,
+    reason="-ln of the chance that so many orders in a row take other methods: once in three million.",
+)
+METHOD_GAP_FACTOR: Final = 2.0
+"""How many times as long as the longest gap of the last week it must be."""
+METHOD_SHARE_AT_MOST: Final = 0.95
+"""A larger share of one method counts as this: with a share of 1, any other order would be a proof."""
+MAIN_METHOD_SHARE: Final = 0.3
+"""Share of a store's orders from which on the loss of a method calls somebody."""
 PAYMENTS_FAIL: Final = Threshold(
     critical=0.2,
     reason="A fifth of the attempts fails for certain: beyond what declined cards do in any healthy hour.",

@@ -292,6 +292,7 @@ def _failing_checkout() -> Iterable[dict[str, Any]]:
     yield _inhibit([f'alertname = "{payments}"'], [_one_of((stopped, fast, steady, drought[0]))], STORE)
     yield _inhibit([f'alertname = "{payments}"'], _LAST_STEP, STORE)
     yield _inhibit([f'alertname = "{stopped}"'], [_one_of(drought)], STORE)
+    yield _inhibit([_one_of((payments, stopped))], ['alertname = "MagentoPaymentMethodDead"'], STORE)
     yield _inhibit([_one_of((fast, steady))], _LAST_STEP, STORE)
 
 

@@ -285,6 +285,12 @@ CAUSES: list[Pair] = [
     ),
     ("MagentoOrdersStopped", {"store": "de"}, "MagentoOrderDroughtWithTraffic", {"store": "de"}),
     ("MagentoOrdersStopped", {"store": "de"}, "MagentoOrdersLow", {"store": "de"}),
+    (
+        "MagentoPaymentsFail",
+        {"store": "de"},
+        "MagentoPaymentMethodDead",
+        {"store": "de", "method": "paypal_express"},
+    ),
     ("MagentoCronStopped", {}, "MagentoCronLagging", {}),
     ("MagentoCronStopped", {}, "MagentoOrderEmailsUnsent", {"document": "order"}),
 ]

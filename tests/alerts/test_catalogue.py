@@ -28,6 +28,7 @@ CANNOT_BUY = {
     "MagentoOrderDroughtNoTraffic",
     "MagentoOrdersStopped",
     "MagentoPaymentsFail",
+    "MagentoPaymentMethodDead",
     "MagentoCheckoutStageFailing",
     "MagentoCheckoutBudgetBurnFast",
     "MagentoCheckoutBudgetBurnSteady",
