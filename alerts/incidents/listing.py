@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from alerts.incidents.model import By, Fault, Harm, Incident, OwnTest, Verdict
+from alerts.incidents.model import By, Fault, Harm, Incident, OwnTest, Simulated, Verdict
 
 _PROBE: Final = "tests/sandbox/test_blackbox.py"
 _ROUTES: Final = "tests/alerts/test_alertmanager.py"
 _FROZEN_EDGE: Final = By("MagentoProbeFailing", OwnTest(_PROBE, "test_a_frozen_edge_fails_every_probe"))
 _PLATFORM: Final = "there is no alert about the platform yet"
 _FAILS: Final = (
-    By("MagentoFailedPlacementsUnusual"),
-    By("MagentoCheckoutBudgetBurnFast", Fault("payment-declined")),
+    By("MagentoPaymentsFail", Simulated("all placements fail, 5,000 a day")),
+    By("MagentoPaymentsFail", Simulated("all placements fail, 720 a day")),
 )
+_STOPPED: Final = (
+    By("MagentoOrdersStopped", Simulated("orders stop, carts go on, 5,000 a day")),
+    By("MagentoOrdersStopped", Simulated("orders stop, carts go on, 720 a day in three stores")),
+    By("MagentoOrdersStopped", Simulated("orders stop, carts go on, 144 a day")),
+)
+_STAGE: Final = By("MagentoCheckoutStageFailing", Fault("checkout-stalled"))
 
 
 def _caught(number: int, what: str, harm: Harm, *by: By, note: str = "") -> Incident:
@@ -78,22 +84,21 @@ _SERVERS: Final = (
 )
 
 _SELLING: Final = (
-    _partly(
+    _caught(
         8,
         "The payment gateway is down completely",
         Harm.STOPS,
         *_FAILS,
-        By("MagentoOrderDroughtWithTraffic"),
-        because="Only a message before the first call, which comes after more than half an hour.",
+        By("MagentoCheckoutBudgetBurnFast", Fault("payment-declined")),
     ),
-    _partly(
+    _caught(
         9,
         "The main payment method is down, others work",
         Harm.STOPS,
-        By("MagentoFailedPlacementsUnusual"),
-        By("MagentoPaymentMethodQuiet"),
-        because="Nobody is called within minutes. If the attempts leave no trace, only the method's missing "
-        "orders show it, over six hours.",
+        By("MagentoPaymentsFail", Simulated("main method dead, failures visible, 5,000 a day")),
+        By("MagentoPaymentMethodDead", Simulated("main method dead, nothing visible, 5,000 a day")),
+        By("MagentoPaymentMethodDead", Simulated("main method dead, nothing visible, 720 a day")),
+        note="A method with less than 30 % of the orders is no main method: MagentoPaymentMethodQuiet.",
     ),
     _caught(
         10,
@@ -107,7 +112,7 @@ _SELLING: Final = (
         "The search engine is down or read-only",
         Harm.STOPS,
         By("MagentoIndexerInvalid", Fault("indexer-invalid")),
-        By("MagentoOrderDroughtWithTraffic"),
+        By("MagentoOrderDroughtNoTraffic", Fault("no-traffic")),
         because=f"Nothing reads the search engine: {_PLATFORM}. Empty categories stay in the page cache "
         "afterwards, and a probe of a cached category stays green.",
     ),
@@ -167,29 +172,29 @@ _LOAD: Final = (
         *_FAILS,
         because=f"Only if orders fail. The lock has no alert: {_PLATFORM}.",
     ),
-    _partly(
+    _caught(
         20,
         "Deadlocks at the peak",
         Harm.COSTS,
-        *_FAILS,
-        because="Only if three times the usual share of the attempts fails in an hour. The message names no "
-        f"lock: {_PLATFORM}.",
+        By("MagentoPaymentsFail", Simulated("35 % fail, 5,000 a day")),
+        By("MagentoFailedPlacementsUnusual"),
+        note="Both runbooks lead to the locks. Less than three times the usual share is not seen.",
     ),
-    _partly(
+    _caught(
         21,
         "Static files are missing, or JavaScript is broken, after a deploy",
         Harm.STOPS,
-        By("MagentoCheckoutStageFailing", Fault("checkout-stalled")),
-        By("MagentoOrderDroughtWithTraffic"),
-        because="Later than twenty minutes.",
+        *_STOPPED,
+        _STAGE,
+        note="The last one names the step. If only some browsers fail, MagentoOrdersLow fires after hours.",
     ),
-    _partly(
+    _caught(
         22,
         "A carrier's or a tax service is down",
         Harm.STOPS,
-        By("MagentoCheckoutStageFailing", Fault("checkout-stalled")),
-        By("MagentoOrderDroughtWithTraffic"),
-        because="Later than twenty minutes.",
+        *_STOPPED,
+        _STAGE,
+        note="The last one names the step. If another carrier is left, MagentoOrdersLow fires after hours.",
     ),
     _not_seen(
         23,
