@@ -318,7 +318,9 @@ BANS: Final = Threshold(
     reason="Each lookup may test every ban that is newer than the object. That costs Varnish's CPU.",
 )
 QUEUES_DESERTED: Final = Threshold(
-    warning=1, reason="Messages wait, and no consumer takes them. The alert waits longer than a restart."
+    warning=1,
+    window="5m",
+    reason="Messages wait, and no consumer takes them. The alert waits longer than a restart.",
 )
 BROKER_ALARM: Final = Threshold(
     critical=1, reason="While it is raised, RabbitMQ takes no message from anybody who publishes."
