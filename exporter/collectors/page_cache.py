@@ -69,8 +69,8 @@ _STRAIGHT: Final = (
     (NUKED, "MAIN.n_lru_nuked"),
 )
 _BACKEND: Final = re.compile(r"VBE\.(?P<vcl>[^.]+)\.(?P<backend>.+)\.happy")
-_ASKED: Final = re.compile(r"VBE\.(?P<vcl>[^.]+)\..+\.(req|unhealthy|busy|fail|helddown)")
-"""Requests to a backend, those that were not even sent included."""
+_ASKED: Final = re.compile(r"VBE\.(?P<vcl>[^.]+)\..+\.(req|unhealthy)")
+"""Requests to a backend, sent or not because it was sick. The other counters grow by probes too."""
 _ADDRESS: Final = re.compile(r"[.]?[0-9]*[.]?\(.*")
 """What a dynamic director puts behind a backend's name: a number and the address in parentheses."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 
 import pytest
 
@@ -80,11 +81,13 @@ def test_the_newest_vcl_that_defines_a_backend_decides() -> None:
 
 def test_the_vcl_in_use_decides_and_not_the_newest() -> None:
     """A sick VCL was loaded and used, and the old one is used again: both stay warm for minutes."""
-    watch = Watch()
+    watch, probed = Watch(), count(0, 100)
 
     def look(boot: int, reload: int | None = None) -> dict[str, float]:
         counted = {"VBE.boot.web1.happy": ALL_GOOD, "VBE.boot.web1.req": boot}
         if reload is not None:
+            probes = next(probed)  # a probe that is refused counts in these
+            counted |= {"VBE.reload.web1.fail": probes, "VBE.reload.web1.helddown": probes}
             counted |= {"VBE.reload.web1.happy": 0, "VBE.reload.web1.unhealthy": reload}
         return watch.backends_of(counted)
 
