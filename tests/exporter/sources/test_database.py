@@ -445,7 +445,7 @@ def test_a_result_that_breaks_in_the_middle_does_not_mix_with_the_next(
     three = query("SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3")
     with monkeypatch.context() as broken:
         broken.setattr(pymysql.connections.MySQLResult, "_read_row_from_packet", breaks)
-        with pytest.raises(UnicodeDecodeError):
+        with pytest.raises(UnexpectedAnswer, match="UnicodeDecodeError"):
             source.rows(three)
     assert source.rows(ANSWER) == [{"answer": 1}]
     assert connection_id(source) != before
@@ -489,7 +489,6 @@ def test_a_login_that_cannot_work(place: Place, changes: dict[str, Any], error: 
     assert place.user not in str(raised.value)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_localhost_is_the_socket_as_for_php(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user of ``localhost`` may come in by the socket only; the port that is given does not matter."""
     user = f"local_{place.user}"
@@ -530,6 +529,7 @@ def test_whatever_a_driver_raises_is_an_error_of_that_server(
         assert source.rows(ANSWER) == [{"answer": 1}]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_socket_that_is_not_there(place: Place) -> None:
     """PyMySQL leaves the refused socket to the garbage collector, which warns."""
     with closing(place.open(socket="/no/such/socket")) as source, pytest.raises(SourceUnavailable):
