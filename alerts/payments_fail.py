@@ -1,4 +1,4 @@
-"""Payments fail: judged within ten minutes, and told from card testing by what customers buy."""
+"""Payments fail: judged within ten minutes, and kept apart from card testing by what customers buy."""
 
 from __future__ import annotations
 

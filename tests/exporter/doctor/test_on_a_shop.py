@@ -237,7 +237,7 @@ def test_a_rabbitmq_queue_without_consumer(examine: Examine, rabbitmq: RabbitMQ)
     rabbitmq.declare_user("doctor", "doctor", tags="management", vhost="doctor")
     rabbitmq.declare_queues(["export", "media"], vhost="doctor")
     target = {"url": rabbitmq.management_url, "user": "doctor", "password": "doctor", "vhost": "doctor"}
-    assert examine({"rabbitmq": target}) == []
+    assert _until(lambda: examine({"rabbitmq": target}), []), "it has counted them after some seconds"
     body = {"properties": {}, "routing_key": "export", "payload": "x", "payload_encoding": "string"}
     rabbitmq.api("POST", "exchanges/doctor/amq.default/publish", body)
     assert _until(lambda: examine({"rabbitmq": target}), [("warning", "queue export")])

@@ -457,23 +457,25 @@ def test_carts_count_again_after_a_restore(mariadb: MariaDB, version: str) -> No
         assert funnel.run(forward=1) == funnel.settled() == of("us", "guest", BOUGHT, 60)
 
 
-def test_carts_that_a_restore_brings_back_count_once(funnel: Funnel) -> None:
-    shop, database = funnel.observed.shop, funnel.observed.shop.database
-    filled = shop.carts.open("us")
-    database.insert_many("quote", ("store_id", "items_count"), [(3, 0)] * 300)
-    assert funnel.run() == of("us", "guest", ("cart",))
-    for table in ("quote", "quote_address"):
-        database.execute(f"CREATE TEMPORARY TABLE saved_{table} SELECT * FROM {{{table}}}")
-        database.execute(f"DELETE FROM {{{table}}}")
-    funnel.run(forward=15)
-    for table in ("quote", "quote_address"):
-        database.execute(f"INSERT INTO {{{table}}} SELECT * FROM saved_{table}")
-    changed = NOW + timedelta(seconds=funnel.clock.seconds)
-    database.update("quote", {"entity_id": filled}, updated_at=changed)
-    assert funnel.run(forward=15) == of("us", "guest", ("cart",)), "it was counted before"
-    last = database.value("SELECT MAX(entity_id) FROM {quote}")
-    shop.carts.add_items(last)
-    assert funnel.run(forward=125) == of("us", "guest", ("cart",), 2), "it had no items before"
+def test_carts_that_a_restore_brings_back_count_once(mariadb: MariaDB) -> None:
+    with shop_in_mariadb(mariadb) as observed:
+        funnel = Funnel(observed)
+        shop, database = funnel.observed.shop, funnel.observed.shop.database
+        filled = shop.carts.open("us")
+        database.insert_many("quote", ("store_id", "items_count"), [(3, 0)] * 300)
+        assert funnel.run() == of("us", "guest", ("cart",))
+        for table in ("quote", "quote_address"):
+            database.execute(f"CREATE TEMPORARY TABLE saved_{table} SELECT * FROM {{{table}}}")
+            database.execute(f"DELETE FROM {{{table}}}")
+        funnel.run(forward=15)
+        for table in ("quote", "quote_address"):
+            database.execute(f"INSERT INTO {{{table}}} SELECT * FROM saved_{table}")
+        changed = NOW + timedelta(seconds=funnel.clock.seconds)
+        database.update("quote", {"entity_id": filled}, updated_at=changed)
+        assert funnel.run(forward=15) == of("us", "guest", ("cart",)), "it was counted before"
+        last = database.value("SELECT MAX(entity_id) FROM {quote}")
+        shop.carts.add_items(last)
+        assert funnel.run(forward=125) == of("us", "guest", ("cart",), 2), "it had no items before"
 
 
 def walk_through(funnel: Funnel) -> None:
