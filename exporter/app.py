@@ -133,7 +133,7 @@ def open_backends(settings: Settings) -> Backends:
     database = _database(settings.database, limits, env_php) if settings.database else None
     return Backends(
         database=database,
-        stores=StoreDirectory(database, locked=_locked(env_php)) if database else None,
+        stores=StoreDirectory(database, locked=locked_by(env_php)) if database else None,
         rabbitmq=_rabbitmq(settings.rabbitmq, limits, env_php) if settings.rabbitmq else None,
         varnish=_varnish(settings.varnish, limits) if settings.varnish else None,
         redis=_redis(settings.redis, env_php) if settings.redis else None,
@@ -161,7 +161,7 @@ def _from_env_php(key: str, env_php: EnvPhp | None) -> Callable[[], str]:
     return lambda: env_php.current().text(key)
 
 
-def _locked(env_php: EnvPhp | None) -> Locked:
+def locked_by(env_php: EnvPhp | None) -> Locked:
     """Return what env.php and the environment say at the moment of the question."""
     if env_php is None:
         return nothing_locked
@@ -250,7 +250,7 @@ def _executors(settings: Settings, configured: Iterable[str]) -> dict[str, Execu
 def context_factory(settings: Settings, backends: Backends) -> ContextFactory:
     """Return the function that gives each run of a collector what it may use."""
     tuning = Tuning(**settings.tuning.model_dump())
-    locked = _locked(backends.env_php)
+    locked = locked_by(backends.env_php)
 
     def context(memory: Memory, now: float) -> Context:
         return Context(

@@ -29,6 +29,8 @@ from exporter.rights.existing import database_rights, other_rights
 from exporter.rights.statements import PASSWORD_MARK, Account, Dialect
 from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
 from exporter.sources.env_php import EnvPhp, locate
+from exporter.targets.command import find
+from exporter.targets.files import write
 from exporter.web.app_state import AppState
 from exporter.web.metrics import page
 from exporter.web.server import run_server
@@ -168,6 +170,20 @@ def doctor(settings: Settings, options: argparse.Namespace) -> int:
     return EXIT_FAILED if worst & {finding.status for finding in findings} else EXIT_OK
 
 
+def targets(settings: Settings, options: argparse.Namespace) -> int:
+    """Print or write Prometheus' targets of the exporters of the shop's servers, with their roles."""
+    found = find(settings, options)
+    for remark in found.remarks:
+        print(f"magento-exporter: {remark}", file=sys.stderr)
+    if options.out:
+        changed = write(Path(options.out), found.files)
+        print(f"wrote {', '.join(changed)}" if changed else "nothing changed")
+        return EXIT_OK
+    for name, content in found.files.items():
+        print(f"# {name}\n{content}", end="")
+    return EXIT_OK
+
+
 Command = Callable[[Settings, argparse.Namespace], int]
 COMMANDS: Final[Mapping[str, Command]] = {
     "serve": serve,
@@ -176,6 +192,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "check-config": check_config,
     "collect": collect,
     "sql": sql,
+    "targets": targets,
 }
 
 
@@ -234,6 +251,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--dialect", choices=[d.value for d in Dialect], default="mysql", help="server to write for"
             )
+        if function is targets:
+            _add_targets_options(command)
         if function is doctor:
             command.add_argument("--json", action="store_true", help="machine-readable report")
             command.add_argument("--strict", action="store_true", help="warnings count as errors")
@@ -245,3 +264,18 @@ def _parser() -> argparse.ArgumentParser:
                 help="how long cron may take to start a missing consumer (default %(default)g)",
             )
     return parser
+
+
+def _add_targets_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--shop", metavar="NAME", required=True, help="the shop's name in Prometheus")
+    command.add_argument("--out", metavar="DIR", help="write the files there instead of printing them")
+    command.add_argument(
+        "--exporter", metavar="ROLE=HOST:PORT", action="append", default=[],
+        help="where a role's exporter listens, if not beside the server on its usual port; repeat it",
+    )  # fmt: skip
+    command.add_argument("--machine", metavar="HOST", help="this machine's name for Prometheus")
+    command.add_argument("--prober", metavar="HOST:PORT", help="the blackbox_exporter, better elsewhere")
+    command.add_argument(
+        "--page", metavar="NAME=PATH", action="append", default=[],
+        help="a further page to probe, such as category=women.html; repeat it",
+    )  # fmt: skip

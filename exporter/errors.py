@@ -5,6 +5,7 @@
     ExporterError
     ├── UsageError            the user's mistake: one clear line, exit code 2
     │   ├── SettingsError     a setting is unknown, malformed, missing or impossible
+    │   ├── TargetsError      the targets of other exporters cannot be written
     │   └── EnvPhpError       app/etc/env.php cannot be read
     │       └── NotPlainData  it can, but what it returns is not certain without running it
     ├── SourceError           a backend did not give what a collector asked for
@@ -38,6 +39,10 @@ class UsageError(ExporterError):
 
 class SettingsError(UsageError):
     """A setting is unknown, malformed, missing or contradicts another one."""
+
+
+class TargetsError(UsageError):
+    """The files of targets cannot be written."""
 
 
 class EnvPhpError(UsageError):

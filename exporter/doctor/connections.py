@@ -10,6 +10,7 @@ from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import AccessDenied, SourceError
 from exporter.magento.discovery import search_engine
 from exporter.magento.queues import has_statistics
+from exporter.magento.roles import Role, servers, shared
 
 SERVER = Query(
     "doctor_server",
@@ -126,6 +127,19 @@ def _redis(subject: Examination) -> Iterator[Finding]:
             )  # fmt: skip
         else:
             yield _role(role, info)
+    yield from _sessions_beside_a_cache(subject, redis.info().get("session"))
+
+
+def _sessions_beside_a_cache(subject: Examination, info: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Say if the sessions share a server with a cache: what is right for one is wrong for the other."""
+    known = tuple(servers(subject.env_php, subject.exporter.settings.model_dump()))
+    for cache in (Role.CACHE, Role.PAGE_CACHE):
+        if info is not None and shared(known, cache):
+            policy = str(info.get("maxmemory_policy", "")) or "policy unknown"
+            yield Finding(
+                Status.WARNING, "redis session", f"shares its server with the {cache} ({policy})",
+                "give sessions a server of their own: a full cache logs customers out, or stops writes",
+            )  # fmt: skip
 
 
 def _role(role: str, info: Mapping[str, Any]) -> Finding:

@@ -13,8 +13,21 @@ from sandbox.process import LOOPBACK, free_port
 from sandbox.servers.base import Server, program
 
 CONFIGURATION = DEPLOY / "prometheus" / "prometheus.yml"
-LABELS = {"magento": {"shop": "demo"}}
-"""The labels of a job's targets: the shop's name, as a user's configuration gives it."""
+ROLES = {
+    "mysqld": "database",
+    "redis": "session+cache+page_cache",
+    "rabbitmq": "amqp",
+    "elasticsearch": "search",
+    "php_fpm": "php",
+    "nginx": "web",
+    "varnish": "varnish",
+    "node": "node+database+session+cache+page_cache+amqp+php+web+varnish",
+}
+LABELS = {
+    "magento": {"shop": "demo"},
+    **{job: {"shop": "demo", "magento_role": roles} for job, roles in ROLES.items()},
+}
+"""The labels of a job's targets, as `magento-exporter targets` writes them for a shop on one machine."""
 
 
 class Prometheus(Server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -17,8 +18,9 @@ from exporter.core.runner import Runner
 from exporter.doctor import collecting, connections, operation
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import AccessDenied, ExporterError, SourceUnavailable, SpecError
-from exporter.settings import Settings
+from exporter.settings import Settings, validate
 from exporter.sources.rabbitmq import RabbitMQ
+from exporter.sources.redis import RedisServers
 from tests.harness.core import context
 
 
@@ -40,8 +42,12 @@ class Failing(Collector):
 class Redis:
     """A server whose INFO says too little."""
 
+    def __init__(self, role: str = "cache") -> None:
+        self._role = role
+
     def info(self) -> Mapping[str, Mapping[str, Any]]:
-        return {"cache": {"redis_version": "7.2", "database": 0, "used_memory": 1, "connected_clients": 1}}
+        info = {"redis_version": "7.2", "database": 0, "used_memory": 1, "connected_clients": 1}
+        return {self._role: info}
 
 
 class Broker:
@@ -121,3 +127,14 @@ def test_a_queue_without_consumer_is_told_of_although_the_broker_went_away(later
     assert seen(found) == [
         (Status.WARNING, "queue export", "3 messages wait and no consumer is there"),
     ]
+
+
+@pytest.mark.parametrize(("port", "warned"), [(6379, True), (6380, False)])
+def test_sessions_beside_a_cache_are_told_of(port: int, *, warned: bool) -> None:
+    redis = {"cache": {"host": "r1"}, "session": {"host": "r1", "port": port}}
+    settings = validate({"redis": redis})
+    subject = examination(backends=Backends(redis=cast(RedisServers, Redis("session"))))
+    subject.exporter = replace(subject.exporter, settings=settings)
+    found = [finding for finding in connections.check(subject) if finding.status is Status.WARNING]
+    expected = [(Status.WARNING, "redis session", "shares its server with the cache (policy unknown)")]
+    assert seen(found) == (expected if warned else [])

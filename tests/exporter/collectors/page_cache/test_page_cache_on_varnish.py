@@ -232,7 +232,7 @@ def test_backend_health_keeps_its_series_over_a_reload(varnish: OwnVarnish, orig
     assert backends == [default], "one series a backend, and none for a backend without a probe"
     origin.healthy = False
     try:
-        # No request has told which VCL is in use, and each VCL probes on its own: wait for both.
+        # No request says which VCL is in use, and each VCL probes on its own: wait for both.
         watch.until(lambda found: found[default] == 0, "the backend is sick")
         wait_until(lambda: "sick" in varnish.admin("backend.list"), seconds=LONG, what="Varnish says so too")
     finally:
