@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -18,11 +20,18 @@ from exporter.core.memory import Memory, VolatileStore
 from exporter.core.ports import Locked, StateStore, nothing_locked
 from exporter.core.runner import Limits, Runner
 from exporter.errors import AccessDenied, SettingsError, SpecError, UsageError
+from exporter.evidence.bundles import Bundles
+from exporter.evidence.capture import Sources
+from exporter.evidence.declared import declared
+from exporter.evidence.service import EvidenceService
+from exporter.files.following import Followed, Reader
+from exporter.files.reading import reason
 from exporter.magento.stores import StoreDirectory
 from exporter.settings import Credentials, DatabaseServer, RedisSentinel, RedisServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.env_php import EnvPhp, locate
 from exporter.sources.files import ShopFiles
+from exporter.sources.prometheus import Prometheus, PrometheusTarget
 from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
 from exporter.sources.redis import RedisServers, RedisTarget, SentinelTarget
 from exporter.sources.state import SQLiteState
@@ -35,6 +44,7 @@ from exporter.web.auth.web_auth import WebAuth
 SOURCES: Final = ("database", "rabbitmq", "varnish", "redis", "files")
 _IN_WORDS: Final = {"files": "the shop's directory (magento_root)"}
 _THREADS_OF_OTHER_SOURCES: Final = 1
+_EVIDENCE: Final = "evidence"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -49,6 +59,7 @@ class Backends:
     redis: RedisServers | None = None
     files: ShopFiles | None = None
     env_php: EnvPhp | None = None
+    prometheus: Prometheus | None = None
 
     def configured(self) -> frozenset[str]:
         """Return the names of the sources there are."""
@@ -56,7 +67,7 @@ class Backends:
 
     def close(self) -> None:
         """Close what holds connections."""
-        for source in (self.database, self.rabbitmq, self.redis):
+        for source in (self.database, self.rabbitmq, self.redis, self.prometheus):
             if source is not None:
                 source.close()
 
@@ -71,6 +82,7 @@ class Exporter:
     off: Mapping[str, str]
     executors: Mapping[str, Executor] = field(repr=False)
     store: StateStore = field(repr=False)
+    evidence: EvidenceService = field(repr=False)
 
     async def close(self) -> None:
         """Let running collectors finish within the shutdown limit, then close every connection."""
@@ -90,7 +102,7 @@ def build(settings: Settings) -> Exporter:
     backends = open_backends(settings)
     wanted, off = choose(settings, backends.configured())
     store: StateStore = SQLiteState(settings.state_file) if settings.state_file else VolatileStore()
-    executors = _executors(settings, backends.configured())
+    executors = _executors(settings, backends.configured()) | {_EVIDENCE: DaemonPool(1, _EVIDENCE)}
     runner = Runner(
         [collector() for collector in wanted],
         context=context_factory(settings, backends),
@@ -102,7 +114,24 @@ def build(settings: Settings) -> Exporter:
             minimum_interval=settings.limits.minimum_refresh_seconds,
         ),
     )
-    return Exporter(settings, backends, runner, off, executors, store)
+    sources = Sources(runner, executors[_EVIDENCE], backends.prometheus, _setting(backends.env_php))
+    evidence = EvidenceService(declared(), sources, Bundles(store))
+    return Exporter(settings, backends, runner, off, executors, store, evidence)
+
+
+def _setting(env_php: EnvPhp | None) -> Callable[[str], str | None] | None:
+    """Return the function that gives a value of env.php as text, ``None`` for one that is not there."""
+    if env_php is None:
+        return None
+
+    def value(path: str) -> str | None:
+        settings = env_php.current()
+        if not settings.is_known(path):
+            raise UsageError(f"env.php: {path} is not plain data")
+        found = settings.get(path)
+        return None if found is None or isinstance(found, Mapping) else str(found)
+
+    return value
 
 
 def choose(settings: Settings, configured: Iterable[str]) -> tuple[list[type[Collector]], dict[str, str]]:
@@ -139,7 +168,13 @@ def open_backends(settings: Settings) -> Backends:
         redis=_redis(settings.redis, env_php) if settings.redis else None,
         files=ShopFiles(settings.magento_root, env_php) if settings.magento_root else None,
         env_php=env_php,
+        prometheus=_prometheus(settings.prometheus, env_php) if settings.prometheus else None,
     )
+
+
+def _prometheus(wanted: sections.PrometheusServer, env_php: EnvPhp | None) -> Prometheus:
+    tls = wanted.tls.context() if wanted.tls else None
+    return Prometheus(PrometheusTarget(wanted.url, wanted.user, _password(wanted, env_php), tls))
 
 
 def _password(server: Credentials, env_php: EnvPhp | None) -> Callable[[], str]:
@@ -292,9 +327,25 @@ def web_auth(settings: Settings) -> WebAuth:
     return auth
 
 
+def _token(file: Path) -> Callable[[], bytes]:
+    """Return a function that gives the file's token; raises :exc:`SettingsError` if there is none."""
+
+    def read(reader: Reader, _before: bytes | None) -> bytes:
+        try:
+            token = reader.bytes(file).strip()
+        except OSError as error:
+            raise SettingsError(f"evidence.token_file: {file}: {reason(error)}") from None
+        if not token:
+            raise SettingsError(f"evidence.token_file: {file}: holds no token")
+        return token
+
+    return Followed("evidence token", read).current
+
+
 def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:
     """Return the web application; the exporter is closed with it."""
     settings = exporter.settings
+    token = _token(settings.evidence.token_file) if settings.evidence.token_file else None
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
@@ -304,8 +355,12 @@ def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:
             scrape_seconds=settings.limits.scrape_seconds,
             offset_seconds=settings.limits.scrape_offset_seconds,
             runbooks=settings.web.runbook_directory,
+            evidence=exporter.evidence,
+            evidence_token=token,
         )
+        capturing = asyncio.create_task(exporter.evidence.work())
         yield
+        capturing.cancel()
         await exporter.close()
 
     return create_application(lifespan, auth)

@@ -6,6 +6,7 @@
     ├── UsageError            the user's mistake: one clear line, exit code 2
     │   ├── SettingsError     a setting is unknown, malformed, missing or impossible
     │   ├── TargetsError      the targets of other exporters cannot be written
+    │   ├── NotificationError what the webhook for alerts was sent cannot be taken
     │   └── EnvPhpError       app/etc/env.php cannot be read
     │       └── NotPlainData  it can, but what it returns is not certain without running it
     ├── SourceError           a backend did not give what a collector asked for
@@ -43,6 +44,14 @@ class SettingsError(UsageError):
 
 class TargetsError(UsageError):
     """The files of targets cannot be written."""
+
+
+class NotificationError(UsageError):
+    """What was sent to the webhook for alerts cannot be taken. ``status`` is that of the answer."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class EnvPhpError(UsageError):

@@ -211,6 +211,24 @@ class Redis(Section):
     session: RedisServer | None = Field(None, description="Sessions (usually database 2).")
 
 
+class PrometheusServer(Credentials):
+    """The Prometheus server that scrapes this exporter, asked only for the evidence of an alert."""
+
+    url: str = Field(
+        description="Its address, e.g. http://prometheus:9090.",
+        pattern=r"^https?://[^@\s]+$",
+    )
+    tls: Tls | None = Field(None, description="Trust for an https URL.")
+
+
+class EvidenceSettings(Section):
+    """What is kept of the shop's state when an alert fires."""
+
+    token_file: Path | None = Field(
+        None, description="File with the token that Alertmanager's webhook sends; without it there is none."
+    )
+
+
 class Web(Section):
     """The exporter's own HTTP server."""
 
@@ -305,6 +323,8 @@ class Settings(Section):
     rabbitmq: RabbitMQ | None = Field(None, description="The shop's message broker, if any.")
     varnish: Varnish | None = Field(None, description="The shop's Varnish, if any.")
     redis: Redis | None = Field(None, description="The shop's Redis or Valkey, if any.")
+    prometheus: PrometheusServer | None = Field(None, description="Prometheus, for the evidence of alerts.")
+    evidence: EvidenceSettings = Field(EvidenceSettings(), description="Evidence of alerts.")
     web: Web = Field(Web(), description="The HTTP server.")
     limits: Limits = Field(Limits(), description="Time and series limits.")
     collectors: Collectors = Field(Collectors(), description="What runs.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.core.runner import Runner
+from exporter.evidence.service import EvidenceService
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,5 @@ class AppState:
     scrape_seconds: float
     offset_seconds: float
     runbooks: Path | None = None
+    evidence: EvidenceService | None = None
+    evidence_token: Callable[[], bytes] | None = None

@@ -31,8 +31,8 @@ _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Magento exporter</title><style>{style}</style></head><body>
 <h1>Magento exporter <small>{version}</small></h1>
-<nav><a href="metrics">Metrics</a><a href="runbooks/">Runbooks</a><a href="-/ready">Ready</a>
-<a href="-/healthy">Healthy</a></nav>
+<nav><a href="metrics">Metrics</a><a href="runbooks/">Runbooks</a><a href="incidents">Incidents</a>
+<a href="-/ready">Ready</a><a href="-/healthy">Healthy</a></nav>
 <h2>Sources</h2><p>{sources}</p>
 <h2>Collectors</h2><div class="wide"><table>
 <tr><th>Collector</th><th>State</th><th class="number">Age</th><th class="number">Took</th>

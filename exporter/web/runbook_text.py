@@ -9,7 +9,7 @@ so that a request can fill in the labels of its alert.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
@@ -36,6 +36,8 @@ _PAGE_LINK: Final = re.compile(r"([A-Za-z0-9]+)\.md(#.*)?")
 _VARIABLE: Final = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)(?::\?)?\}?")
 """``$NAME``, ``${NAME}``, and ``${NAME:?}``, which refuses to run without it."""
 _ASSIGNED: Final = re.compile(r"^\s*(?:export )?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
+_HYPOTHESES: Final = re.compile(r"^\| hypothesis \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)", re.MULTILINE)
+_CELL: Final = re.compile(r"\s*(?<!\\)\|\s*")
 _WORDS: Final = {
     "read-only": "looks, changes nothing",
     "changes-state": "changes something",
@@ -45,7 +47,10 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """One page. ``facts`` are the rows of the head's table as HTML, by their name."""
+    """One page. ``facts`` are the rows of the head's table as HTML, by their name.
+
+    ``fixes`` are the last cells of the diagnosis table as HTML, by the text of the first.
+    """
 
     name: str
     summary: str
@@ -54,6 +59,7 @@ class Runbook:
     body: str
     severity: str = ""
     subject: str = ""
+    fixes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -99,7 +105,26 @@ def _read(file: Path, _changed: int) -> Runbook:
         body=html,
         severity=facts.get("Severity", "").partition(",")[0],
         subject=subject[1] if subject else "",
+        fixes={title: _inline(fix) for title, fix in _fixes(body)},
     )
+
+
+def _fixes(body: str) -> Iterator[tuple[str, str]]:
+    """Yield each hypothesis of the diagnosis table and its fix, as Markdown."""
+    for table in _HYPOTHESES.findall(body):
+        for row in table.splitlines():
+            cells = _CELL.split(row)[1:-1]
+            yield cells[0], cells[-1]
+
+
+def _inline(text: str) -> str:
+    """Return a piece of Markdown as HTML, its links as those of a page."""
+    markdown = _markdown()
+    tokens = markdown.parseInline(text)
+    for token in tokens:
+        for child in token.children or ():
+            _shorten_link(child)
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
 
 
 def _first_sentence(text: str) -> str:

@@ -8,21 +8,19 @@ Content-Security-Policy forbids everything else.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import re
-from functools import lru_cache
-from html import escape
 from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
+from exporter.evidence.bundles import ID
 from exporter.files.reading import reason
 from exporter.web.app_state import AppState
-from exporter.web.landing import STYLE
+from exporter.web.evidence_view import evidence_of
+from exporter.web.page import answer
 from exporter.web.runbook_page import Link, list_of, page_of
 from exporter.web.runbook_text import Runbook, read
 
@@ -38,13 +36,6 @@ _LABEL: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_.:/@+-]{0,99}")
 """Values that mean only themselves to a shell, to PromQL and to HTML, with quotes or without."""
 _USUAL: Final = "http://localhost:9816"
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><style>{style}</style></head><body>
-{body}
-<script>{script}</script></body></html>
-"""
 
 
 def directory(chosen: Path | None) -> Path:
@@ -54,6 +45,11 @@ def directory(chosen: Path | None) -> Path:
     return _PACKAGED if _PACKAGED.is_dir() else _IN_REPOSITORY
 
 
+def has_runbook(chosen: Path | None, alert: str) -> bool:
+    """Return whether there is a page for the alert."""
+    return _NAME.fullmatch(alert) is not None and (directory(chosen) / f"{alert}.md").is_file()
+
+
 @router.head("/runbooks/", include_in_schema=False)
 @router.get("/runbooks/", response_class=HTMLResponse)
 async def index(request: Request) -> HTMLResponse:
@@ -61,7 +57,7 @@ async def index(request: Request) -> HTMLResponse:
     app: AppState = request.app.state.exporter
     files = sorted(directory(app.runbooks).glob("*.md"))
     found = [_runbook(file) for file in files if _NAME.fullmatch(file.stem)]
-    return _answer("Runbooks", list_of([page for page in found if page is not None]))
+    return answer("Runbooks", list_of([page for page in found if page is not None]))
 
 
 @router.head("/runbooks/{alert}", include_in_schema=False)
@@ -77,7 +73,23 @@ async def runbook(request: Request, alert: str) -> Response:
     found = _runbook(file) if _NAME.fullmatch(alert) else None
     if found is None:
         return PlainTextResponse("no such runbook\n", status_code=404)
-    return _answer(alert, page_of(found, _link(request)))
+    link = _link(request)
+    return answer(
+        alert, page_of(found, link, await _evidence(app, found, link, request.query_params.get("at", "")))
+    )
+
+
+async def _evidence(app: AppState, page: Runbook, link: Link, at: str) -> str:
+    """Return what was seen when the alert fired and what is seen now; empty if nothing is declared."""
+    evidence = app.evidence.declared.get(page.name) if app.evidence else None
+    if app.evidence is None or evidence is None:
+        return ""
+    bundles = app.evidence.bundles
+    then = bundles.find(at) if ID.fullmatch(at) else bundles.latest(page.name, link.labels)
+    if then is not None and then.alert != page.name:
+        then = None
+    now = await app.evidence.now(page.name, then.labels if then else link.labels)
+    return evidence_of(evidence, page, then, now)
 
 
 def _runbook(file: Path) -> Runbook | None:
@@ -97,29 +109,3 @@ def _link(request: Request) -> Link:
     # The address is whatever the client put into its Host header.
     address = str(request.base_url).rstrip("/")
     return Link(labels, sorted(named.keys() - labels), address if _PLAIN.fullmatch(address) else _USUAL)
-
-
-def _answer(title: str, body: str) -> HTMLResponse:
-    style, script = STYLE + _asset("runbooks.css"), _asset("runbooks.js")
-    policy = (
-        f"default-src 'none'; style-src {_allowed(style)}; script-src {_allowed(script)}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    headers = {
-        "content-security-policy": policy,
-        "referrer-policy": "no-referrer",
-        "x-content-type-options": "nosniff",
-    }
-    page = _PAGE.format(title=escape(title), style=style, script=script, body=body)
-    return HTMLResponse(page, headers=headers)
-
-
-@lru_cache
-def _asset(name: str) -> str:
-    return (_HERE / "assets" / name).read_text(encoding="utf-8")
-
-
-@lru_cache
-def _allowed(text: str) -> str:
-    """Return how a Content-Security-Policy names an inline style or script that it allows."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from exporter.web.auth.credentials import Access
 from exporter.web.auth.web_auth import WebAuth
 
-OPEN_PATHS: Final = frozenset({"/-/healthy"})
-"""Open for probes: it says only that the process lives."""
+OPEN_PATHS: Final = frozenset({"/-/healthy", "/api/alerts"})
+"""The first is for probes and says only that the process lives. The second asks for a token of its own."""
 
 _REFUSALS: Final = {
     Access.DENIED: PlainTextResponse(

@@ -1,0 +1,14 @@
+"""The evidence of each alert, one module a subject; the titles and fixes are those of its runbook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from exporter.evidence.declared import backends, cron, indexers, orders, page_cache, queues, selling
+from exporter.evidence.model import Evidence
+
+
+def declared() -> Mapping[str, Evidence]:
+    """Return the evidence of every alert that has some, by the alert's name."""
+    parts = (backends, cron, indexers, orders, page_cache, queues, selling)
+    return {evidence.alert: evidence for part in parts for evidence in part.EVIDENCE}

@@ -1,0 +1,50 @@
+"""A page of the exporter: style and script are part of it, and its policy forbids everything else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from fastapi.responses import HTMLResponse
+
+from exporter.web.landing import STYLE
+
+_HERE: Final = Path(__file__).parent
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>{style}</style></head><body>
+{body}
+<script>{script}</script></body></html>
+"""
+
+
+def answer(title: str, body: str) -> HTMLResponse:
+    """Return a page with this title and body."""
+    style, script = STYLE + _asset("runbooks.css"), _asset("runbooks.js")
+    policy = (
+        f"default-src 'none'; style-src {_allowed(style)}; script-src {_allowed(script)}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = {
+        "content-security-policy": policy,
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
+    page = _PAGE.format(title=escape(title), style=style, script=script, body=body)
+    return HTMLResponse(page, headers=headers)
+
+
+@lru_cache
+def _asset(name: str) -> str:
+    return (_HERE / "assets" / name).read_text(encoding="utf-8")
+
+
+@lru_cache
+def _allowed(text: str) -> str:
+    """Return how a Content-Security-Policy names an inline style or script that it allows."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

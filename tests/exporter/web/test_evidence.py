@@ -1,0 +1,243 @@
+"""The webhook refuses what is forged, and a runbook's page shows what was seen."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.core.memory import VolatileStore
+from exporter.core.runner import Runner
+from exporter.evidence.bundles import Bundle, Bundles
+from exporter.evidence.capture import Sources
+from exporter.evidence.declared import declared
+from exporter.evidence.model import Finding
+from exporter.evidence.service import EvidenceService
+from exporter.web.alerts import LARGEST, MOST
+from exporter.web.app_state import AppState
+from exporter.web.application import create_application
+
+TOKEN = "t0ken"
+MARK = '<script>alert("x")</script>'
+
+
+@asynccontextmanager
+async def _nothing(_app: FastAPI) -> Any:
+    yield
+
+
+class Served:
+    """The application with evidence, asked in process."""
+
+    def __init__(self, pool: ThreadPoolExecutor, *, token: bool = True) -> None:
+        runner = Runner([], context=None, store=VolatileStore(), executors={})  # type: ignore[arg-type]
+        sources = Sources(runner, pool, setting=lambda _: "0")
+        self.service = EvidenceService(declared(), sources, Bundles(VolatileStore()))
+        self.application = create_application(_nothing)
+        self.application.state.exporter = AppState(
+            runner, {}, 1.0, 0.5, evidence=self.service, evidence_token=TOKEN.encode if token else None
+        )
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.application)
+            async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(ask())
+
+    def send(self, body: Any, **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.ask(
+            "POST", "/api/alerts", content=content, headers={"authorization": f"Bearer {TOKEN}", **headers}
+        )
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with ThreadPoolExecutor(1) as pool:
+        yield Served(pool)
+
+
+def alert(**changes: Any) -> dict[str, Any]:
+    labels = {"alertname": "MagentoCronStopped", "job": "magento"} | changes.pop("labels", {})
+    return {
+        "status": "firing",
+        "labels": labels,
+        "startsAt": datetime.now(UTC).isoformat(),
+        "endsAt": "0001-01-01T00:00:00Z",
+        "fingerprint": "0123456789abcdef",
+        **changes,
+    }
+
+
+def notification(*alerts: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"version": "4", "status": "firing", "receiver": "evidence", "alerts": list(alerts), **changes}
+
+
+def days(number: float) -> str:
+    return (datetime.now(UTC) + timedelta(days=number)).isoformat()
+
+
+def test_a_notification_is_taken(served: Served) -> None:
+    answer = served.send(notification(alert()))
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "word"),
+    [
+        (notification(alert(labels={"alertname": "../../etc/passwd"})), 400, "alertname: no such alert"),
+        (notification(alert(labels={"alertname": "MagentoNoSuchAlert"})), 400, "alertname: no such alert"),
+        (notification(alert(labels={"alertname": "README"})), 400, "alertname: no such alert"),
+        (notification(alert(startsAt="0001-01-01T00:00:00Z")), 400, "startsAt: too long ago"),
+        (
+            notification(alert(startsAt="2100-01-01T00:00:00Z")),
+            400,
+            "startsAt: too long ago, or in the future",
+        ),
+        (notification(alert(startsAt="0001-01-01T00:00:00+14:00")), 400, "startsAt: too long ago"),
+        (notification(alert(startsAt="9999-12-31T23:59:59-14:00")), 400, "startsAt: too long ago"),
+        (notification(alert(startsAt=days(-31))), 400, "startsAt: too long ago"),
+        (notification(alert(startsAt="yesterday")), 400, "alerts.0.startsAt: not a notification"),
+        (notification(alert(fingerprint="../x")), 400, "alerts.0.fingerprint: not a notification"),
+        (notification(alert(labels={"n": 1})), 400, "alerts.0.labels.n: not a notification"),
+        (notification(*[alert()] * (MOST + 1)), 400, "alerts: not a notification"),
+        (notification(alert(), version="5"), 400, "version: not a notification"),
+        (b"", 400, "body: not a notification"),
+        (b"[" * 100_000, 400, "body: not a notification"),
+        (b"\xff\xfe", 400, "body: not a notification"),
+        (b"x" * (LARGEST + 1), 413, "larger than"),
+    ],
+)
+def test_what_is_forged_gets_one_clear_line(served: Served, body: Any, status: int, word: str) -> None:
+    answer = served.send(body)
+    assert answer.status_code == status
+    assert answer.text.startswith(word)
+    assert answer.text.count("\n") == 1
+    assert served.service.bundles.all() == []
+
+
+def test_nothing_is_unpacked(served: Served) -> None:
+    bomb = gzip.compress(b"0" * 10_000_000)
+    assert served.send(bomb, **{"content-encoding": "gzip"}).status_code == 415
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer t\xf6ken"]
+)
+def test_only_the_token_opens_it(served: Served, authorization: str) -> None:
+    headers = {"authorization": authorization.encode("latin-1")}
+    answer = served.ask("POST", "/api/alerts", json=notification(alert()), headers=headers)
+    assert (answer.status_code, answer.text) == (401, "unauthorized\n")
+
+
+def test_without_a_token_file_there_is_no_webhook() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert Served(pool, token=False).send(notification(alert())).status_code == 404
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.one_of(
+        st.binary(max_size=300),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(
+                        [
+                            "version",
+                            "alerts",
+                            "labels",
+                            "status",
+                            "startsAt",
+                            "endsAt",
+                            "fingerprint",
+                            "alertname",
+                        ]
+                    ),
+                    inner,
+                    max_size=5,
+                )
+            ),
+        ).map(lambda value: json.dumps(value).encode()),
+    )
+)
+def test_anything_else_is_refused(served: Served, body: bytes) -> None:
+    assert served.send(body).status_code in (200, 400)
+
+
+def kept(served: Served, **labels: str) -> Bundle:
+    now = time.time()
+    findings = {
+        "silent": Finding("silent", 930.0),
+        "enabled": Finding("enabled", 1.0),
+        "longest": Finding("longest", 0.0),
+        "database": Finding("database", 0.0),
+        "pending": Finding("pending", None, f"{MARK} is not known"),
+    }
+    bundle = Bundle("MagentoCronStopped", labels, "0123456789abcdef", now - 120, now - 115, findings)
+    served.service.bundles.keep(bundle, now)
+    return bundle
+
+
+def test_the_page_shows_then_and_now(served: Served) -> None:
+    bundle = kept(served, job="magento")
+    text = served.ask("GET", f"/runbooks/MagentoCronStopped?at={bundle.id}").text
+    seen = text[text.index("What was seen") : text.index("</section>")]
+    assert "looked at 5 s later" in seen
+    assert 'data-title="then">15 m 30 s</td><td data-title="now">not known: the collector is off' in seen
+    assert '<i class="supported">supported</i> cron was switched off for a deploy' in seen
+    assert seen.index("cron was switched off") < seen.index("the crontab is gone"), (
+        "the supported one is first"
+    )
+    assert '<a href="#cron-is-disabled">' in seen
+    assert MARK not in text
+
+
+def test_without_a_bundle_the_page_shows_what_is_true_now(served: Served) -> None:
+    text = served.ask("GET", "/runbooks/MagentoCronStopped").text
+    assert "Nothing was captured when this alert fired" in text
+    assert 'data-title="then">not looked at</td><td data-title="now">no</td>' in text
+
+
+def test_a_bundle_of_another_alert_is_not_shown(served: Served) -> None:
+    bundle = kept(served)
+    text = served.ask("GET", f"/runbooks/MagentoCronLagging?at={bundle.id}").text
+    assert "Nothing was captured" in text
+
+
+def test_an_alert_without_evidence_has_its_page_as_before(served: Served) -> None:
+    text = served.ask("GET", "/runbooks/MagentoWatchdog").text
+    assert "What was seen" not in text
+
+
+def test_incidents_as_a_list_and_as_markdown(served: Served) -> None:
+    assert "No alert has been sent here yet" in served.ask("GET", "/incidents").text
+    bundle = kept(served, job="magento")
+    text = served.ask("GET", "/incidents").text
+    assert f'href="runbooks/MagentoCronStopped?at={bundle.id}&amp;job=magento"' in text
+    assert "the crontab is gone (new server, deploy, restored backup)" in text
+    markdown = served.ask("GET", f"/incidents/{bundle.id}.md")
+    assert markdown.headers["content-type"].startswith("text/markdown")
+    assert "- supported: the crontab is gone" in markdown.text
+    assert "| since any job was started | 15 m 30 s |" in markdown.text
+
+
+@pytest.mark.parametrize("name", ["x", "..%2f..%2fetc", "0000000000-0123456789abcdef"])
+def test_no_such_incident(served: Served, name: str) -> None:
+    assert served.ask("GET", f"/incidents/{name}.md").status_code == 404
