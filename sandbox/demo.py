@@ -18,7 +18,7 @@ from sandbox.errors import SandboxError, ServerError
 from sandbox.paths import PROJECT, STATE
 from sandbox.process import Process
 from sandbox.server_faults import ServerFaults
-from sandbox.servers.alertmanager import CONFIGURATION
+from sandbox.servers.alertmanager import CONFIGURATION, Webhook
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.redis import DATABASES
 from sandbox.shop import directory
@@ -28,6 +28,7 @@ WWW = PROJECT / "sandbox" / "shop" / "www"
 INSTALL_SECONDS = 300
 OBSERVER = "magento_exporter"
 OBSERVER_PASSWORD = "observer"
+EVIDENCE_TOKEN = "evidence"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ class Demo:
             settings={**exporter_settings(self.stack), **options.exporter_settings},
             module=options.exporter,
         )
+        self.stack.alertmanager.evidence = Webhook(
+            f"http://{self.exporter.address}/api/alerts", evidence_token(self.stack)
+        )
         self.shop = shop_process(options, state)
         self.faults = ServerFaults(
             mariadb=self.stack.mariadb,
@@ -103,6 +107,7 @@ class Demo:
         began = time.monotonic()
         with ExitStack() as undo:
             undo.callback(self.stack.stop)
+            write_secret(evidence_token(self.stack), EVIDENCE_TOKEN)
             if not self.options.rules:
                 write_rules(self.rules, f"http://{self.exporter.address}/runbooks/")
             say("starting the servers ...")
@@ -191,14 +196,26 @@ def exporter_settings(stack: Stack) -> dict[str, Any]:
         "varnish": {"instances": [str(stack.varnish.name_directory)]},
         "magento_root": str(stack.shop_directory),
         "state_file": str(stack.state / "servers" / "magento-exporter" / "state"),
+        "prometheus": {"url": stack.prometheus.url},
+        "evidence": {"token_file": str(evidence_token(stack))},
     }
+
+
+def evidence_token(stack: Stack) -> Path:
+    """Return the file with the token that Alertmanager sends the exporter."""
+    return stack.state / "servers" / "evidence-token"
+
+
+def write_secret(file: Path, secret: str) -> None:
+    """Write a file that only its owner can read."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(secret)
 
 
 def admit_observer(stack: Stack, password_file: Path) -> None:
     """Make the users that the exporter logs in with, with the rights that it says it needs."""
-    password_file.parent.mkdir(parents=True, exist_ok=True)
-    password_file.touch(mode=0o600)
-    password_file.write_text(OBSERVER_PASSWORD)
+    write_secret(password_file, OBSERVER_PASSWORD)
     shop = {"socket": str(stack.mariadb.socket), "user": "root", "name": DATABASE, "prefix": stack.prefix}
     settings = [word for key, value in shop.items() for word in ("--set", f"database.{key}={value}")]
     account = ["--user", OBSERVER, "--from-host", stack.mariadb.host, "--password-file", str(password_file)]

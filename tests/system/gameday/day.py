@@ -18,6 +18,7 @@ from sandbox.paths import PROJECT
 from tests.runbooks.__main__ import outcomes
 from tests.runbooks.pages import Page, pages
 from tests.runbooks.shell import Outcome, Range, Shell
+from tests.system.gameday.diagnoses import RIGHT, ranked_first
 from tests.system.gameday.expectations import EXPECTED, Expectation, Fix, Seen
 from tests.system.gameday.sink import Notification, Sink
 from tests.system.gameday.watch import Episode, Watch
@@ -65,7 +66,10 @@ class Result:
     ended_by: str = ""
     runbook_commands: list[str] = field(default_factory=list)
     runbook_failures: list[str] = field(default_factory=list)
+    ranked_first: dict[str, str] = field(default_factory=dict)
+    """Alert to the hypothesis that its page supports first, of the alerts whose right one is known."""
 
+    wrongly_ranked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     """Everything that was not as it should be."""
 
@@ -235,6 +239,7 @@ class Player:
                 self._fired = now
             settled = self._fired is not None and now - self._fired > SETTLE and self.expectation.fires
             if settled or now - self._began > self._promised + SETTLE:
+                self._ask_the_page()
                 self._work_through_runbooks()
                 self._end()
         elif now - self._ended > LONGEST_RECOVERY or not self._fires_still():
@@ -252,6 +257,19 @@ class Player:
         for alert in sorted({seen.alert for seen in self.expectation.fires if self._seen_firing(seen)}):
             for outcome in outcomes(demo, page(alert)):
                 self._note(alert, outcome)
+
+    def _ask_the_page(self) -> None:
+        """Note the hypothesis that each alert's page ranks first while the fault is on."""
+        exporter = f"http://{self._day.exporter.address}"
+        for alert, right in RIGHT.get(self.name, {}).items():
+            labels = next(
+                (e.labels for e in self._day.watch.firing() if e.labels["alertname"] == alert), None
+            )
+            if labels is None:
+                continue
+            first = self.result.ranked_first[alert] = ranked_first(exporter, alert, labels)
+            if first != right:
+                self.result.wrongly_ranked.append(f"{alert}: {first or 'none'} instead of {right}")
 
     def _note(self, alert: str, outcome: Outcome) -> None:
         text = outcome.block.text.strip()

@@ -8,12 +8,13 @@ else of the exporter changes.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import MutableMapping
-from dataclasses import astuple
-from typing import cast
+from dataclasses import astuple, replace
+from typing import Any, cast
 
-from exporter import cli
+from exporter import app, cli
 from exporter.collectors import (
     all_collectors,
     order_emails,
@@ -24,7 +25,11 @@ from exporter.collectors import (
 from exporter.collectors.expected_orders import baseline, history
 from exporter.core import memory
 from exporter.core.collector import Refresh
+from exporter.evidence import capture
+from exporter.evidence.model import Fact, Finding, PromQL, Unit
 from exporter.reading.watch import Ages
+
+_WINDOW = re.compile(r"(\[|offset )([0-9]+)([mh])")
 
 
 def shorten(scale: float) -> None:
@@ -42,6 +47,34 @@ def shorten(scale: float) -> None:
     windows.update({window: round(length / scale) for window, length in windows.items()})
     history._MINUTE = round(history._MINUTE / scale)
     baseline.BUCKET = history.BUCKET = round(baseline.BUCKET / scale)
+    shorten_evidence(scale)
+
+
+def shorten_evidence(scale: float) -> None:
+    """Let evidence ask about windows divided by ``scale``, and see ages as the shop counts them."""
+    declared, look = app.declared, capture._look
+
+    async def look_in_shop_time(fact: Fact, *others: Any) -> Finding:
+        found = await look(fact, *others)
+        if fact.unit is Unit.SECONDS and found.value is not None:
+            return replace(found, value=found.value * scale)
+        return found
+
+    def shortened(fact: Fact) -> Fact:
+        if not isinstance(fact, PromQL):
+            return fact
+        return replace(fact, query=_WINDOW.sub(lambda match: _shorter(match, scale), fact.query))
+
+    capture._look = look_in_shop_time
+    app.declared = lambda: {
+        name: replace(evidence, facts=tuple(map(shortened, evidence.facts)))
+        for name, evidence in declared().items()
+    }
+
+
+def _shorter(window: re.Match[str], scale: float) -> str:
+    seconds = int(window[2]) * {"m": 60, "h": 3600}[window[3]] / scale
+    return f"{window[1]}{round(seconds * 1000)}ms"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,84 @@
+"""A real Alertmanager sends an alert, and the exporter has looked at the shop before anybody opens a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.process import wait_until
+from sandbox.servers.alertmanager import Alertmanager, Webhook
+from sandbox.servers.magento_exporter import MagentoExporter
+from tests.harness.limits import LONG
+
+TOKEN = "a-token"
+LABELS = {"alertname": "MagentoCronStopped", "job": "magento", "instance": "shop:9816", "shop": "main"}
+
+
+class Pair:
+    """An exporter beside a shop's directory in which cron is switched off, and an Alertmanager."""
+
+    def __init__(self, directory: Path) -> None:
+        root = directory / "shop"
+        (root / "app/etc").mkdir(parents=True)
+        (root / "app/etc/env.php").write_text("<?php return ['cron' => ['enabled' => 0]];")
+        token = directory / "token"
+        token.write_text(TOKEN)
+        self.settings = {
+            "magento_root": str(root),
+            "state_file": str(directory / "state"),
+            "evidence": {"token_file": str(token)},
+        }
+        self.exporter = MagentoExporter(directory / "exporter", settings=self.settings)
+        self.alertmanager = Alertmanager(directory / "alertmanager")
+        self.alertmanager.evidence = Webhook(f"{self.url}/api/alerts", token)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.exporter.address}"
+
+    def page(self, path: str) -> str:
+        answer = httpx.get(self.url + path, timeout=LONG, trust_env=False)
+        answer.raise_for_status()
+        return answer.text
+
+    def send(self, ends_in: timedelta) -> None:
+        now = datetime.now(UTC)
+        alert = {
+            "labels": LABELS,
+            "startsAt": (now - timedelta(minutes=17)).isoformat(),
+            "endsAt": (now + ends_in).isoformat(),
+        }
+        url = f"{self.alertmanager.url}/api/v2/alerts"
+        httpx.post(url, json=[alert], timeout=LONG, trust_env=False).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with ExitStack() as stack:
+        pair = Pair(tmp_path_factory.mktemp("evidence"))
+        stack.enter_context(pair.exporter)
+        stack.enter_context(pair.alertmanager)
+        yield pair
+
+
+def test_what_alertmanager_sends_is_on_the_page(pair: Pair) -> None:
+    pair.send(timedelta(hours=1))
+    wait_until(
+        lambda: "MagentoCronStopped" in pair.page("/incidents"), seconds=LONG, what="the alert is listed"
+    )
+    page = pair.page("/runbooks/MagentoCronStopped?shop=main&instance=shop:9816")
+    assert '<i class="supported">supported</i> cron was switched off for a deploy and is still off' in page
+    assert 'cron is enabled in env.php</td><td data-title="then">no</td>' in page
+
+
+def test_it_outlives_a_kill_and_hears_of_the_end(pair: Pair) -> None:
+    pair.exporter.kill()
+    pair.exporter.start()
+    assert "fires" in pair.page("/incidents")
+    pair.send(timedelta(seconds=-1))
+    wait_until(lambda: "fires" not in pair.page("/incidents"), seconds=LONG, what="the end is noted")
