@@ -9,6 +9,9 @@ RUN --mount=type=bind,source=requirements.lock,target=/requirements.lock \
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 COPY runbooks runbooks
+COPY alerts/generated alerts/generated
+COPY dashboards/generated dashboards/generated
+COPY deploy deploy
 RUN python3 -m venv /opt/build \
     && /opt/build/bin/pip install --no-cache-dir hatchling==1.27.0 \
     && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \

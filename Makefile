@@ -1,7 +1,7 @@
 # `make` alone says what there is. What a target needs on this machine it installs, except Node.js and Chromium.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo generate check test test-slow gameday simulate bench mutate types fmt lock clean venv servers check-dashboards images
+.PHONY: help wheel demo generate check test test-slow gameday simulate bench mutate types fmt lock clean venv servers check-dashboards images
 
 ARGS ?=
 
@@ -34,6 +34,9 @@ bench: venv servers ## Measure the cost for the shop's database; writes docs/cos
 
 mutate: venv servers ## Break every alert rule in small ways and see whether its tests notice
 	@.venv/bin/python scripts/mutate_alerts.py $(ARGS)
+
+wheel: venv ## Build dist/: the wheel, and constraints.txt with the versions that were tested
+	@scripts/wheel.sh
 
 types: venv ## Check types, strictly
 	@.venv/bin/mypy

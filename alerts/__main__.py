@@ -17,10 +17,11 @@ from alerts.catalogue import Catalogue, catalogue
 from alerts.docs import page
 from alerts.lib.alertmanager import configuration
 from alerts.lib.grafana import provisioning
-from alerts.lib.links import DEMO, DEMO_GRAFANA, DEMO_RUNBOOKS, NO_GRAFANA, NO_RUNBOOKS, Links, is_local
+from alerts.lib.links import DEMO, DEMO_GRAFANA, DEMO_RUNBOOKS, Links
 from alerts.lib.prometheus import rule_file
 from alerts.testing import judge
 from exporter.errors import SpecError
+from exporter.pack.addresses import NO_GRAFANA, NO_RUNBOOKS, NO_STANDBY, is_local
 from promql.clock import Clock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,8 +139,11 @@ def _mistake(options: argparse.Namespace) -> str:
 
 def _links(options: argparse.Namespace) -> Links:
     runbooks, grafana = (DEMO_RUNBOOKS, DEMO_GRAFANA) if options.demo else (NO_RUNBOOKS, NO_GRAFANA)
+    standby = "" if options.out else NO_STANDBY
     return Links(
-        options.runbook_base or runbooks, options.grafana_base or grafana, options.standby_runbook_base
+        options.runbook_base or runbooks,
+        options.grafana_base or grafana,
+        options.standby_runbook_base or standby,
     )
 
 

@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from alerts.lib.links import DEMO_RUNBOOKS, is_local
+from alerts.lib.links import DEMO_RUNBOOKS
 from dashboards.catalogue import DASHBOARDS
-from dashboards.lib.links import NO_RUNBOOKS
 from dashboards.lib.normalise import text
 from dashboards.lib.reference import reference
+from exporter.pack.addresses import NO_RUNBOOK_PAGES, is_local
 
 GENERATED: Final = Path(__file__).parent / "generated"
 REFERENCE: Final = Path(__file__).parent.parent / "docs" / "dashboards.md"
 
 
-def models(runbooks: str = NO_RUNBOOKS) -> dict[str, str]:
+def models(runbooks: str = NO_RUNBOOK_PAGES) -> dict[str, str]:
     """Return the dashboards by the name of their file, with links to the runbooks below this address."""
     made = {f"{page.uid}.json": text(page.render()) for page in DASHBOARDS}
-    return {name: body.replace(NO_RUNBOOKS, runbooks) for name, body in made.items()}
+    return {name: body.replace(NO_RUNBOOK_PAGES, runbooks) for name, body in made.items()}
 
 
 def files() -> dict[Path, str]:

@@ -33,7 +33,7 @@ from dashboards.lib.business import (
     usual_gap,
 )
 from dashboards.lib.here import here
-from dashboards.lib.links import NO_RUNBOOKS, ROW_STORE, Link, Page
+from dashboards.lib.links import ROW_STORE, Link, Page
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stack, Stat, Table, Timeline
 from dashboards.lib.style import Colour, fixed, line, override, steps, word_list, words
@@ -52,6 +52,7 @@ from dashboards.lib.uids import (
 from dashboards.lib.variables import Constant
 from exporter.collectors import all_collectors, cron, deployment, indexers
 from exporter.magento import queues
+from exporter.pack.addresses import NO_RUNBOOK_PAGES
 from promql.expr import (
     Expr,
     function,
@@ -483,7 +484,7 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Overview",
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
-    variables=(Constant(name="runbooks", label="Runbooks", query=NO_RUNBOOKS),),
+    variables=(Constant(name="runbooks", label="Runbooks", query=NO_RUNBOOK_PAGES),),
     annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(Row(panels=_BAND), Row(panels=_FIVE_MINUTES), Row(panels=_NOW), Row(panels=_CAUSES)),
 )

@@ -27,6 +27,7 @@ from exporter.evidence.service import EvidenceService
 from exporter.files.following import Followed, Reader
 from exporter.files.reading import reason
 from exporter.magento.stores import StoreDirectory
+from exporter.pack.addresses import Addresses
 from exporter.settings import Credentials, DatabaseServer, RedisSentinel, RedisServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.env_php import EnvPhp, locate
@@ -357,6 +358,7 @@ def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:
             runbooks=settings.web.runbook_directory,
             evidence=exporter.evidence,
             evidence_token=token,
+            links=Addresses(settings.links.runbooks, settings.links.grafana, settings.links.standby_runbooks),
         )
         capturing = asyncio.create_task(exporter.evidence.work())
         yield

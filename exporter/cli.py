@@ -25,6 +25,7 @@ from exporter.doctor.report import as_json, as_table
 from exporter.errors import UsageError
 from exporter.magento.discovery import parts
 from exporter.magento.env_php import EnvPhpSettings
+from exporter.pack import command as pack_command
 from exporter.rights.existing import database_rights, other_rights
 from exporter.rights.statements import PASSWORD_MARK, Account, Dialect
 from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
@@ -193,7 +194,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "collect": collect,
     "sql": sql,
     "targets": targets,
+    "pack": pack_command.run,
 }
+ARGUMENTS: Final[Mapping[str, Callable[[argparse.ArgumentParser], None]]] = {"pack": pack_command.arguments}
+"""The options of the commands that have a module of their own."""
 
 
 def _settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
@@ -242,6 +246,8 @@ def _parser() -> argparse.ArgumentParser:
         text = (function.__doc__ or "").split("\n", 1)[0]
         command = commands.add_parser(name, parents=[common], help=text, description=text)
         command.set_defaults(command=function)
+        if name in ARGUMENTS:
+            ARGUMENTS[name](command)
         if function is collect:
             command.add_argument("--format", choices=[f.name.lower() for f in Format], default="text")
         if function is grants:

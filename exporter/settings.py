@@ -254,6 +254,16 @@ class Web(Section):
         return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":9816" asks for every address
 
 
+class Links(Section):
+    """Where people reach what alerts link to; for `magento-exporter pack` and `/rules.yml`."""
+
+    runbooks: str = Field("", description="This exporter's /runbooks/, as people reach it.")
+    standby_runbooks: str = Field(
+        "", description="Another server of the runbooks, for those about a dead exporter."
+    )
+    grafana: str = Field("", description="Grafana, as people reach it.")
+
+
 class Limits(Section):
     """Nested time limits: each must be shorter than the one around it."""
 
@@ -326,6 +336,7 @@ class Settings(Section):
     prometheus: PrometheusServer | None = Field(None, description="Prometheus, for the evidence of alerts.")
     evidence: EvidenceSettings = Field(EvidenceSettings(), description="Evidence of alerts.")
     web: Web = Field(Web(), description="The HTTP server.")
+    links: Links = Field(Links(), description="Addresses in alerts and dashboards.")
     limits: Limits = Field(Limits(), description="Time and series limits.")
     collectors: Collectors = Field(Collectors(), description="What runs.")
     tuning: TuningSettings = Field(TuningSettings(), description="Numbers in what is computed.")

@@ -6,14 +6,11 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote_plus
 
 from alerts.lib.model import Alert
+from exporter.pack.addresses import NO_GRAFANA, NO_RUNBOOKS, NO_STANDBY
 from promql.metrics import SHOP
-
-NO_RUNBOOKS: Final = "{{ runbook_base_is_not_set }}"
-NO_GRAFANA: Final = "{{ grafana_base_is_not_set }}"
-"""Prometheus refuses to load a rule whose annotation calls a function that does not exist, and names it."""
 
 DEMO_RUNBOOKS: Final = "http://localhost:9816/runbooks/"
 DEMO_GRAFANA: Final = "http://localhost:3000"
@@ -31,7 +28,7 @@ class Links:
 
     runbooks: str = NO_RUNBOOKS
     grafana: str = NO_GRAFANA
-    standby: str = ""
+    standby: str = NO_STANDBY
 
     def runbook(self, alert: Alert) -> str:
         """Return the template of the address of the alert's runbook, with its labels for the commands."""
@@ -60,13 +57,7 @@ class Links:
         return f"{self.grafana.rstrip('/')}/d/{alert.panel.dashboard}?{chosen}viewPanel={panel}"
 
 
-DEMO: Final = Links(DEMO_RUNBOOKS, DEMO_GRAFANA)
-
-
-def is_local(address: str) -> bool:
-    """Return whether the address is this machine's: it leads nowhere from a telephone."""
-    host = urlsplit(address).hostname or ""
-    return host in {"localhost", "::1", "0.0.0.0"} or host.startswith("127.")  # noqa: S104 - compared, not bound
+DEMO: Final = Links(DEMO_RUNBOOKS, DEMO_GRAFANA, standby="")
 
 
 def panel_id(dashboard: str, key: str) -> int:

@@ -12,9 +12,6 @@ from promql.metrics import SHOP
 _SHOP: Final = "".join(f"&${{{label}:queryparam}}" for label in SHOP)
 _KEPT: Final = f"${{__url_time_range}}&${{datasource:queryparam}}{_SHOP}"
 
-NO_RUNBOOKS: Final = "https://runbook-base-is-not-set.invalid/"
-"""Where runbooks are until `python -m dashboards --runbook-base` says it: a name that never resolves."""
-
 ROW_STORE: Final = "${__data.fields.store}"
 
 

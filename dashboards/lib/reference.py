@@ -16,14 +16,9 @@ Import `dashboards/generated/*.json` into Grafana 10.4 to 13 by hand, or mount t
 has the rules of `alerts/generated` loaded, because the Overview, the objectives and the hit ratio read
 recording rules.
 
-In the committed files the links from alerts to runbooks lead to `runbook-base-is-not-set.invalid`. Give your
-address, the one that the rules have too:
-
-```sh
-.venv/bin/python -m dashboards --out build/my-dashboards --runbook-base https://exporter.example/runbooks/
-```
-
-Or change the constant `runbooks` in the Overview's settings, under Variables.
+In the committed files the links from alerts to runbooks lead to `runbook-base-is-not-set.invalid`.
+`magento-exporter pack` writes them with your address, into `grafana/dashboards`. Or change the constant
+`runbooks` in the Overview's settings, under Variables.
 
 Begin at the Overview. A click on a number leads one level deeper and keeps shop, store and time. An
 orange or red value has passed the limit of a warning or of a critical alert. An empty panel says why it

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exporter.core.runner import Runner
 from exporter.evidence.service import EvidenceService
+from exporter.pack.addresses import NOWHERE, Addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,4 @@ class AppState:
     runbooks: Path | None = None
     evidence: EvidenceService | None = None
     evidence_token: Callable[[], bytes] | None = None
+    links: Addresses = NOWHERE

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI
 
 from exporter import __version__
-from exporter.web import alerts, health, incidents, landing, metrics, runbooks
+from exporter.web import alerts, health, incidents, landing, metrics, rules, runbooks
 from exporter.web.auth.middleware import AuthMiddleware
 from exporter.web.auth.web_auth import WebAuth
 
@@ -25,7 +25,7 @@ def create_application(lifespan: Lifespan, auth: WebAuth | None = None) -> FastA
         redoc_url=None,
         redirect_slashes=False,
     )
-    for part in (metrics, health, landing, runbooks, alerts, incidents):
+    for part in (metrics, health, landing, runbooks, alerts, incidents, rules):
         application.include_router(part.router)
     if auth is not None:
         application.add_middleware(AuthMiddleware, auth=auth)

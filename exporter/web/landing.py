@@ -32,6 +32,7 @@ _PAGE: Final = """<!doctype html>
 <title>Magento exporter</title><style>{style}</style></head><body>
 <h1>Magento exporter <small>{version}</small></h1>
 <nav><a href="metrics">Metrics</a><a href="runbooks/">Runbooks</a><a href="incidents">Incidents</a>
+<a href="rules.yml">Alert rules</a>
 <a href="-/ready">Ready</a><a href="-/healthy">Healthy</a></nav>
 <h2>Sources</h2><p>{sources}</p>
 <h2>Collectors</h2><div class="wide"><table>

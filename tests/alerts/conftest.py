@@ -9,8 +9,9 @@ import pytest
 
 from alerts.__main__ import ROOT, rule_files
 from alerts.catalogue import Catalogue, catalogue
-from alerts.lib.links import DEMO, NO_GRAFANA, NO_RUNBOOKS
+from alerts.lib.links import DEMO
 from alerts.testing import Verdict, judge
+from exporter.pack.addresses import Addresses
 from promql.clock import Clock
 
 FOUND = catalogue()
@@ -70,4 +71,4 @@ def verdicts(
 
 def addressed(rules: str) -> str:
     """Return the text of a rule file with the addresses of a demo."""
-    return rules.replace(NO_RUNBOOKS, DEMO.runbooks.rstrip("/")).replace(NO_GRAFANA, DEMO.grafana)
+    return Addresses(DEMO.runbooks, DEMO.grafana).fill_in(rules)

@@ -30,7 +30,7 @@ from tests.harness.limits import LONG
 
 GOLDEN: Final = Path(__file__).with_name("notifications.md")
 SHOP: Final = "acme-de"
-LINKS: Final = Links("https://exporter.example/runbooks/", "https://grafana.example")
+LINKS: Final = Links("https://exporter.example/runbooks/", "https://grafana.example", standby="")
 LIFETIME: Final = {"since": "Fri 20:14 CET", "lasts": "36m"}
 """What Prometheus knew when it fired; that it knows it, the promtool tests show."""
 

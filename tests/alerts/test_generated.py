@@ -67,7 +67,8 @@ def test_prometheus_refuses_the_rules_without_addresses_and_says_what_is_missing
     refused = promtool(*files)
     assert refused.returncode != 0
     lines = (refused.stdout + refused.stderr).splitlines()
-    for annotation, base in (("runbook_url", "runbook"), ("dashboard_url", "grafana")):
+    runbook = "standby_runbook" if alert.blinds else "runbook"
+    for annotation, base in (("runbook_url", runbook), ("dashboard_url", "grafana")):
         complaint = f'__alert_{alert.name}:1: function "{base}_base_is_not_set" not defined'
         assert any(annotation in line and complaint in line for line in lines)
 

@@ -19,13 +19,13 @@ from alerts.recording import RECORDINGS
 from alerts.thresholds import Threshold
 from dashboards.__main__ import GENERATED, main, stale
 from dashboards.catalogue import DASHBOARDS, WITHOUT_PANEL
-from dashboards.lib.links import NO_RUNBOOKS
 from dashboards.lib.normalise import text
 from dashboards.lib.panels import Worst
 from dashboards.lib.style import HOURS, IDENTITY, MINUTES, Colour, scaled
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
+from exporter.pack.addresses import NO_RUNBOOK_PAGES as NO_RUNBOOKS
 from promql.metrics import SHOP, STORE
 from promql.render import render
 from tests.dashboards.reading import (

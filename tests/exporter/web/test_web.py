@@ -10,11 +10,13 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import bcrypt
 import httpx
 import pytest
+import yaml
 from fastapi import FastAPI
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -25,6 +27,7 @@ from exporter.core.metrics import Sample, gauge
 from exporter.core.render import Format
 from exporter.core.runner import Limits, Runner
 from exporter.errors import SourceUnavailable
+from exporter.pack.addresses import Addresses
 from exporter.web.app_state import AppState
 from exporter.web.application import create_application
 from exporter.web.auth import credentials
@@ -192,7 +195,7 @@ async def test_head_answers_wherever_get_does(client: httpx.AsyncClient) -> None
 async def test_the_schema_names_every_operation_once(client: httpx.AsyncClient) -> None:
     schema = (await client.get("/openapi.json")).json()  # a warning about a name given twice is an error here
     named = [operation["operationId"] for path in schema["paths"].values() for operation in path.values()]
-    assert len(named) == len(set(named)) == 9
+    assert len(named) == len(set(named)) == 10
 
 
 async def test_other_methods_are_refused(client: httpx.AsyncClient) -> None:
@@ -431,3 +434,53 @@ async def test_guessing_does_not_push_out_who_is_known(
         assert not await allows(auth, basic("prometheus", f"guess {guess}")["authorization"])
     async with auth._logins._turns.taken("10.0.0.1"):
         assert await asyncio.wait_for(allows(auth, right), 60)
+
+
+# --- rules ---------------------------------------------------------------------------------------
+
+
+def addressed(app_state: AppState, runbooks: str = "", grafana: str = "https://g.example") -> AppState:
+    return replace(app_state, links=Addresses(runbooks, grafana))
+
+
+async def rules_of(app_state: AppState, asked_at: str) -> httpx.Response:
+    transport = httpx.ASGITransport(application(app_state))
+    async with httpx.AsyncClient(transport=transport, base_url=asked_at) as client:
+        return await client.get("/rules.yml")
+
+
+async def test_the_rules_lead_to_the_runbooks_of_the_exporter_that_was_asked(app_state: AppState) -> None:
+    answer = await rules_of(addressed(app_state), "http://mon.example:9816")
+    assert answer.status_code == 200
+    found = yaml.safe_load(answer.text)["groups"]
+    links = [r["annotations"]["runbook_url"] for g in found for r in g["rules"] if "alert" in r]
+    assert len(links) > 50
+    assert all(link.startswith("http://mon.example:9816/runbooks/Magento") for link in links)
+    assert "is_not_set" not in answer.text
+
+
+async def test_the_rules_lead_where_the_settings_say(app_state: AppState) -> None:
+    answer = await rules_of(addressed(app_state, "https://run.example/r"), "http://127.0.0.1:9816")
+    assert "https://run.example/r/MagentoCronStopped?" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("grafana", "asked_at", "said"),
+    [
+        ("https://g.example", "http://127.0.0.1:9816", "is this machine"),
+        ("", "http://mon.example:9816", "links.grafana"),
+    ],
+)
+async def test_no_rules_without_addresses_that_lead_somewhere(
+    grafana: str, asked_at: str, said: str, app_state: AppState
+) -> None:
+    answer = await rules_of(addressed(app_state, grafana=grafana), asked_at)
+    assert answer.status_code == 409
+    assert said in answer.text
+
+
+async def test_a_forged_host_does_not_come_into_the_rules(app_state: AppState) -> None:
+    transport = httpx.ASGITransport(application(addressed(app_state)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        answer = await client.get("/rules.yml", headers={"host": "a'{{ evil }}"})
+    assert answer.status_code == 409

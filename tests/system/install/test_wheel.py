@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import httpx
 import pytest
 
 from exporter import __version__
+from exporter.cli import main
+from exporter.pack.material import PLACES
 from sandbox.process import free_port
 from tests.harness.limits import LONG
 from tests.system.install.conftest import PROJECT, Installed, plain_environment
@@ -40,7 +43,27 @@ def test_the_wheel_holds_the_exporter_and_its_metadata_only(wheel: Path) -> None
     others = {name for name in names if name.startswith("exporter/") and name not in code}
     pages = {f"exporter/web/pages/{page.name}" for page in (PROJECT / "runbooks").glob("*.md")}
     assets = {str(file.relative_to(PROJECT)) for file in (PROJECT / "exporter/web/assets").iterdir()}
-    assert others == {"exporter/py.typed", *assets, *pages}
+    pack = {
+        f"exporter/pack/data/{file.relative_to(PROJECT)}"
+        for source in PLACES
+        for file in (PROJECT / source).rglob("*")
+        if file.is_file() and "secrets" not in file.parts
+    }
+    assert others == {"exporter/py.typed", *assets, *pages, *pack}
+
+
+def test_the_pack_of_the_wheel_is_that_of_the_repository(installed: Installed, tmp_path: Path) -> None:
+    bases = ("--runbook-base", "https://run.example/runbooks", "--grafana-base", "https://g.example")
+    there, here = tmp_path / "there", tmp_path / "here"
+    outcome = installed.run("magento-exporter", "pack", "--out", str(there), *bases, cwd=tmp_path)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert main(["pack", "--out", str(here), *bases]) == 0
+    written = {
+        place: {str(f.relative_to(place)): f.read_text() for f in place.rglob("*") if f.is_file()}
+        for place in (here, there)
+    }
+    assert written[there] == written[here]
+    assert len(written[there]) > 25
 
 
 def test_the_build_backend_is_pinned_to_what_the_lock_installs() -> None:
@@ -48,6 +71,27 @@ def test_the_build_backend_is_pinned_to_what_the_lock_installs() -> None:
     assert re.fullmatch(r"hatchling==[0-9.]+", backend)
     assert f"{backend} " in (PROJECT / "requirements-dev.lock").read_text()
     assert backend in (PROJECT / "Dockerfile").read_text()
+
+
+def test_pip_installs_the_file_with_the_versions_that_were_tested(wheel: Path, tmp_path: Path) -> None:
+    constraints = (wheel.parent / "constraints.txt").read_text().splitlines()
+    locked = re.findall(r"^[\w.-]+==\S+", (PROJECT / "requirements.lock").read_text(), re.MULTILINE)
+    assert [line.split(" ;")[0] for line in constraints] == locked
+    python = tmp_path / "venv" / "bin" / "python"
+    for command in (
+        [sys.executable, "-m", "venv", tmp_path / "venv"],
+        [python, "-m", "pip", "install", "--quiet", "-c", wheel.parent / "constraints.txt", wheel],
+        [python, "-m", "pip", "check"],
+    ):
+        done = subprocess.run(
+            command, env=plain_environment(), capture_output=True, text=True, timeout=LONG, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    listed = [python, "-m", "pip", "list", "--format", "freeze"]
+    frozen = subprocess.run(listed, capture_output=True, text=True, timeout=LONG, check=True).stdout
+    ours = {line.lower() for line in frozen.splitlines() if not line.startswith(("pip=", "setuptools="))}
+    assert ours - {f"magento-observability=={__version__}"} <= {name.lower() for name in locked}
+    assert len(ours) > 20
 
 
 def test_the_command_says_its_version(installed: Installed) -> None:
