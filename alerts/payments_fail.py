@@ -1,4 +1,4 @@
-"""Payments fail: judged within ten minutes, and kept apart from card testing by what customers buy."""
+"""Payments fail: judged within minutes, and told from card testing by tries and by what customers buy."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input
 from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
-from alerts.recording import ATTEMPTS, FAILED, failed_ratio
-from alerts.slo import LEAST
-from alerts.thresholds import critical
+from alerts.recording import ATTEMPTS, FAILED, LEAST, failed_ratio
+from alerts.thresholds import critical, warning
 from exporter.collectors import expected_orders, placements
 from promql.expr import Expr, clamp_max, clamp_min, max_by, over_time, relabel, series, union
 from promql.metrics import STORE
 
+_TEN_MINUTES_OF_THREE_DAYS: Final = 432
 _ATTEMPTS_OF_AN_HOUR: Final = series(ATTEMPTS["1h"])
-_USUAL: Final = series(FAILED["3d"]).before("1d") / (series(ATTEMPTS["3d"]).before("1d") > 0)
 
 
 def _rule(name: str, expr: Expr, about: str) -> Recording:
     return Recording(name=name, expr=expr, group="slo", help=about)
 
 
+USUAL: Final = _rule(
+    "magento:placements_failed:usual_ratio",
+    series(FAILED["3d"]).before("1d") / (series(ATTEMPTS["3d"]).before("1d") > 0),
+    "The failed share of the attempts of the three days that ended a day ago.",
+)
 LIMIT: Final = _rule(
     "magento:placements_failed:limit",
     clamp_max(
-        clamp_min(limits.PAYMENTS_FAIL_FACTOR * _USUAL, critical(limits.PAYMENTS_FAIL)),
+        clamp_min(limits.PAYMENTS_FAIL_FACTOR * series(USUAL), critical(limits.PAYMENTS_FAIL)),
         limits.PAYMENTS_FAIL_MOST,
     ).or_else(_ATTEMPTS_OF_AN_HOUR * 0 + limits.PAYMENTS_FAIL_UNKNOWN),
     "The certain share of failed attempts from which on payments fail: twice the usual of three days, within "
@@ -84,16 +88,24 @@ def _customers_buy(window: str, of_window: str, part: float) -> Expr:
     """Return the stores in which as many buy as usually today, beside far more tries than usual."""
     usual = series(LEVEL) * _expected(of_window) * part
     failed, tries = series(FAILED[window]), series(ATTEMPTS[window])
-    bought = tries - failed + limits.WOULD_HAVE_BOUGHT * failed
-    return (bought >= limits.BUYS_DESPITE_FAILURES[window] * usual).only_if(
-        tries >= limits.TRIES_OF_TESTERS * usual
+    placed = tries - failed
+    bought = placed + limits.WOULD_HAVE_BOUGHT * failed
+    return (
+        (bought >= limits.BUYS_DESPITE_FAILURES[window] * usual)
+        .only_if(tries >= limits.TRIES_OF_TESTERS * usual)
+        .only_if(placed >= limits.PLACED_AT_LEAST * usual)
     )
 
 
+TESTED_10M: Final = _rule(
+    "magento:orders_hold:count10m",
+    _customers_buy("10m", "30m", round(1 / 3, 6)),
+    "magento:orders_hold:count of the last ten minutes alone.",
+)
 TESTED: Final = _rule(
     "magento:orders_hold:count",
     union(
-        _customers_buy("10m", "30m", round(1 / 3, 6)),
+        series(TESTED_10M),
         _customers_buy("30m", "30m", 1),
         _customers_buy("2h", "2h", 1),
     ),
@@ -101,7 +113,19 @@ TESTED: Final = _rule(
     "are far more tries; absent in others.",
 )
 
-RECORDINGS: Final = (LIMIT, SHARE, LEVEL_2H, LEVEL, TESTED)
+TESTING: Final = _rule(
+    "magento:card_testing:failed10m",
+    series(FAILED["10m"])
+    .only_if(
+        series(FAILED["10m"]) > limits.CARDING_FACTOR * series(FAILED["3d"]) / _TEN_MINUTES_OF_THREE_DAYS
+    )
+    .only_if(series(LEAST["10m"]) > series(LIMIT))
+    .only_if(series(TESTED_10M)),
+    "Failed attempts of ten minutes in stores in which most failures are not customers': far more fail "
+    "than usual, there are more tries than usual, and customers buy. Absent in others.",
+)
+
+RECORDINGS: Final = (USUAL, LIMIT, SHARE, LEVEL_2H, LEVEL, TESTED_10M, TESTED, TESTING)
 
 ALERTS: Final = (
     Alert(
@@ -175,6 +199,61 @@ ALERTS: Final = (
             clears_after=4 * MINUTE,
             expected_description="At least 43.38% of the attempts to place an order in de fail, "
             "chance allowed for (limit 20 %).",
+        ),
+    ),
+    Alert(
+        name="MagentoFailedPlacementsUnusual",
+        severity=Severity.URGENT,
+        team=Team.COMMERCE,
+        service="checkout",
+        category=Category.CHECKOUT,
+        value=series(LEAST["2h"]),
+        threshold=warning(limits.FAILED_PLACEMENTS),
+        unit=Unit.RATIO,
+        guard=(
+            only_where(series(LEAST["2h"]) > limits.PAYMENTS_FAIL_FACTOR * series(USUAL), on=STORE),
+            only_where(series(FAILED["2h"]) >= limits.MORE_FAILURES, on=STORE),
+            only_where(failed_ratio("30m") > limits.BURN_GOES_ON * series(LEAST["2h"]), on=STORE),
+            unless(series(TESTED), on=STORE),
+        ),
+        scope="store",
+        for_=5 * MINUTE,
+        keep_firing_for=30 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="More attempts to place an order fail than usual.",
+        description="At least {{ $value | humanizePercentage }} of the attempts to place an order in "
+        "{{ $labels.store }} failed in two hours, chance allowed for (limit %limit%). That is twice the "
+        "usual, or more.",
+        impact="Some customers cannot pay; which ones is not known yet.",
+        first_action="Compare the failures by payment method, amount and country.",
+        why="The failed share of two hours is compared with twice the store's own usual share, and with 8 %. "
+        "While cards are tried out and customers buy as usual today, it does not fire.",
+        panel=Panel("magento-checkout", "failed_placements"),
+        cases=Cases(
+            entity={"store": "de"},
+            inputs={
+                "failed": Input(placements.FAILED, bad=Hourly(24), good=Hourly(2), edge=Hourly(12)),
+                "attempts": Input(placements.ATTEMPTS, bad=Hourly(100), good=Hourly(100)),
+                "expected_30m": Input(
+                    expected_orders.EXPECTED,
+                    labels={"window": "30m"},
+                    bad=At(50),
+                    good=At(50),
+                    needed=False,
+                ),
+            },
+            silent={
+                "as many failures as ever": {"failed": Hourly(24)},
+                "one customer who tries again and again": {"failed": Hourly(4), "attempts": Hourly(4)},
+                "cards are tried out, and customers buy": {"expected_30m": At(20)},
+            },
+            warm_up=30 * HOUR,
+            step=10 * MINUTE,
+            needs_all_inputs=False,
+            reaches_limit_after=HOUR,
+            clears_after=20 * MINUTE,
+            expected_description="At least 10.24% of the attempts to place an order in de failed in two "
+            "hours, chance allowed for (limit 8 %). That is twice the usual, or more.",
         ),
     ),
 )

@@ -16,6 +16,7 @@ from exporter.collectors import checkout, indexers, orders, page_cache, placemen
 from promql.durations import Duration
 from promql.expr import Expr, age, increase, max_by, over_time, seconds, series, sum_by
 from promql.metrics import SHOP, Selectable
+from promql.wilson import least_share
 
 STAGES: Final = Recording(
     "magento:checkout_stage_reached:increase5m",
@@ -72,6 +73,17 @@ def failed_ratio(window: str) -> Expr:
     return series(FAILED[window]) / (series(ATTEMPTS[window]) > 0)
 
 
+def _least_ratio(window: str) -> Recording:
+    return Recording(
+        name=f"magento:placements_failed:least_ratio{window}",
+        expr=least_share(series(FAILED[window]), series(ATTEMPTS[window])),
+        group="slo",
+        help=f"The failed share of the attempts of the last {window} that chance cannot explain.",
+    )
+
+
+LEAST: Final = {window: _least_ratio(window) for window in ("10m", "30m", "1h", "2h", "3d")}
+
 BURN: Final[Mapping[str, Recording]] = {
     window: Recording(
         f"magento:placements_failed:burnrate{window}",
@@ -121,6 +133,7 @@ RECORDINGS: Final[tuple[Recording, ...]] = (
     REVENUE,
     *ATTEMPTS.values(),
     *FAILED.values(),
+    *LEAST.values(),
     *BURN.values(),
     INDEXER_STALE,
     STOREFRONT_STALE,

@@ -82,12 +82,20 @@ ORDERS_OVERDUE: Final = Threshold(
     critical=15.0,
     reason="Orders that should have come since the last one. Chance makes such a gap once in 3e6 orders.",
 )
+ORDERS_WITHOUT_CARTS: Final = Threshold(
+    critical=20.0,
+    reason="Orders expected since the shop's last one, while hardly any carts are filled.",
+)
+FEW_CARTS: Final = 0.25
+"""Share of the usual carts below which people do not come, instead of not buying."""
 METHOD_DEAD_NATS: Final = Threshold(
     critical=15.0,
     reason="-ln of the chance that so many orders in a row take other methods: once in three million.",
 )
 METHOD_GAP_FACTOR: Final = 2.0
 """How many times as long as the longest gap of the last week it must be."""
+SMALL_METHOD_GAP_FACTOR: Final = 3.0
+"""The same for a method that few use: its gaps differ more."""
 METHOD_SHARE_AT_MOST: Final = 0.95
 """A larger share of one method counts as this: with a share of 1, any other order would be a proof."""
 MAIN_METHOD_SHARE: Final = 0.3
@@ -95,6 +103,10 @@ MAIN_METHOD_SHARE: Final = 0.3
 PAYMENTS_FAIL: Final = Threshold(
     critical=0.2,
     reason="A fifth of the attempts fails for certain: beyond what declined cards do in any healthy hour.",
+)
+FAILED_PLACEMENTS: Final = Threshold(
+    warning=0.08,
+    reason="Beyond the usual, and more than declined cards explain in most shops: a method or a rule broke.",
 )
 PAYMENTS_FAIL_UNKNOWN: Final = 0.3
 """The same while the usual share is not known yet."""
@@ -112,6 +124,9 @@ BUYS_DESPITE_FAILURES: Final = {"10m": 0.6, "30m": 0.7, "2h": 0.7}
 moves a short window more."""
 WOULD_HAVE_BOUGHT: Final = 0.2
 """The share of failed attempts that counts as orders in that comparison: some cards are always declined."""
+PLACED_AT_LEAST: Final = 0.3
+"""Share of today's usual orders that must be placed for certain, however many cards are tried out: a gateway
+may block the shop because of them."""
 TRIES_OF_TESTERS: Final = 1.4
 """Card testing adds tries: as many times the usual orders there are at least. An outage does not add them."""
 LEVEL_AT_LEAST: Final = 0.5
@@ -247,22 +262,13 @@ VIEWS_BROKEN: Final = Threshold(
 )
 ANY_ALERT: Final = Threshold(critical=1, reason="Somebody must answer every alert that fires.")
 
-TRAFFIC_CARTS_PER_EXPECTED_ORDER: Final = Threshold(
-    warning=1.0,
-    low=True,
-    reason="Carts for each order expected in the same time. About five is usual; below one nobody comes.",
-)
 SALES_LOW_NATS: Final = 14.0
 """Surprise at which half of the usual orders is a warning. At 7, a shop with 600 orders a day would get one
-every other week, because weeks differ (scripts/simulate_drought.py)."""
+every other week, because weeks differ."""
 FUNNEL_STAGE_RATIO: Final = Threshold(
     critical=0.2,
     low=True,
     reason="Only a fifth of those who usually pass a checkout step do: the step is broken, not unpopular.",
-)
-FAILED_PLACEMENTS_FACTOR: Final = Threshold(
-    warning=3.0,
-    reason="Three times the usual share of failed attempts, beyond chance: a method or a rule broke.",
 )
 CARDING_FAILURES: Final = Threshold(
     warning=30, window="10m", reason="Failed attempts in ten minutes. People give up, card testers do not."
@@ -344,24 +350,10 @@ SERIES_GROWTH_FACTOR: Final = Threshold(
 SERIES_WORTH_A_LOOK: Final = 500
 """Series of a collector below which growth costs nothing."""
 
-STEADY_FAILURES: Final = 12
-"""Failed attempts in six hours that a few customers can cause alone. Retries are not independent, though the
-confidence interval takes them to be."""
 BURN_GOES_ON: Final = 0.5
 """The short window of a burn rate must be at least this bad, compared with the long one."""
 STALE_GOES_ON: Final = 0.5
 """Share of the last half hour in which the storefront must have been out of date."""
-USUAL_FAILURE_RATIO_FLOOR: Final = 0.01
-"""A usual share of failures below this counts as this: three times nothing is still nothing."""
-ORDERS_IN_DOUBT_NATS: Final = 2
-"""Surprise (one chance in seven) at which it is doubtful that orders hold, if less than half is left."""
-ORDERS_FALL_NATS: Final = 5
-"""Surprise (one chance in 150) at which it is doubtful that orders hold, however many are left. Card tests
-last for hours: with a limit of one in seven, chance ended the hold within the first hour."""
-
-CLOSED_AT_MOST: Final = 0.1
-"""Share of a window in which the shop may have been closed for the window to count. The orders that are
-missing because of it are then too few to matter, and a deployment of minutes changes nothing."""
 STAGE_STILL_REACHED: Final = 0.5
 """A checkout step works if half as many carts reach it as a week ago, however many reach the one before."""
 ORDERS_FOR_A_MEAN: Final = 10

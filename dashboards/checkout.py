@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from alerts.recording import ATTEMPTS, FAILED, STAGES
-from alerts.slo import LEAST
+from alerts.recording import ATTEMPTS, FAILED, LEAST, STAGES
 from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
     FAILING_GOOD,

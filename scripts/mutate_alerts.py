@@ -49,10 +49,6 @@ STAGE_DROPPED = (
     'dropped: or label_replace(magento:checkout_stage_reached:%s{stage="%s"}, "stage", "%s", "", "")'
 )
 EXPECTED: Mapping[tuple[str, str], str] = {
-    ("MagentoOrderDroughtNoTraffic", "maintenance ignored"): (
-        "in its short tests a maintenance soon closes the windows as well; the same clause of "
-        "MagentoOrderDroughtWithTraffic is killed"
-    ),
     **{
         ("magento:checkout_stage_expected:increase1h", STAGE_DROPPED % (span, before, stage)): (
             "one of four alike; MagentoCheckoutStageFailing is tested at the step payment_method"

@@ -22,7 +22,7 @@ _STOPPED: Final = (
     By("MagentoOrdersStopped", Simulated("orders stop, carts go on, 720 a day in three stores")),
     By("MagentoOrdersStopped", Simulated("orders stop, carts go on, 144 a day")),
 )
-_STAGE: Final = By("MagentoCheckoutStageFailing", Fault("checkout-stalled"))
+_STAGE: Final = By("MagentoOrdersStopped", Fault("checkout-stalled"))
 
 
 def _caught(number: int, what: str, harm: Harm, *by: By, note: str = "") -> Incident:
@@ -89,7 +89,7 @@ _SELLING: Final = (
         "The payment gateway is down completely",
         Harm.STOPS,
         *_FAILS,
-        By("MagentoCheckoutBudgetBurnFast", Fault("payment-declined")),
+        By("MagentoPaymentsFail", Fault("payment-declined")),
     ),
     _caught(
         9,
@@ -112,7 +112,7 @@ _SELLING: Final = (
         "The search engine is down or read-only",
         Harm.STOPS,
         By("MagentoIndexerInvalid", Fault("indexer-invalid")),
-        By("MagentoOrderDroughtNoTraffic", Fault("no-traffic")),
+        By("MagentoNobodyComes", Fault("no-traffic")),
         because=f"Nothing reads the search engine: {_PLATFORM}. Empty categories stay in the page cache "
         "afterwards, and a probe of a cached category stays green.",
     ),
@@ -178,7 +178,7 @@ _LOAD: Final = (
         Harm.COSTS,
         By("MagentoPaymentsFail", Simulated("35 % fail, 5,000 a day")),
         By("MagentoFailedPlacementsUnusual"),
-        note="Both runbooks lead to the locks. Less than three times the usual share is not seen.",
+        note="Both runbooks lead to the locks. Less than twice the usual share is not seen.",
     ),
     _caught(
         21,
@@ -186,7 +186,8 @@ _LOAD: Final = (
         Harm.STOPS,
         *_STOPPED,
         _STAGE,
-        note="The last one names the step. If only some browsers fail, MagentoOrdersLow fires after hours.",
+        note="MagentoCheckoutStageFailing names the step. If only some browsers fail, MagentoOrdersLow fires "
+        "after hours.",
     ),
     _caught(
         22,
@@ -194,7 +195,8 @@ _LOAD: Final = (
         Harm.STOPS,
         *_STOPPED,
         _STAGE,
-        note="The last one names the step. If another carrier is left, MagentoOrdersLow fires after hours.",
+        note="MagentoCheckoutStageFailing names the step. If another carrier is left, MagentoOrdersLow fires "
+        "after hours.",
     ),
     _not_seen(
         23,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from alerts.lib.model import Alert, Category, Severity, Team
@@ -19,6 +19,8 @@ HEADER: Final = """\
 SECRETS: Final = "/etc/alertmanager/secrets"
 """The directory of the addresses. Alertmanager reads a relative path from its working directory."""
 
+ALL_STORES: Final = "all-stores"
+"""The value of the label ``store`` for the stores of a shop together. No code of a store has a hyphen."""
 WATCHDOG: Final = "MagentoWatchdog"
 DEADMAN: Final = "dead-man"
 NOBODY: Final = "nobody"
@@ -47,19 +49,13 @@ CRON_FEEDS: Final = (
 )
 """The alerts that a stopped cron causes, and that MagentoCronStopped inhibits."""
 
-NOBODY_BUYS: Final[Mapping[str, str]] = {
-    "MagentoBackendsSick": "",
-    "MagentoMaintenanceForgotten": "",
-    "MagentoSessionStoreDown": "",
-    "MagentoSessionWritesRefused": "",
-    "MagentoBackendDown": "database",
-}
-"""The alerts that name the cause why nobody can buy; with the label ``source`` where only one counts."""
-
-ORDERS_HOLD: Final = "MagentoOrdersHoldDespiteFailures"
-CRITICAL_DURING_CARDING: Final = ("MagentoCheckoutBudgetBurnFast", "MagentoCheckoutBudgetBurnSteady")
-WARNINGS_DURING_CARDING: Final = ("MagentoCheckoutBudgetBurnSlow", "MagentoFailedPlacementsUnusual")
-_LAST_STEP: Final = ('alertname = "MagentoCheckoutStageFailing"', 'stage = "order"')
+NOBODY_BUYS: Final = (
+    "MagentoBackendsSick",
+    "MagentoMaintenanceForgotten",
+    "MagentoSessionStoreDown",
+    "MagentoSessionWritesRefused",
+)
+"""The critical alerts that name the cause why nobody can buy in the whole shop."""
 
 
 def page(team: Team) -> str:
@@ -188,7 +184,6 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     yield from _worse_of_the_same_store()
     yield from _what_keeps_everybody_out()
     yield from _failing_checkout()
-    yield from _card_testing()
     yield from _stopped_cron(alerts)
 
 
@@ -241,15 +236,12 @@ def _what_cannot_be_seen(owners: Owners) -> Iterable[dict[str, Any]]:
 
 def _worse_of_the_same_store() -> Iterable[dict[str, Any]]:
     """After a call about a store's selling, milder alerts about it are not needed."""
-    yield _inhibit(
-        [f'severity = "{Severity.CRITICAL}"'],
-        [
-            f'severity =~ "{Severity.URGENT}|{Severity.WARNING}"',
-            'category =~ "business|checkout"',
-            'store != ""',
-        ],
-        STORE,
-    )
+    milder = [
+        f'severity =~ "{Severity.URGENT}|{Severity.WARNING}"',
+        'category =~ "business|checkout|security"',
+    ]
+    yield _inhibit([f'severity = "{Severity.CRITICAL}"'], [*milder, 'store != ""'], STORE)
+    yield _inhibit(['alertname = "MagentoOrdersStopped"', f'store = "{ALL_STORES}"'], milder, SHOP)
 
 
 def _what_keeps_everybody_out() -> Iterable[dict[str, Any]]:
@@ -268,41 +260,17 @@ def _what_keeps_everybody_out() -> Iterable[dict[str, Any]]:
         ['alertname = "MagentoProbeFailing"'], ['alertname = "MagentoProbePageFailing"'], _NAMED_SHOP
     )
     yield _inhibit(
-        [_one_of([name for name, source in NOBODY_BUYS.items() if not source])],
+        [_one_of(NOBODY_BUYS)],
         ['category =~ "business|checkout"', 'alertname != "MagentoMaintenanceForgotten"'],
         SHOP,
     )
 
 
 def _failing_checkout() -> Iterable[dict[str, Any]]:
-    """Orders are missing because a step or the payment fails.
-
-    A failed attempt is no order, so the last step fails as well. If failures increase slowly, the steady
-    burn fires first.
-    """
-    step, fast, steady = (
-        "MagentoCheckoutStageFailing",
-        "MagentoCheckoutBudgetBurnFast",
-        "MagentoCheckoutBudgetBurnSteady",
-    )
+    """If payments fail, orders are missing. If there are none, the main method has none either."""
     stopped, payments = "MagentoOrdersStopped", "MagentoPaymentsFail"
-    drought = ("MagentoOrderDroughtWithTraffic", "MagentoOrderDroughtNoTraffic")
-    yield _inhibit([_one_of((step, fast, steady))], [f'alertname = "{drought[0]}"'], STORE)
-    yield _inhibit([_one_of((step, fast))], [f'alertname = "{steady}"'], STORE)
-    yield _inhibit([f'alertname = "{payments}"'], [_one_of((stopped, fast, steady, drought[0]))], STORE)
-    yield _inhibit([f'alertname = "{payments}"'], _LAST_STEP, STORE)
-    yield _inhibit([f'alertname = "{stopped}"'], [_one_of(drought)], STORE)
+    yield _inhibit([f'alertname = "{payments}"'], [f'alertname = "{stopped}"'], STORE)
     yield _inhibit([_one_of((payments, stopped))], ['alertname = "MagentoPaymentMethodDead"'], STORE)
-    yield _inhibit([_one_of((fast, steady))], _LAST_STEP, STORE)
-
-
-def _card_testing() -> Iterable[dict[str, Any]]:
-    """Card tests and outages both fail by the dozen; only customers who buy tell one from the other."""
-    # An inhibited alert still inhibits others, so an inhibited burn alert still inhibits the drought. That is
-    # safe: ORDERS_HOLD ends at 2 or 5 nats and a drought needs 10.6, so it is over before a drought can fire.
-    yield _inhibit(['alertname = "MagentoCarding"'], [_one_of(WARNINGS_DURING_CARDING)], STORE)
-    yield _inhibit([f'alertname = "{ORDERS_HOLD}"'], [_one_of(CRITICAL_DURING_CARDING)], STORE)
-    yield _inhibit([f'alertname = "{ORDERS_HOLD}"'], _LAST_STEP, STORE)
 
 
 def _stopped_cron(alerts: Sequence[Alert]) -> Iterable[dict[str, Any]]:

@@ -9,7 +9,7 @@ from alerts.lib.cases import DAY, HOUR, MINUTE, Cases, Hourly, Input
 from alerts.lib.condition import only_where
 from alerts.lib.model import Panel, Unit
 from alerts.selling.common import DE, rule, selling, week
-from alerts.selling.payment_methods import METHOD_HOUR, METHOD_RECENT_6H
+from alerts.selling.payment_methods import METHOD_HOUR
 from alerts.thresholds import warning
 from exporter.collectors import orders
 from promql.expr import function, increase, series, sum_by
@@ -20,9 +20,11 @@ REVENUE_HOUR: Final = rule(
     sum_by(increase(series(orders.REVENUE)["1h"]), *STORE),
     "Value of the orders of the last hour in base currency.",
 )
+_ORDERS_6H: Final = sum_by(increase(series(orders.PLACED)["6h"]), *STORE)
+
 VALUE_6H: Final = rule(
     "magento:order_value_base:mean6h",
-    sum_by(increase(series(orders.REVENUE)["6h"]), *STORE) / (sum_by(series(METHOD_RECENT_6H), *STORE) > 0),
+    sum_by(increase(series(orders.REVENUE)["6h"]), *STORE) / (_ORDERS_6H > 0),
     "Mean value of an order in the last six hours.",
 )
 VALUE_1W: Final = rule(
@@ -39,11 +41,7 @@ ALERTS: Final = (
         value=function("exp", function("abs", function("ln", series(VALUE_6H) / (series(VALUE_1W) > 0)))),
         threshold=warning(limits.ORDER_VALUE_FACTOR),
         unit=Unit.FACTOR,
-        guard=(
-            only_where(
-                sum_by(increase(series(orders.PLACED)["6h"]), *STORE) > limits.ORDERS_FOR_A_MEAN, on=STORE
-            ),
-        ),
+        guard=(only_where(_ORDERS_6H > limits.ORDERS_FOR_A_MEAN, on=STORE),),
         scope="store",
         for_=15 * MINUTE,
         keep_firing_for=30 * MINUTE,

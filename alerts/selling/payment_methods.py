@@ -1,110 +1,144 @@
-"""A payment method has gone quiet."""
+"""A payment method brings no orders any more: the orders with the other methods are the clock."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import DAY, HOUR, MINUTE, Cases, Hourly, Input, Until
+from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input
+from alerts.lib.condition import Clause, only_where
 from alerts.lib.model import Category, NoData, Panel, Severity, Unit
-from alerts.lib.recording import Recording
 from alerts.selling.common import rule, selling, week
 from alerts.thresholds import critical
 from exporter.collectors import orders
-from promql.expr import Expr, increase, max_by, relabel, series, sum_by, union
+from promql.expr import clamp_max, function, increase, max_by, over_time, series, sum_by
 from promql.metrics import STORE
-from promql.surprise import surprise
-
-
-def _per_method(window: str) -> Expr:
-    return sum_by(increase(series(orders.PLACED)[window]), *STORE, "method")
-
 
 METHOD_HOUR: Final = rule(
     "magento:payment_method_orders:increase1h",
-    _per_method("1h"),
+    sum_by(increase(series(orders.PLACED)["1h"]), *STORE, "method"),
     "Orders of the last hour by payment method.",
 )
-METHOD_RECENT_6H: Final = rule(
-    "magento:payment_method_orders:increase6h",
-    _per_method("6h"),
-    "Orders of the last six hours by payment method.",
+METHOD_WEEK: Final = rule(
+    "magento:payment_method_orders:increase1w",
+    week(METHOD_HOUR, "1h"),
+    "Orders of the week before the last hour by payment method.",
 )
-METHOD_RECENT_1D: Final = rule(
-    "magento:payment_method_orders:increase1d",
-    _per_method("1d"),
-    "Orders of the last day by payment method.",
+METHOD_SHARE: Final = rule(
+    "magento:payment_method_share:ratio1w",
+    series(METHOD_WEEK).join("/", sum_by(series(METHOD_WEEK), *STORE) > 0, on=STORE, group_left=()),
+    "Share of a payment method in the orders of its store in the week before the last hour.",
 )
-_A_WEEK_AGO: Final = series(METHOD_RECENT_6H).before("1w")
-METHOD_USUAL_6H: Final = rule(
-    "magento:payment_method_orders:usual6h",
-    (series(METHOD_RECENT_6H).before("1d") < _A_WEEK_AGO).or_else(_A_WEEK_AGO),
-    "The fewer of the orders in the same six hours of yesterday and of a week ago, by payment method.",
+_SINCE: Final = max_by(series(orders.SINCE_LAST), *STORE, "method")
+METHOD_QUIET: Final = rule(
+    "magento:payment_method_quiet:nats",
+    _SINCE * function("ln", 1 - clamp_max(series(METHOD_SHARE), limits.METHOD_SHARE_AT_MOST)) * -1,
+    "How surprising it is that so many orders came since the last one with the payment method, in nats.",
 )
-_MEAN_DAY: Final = week(METHOD_HOUR, "1d") / 7
-METHOD_USUAL_1D: Final = rule(
-    "magento:payment_method_orders:usual1d",
-    (series(METHOD_RECENT_1D).before("1w") < _MEAN_DAY).or_else(_MEAN_DAY),
-    "The fewer of the orders on the same day a week ago and on the mean day of the week before the last day, "
-    "by payment method.",
+_LONGEST_GAP: Final = max_by(over_time("max", series(orders.SINCE_LAST).before("1d")["6d"]), *STORE, "method")
+
+RECORDINGS: Final = (METHOD_HOUR, METHOD_WEEK, METHOD_SHARE, METHOD_QUIET)
+
+
+def _far_longer(factor: float) -> Clause:
+    """Return the guard that the gap is far longer than any of the last week."""
+    return only_where(_SINCE > factor * _LONGEST_GAP)
+
+
+def _orders(hourly: float, *, needed: bool = True, **labels: str) -> Input:
+    return Input(orders.PLACED, labels=labels, bad=Hourly(hourly), good=Hourly(hourly), needed=needed)
+
+
+_DESCRIPTION: Final = (
+    "So many orders came in {{ $labels.store }} since the last one with {{ $labels.method }} that chance is "
+    "ruled out (limit %limit% nats)."
 )
-
-
-def _quiet(recent: Recording, usual: Recording, window: str) -> Expr:
-    """Return the surprise at a method's silence where only a fifth of the usual is left."""
-    seen, expected = series(recent), series(usual)
-    few = seen < critical(limits.ORDERS_AGAINST_EXPECTED) * expected
-    return relabel(surprise(seen, expected).only_if(few), target="window", value=window)
-
-
-RECORDINGS: Final = (METHOD_HOUR, METHOD_RECENT_6H, METHOD_RECENT_1D, METHOD_USUAL_6H, METHOD_USUAL_1D)
-
-_WEEKDAYS: Final = Until(5 * DAY, Hourly(5), Until(7 * DAY, Hourly(0), Until(12 * DAY, Hourly(5), Hourly(0))))
-"""A counter that stands still at weekends, from a Monday on."""
 
 ALERTS: Final = (
+    selling(
+        name="MagentoPaymentMethodDead",
+        severity=Severity.CRITICAL,
+        service="payment",
+        category=Category.CHECKOUT,
+        value=series(METHOD_QUIET),
+        threshold=critical(limits.METHOD_DEAD_NATS),
+        unit=Unit.NATS,
+        guard=(
+            _far_longer(limits.METHOD_GAP_FACTOR),
+            only_where(series(METHOD_SHARE) >= limits.MAIN_METHOD_SHARE),
+        ),
+        scope=None,
+        for_=2 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="A main payment method brings no orders any more.",
+        description=_DESCRIPTION,
+        impact="Customers who want to pay this way cannot; some choose another method, most leave.",
+        first_action="Place a test order with this method; look at the provider's status page.",
+        why="A method with at least 30 % of the store's orders has none, while so many others came that "
+        "chance is ruled out. The gap is also twice as long as any of the last week, so methods that "
+        "rest outside office hours do not fire.",
+        panel=Panel("magento-checkout", "methods"),
+        cases=Cases(
+            entity={"store": "de", "method": "paypal_express"},
+            inputs={
+                "since": Input(orders.SINCE_LAST, bad=At(30), good=At(1), edge=At(5)),
+                "with_it": _orders(10_000),
+                "with_another": _orders(4, needed=False, method="checkmo"),
+            },
+            silent={
+                "a method that few use": {"with_another": Hourly(100_000)},
+                "a method that is used in office hours only": {"since": At(30)},
+            },
+            warm_up=26 * HOUR,
+            step=2 * MINUTE,
+            windows_full_after=0,
+            needs_all_inputs=False,
+            expected_description="So many orders came in de since the last one with paypal_express that "
+            "chance is ruled out (limit 15 nats).",
+        ),
+    ),
     selling(
         name="MagentoPaymentMethodQuiet",
         severity=Severity.URGENT,
         service="payment",
         category=Category.CHECKOUT,
-        value=max_by(
-            union(
-                _quiet(METHOD_RECENT_6H, METHOD_USUAL_6H, "6h"),
-                _quiet(METHOD_RECENT_1D, METHOD_USUAL_1D, "1d"),
-            ),
-            *STORE,
-            "method",
-        ),
-        threshold=critical(limits.DROUGHT_SURPRISE_NATS),
+        value=series(METHOD_QUIET),
+        threshold=critical(limits.METHOD_DEAD_NATS),
         unit=Unit.NATS,
+        guard=(
+            _far_longer(limits.SMALL_METHOD_GAP_FACTOR),
+            only_where(series(METHOD_SHARE) < limits.MAIN_METHOD_SHARE),
+        ),
         scope="store",
-        for_=15 * MINUTE,
+        for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="A payment method has gone quiet.",
-        description="Orders with {{ $labels.method }} in {{ $labels.store }} have all but stopped "
-        '(surprise {{ $value | printf "%.1f" }} nats, limit %limit%).',
+        description=_DESCRIPTION,
         impact="Customers who want to pay this way cannot; some choose another method, some leave.",
         first_action="Place a test order with this method; look at the provider's status page.",
-        why="The method is compared with its own yesterday, its own week, and the same day a week ago. The "
-        "lowest of these counts. So methods that are rarely used, or never at weekends, do not fire.",
+        why="A method with less than 30 % of the store's orders has none, while so many others came that "
+        "chance is ruled out. The gap is also three times as long as any of the last week, so methods "
+        "that are rarely used, or never at weekends, do not fire.",
         panel=Panel("magento-checkout", "methods"),
         cases=Cases(
             entity={"store": "de", "method": "paypal_express"},
-            inputs={"placed": Input(orders.PLACED, bad=Hourly(0), good=Hourly(0.5), edge=Hourly(0.02))},
-            silent={"an invoice that companies use on weekdays": {"placed": _WEEKDAYS}},
-            fires={
-                "a method that is used often, for ten hours": {
-                    "placed": Until(12 * DAY + 21 * HOUR, Hourly(3), Hourly(0))
-                }
+            inputs={
+                "since": Input(orders.SINCE_LAST, bad=At(200), good=At(15), edge=At(60)),
+                "with_it": _orders(100),
+                "with_another": _orders(400, needed=False, method="checkmo"),
             },
-            warm_up=12 * DAY,
-            step=HOUR,
-            windows_full_after=2 * HOUR,
-            reaches_limit_after=23 * HOUR,
-            expected_description="Orders with paypal_express in de have all but stopped (surprise 12.0 "
-            "nats, limit 10.6).",
+            silent={
+                "a main method": {"with_it": Hourly(10_000)},
+                "a method that rests at weekends": {"since": At(200)},
+            },
+            warm_up=26 * HOUR,
+            step=5 * MINUTE,
+            windows_full_after=0,
+            needs_all_inputs=False,
+            expected_description="So many orders came in de since the last one with paypal_express that "
+            "chance is ruled out (limit 15 nats).",
         ),
     ),
 )

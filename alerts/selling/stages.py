@@ -52,7 +52,8 @@ STAGE_EXPECTED: Final = rule(
     "times the share of a usual week.",
 )
 
-_REACHED: Final = series(STAGES_HOUR)
+_REACHED: Final = series(STAGES_HOUR, stage="!=order")
+"""The last step is left to MagentoPaymentsFail and MagentoOrdersStopped."""
 _REACHED_BEFORE: Final = _REACHED.before("1w").or_else(_REACHED.before("1d"))
 _EXPECTED: Final = series(STAGE_EXPECTED)
 
@@ -62,7 +63,7 @@ RECORDINGS: Final = (STAGES_HOUR, STAGES_WEEK, STAGE_EXPECTED)
 ALERTS: Final = (
     selling(
         name="MagentoCheckoutStageFailing",
-        severity=Severity.CRITICAL,
+        severity=Severity.URGENT,
         service="checkout",
         category=Category.CHECKOUT,
         value=surprise(_REACHED, _EXPECTED).only_if(
@@ -81,10 +82,9 @@ ALERTS: Final = (
         "%limit%).",
         impact="Customers are stopped on their way to paying.",
         first_action="Go through the checkout to this step with the browser's console open.",
-        why="The share of carts that pass is compared with the shop's own week, so a step that "
-        "always loses many carts does not fire. The step works while half as many carts reach "
-        "it as in the same hour a week ago (in the first week: yesterday). If so, bots fill "
-        "the carts of the step before, and the alert does not fire.",
+        why="Less than a fifth of the carts pass that pass in the shop's own week, and less than half as "
+        "many as in the same hour a week ago (in the first week: yesterday). So bots that fill carts do not "
+        "make it fire.",
         panel=Panel("magento-checkout", "funnel"),
         cases=Cases(
             entity={"store": "de", "stage": "payment_method"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds as limits
+from alerts.lib.alertmanager import ALL_STORES
 from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input
 from alerts.lib.model import Panel, Severity
 from alerts.selling.common import DE, rule, selling
@@ -13,9 +14,6 @@ from alerts.thresholds import critical
 from exporter.collectors import checkout, expected_orders
 from promql.expr import Expr, count_by, max_by, over_time, relabel, series, sum_by, union
 from promql.metrics import SHOP, STORE
-
-ALL_STORES: Final = "all-stores"
-"""The value of the label ``store`` for the stores of a shop together. No code of a store has a hyphen."""
 
 
 def _orders_per_cart(*by: str) -> Expr:
@@ -35,9 +33,8 @@ SHOP_ORDERS_PER_CART: Final = rule(
 )
 
 
-def _overdue(expected: Expr, carts: Expr, per_cart: Expr) -> Expr:
+def _overdue(expected: Expr, by_carts: Expr) -> Expr:
     """Return the smaller of both expectations: one by the hour, one by the carts."""
-    by_carts = carts * per_cart
     return (expected < by_carts).or_else(by_carts.only_if(expected))
 
 
@@ -45,25 +42,28 @@ OVERDUE: Final = rule(
     "magento:orders_overdue:count",
     _overdue(
         max_by(series(expected_orders.SINCE_LAST), *STORE),
-        max_by(series(checkout.CARTS_SINCE_ORDER), *STORE),
-        over_time("max", series(ORDERS_PER_CART)["3d":"1h"]),
+        max_by(series(checkout.CARTS_SINCE_ORDER), *STORE)
+        * over_time("max", series(ORDERS_PER_CART)["3d":"1h"]),
     ),
     "Orders of the store that should have come since its last one: what past weeks and the carts since "
     "then let expect, whichever is less.",
 )
+SHOP_EXPECTED: Final = max_by(series(expected_orders.SHOP_SINCE_LAST), *SHOP)
+SHOP_BY_CARTS: Final = rule(
+    "magento:shop_orders_overdue:by_carts",
+    max_by(series(checkout.SHOP_CARTS_SINCE_ORDER), *SHOP)
+    * over_time("max", series(SHOP_ORDERS_PER_CART)["3d":"1h"]),
+    "Orders of the whole shop that the carts since its last one let expect.",
+)
 SHOP_OVERDUE: Final = rule(
     "magento:shop_orders_overdue:count",
-    _overdue(
-        max_by(series(expected_orders.SHOP_SINCE_LAST), *SHOP),
-        max_by(series(checkout.SHOP_CARTS_SINCE_ORDER), *SHOP),
-        over_time("max", series(SHOP_ORDERS_PER_CART)["3d":"1h"]),
-    ),
+    _overdue(SHOP_EXPECTED, series(SHOP_BY_CARTS)),
     "magento:orders_overdue:count of all stores of a shop together.",
 )
 
 _SEVERAL_STORES: Final = count_by(series(expected_orders.SINCE_LAST), *SHOP) > 1
 
-RECORDINGS: Final = (ORDERS_PER_CART, SHOP_ORDERS_PER_CART, OVERDUE, SHOP_OVERDUE)
+RECORDINGS: Final = (ORDERS_PER_CART, SHOP_ORDERS_PER_CART, OVERDUE, SHOP_BY_CARTS, SHOP_OVERDUE)
 
 ALERTS: Final = (
     selling(

@@ -35,7 +35,7 @@ LIFETIME: Final = {"since": "Fri 20:14 CET", "lasts": "36m"}
 """What Prometheus knew when it fired; that it knows it, the promtool tests show."""
 
 PLAYED: Final[Mapping[str, Sequence[Mapping[str, str]]]] = {
-    "MagentoOrderDroughtWithTraffic": [{"store": "de"}],
+    "MagentoOrdersStopped": [{"store": "de"}],
     "MagentoBackendDown": [{"source": "database"}],
     "MagentoCarding": [{"store": "us"}],
     "MagentoCronStopped": [{}],

@@ -10,8 +10,6 @@ import yaml
 
 from alerts.catalogue import Catalogue
 from alerts.lib import promtool
-from alerts.lib.alertmanager import CRITICAL_DURING_CARDING, ORDERS_HOLD
-from promql.metrics import STORE
 from tests.harness.limits import LONG
 
 PLACE = 'job="magento", instance="shop:9816", env="prod", store="de"'
@@ -21,27 +19,29 @@ QUIET, TESTING, AFTER = 6 * 60, 2 * 60, 2 * 60
 LENGTH = QUIET + TESTING + AFTER
 WINDOWS = {"30m": 0.5, "2h": 2, "6h": 6, "1d": 24}
 """The windows of the orders in hours."""
-PAGES = f'ALERTS{{alertname=~"{"|".join(CRITICAL_DURING_CARDING)}", alertstate="firing"}}'
-SAME_STORE = ", ".join(STORE)
-NOTIFIED = f'{PAGES} unless on ({SAME_STORE}) ALERTS{{alertname="{ORDERS_HOLD}", alertstate="firing"}}'
+TOGETHER = ("MagentoPaymentsFail", "MagentoCarding")
+FAILING = "magento:placements_failed:least_ratio > magento:placements_failed:limit"
 
 
-def attempts(orders: float, tested: float) -> dict[str, str]:
-    """Return the attempts to place an order: so many an hour by customers, and those of testers."""
+def fires(name: str) -> str:
+    """Return the expression that has a series for each place at which the alert fires."""
+    return f'ALERTS{{alertname="{name}", alertstate="firing"}}'
+
+
+def attempts(orders: float, tested: float, blocked: int = LENGTH) -> dict[str, str]:
+    """Return the attempts an hour by customers and testers; from a minute on all of them fail."""
+    failed, tries, counters = 0.0, 0.0, ([0.0], [0.0])
+    for minute in range(LENGTH):
+        testing = tested / 60 if QUIET <= minute < QUIET + TESTING else 0.0
+        tries += orders / 60 + testing
+        failed += testing + orders / 60 * (1 if minute >= blocked else 1 / 30)
+        counters[0].append(failed)
+        counters[1].append(tries)
+    names = ("magento_checkout_failed_placements_total", "magento_checkout_placement_attempts_total")
     return {
-        f"magento_checkout_failed_placements_total{{{PLACE}}}": counter(orders / 30, tested),
-        f"magento_checkout_placement_attempts_total{{{PLACE}}}": counter(orders, orders + tested),
+        f"{name}{{{PLACE}}}": " ".join(f"{value:.4f}" for value in values)
+        for name, values in zip(names, counters, strict=True)
     }
-
-
-def counter(usual: float, meanwhile: float) -> str:
-    """Return a counter that grows by so many an hour, and by others while the cards are tried out."""
-    tested = usual * QUIET / 60
-    ended = tested + meanwhile * TESTING / 60
-    return (
-        f"0+{usual / 60!r}x{QUIET} {tested + meanwhile / 60!r}+{meanwhile / 60!r}x{TESTING - 1} "
-        f"{ended + usual / 60!r}+{usual / 60!r}x{AFTER}"
-    )
 
 
 def question(expression: str, minute: int, *, number: int) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def answers(
     found: Catalogue, rules: Mapping[str, str], folder: Path, series: Mapping[str, str], *asked: object
 ) -> str:
     """Return promtool's complaint if the alerts together do not answer as asked."""
-    together = [alert for alert in found.all if alert.name in {ORDERS_HOLD, *CRITICAL_DURING_CARDING}]
+    together = [alert for alert in found.all if alert.name in TOGETHER]
     needed: dict[str, object] = {}
     for alert in together:
         for text in rules.values():
@@ -83,16 +83,17 @@ def test_nobody_is_called_while_cards_are_tried_out_and_customers_buy(
     for name in ("magento_orders_recent", "magento_orders_expected"):
         for window, hours in WINDOWS.items():
             series[f'{name}{{{PLACE}, window="{window}"}}'] = f"{orders * hours!r}x{LENGTH}"
-    never_told = question(f"count_over_time(({NOTIFIED})[{LENGTH}m:1m])", LENGTH, number=0)
-    would_be = question(PAGES, QUIET + TESTING, number=2)
-    assert not answers(found, rules, tmp_path, series, never_told, would_be)
+    never = question(f"count_over_time(({fires('MagentoPaymentsFail')})[{LENGTH}m:1m])", LENGTH, number=0)
+    would_be = question(FAILING, QUIET + TESTING, number=1)
+    told = question(fires("MagentoCarding"), QUIET + TESTING, number=1)
+    assert not answers(found, rules, tmp_path, series, never, would_be, told)
 
 
 def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_cards(
     found: Catalogue, rules: Mapping[str, str], tmp_path: Path
 ) -> None:
     orders, blocked = 3.8, QUIET + 20
-    series = attempts(orders, 200)
+    series = attempts(orders, 200, blocked)
     for window, hours in WINDOWS.items():
         usual, falls = orders * hours, round(hours * 60)
         labels = f'{PLACE}, window="{window}"'
@@ -100,5 +101,6 @@ def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_ca
         series[f"magento_orders_recent{{{labels}}}"] = (
             f"{usual!r}x{blocked - 1} {usual!r}-{usual / falls!r}x{falls} 0x{LENGTH}"
         )
-    in_time = question(NOTIFIED, blocked + 90, number=2)
-    assert not answers(found, rules, tmp_path, series, in_time)
+    called = fires("MagentoPaymentsFail")
+    before, in_time = question(called, blocked - 1, number=0), question(called, blocked + 90, number=1)
+    assert not answers(found, rules, tmp_path, series, before, in_time)

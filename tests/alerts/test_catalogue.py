@@ -24,14 +24,9 @@ from promql.render import layout
 RUNBOOKS = ROOT / "runbooks"
 DECLARATIONS = sorted(path for path in (ROOT / "alerts").rglob("*.py") if path.parent.name != "lib")
 CANNOT_BUY = {
-    "MagentoOrderDroughtWithTraffic",
-    "MagentoOrderDroughtNoTraffic",
     "MagentoOrdersStopped",
     "MagentoPaymentsFail",
     "MagentoPaymentMethodDead",
-    "MagentoCheckoutStageFailing",
-    "MagentoCheckoutBudgetBurnFast",
-    "MagentoCheckoutBudgetBurnSteady",
     "MagentoMaintenanceForgotten",
     "MagentoBackendDown",
     "MagentoBackendsSick",

@@ -132,7 +132,7 @@ REDIS: Final = Incident(
             "caught, but no alert is severe and fast enough for: nobody can buy",
         ),
         (
-            replace(REDIS, by=(By("MagentoCheckoutBudgetBurnFast", Fault("payment-declined")),)),
+            replace(REDIS, by=(By("MagentoCarding", Fault("carding")),)),
             "caught, but no alert is severe and fast enough for: nobody can buy",
         ),
         (replace(REDIS, verdict=Verdict.PARTLY), "no reason why it is not caught"),

@@ -295,25 +295,17 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         history=_COMPARED,
         fires=(seen("MagentoCarding", store="default"),),
         minutes=20,
-        kept_back=(
-            *_one("MagentoCheckoutBudgetBurnFast", "MagentoCheckoutBudgetBurnSteady",
-                  "MagentoFailedPlacementsUnusual", "MagentoOrdersHoldDespiteFailures", store="default"),
-            seen("MagentoCheckoutStageFailing", store="default", stage="order"),
-        ),
-        may={
-            seen("MagentoCheckoutBudgetBurnSlow", store="default"):
-            "its three days remember the tries when nobody makes them any more; it is a ticket"
-        },
         end=_SENDER,
     ),
     "checkout-stalled": Expectation(
         history=_COMPARED,
-        fires=(seen("MagentoCheckoutStageFailing", stage="payment_method"),),
-        minutes=90,
+        fires=(seen("MagentoOrdersStopped", store="default"),),
+        minutes=30,
+        kept_back=(seen("MagentoCheckoutStageFailing", store="default"),),
         may={
-            seen("MagentoOrderDroughtWithTraffic"): "in a busy store orders lack before an hour of carts can "
-            "name the step",
+            seen("MagentoOrdersStopped"): "the other stores, alone or together",
             seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER,
+            seen("MagentoCheckoutStageFailing"): "other stores, too small to have stopped for certain",
         },
         end=_CODE,
     ),
@@ -323,26 +315,20 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         end=Fix("MagentoMaintenanceForgotten", "Forgotten"),
     ),
     "no-traffic": Expectation(
-        fires=(seen("MagentoOrderDroughtNoTraffic", store="default"),),
-        minutes=90,
-        may={seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER,
-             seen("MagentoOrderDroughtNoTraffic"): "other stores"},
+        fires=(seen("MagentoNobodyComes"),),
+        minutes=40,
         end=_PROVIDER,
     ),
     "payment-declined": Expectation(
         history=_COMPARED,
-        fires=(seen("MagentoCheckoutBudgetBurnFast", store="default"),),
-        minutes=75,
-        kept_back=(seen("MagentoOrderDroughtWithTraffic", store="default"),
-                   seen("MagentoOrdersHoldDespiteFailures"),
-                   seen("MagentoCheckoutStageFailing", store="default", stage="order")),
-        may={seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER,
-             seen("MagentoCheckoutBudgetBurnSteady"): "six hours with a card test behind them see it sooner",
-             seen("MagentoOrderDroughtWithTraffic"): "other stores, with too few attempts to be sure of",
-             seen("MagentoCheckoutStageFailing", stage="order"): "other stores",
+        fires=(seen("MagentoPaymentsFail", store="default"),),
+        minutes=30,
+        may={seen("MagentoOrdersStopped"): "in a busy store it is certain before failures are",
+             seen("MagentoPaymentsFail"): "other stores",
+             seen("MagentoPaymentMethodDead"): "other stores, whose failures are too few to be certain",
+             seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER,
              seen("MagentoFailedPlacementsUnusual"):
-             "a ticket about the change, before an outage is certain",
-             seen("MagentoCheckoutBudgetBurnFast"): "other stores",
+             "a message about the change, where an outage is not certain",
              seen("MagentoCheckoutBudgetBurnSlow"): "an hour of failures spends more than three days may"},
         end=_PROVIDER,
     ),
@@ -377,7 +363,7 @@ WAVES: Final = (
 LEFT_OUT: Final[dict[str, str]] = {
     "storefront-down": "to the exporter it is varnish-down; what a probe from outside sees of it, "
     "tests/sandbox/test_blackbox.py shows",
-    "payment-method-quiet": "the usual level of a method is yesterday's and last week's in Prometheus, "
+    "payment-method-quiet": "the longest gap of a method is that of the days before yesterday in Prometheus, "
     "which is younger than that on a game day",
 }
 """Faults without a game day, and why. Their alerts are shown by promtool tests only."""
