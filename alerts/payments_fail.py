@@ -84,7 +84,7 @@ LEVEL: Final = _rule(
 )
 
 
-def _customers_buy(window: str, of_window: str, part: float) -> Expr:
+def _customers_buy(window: str, of_window: str, part: float, chance: float = 0) -> Expr:
     """Return the stores in which as many buy as usually today, beside far more tries than usual."""
     usual = series(LEVEL) * _expected(of_window) * part
     failed, tries = series(FAILED[window]), series(ATTEMPTS[window])
@@ -93,7 +93,7 @@ def _customers_buy(window: str, of_window: str, part: float) -> Expr:
     return (
         (bought >= limits.BUYS_DESPITE_FAILURES[window] * usual)
         .only_if(tries >= limits.TRIES_OF_TESTERS * usual)
-        .only_if(placed >= limits.PLACED_AT_LEAST * usual)
+        .only_if(placed + chance >= limits.PLACED_AT_LEAST * usual)
     )
 
 
@@ -107,7 +107,7 @@ TESTED: Final = _rule(
     union(
         series(TESTED_10M),
         _customers_buy("30m", "30m", 1),
-        _customers_buy("2h", "2h", 1),
+        _customers_buy("2h", "2h", 1, limits.ORDERS_BY_CHANCE),
     ),
     "Attempts that customers can have made, in stores in which they buy as usually today although there "
     "are far more tries; absent in others.",

@@ -127,6 +127,8 @@ WOULD_HAVE_BOUGHT: Final = 0.2
 PLACED_AT_LEAST: Final = 0.3
 """Share of today's usual orders that must be placed for certain, however many cards are tried out: a gateway
 may block the shop because of them."""
+ORDERS_BY_CHANCE: Final = 2
+"""So many orders fewer may be placed in two hours: in a small store, none in two hours is chance."""
 TRIES_OF_TESTERS: Final = 1.4
 """Card testing adds tries: as many times the usual orders there are at least. An outage does not add them."""
 LEVEL_AT_LEAST: Final = 0.5

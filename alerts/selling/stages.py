@@ -63,7 +63,7 @@ RECORDINGS: Final = (STAGES_HOUR, STAGES_WEEK, STAGE_EXPECTED)
 ALERTS: Final = (
     selling(
         name="MagentoCheckoutStageFailing",
-        severity=Severity.URGENT,
+        severity=Severity.INFO,
         service="checkout",
         category=Category.CHECKOUT,
         value=surprise(_REACHED, _EXPECTED).only_if(

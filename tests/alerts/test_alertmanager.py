@@ -254,15 +254,9 @@ CAUSES: list[Pair] = [
     ("MagentoCronStopped", {}, "MagentoOrderEmailsUnsent", {"document": "order"}),
     (
         "MagentoOrdersStopped",
-        {"store": "de"},
-        "MagentoCheckoutStageFailing",
-        {"store": "de", "stage": "payment_method"},
-    ),
-    (
-        "MagentoOrdersStopped",
         {"store": "all-stores"},
-        "MagentoCheckoutStageFailing",
-        {"store": "de", "stage": "payment_method"},
+        "MagentoPaymentMethodQuiet",
+        {"store": "de", "method": "checkmo"},
     ),
     ("MagentoOrdersStopped", {"store": "all-stores"}, "MagentoNobodyComes", {}),
     ("MagentoPaymentsFail", {"store": "de"}, "MagentoCarding", {"store": "de"}),

@@ -14,7 +14,7 @@ from tests.harness.limits import LONG
 
 PLACE = 'job="magento", instance="shop:9816", env="prod", store="de"'
 """A store of a target that carries a label of its owner's, too, which no join may stumble over."""
-QUIET, TESTING, AFTER = 6 * 60, 2 * 60, 2 * 60
+QUIET, TESTING, AFTER = 6 * 60, 3 * 60, 2 * 60
 """Minutes before the cards are tried out, while they are, and afterwards."""
 LENGTH = QUIET + TESTING + AFTER
 WINDOWS = {"30m": 0.5, "2h": 2, "6h": 6, "1d": 24}
@@ -102,5 +102,5 @@ def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_ca
             f"{usual!r}x{blocked - 1} {usual!r}-{usual / falls!r}x{falls} 0x{LENGTH}"
         )
     called = fires("MagentoPaymentsFail")
-    before, in_time = question(called, blocked - 1, number=0), question(called, blocked + 90, number=1)
+    before, in_time = question(called, blocked - 1, number=0), question(called, blocked + 130, number=1)
     assert not answers(found, rules, tmp_path, series, before, in_time)
