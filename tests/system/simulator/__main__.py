@@ -16,6 +16,8 @@ from tests.system.simulator.scenarios import faults, healthy
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 RULES: Final = ROOT / "alerts" / "generated"
+SAVED: Final = ROOT / "build" / "simulation.json"
+PAGE: Final = ROOT / "docs" / "alerts.md"
 ROUTES: Final = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 GROUPS: Final = ("magento_selling", "magento_slo")
 
@@ -46,6 +48,9 @@ def main() -> int:
         "--sundays", action="store_true", help="no more is expected of a public holiday than of a Sunday"
     )
     parser.add_argument("--json", type=Path, help="write the results there as well")
+    parser.add_argument(
+        "--save", action="store_true", help=f"write all results to {SAVED.name} and docs/alerts.md"
+    )
     options = parser.parse_args()
     played = pack(options.rules, options.alertmanager, tuple(options.groups.split(",")))
     outcomes, years = [], []
@@ -63,8 +68,14 @@ def main() -> int:
             if options.only in one.name
         ]
         say(report.years_table(years))
+    data = json.dumps(report.as_data(outcomes, years), indent=1) + "\n"
     if options.json:
-        options.json.write_text(json.dumps(report.as_data(outcomes, years), indent=1), encoding="utf-8")
+        options.json.write_text(data, encoding="utf-8")
+    if options.save:
+        if options.what != "all" or options.only:
+            parser.error("--save is for all results")
+        SAVED.write_text(data, encoding="utf-8")
+        PAGE.write_text(report.page(PAGE.read_text(encoding="utf-8"), outcomes, years), encoding="utf-8")
     return 0
 
 

@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Any, Final
 
+from exporter.errors import SpecError
 from tests.system.simulator.alertmanager import Alertmanager, Notification
 from tests.system.simulator.rules import Firing, Rule, evaluate
 from tests.system.simulator.scenarios import BEFORE, Fault, Healthy
 from tests.system.simulator.shops import DAY
+
+BEGIN: Final = "<!-- simulated: begin (written by make simulate ARGS='all --save') -->"
+END: Final = "<!-- simulated: end -->"
 
 PAGE = "page"
 URGENT = "urgent"
@@ -67,6 +72,10 @@ class Outcome:
         return self.goal is None or median(self.minutes(PAGE)) <= self.goal
 
 
+PAGES_A_YEAR: Final = 1.0
+"""The goal: how often a year somebody is called at most although nothing is wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class Year:
     """The notifications of a healthy shop, by receiver and alert, for a year."""
@@ -77,6 +86,11 @@ class Year:
     def total(self, kind: str) -> float:
         """Return the notifications of the receivers of the kind."""
         return sum(sum(names.values()) for name, names in self.notified.items() if name.startswith(kind))
+
+    @property
+    def met(self) -> bool:
+        """Whether nobody is called more often than the goal allows. A tenth is rounding."""
+        return self.total(PAGE) < PAGES_A_YEAR + 0.1
 
 
 def _notifications(pack: Pack, fault: Fault | Healthy, seed: int) -> tuple[list[Firing], list[Notification]]:
@@ -153,8 +167,36 @@ def years_table(years: Iterable[Year]) -> str:
             counts.update(names)
         by = ", ".join(f"{name.removeprefix('Magento')} {number:g}" for name, number in counts.most_common())
         numbers = [f"{one.total(kind):.1f}" for kind in (PAGE, *KINDS)]
+        numbers[0] += "" if one.met else " MISSED"
         rows.append("| " + " | ".join([one.shop, *numbers, by]) + " |")
     return "\n".join(rows)
+
+
+def of_data(data: Mapping[str, Any]) -> tuple[list[Outcome], list[Year]]:
+    """Return what :func:`as_data` made data of."""
+    outcomes = [
+        Outcome(
+            one["fault"],
+            one["goal"],
+            tuple(
+                tuple(Heard(each["receiver"], each["minute"], tuple(each["alerts"])) for each in heard)
+                for heard in one["heard"]
+            ),
+            tuple(one["fired"]),
+        )
+        for one in data["faults"]
+    ]
+    return outcomes, [Year(**one) for one in data["healthy"]]
+
+
+def page(current: str, outcomes: Sequence[Outcome], years: Sequence[Year]) -> str:
+    """Return docs/alerts.md with the tables made anew."""
+    before, begin, rest = current.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SpecError("docs/alerts.md has lost the marks between which the simulator writes")
+    tables = f"{faults_table(outcomes)}\n\n{years_table(years)}"
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
 
 
 def as_data(outcomes: Iterable[Outcome], years: Iterable[Year]) -> dict[str, object]:
