@@ -1,4 +1,4 @@
-"""Payments fail: judged within minutes, and told from card testing by tries and by what customers buy."""
+"""Payments fail: judged within minutes, kept apart from card testing by tries and by what customers buy."""
 
 from __future__ import annotations
 

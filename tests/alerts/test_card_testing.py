@@ -85,8 +85,8 @@ def test_nobody_is_called_while_cards_are_tried_out_and_customers_buy(
             series[f'{name}{{{PLACE}, window="{window}"}}'] = f"{orders * hours!r}x{LENGTH}"
     never = question(f"count_over_time(({fires('MagentoPaymentsFail')})[{LENGTH}m:1m])", LENGTH, number=0)
     would_be = question(FAILING, QUIET + TESTING, number=1)
-    told = question(fires("MagentoCarding"), QUIET + TESTING, number=1)
-    assert not answers(found, rules, tmp_path, series, never, would_be, told)
+    notified = question(fires("MagentoCarding"), QUIET + TESTING, number=1)
+    assert not answers(found, rules, tmp_path, series, never, would_be, notified)
 
 
 def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_cards(
