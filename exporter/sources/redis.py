@@ -132,7 +132,7 @@ class RedisServers:
             answer = self._client(target).info()
         if not isinstance(answer, dict) or "redis_version" not in answer:
             raise UnexpectedAnswer(f"redis at {place}: that is no answer to INFO")
-        if answer.get("redis_mode") == "sentinel":
+        if "sentinel" in (answer.get("redis_mode"), answer.get("server_mode")):  # Redis, Valkey
             raise UnexpectedAnswer(f"redis at {place} is a Sentinel: set redis.<role>.sentinel")
         return answer
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -76,8 +76,12 @@ class MariaDB(Server):
         if not self.data.exists():
             half = self.directory / "data.incomplete"
             shutil.rmtree(half, ignore_errors=True)
-            subprocess.run(["cp", "-a", "--sparse=always", template(), half], check=True, timeout=60)
+            subprocess.run(["cp", "-a", "--sparse=always", self.template(), half], check=True, timeout=60)
             half.rename(self.data)
+
+    def template(self) -> Path:
+        """Return a pristine data directory to copy."""
+        return kept_template(program("mariadbd"), FILE_SIZES, make_data_directory)
 
     def command(self) -> Sequence[str | Path]:
         """Return mariadbd's command line; no option file of the machine is read."""
@@ -138,16 +142,15 @@ def as_root() -> list[str]:
     return ["--user=root"] if os.geteuid() == 0 else []
 
 
-def template() -> Path:
-    """Return a pristine data directory to copy, made once for this version of MariaDB and these sizes."""
-    mariadbd = program("mariadbd")
-    version = subprocess.run([mariadbd, "--version"], capture_output=True, check=True, timeout=60).stdout
-    key = sha256(repr((version, FILE_SIZES, SOCKET_ROOT_ONLY)).encode()).hexdigest()[:12]
+def kept_template(server: str, sizes: Sequence[str], make: Callable[[Path], None]) -> Path:
+    """Return a pristine data directory to copy, made once for this version of the server and these sizes."""
+    version = subprocess.run([server, "--version"], capture_output=True, check=True, timeout=60).stdout
+    key = sha256(repr((version, tuple(sizes), SOCKET_ROOT_ONLY)).encode()).hexdigest()[:12]
     finished = CACHE / f"mariadb-{key}"
     if not finished.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(prefix="mariadb-", suffix=".incomplete", dir=CACHE))
-        make_data_directory(half)
+        make(half)
         try:
             half.rename(finished)
         except OSError:  # somebody else was quicker, and theirs is as good

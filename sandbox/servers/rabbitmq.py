@@ -1,5 +1,6 @@
 """RabbitMQ with a node name, a home, a cookie and a port mapper of its own."""
 
+import os
 import secrets
 import shlex
 import subprocess
@@ -14,10 +15,11 @@ from sandbox.errors import ServerError
 from sandbox.process import LOOPBACK, Process, accepts, free_port
 from sandbox.servers.base import Server, program
 
-SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-"""The plain start script; Debian's wrapper in the PATH changes the user and reads system files."""
+PROGRAMS = Path("/usr/lib/rabbitmq/bin")
+"""The plain scripts; Debian's wrappers in the PATH change the user and read system files."""
 
-CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+CHOICE = "SANDBOX_RABBITMQ"
+"""The environment variable that names another folder of such scripts, for another version."""
 
 PLUGINS = "[rabbitmq_management, rabbitmq_prometheus].\n"
 
@@ -113,12 +115,12 @@ class RabbitMQ(Server):
         environment = self.environment()
         exports = " ".join(f"{name}={shlex.quote(environment[name])}" for name in wanted)
         control = self.directory / "rabbitmqctl"
-        control.write_text(f'#!/bin/sh\nexport {exports}\nexec {CONTROL} "$@"\n')
+        control.write_text(f'#!/bin/sh\nexport {exports}\nexec {_programs() / "rabbitmqctl"} "$@"\n')
         control.chmod(0o755)
 
     def command(self) -> Sequence[str | Path]:
         """Return the start script; it becomes the Erlang machine."""
-        return [SCRIPT, *self.arguments]
+        return [_programs() / "rabbitmq-server", *self.arguments]
 
     def environment(self) -> Mapping[str, str]:
         """Return everything RabbitMQ would otherwise look for in system directories."""
@@ -218,6 +220,10 @@ class RabbitMQ(Server):
 
 
 SETTINGS = ("host", "management_port", "prometheus_port", "user", "password", "vhost")
+
+
+def _programs() -> Path:
+    return Path(os.environ.get(CHOICE) or PROGRAMS)
 
 
 def _quoted(name: str) -> str:

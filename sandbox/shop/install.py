@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import md5
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
@@ -319,8 +320,8 @@ def _add_indexers(database: ShopDatabase) -> None:
     for indexer in magento.INDEXERS.values():
         database.execute(
             "INSERT INTO {indexer_state} (indexer_id, status, updated, hash_config)"
-            " VALUES (%s, 'valid', UTC_TIMESTAMP(), MD5(%s))",
-            (indexer.code, indexer.code),
+            " VALUES (%s, 'valid', UTC_TIMESTAMP(), %s)",
+            (indexer.code, md5(indexer.code.encode(), usedforsecurity=False).hexdigest()),
         )
         if indexer.scheduled:
             subscribe(database, indexer)

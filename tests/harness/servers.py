@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.mysql import shop_database
 from sandbox.servers.prometheus import Prometheus
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
@@ -22,8 +23,8 @@ def servers_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mariadb(servers_directory: Path) -> Iterator[MariaDB]:
-    """Shared: make a database of your own in it, and do not stop it."""
-    with MariaDB(servers_directory / "mariadb") as server:
+    """Shared: make a database of your own in it, and do not stop it. MySQL where the environment says so."""
+    with shop_database(servers_directory / "mariadb") as server:
         yield server
 
 
