@@ -103,8 +103,10 @@ class Varnishstat:
     def _finish(self, name: str, process: subprocess.Popen[str] | OSError, deadline: float) -> Counters:
         if isinstance(process, PermissionError):
             raise AccessDenied(f"{self._program} may not be run")
-        if isinstance(process, OSError):
+        if isinstance(process, FileNotFoundError | NotADirectoryError):
             raise AccessDenied(f"{self._program} cannot be run: is Varnish installed here?")
+        if isinstance(process, OSError):  # no descriptor or no memory is left
+            raise SourceUnavailable(f"{self._program} cannot be run: {process.strerror}")
         try:
             output, complaint = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:

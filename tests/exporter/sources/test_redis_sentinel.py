@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from redis.exceptions import RedisError, ResponseError
@@ -19,12 +20,18 @@ from tests.harness.core import run, values
 MASTER = "mymaster"
 
 
+class HasPort(Protocol):
+    """A server, or what stands before it."""
+
+    port: int
+
+
 class Sentinel(Redis):
     """A Sentinel that watches one server, alone."""
 
     name = "sentinel"
 
-    def __init__(self, directory: Path, primary: Redis, *, password: str = "") -> None:
+    def __init__(self, directory: Path, primary: HasPort, *, password: str = "") -> None:
         super().__init__(directory)
         self._primary = primary
         self._password = password

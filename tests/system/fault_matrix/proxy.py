@@ -129,7 +129,7 @@ class FaultProxy:
         self._hole = []
 
     def _fill_the_queue(self) -> None:
-        """Listen without accepting: once the queue is full the kernel drops what arrives, as a firewall does."""
+        """Listen without accepting: once the queue is full the kernel drops what arrives."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((self.host, self.port))
@@ -137,7 +137,7 @@ class FaultProxy:
         self._hole = [listener]
         for _ in range(FILLERS):
             filler = socket.socket()
-            filler.setblocking(False)  # noqa: FBT003 - the method's own
+            filler.setblocking(False)
             with suppress(BlockingIOError):
                 filler.connect((self.host, self.port))
             self._hole.append(filler)

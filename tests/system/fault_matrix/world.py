@@ -1,4 +1,4 @@
-"""The servers of a shop, each behind a proxy, and the exporter in this process, so that all of it can be counted."""
+"""The servers of a shop, each behind a proxy, and the exporter in this process, where it can be counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +21,11 @@ import pytest
 import redis
 
 from exporter.app import Exporter, build
+from exporter.collectors import all_collectors
 from exporter.core.render import Format, join
 from exporter.core.runner import CollectorState, Outcome
 from exporter.rights.statements import queries_of
 from exporter.settings import validate
-from exporter.collectors import all_collectors
 from sandbox.process import LOOPBACK
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
@@ -35,7 +37,7 @@ from tests.harness.shop import PASSWORD, ShopInMariaDB, shop_in_mariadb
 from tests.system.fault_matrix.proxy import FaultProxy, Mode, Proxies
 
 DEADLINE: Final = 10.0
-SECRET: Final = "Correct-Horse-1"  # noqa: S105 - of servers that live for a test
+SECRET: Final = "Correct-Horse-1"
 SOURCES: Final = ("database", "rabbitmq", "varnish", "redis", "files")
 QUEUE: Final = "export"
 COUNTER: Final = "magento_orders_placed_total"
@@ -85,6 +87,7 @@ class World:
     redis: Mapping[str, Redis]
     sentinel: Sentinel
     names: dict[str, str]
+    state: Path
     lines: Lines
     everything: Proxies
     exporter: Exporter = field(init=False)
@@ -155,6 +158,15 @@ class World:
         self.shop.shop.orders.place()
         self.placed += 1
 
+    def selling(self) -> dict[str, float]:
+        """Return the counters of carts, attempts and orders, as the alerts on selling read them."""
+        wanted = ("magento_orders", "magento_checkout", "magento_placement", "magento_order")
+        return {
+            series: value
+            for series, value in self.page().items()
+            if series.startswith(wanted) and series.partition("{")[0].endswith("_total")
+        }
+
     def orders(self) -> float | None:
         """Return what the page says of orders placed since the exporter began, all stores and methods."""
         values = [value for series, value in self.page().items() if series.startswith(COUNTER)]
@@ -166,6 +178,40 @@ class World:
         """Put a proxy into a mode."""
         self.proxies[source].set(mode)
 
+    def cut(self, proxy: str) -> None:
+        """End the connections through a proxy; new ones are served."""
+        self.proxies[proxy].cut()
+
+    def set_clock(self, clock: Callable[[], float]) -> None:
+        """Give the exporter another clock."""
+        self.exporter.runner._clock = clock
+
+    def reconnect(self) -> None:
+        """Let the shop go on after its database was restarted."""
+        database = self.shop.database
+        database.connection.ping(reconnect=True)
+        database.execute("SET time_zone = '+00:00', sql_mode = ''")
+
+    def empty_the_journal(self) -> None:
+        """Let the state file's next change need room on its disk."""
+        store: Any = self.exporter.store
+        store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def replica_of_the_database(self) -> Iterator[int]:
+        """Run a server that has everything at another port, while the first one is not there."""
+        home = self.home / "taken-over"
+        self.database.stop()
+        home.mkdir()
+        shutil.copytree(self.database.data, home / "data")
+        try:
+            with MariaDB(home) as replica:
+                yield replica.port
+        finally:
+            shutil.rmtree(home)
+            self.database.start()
+            self.reconnect()
+
     def kill_logins(self) -> None:
         """End the sessions of the exporter's user."""
         listing = "SELECT id FROM information_schema.processlist WHERE user = %s"
@@ -173,7 +219,7 @@ class World:
             self.database.execute(f"KILL {number}")
 
 
-def settings_of(world: World, home: Path) -> dict[str, Any]:
+def settings_of(world: World, state: Path) -> dict[str, Any]:
     """Return the settings of an exporter that watches all of it."""
 
     def redis_role(role: str) -> dict[str, Any]:
@@ -206,7 +252,7 @@ def settings_of(world: World, home: Path) -> dict[str, Any]:
             },
         },
         "varnish": {"instances": [str(world.storefront.varnish.name_directory)]},
-        "state_file": str(home / "state"),
+        "state_file": str(state),
         "limits": {"minimum_refresh_seconds": 0},
     }
 
@@ -229,6 +275,17 @@ def resolving(names: Mapping[str, str]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """Mount a file system of a few MiB."""
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
 def _make_root(root: Path) -> None:
     for folder in ("app/etc", "var", "pub/static"):
         (root / folder).mkdir(parents=True)
@@ -241,6 +298,8 @@ def _make_root(root: Path) -> None:
 @contextmanager
 def world_in(home: Path) -> Iterator[World]:
     """Start all of it."""
+    for name in ("db", "mq", "sf", "cache", "page_cache", "session", "replica", "sentinel"):
+        (home / name).mkdir()
     with ExitStack() as undo:
         loop = asyncio.new_event_loop()
         undo.callback(loop.close)
@@ -255,24 +314,27 @@ def world_in(home: Path) -> Iterator[World]:
             undo.enter_context(server)
         follow = (*locked, "--replicaof", LOOPBACK, str(servers["session"].port))
         undo.enter_context(Locked(home / "replica", arguments=follow))
-        sentinel = undo.enter_context(WithPassword(home / "sentinel", servers["session"]))
         shop = undo.enter_context(shop_in_mariadb(database, now=None))
         collectors = [kind for kind in all_collectors() if kind.source == "database"]
         user = shop.login(queries_of(collectors))
         _make_root(home / "root")
+        undo.enter_context(small_disk(home / "small"))
         everything = Proxies()
         undo.callback(everything.close)
-        ports = {"database": database.port, "rabbitmq": rabbitmq.management_port, "sentinel": sentinel.port}
-        ports |= {role: servers[role].port for role in ("cache", "page_cache")}
+        ports = {"database": database.port, "rabbitmq": rabbitmq.management_port}
+        ports |= {role: server.port for role, server in servers.items()}
         proxies = {name: everything.before(port) for name, port in ports.items()}
+        sentinel = WithPassword(home / "sentinel", proxies["session"])  # names the proxy as the primary
+        undo.enter_context(sentinel)
+        proxies["sentinel"] = everything.before(sentinel.port)
         names = {f"{name}.shop.test": LOOPBACK for name in proxies}
         undo.enter_context(resolving(names))
         lines = Lines()
         logging.getLogger("exporter").addHandler(lines)
         undo.callback(logging.getLogger("exporter").removeHandler, lines)
         world = World(home, loop, proxies, shop, user, database, rabbitmq, storefront, servers, sentinel,
-                      names, lines, everything)  # fmt: skip
-        world.exporter = build(validate(settings_of(world, home)))
+                      names, home / "small" / "state", lines, everything)  # fmt: skip
+        world.exporter = build(validate(settings_of(world, world.state)))
         undo.callback(lambda: loop.run_until_complete(world.exporter.close()))
         world.wait_for(world.healthy, "a healthy shop")
         world.place_an_order()  # the counters are there from now on
