@@ -27,11 +27,12 @@ class Certificate:
         key = ec.generate_private_key(ec.SECP256R1())
         return cls(key, _signed(name, key, name, key, authority=True))
 
-    def issue(self, name: str) -> Certificate:
-        """Return a certificate for 127.0.0.1 that this authority signed."""
+    def issue(self, name: str, *, expired: bool = False) -> Certificate:
+        """Return a certificate for 127.0.0.1 that this authority signed; it is valid for a day, or was."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-        return Certificate(key, _signed(name, key, issuer, self.key, authority=False))
+        since = timedelta(days=-2) if expired else timedelta()
+        return Certificate(key, _signed(name, key, issuer, self.key, authority=False, since=since))
 
     def pem(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.PEM)
@@ -61,8 +62,9 @@ def _signed(
     by: ec.EllipticCurvePrivateKey,
     *,
     authority: bool,
+    since: timedelta = timedelta(),
 ) -> x509.Certificate:
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) + since
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     builder = (
         x509.CertificateBuilder()

@@ -1,4 +1,4 @@
-"""What each fault does to each source: how it is made, what the exporter must say, or why it makes no sense."""
+"""What each fault does to each source: how it is made, what must be said, or why it makes no sense."""
 
 from __future__ import annotations
 
@@ -443,6 +443,9 @@ NO_CONTENT: Final = NoSense("rights come without content; losing one is 'permiss
 BEHIND_SENTINEL: Final = NoSense("the Sentinel names an address; its own name is the Sentinel's cell")
 CERTIFICATES: Final = Elsewhere("tests/system/fault_matrix/test_certificates.py::test_an_expired_certificate")
 PERMISSIONS: Final = Elsewhere("tests/system/fault_matrix/test_permissions.py")
+STATE_AT_START: Final = Elsewhere(
+    "tests/system/fault_matrix/test_permissions.py::test_a_read_only_state_file_is_one_line"
+)
 TWO: Final = Elsewhere("tests/system/fault_matrix/test_cells.py::test_two_exporters_on_one_user")
 FOUND_BY_PORT: Final = r"cannot reach|cannot be reached|did not answer|connection was lost|no result"
 
@@ -602,8 +605,8 @@ def _varnish() -> dict[str, Cell]:
 
 def _files() -> dict[str, Cell]:
     none = dict.fromkeys(
-        ("black-holed", "trickle", "reset in mid-answer", "wrong password", "certificate expired", "fail-over",
-         "too many connections", "user's connection limit", "DNS change", "kill -9"),
+        ("black-holed", "trickle", "reset in mid-answer", "wrong password", "certificate expired",
+         "fail-over", "too many connections", "user's connection limit", "DNS change", "kill -9"),
         NO_NETWORK,
     )  # fmt: skip
     bad = frozenset({"bad_data"})
@@ -636,14 +639,12 @@ def _state() -> dict[str, Cell]:
     return {
         **none,
         "wrong protocol": Elsewhere("tests/exporter/sources/test_state.py"),
-        "read-only": Elsewhere(
-            "tests/system/fault_matrix/test_permissions.py::test_a_read_only_state_file_is_one_line"
-        ),
+        "read-only": STATE_AT_START,
         "disk full": Fails(
             state_disk_full, frozenset({"state"}), "state file.*full", up=True, every=False, buys=True
         ),
-        "permission before content": PERMISSIONS,
-        "permission after content": PERMISSIONS,
+        "permission before content": STATE_AT_START,
+        "permission after content": NoSense("the file is opened once, and kept; at a start it is one line"),
         "clock back": Unharmed(clock_moved(-DAY)),
         "clock forward": Unharmed(clock_moved(DAY)),
         "descriptors exhausted": NoSense("the file is opened once, and kept"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import shutil
 import socket
 import subprocess
@@ -65,7 +64,7 @@ class Footprint:
     @classmethod
     def now(cls) -> Footprint:
         """Count."""
-        return cls(threading.active_count(), len(os.listdir("/proc/self/fd")))
+        return cls(threading.active_count(), sum(1 for _ in Path("/proc/self/fd").iterdir()))
 
     def within(self, other: Footprint) -> bool:
         """Whether nothing was added."""
