@@ -1,7 +1,7 @@
 # `make` alone says what there is. What a target needs on this machine it installs, except Node.js and Chromium.
 
 .DEFAULT_GOAL := help
-.PHONY: help wheel demo generate check test test-slow gameday simulate bench mutate types fmt lock clean venv servers check-dashboards images
+.PHONY: help wheel demo generate check test test-slow test-faults matrix gameday simulate bench mutate types fmt lock clean venv servers check-dashboards images
 
 ARGS ?=
 
@@ -22,6 +22,12 @@ test: venv servers ## Run the tests, less those that take more than half a minut
 
 test-slow: venv servers ## Run the slow tests
 	@.venv/bin/pytest -m slow $(ARGS)
+
+test-faults: venv servers ## Put every source under every fault, ten minutes (ARGS="-k rabbitmq" for some)
+	@.venv/bin/pytest -m slow tests/system/fault_matrix $(ARGS)
+
+matrix: venv servers ## Run the tests against other versions of the servers; writes docs/compatibility.md (ARGS="mysql")
+	@.venv/bin/python scripts/matrix.py $(ARGS)
 
 gameday: venv servers ## Play every fault against the whole pack, 40 minutes (ARGS="cron-stopped ...", ARGS=--healthy)
 	@.venv/bin/python -m tests.system.gameday $(ARGS)
@@ -49,7 +55,7 @@ lock: ## Pin every package again, from pyproject.toml (ARGS=--upgrade for newer 
 
 clean: ## Remove what can be made again
 	@rm -rf .venv .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
-	@mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -name bench.json ! -name gameday.json -exec rm -rf {} +
+	@mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -name bench.json ! -name gameday.json ! -name matrix.json ! -name simulated.json -exec rm -rf {} +
 
 venv:
 	@scripts/bootstrap.sh

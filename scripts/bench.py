@@ -1,7 +1,7 @@
-"""Measures what the exporter costs the shop's database, and writes docs/cost.md and build/bench.json.
+"""Measures what the exporter costs, and writes docs/cost.md and build/bench.json.
 
-``python scripts/bench.py`` builds shops of 10,000 and 1,000,000 orders (``--orders`` for others, for
-example 10000000) with three carts an order, lets 100 orders a minute go on, and scrapes every 15
+``python scripts/bench.py`` builds shops (``--case SERVER:STORES:ORDERS`` for others, for example
+``mariadb:3:10000000``) with three carts an order, lets 100 orders a minute go on, and scrapes every 15
 simulated seconds. The database's clock is set for the exporter's session, so an hour takes less.
 The server's own counters of the exporter's session are read before and after every statement.
 
@@ -10,6 +10,9 @@ memory: with the same memory, data and time the next run would cost the same, so
 catch up with. What that cost is published too. Then half an hour passes, after which the last look is
 taken at a changed cart, and only then the scrapes count. Beside it, the unbounded statements that other
 exporters run, once each, on the same data.
+
+``--web`` measures the answer itself (bench_web.py), ``--impact`` what the shop feels
+(bench_impact.py). Without any of the three, all are measured. What is not measured again stays.
 """
 
 from __future__ import annotations
@@ -28,6 +31,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import bench_impact
+import bench_web
+from bench_page import MEASURES, as_page
+
 from exporter.collectors import all_collectors
 from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory
@@ -38,11 +45,14 @@ from exporter.magento.stores import StoreDirectory
 from exporter.rights.statements import queries_of
 from exporter.sources.database import DatabaseLimits
 from exporter.sources.state import SQLiteState
+from sandbox import suites
+from sandbox.paths import STATE
 from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.mysql import MySQL
 from sandbox.shop import Shop, ShopDatabase, bulk_history
-from sandbox.shop.magento import STAGES
+from sandbox.shop.magento import DEFAULT_STORES, STAGES
 from tests.harness.served import serving
-from tests.harness.shop import PASSWORD, Reader, ShopInMariaDB, shop_in_mariadb
+from tests.harness.shop import PASSWORD, Reader, ShopInMariaDB, add_stores, shop_in_mariadb
 
 ROOT: Final = Path(__file__).parents[1]
 ORDERS_A_MINUTE: Final = 100
@@ -61,8 +71,18 @@ SERVER_ARGUMENTS: Final = (
     "--innodb-buffer-pool-size=768M",
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
-    "--userstat=1",
     "--innodb-sort-buffer-size=64M",
+)
+ON_MARIADB: Final = ("--userstat=1",)
+"""It alone tells how long a session was busy."""
+
+STORES: Final = len(DEFAULT_STORES)
+CASES: Final = (
+    "mariadb:3:10000",
+    "mariadb:500:10000",
+    "mariadb:3:1000000",
+    "mysql:3:10000",
+    "mysql:3:1000000",
 )
 
 INDEXED_LATER: Final = ("quote", "quote_item", "sales_order", "sales_order_grid", "sales_order_item")
@@ -118,7 +138,6 @@ class Cost:
         return {name: round(getattr(self, name) / scrapes, 2) for name in MEASURES}
 
 
-MEASURES: Final = ("rows_read", "statements", "server_ms", "wall_ms", "cpu_ms", "bytes_sent")
 Costs = dict[str, Cost]
 
 
@@ -130,14 +149,35 @@ def sum_of(costs: Costs) -> Cost:
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A shop to measure: on which server, with so many store views and orders."""
+
+    server: str
+    stores: int
+    orders: int
+
+    @classmethod
+    def of(cls, text: str) -> Case:
+        """Return what the command line says, for example ``mariadb:3:10000``."""
+        server, stores, orders = text.split(":")
+        if server not in ("mariadb", "mysql") or int(stores) < STORES:
+            raise argparse.ArgumentTypeError(f"{text}: mariadb or mysql, and {STORES} stores at least")
+        return cls(server, int(stores), int(orders))
+
+    def __str__(self) -> str:
+        return f"{self.server}:{self.stores}:{self.orders}"
+
+
 @dataclass(slots=True)
 class Size:
-    """The results for one size of shop: by collector, by statement, and of the unbounded statements.
+    """The results for one shop: by collector, by statement, and of the unbounded statements.
 
     ``settling`` is what was spent, by collector, before the shop went on.
     """
 
-    orders: int
+    case: Case
+    server: str
     scrapes: int
     collectors: Costs
     statements: Costs
@@ -166,7 +206,7 @@ class Session:
         return {
             "rows_read": rows,
             "statements": found["Questions"],
-            "server_ms": 1000 * found["Busy_time"],
+            "server_ms": 1000 * found.get("Busy_time", 0.0),
             "bytes_sent": found["Bytes_sent"],
         }
 
@@ -234,15 +274,21 @@ class Metered:
 # --- the shop ------------------------------------------------------------------------------------
 
 
-def build(shop: ShopInMariaDB, orders: int, now: datetime) -> None:
-    """Give a shop a past at the steady rate: at least an hour, before it days as needed."""
+def build(shop: ShopInMariaDB, orders: int, stores: int, now: datetime) -> list[str]:
+    """Give a shop a past at the steady rate: at least an hour, before it days as needed.
+
+    Return the codes of the stores that go on selling.
+    """
     before = max(orders - LAST_HOUR, 1)
     days = max(before / (ORDERS_A_MINUTE * 1440), 1 / 24)
     hour_ago = now - timedelta(hours=1)
     with indexed_later(shop.database):
         bulk_history(shop.shop, orders=before, days=days, end=hour_ago, shape=lambda _: 1.0)
         bulk_history(shop.shop, orders=min(orders, LAST_HOUR), days=1 / 24, end=now, seed=2)
+    more = stores - STORES
+    added = add_stores(shop, more, numbered=range(more)) if more else []
     shop.settle()
+    return ["default", "default", "de", "us", *added]
 
 
 @contextmanager
@@ -281,6 +327,7 @@ class Traffic:
     """
 
     shop: Shop
+    stores: Sequence[str]
     random: Random = field(default_factory=lambda: Random(5))  # noqa: S311
     under_way: list[tuple[int, Sequence[str]]] = field(default_factory=list)
 
@@ -311,7 +358,7 @@ class Traffic:
         database = self.shop.database
         first = int(database.value("SELECT MAX(entity_id) + 1 FROM {quote}"))
         carts = range(first, first + number)
-        stores = [self.shop.stores[self.random.choice(("default", "default", "de", "us"))] for _ in carts]
+        stores = [self.shop.stores[self.random.choice(self.stores)] for _ in carts]
         database.insert_many(
             "quote",
             (
@@ -497,24 +544,26 @@ def process(shop: ShopInMariaDB, directory: Path) -> tuple[float, float]:
 # --- one size ------------------------------------------------------------------------------------
 
 
-def measure(orders: int, scrapes: int, directory: Path) -> Size:
+def measure(case: Case, scrapes: int, directory: Path) -> Size:
     """Build a shop of that size and measure."""
-    say(f"{orders:,} orders: building")
+    say(f"{case}: building")
     now = datetime.now(UTC).replace(microsecond=0)
-    with MariaDB(directory / "mariadb", arguments=SERVER_ARGUMENTS) as server:
-        server.execute("SET GLOBAL innodb_log_file_size = 268435456")
+    with server_of(case, directory) as server:
+        version = str(server.execute("SELECT VERSION()")[0][0])
         with shop_in_mariadb(server, now=now) as shop, closing(SQLiteState(directory / "state")) as state:
-            build(shop, orders, now)
+            stores = build(shop, case.orders, case.stores, now)
             bench = Bench(shop, state)
-            say(f"{orders:,} orders: built; the exporter catches up")
+            say(f"{case}: built; the exporter catches up")
             settling = bench.settle(now)
-            steady(bench, Traffic(shop.shop), now, scrapes)
-            say(f"{orders:,} orders: the unbounded statements")
+            steady(bench, Traffic(shop.shop, stores), now, scrapes)
+            say(f"{case}: the unbounded statements")
             others = peers(shop.shop)
-            say(f"{orders:,} orders: the process")
+            say(f"{case}: the process")
             start, resident = process(shop, directory)
+    name = "MariaDB" if case.server == "mariadb" else "MySQL"
     return Size(
-        orders,
+        case,
+        f"{name} {'.'.join(version.split('.')[:2])}",
         scrapes,
         dict(sorted(bench.collectors.items())),
         dict(sorted(bench.statements.items())),
@@ -523,6 +572,19 @@ def measure(orders: int, scrapes: int, directory: Path) -> Size:
         start,
         resident,
     )
+
+
+def server_of(case: Case, directory: Path) -> MariaDB:
+    """Return the server, not yet started; MySQL comes from another suite of Debian's."""
+    if case.server == "mariadb":
+        arguments = (*SERVER_ARGUMENTS, *ON_MARIADB, "--innodb-log-file-size=268435456")
+        return MariaDB(directory / "mariadb", arguments=arguments)
+    commands = suites.wrappers(
+        suites.unpack("sid", "mysql-server"), STATE / "bench" / "bin", {"mysqld": "/usr/sbin/mysqld"}
+    )
+    os.environ["PATH"] = f"{commands}{os.pathsep}{os.environ['PATH']}"
+    more = (*SERVER_ARGUMENTS, "--innodb-redo-log-capacity=536870912")
+    return MySQL(directory / "mysql", arguments=more)
 
 
 def steady(bench: Bench, traffic: Traffic, now: datetime, scrapes: int) -> None:
@@ -540,17 +602,14 @@ def steady(bench: Bench, traffic: Traffic, now: datetime, scrapes: int) -> None:
 # --- what is written -------------------------------------------------------------------------------
 
 
-def as_json(sizes: Sequence[Size]) -> dict[str, Any]:
-    """Return the machine-readable results."""
+def case_as_json(size: Size) -> dict[str, Any]:
+    """Return the machine-readable results of one shop."""
     return {
-        "sizes": {str(size.orders): _size_as_json(size) for size in sizes},
-        "scrapes": sizes[0].scrapes,
-        "orders_a_minute": ORDERS_A_MINUTE,
-    }
-
-
-def _size_as_json(size: Size) -> dict[str, Any]:
-    return {
+        "server": size.server,
+        "stores": size.case.stores,
+        "orders": size.case.orders,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "scrapes": size.scrapes,
         "total": sum_of(size.collectors).per_scrape(size.scrapes),
         "collectors": _per_scrape(size.collectors, size.scrapes),
         "statements": _per_scrape(size.statements, size.scrapes),
@@ -572,112 +631,6 @@ def _per_scrape(costs: Costs, scrapes: int) -> dict[str, dict[str, float]]:
     return {name: cost.per_scrape(scrapes) for name, cost in costs.items()}
 
 
-def as_page(sizes: Sequence[Size]) -> str:
-    """Return docs/cost.md."""
-    return "\n".join(_page_lines(sizes)) + "\n"
-
-
-def _page_lines(sizes: Sequence[Size]) -> Iterator[str]:
-    yield "# What a scrape costs the shop's database\n"
-    yield "<!-- Written by `make bench` (scripts/bench.py); measured, not edited. -->\n"
-    yield (
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on MariaDB 10.11 and {os.cpu_count()} cores: a shop"
-        f" with {ORDERS_A_MINUTE} orders a minute and {CARTS_AN_ORDER} carts an order, scraped every"
-        f" {SCRAPE} s. Averages of {sizes[0].scrapes} scrapes, so a collector that runs once a minute counts"
-        " by a quarter of a run. *Rows* is the sum of the server's `Handler_read_*` counters of the"
-        " exporter's session, *server* its busy time. Times depend on the machine and on what"
-        " else it does; rows and statements do not.\n"
-    )
-    yield (
-        "Before these scrapes, the exporter has caught up with the shop: data and clock stand still, and"
-        " every collector runs until a run changes nothing that it remembers, so that nothing can be left"
-        f" to be read. Then {WARM_UP} scrapes go by, half an hour, after which the last look is taken at a"
-        " changed cart. [Catching up](#catching-up) says what the first part costs.\n"
-    )
-    yield from _totals(sizes)
-    yield from _collectors(sizes)
-    yield from _settling(sizes)
-    yield from _statements(sizes)
-    yield from _peers(sizes)
-
-
-def _totals(sizes: Sequence[Size]) -> Iterator[str]:
-    yield "## In all\n"
-    yield "| orders | rows | statements | server ms | wall ms | CPU ms | RSS MiB | first answer s |"
-    yield "|---:|---:|---:|---:|---:|---:|---:|---:|"
-    for size in sizes:
-        cost = sum_of(size.collectors).per_scrape(size.scrapes)
-        yield (
-            f"| {size.orders:,} | {cost['rows_read']:,.0f} | {cost['statements']:.1f}"
-            f" | {cost['server_ms']:.1f} | {cost['wall_ms']:.1f} | {cost['cpu_ms']:.1f}"
-            f" | {size.resident_mib:.0f} | {size.start_seconds:.1f} |"
-        )
-    small, large = sizes[0], sizes[-1]
-    ratio = sum_of(large.collectors).rows_read / sum_of(small.collectors).rows_read
-    yield f"\nRows with {large.orders:,} orders are {ratio:.2f} times those with {small.orders:,}.\n"
-
-
-def _collectors(sizes: Sequence[Size]) -> Iterator[str]:
-    yield (
-        "*Largest run* below is the most that one run read, of all since the exporter has caught up: a"
-        " collector that runs every ten minutes reads in one run what the average spreads over forty"
-        " scrapes, in statements that each stay small ([by statement](#by-statement)).\n"
-    )
-    for size in sizes:
-        yield f"## By collector, {size.orders:,} orders\n"
-        yield "| collector | rows | largest run | statements | bytes | server ms | wall ms | CPU ms |"
-        yield "|---|---:|---:|---:|---:|---:|---:|---:|"
-        for name, sums in size.collectors.items():
-            cost = sums.per_scrape(size.scrapes)
-            yield (
-                f"| {name} | {cost['rows_read']:,.1f} | {sums.largest:,.0f} | {cost['statements']:.2f}"
-                f" | {cost['bytes_sent']:,.0f} | {cost['server_ms']:.2f} | {cost['wall_ms']:.2f}"
-                f" | {cost['cpu_ms']:.2f} |"
-            )
-        yield ""
-
-
-def _settling(sizes: Sequence[Size]) -> Iterator[str]:
-    yield "## Catching up\n"
-    yield (
-        "What a new exporter reads once, in steps of one run at a time at the collector's usual pace: the"
-        " orders of 58 days for the expectation, the orders and documents of a day that could still miss"
-        " their e-mail or grid row, the carts of an hour. Later starts go on from the state file.\n"
-    )
-    yield "| collector |" + "".join(f" runs, {size.orders:,} | rows | largest run |" for size in sizes)
-    yield "|---|" + "---:|---:|---:|" * len(sizes)
-    for name in sizes[0].settling:
-        costs = (size.settling[name] for size in sizes)
-        cells = (f" {cost.runs:,} | {cost.rows_read:,.0f} | {cost.largest:,.0f} |" for cost in costs)
-        yield f"| {name} |" + "".join(cells)
-    yield ""
-
-
-def _statements(sizes: Sequence[Size]) -> Iterator[str]:
-    yield "## By statement\n"
-    yield (
-        "Rows a scrape, and the most that one execution read at any time, catching up included."
-        " Their text is in [statements.md](statements.md).\n"
-    )
-    yield "| statement |" + "".join(f" rows, {size.orders:,} | largest |" for size in sizes)
-    yield "|---|" + "---:|---:|" * len(sizes)
-    for name in sorted({name for size in sizes for name in size.statements}):
-        found = [(size.statements.get(name, Cost()), size.scrapes) for size in sizes]
-        cells = (f" {cost.rows_read / scrapes:,.1f} | {cost.largest:,.0f} |" for cost, scrapes in found)
-        yield f"| {name} |" + "".join(cells)
-    yield ""
-
-
-def _peers(sizes: Sequence[Size]) -> Iterator[str]:
-    yield "## Beside it: unbounded statements\n"
-    yield "Statements of the kind that other exporters run at every scrape, once on the same data.\n"
-    yield "| statement | " + " | ".join(f"rows, {size.orders:,} | ms" for size in sizes) + " |"
-    yield "|---|" + "---:|---:|" * len(sizes)
-    for name in PEERS:
-        cells = (f"{size.peers[name].rows_read:,.0f} | {size.peers[name].server_ms:,.0f}" for size in sizes)
-        yield f"| {name} | " + " | ".join(cells) + " |"
-
-
 def say(text: str) -> None:
     """Tell how far it is."""
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
@@ -686,20 +639,48 @@ def say(text: str) -> None:
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
-    parser.add_argument("--orders", type=int, nargs="+", default=[10_000, 1_000_000])
-    parser.add_argument("--scrapes", type=int, default=120, help="simulated scrapes per size (default 120)")
+    parser.add_argument("--case", type=Case.of, nargs="+", default=[], help=f"default: {' '.join(CASES)}")
+    parser.add_argument("--web", action="store_true", help="measure the answer itself")
+    parser.add_argument("--impact", action="store_true", help="measure what the shop feels")
+    parser.add_argument("--scrapes", type=int, default=120, help="simulated scrapes per case (default 120)")
     parser.add_argument("--directory", type=Path, help="where the databases are built (default: temporary)")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "cost.md")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json")
     options = parser.parse_args()
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    sizes: list[Size] = []
-    for orders in options.orders:
+    everything = not (options.case or options.web or options.impact)
+    kept = json.loads(options.json.read_text()) if options.json.exists() else {}
+    results: dict[str, Any] = {
+        "orders_a_minute": ORDERS_A_MINUTE,
+        "carts_an_order": CARTS_AN_ORDER,
+        "scrape_seconds": SCRAPE,
+        "warm_up": WARM_UP,
+        "cores": os.cpu_count(),
+        "cases": kept.get("cases", {}),
+        **{part: kept[part] for part in ("web", "impact") if part in kept},
+    }
+
+    def write() -> None:
+        order = {str(case): place for place, case in enumerate(map(Case.of, CASES))}
+        cases = sorted(results["cases"].items(), key=lambda found: order.get(found[0], len(order)))
+        results["cases"] = dict(cases)
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        if results["cases"]:
+            options.docs.write_text(as_page(results), encoding="utf-8")
+
+    for case in options.case or (map(Case.of, CASES) if everything else ()):
         with tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory) as directory:
-            sizes.append(measure(orders, options.scrapes, Path(directory)))
-        options.json.write_text(json.dumps(as_json(sizes), indent=2) + "\n", encoding="utf-8")
-        options.docs.write_text(as_page(sizes), encoding="utf-8")
-    print(as_page(sizes))
+            try:
+                results["cases"][str(case)] = case_as_json(measure(case, options.scrapes, Path(directory)))
+            except suites.LeftOut as error:
+                say(f"{case}: left out: {error}")
+        write()
+    if options.web or everything:
+        results["web"] = bench_web.measure(say)
+        write()
+    if options.impact or everything:
+        results["impact"] = bench_impact.measure(say)
+        write()
 
 
 if __name__ == "__main__":

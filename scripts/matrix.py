@@ -112,6 +112,7 @@ _VARNISH: Final = {
     )
 }
 _PROMETHEUS: Final = {name: f"/usr/bin/{name}" for name in ("prometheus", "promtool")}
+_AM: Final = "prometheus-alertmanager"
 _ALERTMANAGER: Final = {name: f"/usr/bin/{name}" for name in ("prometheus-alertmanager", "amtool")}
 
 VERSIONS: Final = (
@@ -133,14 +134,9 @@ VERSIONS: Final = (
     Version("prometheus-2.42", "Prometheus 2.42", PROMETHEUS, "prometheus"),
     Version("prometheus-2.53", "Prometheus 2.53", PROMETHEUS, "prometheus", "trixie", _PROMETHEUS, "2.53"),
     Version("prometheus-3", "Prometheus 3", PROMETHEUS, "prometheus", "sid", _PROMETHEUS, "3."),
-    Version("alertmanager-0.25", "Alertmanager 0.25", ALERTMANAGER, "prometheus-alertmanager"),
-    Version(
-        "alertmanager-0.28", "Alertmanager 0.28", ALERTMANAGER, "prometheus-alertmanager", "trixie", _ALERTMANAGER,
-        "0.28",
-    ),
-    Version(
-        "alertmanager-0.33", "Alertmanager 0.33", ALERTMANAGER, "prometheus-alertmanager", "sid", _ALERTMANAGER, "0.",
-    ),
+    Version("alertmanager-0.25", "Alertmanager 0.25", ALERTMANAGER, _AM),
+    Version("alertmanager-0.28", "Alertmanager 0.28", ALERTMANAGER, _AM, "trixie", _ALERTMANAGER, "0.28"),
+    Version("alertmanager-0.33", "Alertmanager 0.33", ALERTMANAGER, _AM, "sid", _ALERTMANAGER, "0."),
     Version("vmalert", "vmalert", VMALERT, "victoria-metrics", "sid", {"vmalert": "/usr/bin/vmalert"}),
 )  # fmt: skip
 
@@ -298,8 +294,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = {name: Result(**{**found, "failed": tuple(found["failed"])}) for name, found in kept.items()}
     for version in chosen:
         result = results[version.name] = examine(version)
-        print(f"{datetime.now(UTC):%H:%M:%S} {version.title} ({result.version}): {result.passed} passed,",
-              result.word.replace("*", ""), *result.failed, sep="\n    " if result.failed else " ", flush=True)  # fmt: skip
+        said = result.word.replace("*", "")
+        print(
+            f"{datetime.now(UTC):%H:%M:%S} {version.title} ({result.version}): {result.passed} passed, {said}"
+        )
+        print(*(f"    {name}\n" for name in result.failed), sep="", end="", flush=True)
         if not options.dry_run:
             KEPT.write_text(
                 json.dumps({name: asdict(found) for name, found in results.items()}, indent=2) + "\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+import redis
 from redis.exceptions import RedisError, ResponseError
 
 from exporter.collectors.redis import RedisCollector
@@ -51,10 +52,9 @@ class Sentinel(Redis):
         return [super().command()[0], self.directory / "sentinel.conf", "--sentinel"]
 
     def ready(self) -> bool:
+        password = self._password or None
         try:
-            with self.client() as client:
-                if self._password:
-                    client.execute_command("AUTH", self._password)
+            with redis.Redis(host=self.host, port=self.port, password=password, socket_timeout=5) as client:
                 return bool(client.ping())
         except RedisError:
             return False

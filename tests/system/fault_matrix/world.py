@@ -188,7 +188,8 @@ class World:
     def reconnect(self) -> None:
         """Let the shop go on after its database was restarted."""
         database = self.shop.database
-        database.connection.ping(reconnect=True)
+        database.connection._force_close()  # type: ignore[attr-defined]
+        database.connection.connect()
         database.execute("SET time_zone = '+00:00', sql_mode = ''")
 
     def empty_the_journal(self) -> None:

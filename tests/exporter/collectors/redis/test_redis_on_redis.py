@@ -105,9 +105,11 @@ def test_evictions_and_refused_writes_are_counted(server: Redis) -> None:
         for _ in range(3):
             with pytest.raises(redis.exceptions.OutOfMemoryError):
                 client.set("more", "x")
+        counts_refusals = "total_error_replies" in client.info("stats")  # since 6.2
     found = collected(source(server))
     assert found["magento_redis_evicted_keys_total", "session"] >= evicted
-    assert found["magento_redis_refused_writes_total", "session"] == 3
+    refused = found.get(("magento_redis_refused_writes_total", "session"))
+    assert refused == (3 if counts_refusals else None)
 
 
 def test_a_role_that_is_down_leaves_the_others(server: Redis) -> None:
@@ -206,7 +208,10 @@ def test_over_tls(tmp_path: Path) -> None:
     with Redis(tmp_path / "server", arguments=[*files, "--tls-auth-clients", "no"]) as server:
         port = free_port()
         with server.client() as client:
-            client.config_set("tls-port", port)
+            try:
+                client.config_set("tls-port", port)
+            except redis.ResponseError:
+                pytest.skip("this server was built without TLS")
         trusting = ssl.create_default_context(cafile=str(certificate))
         place = RedisTarget("localhost", port, tls=trusting)
         assert collected(RedisServers({"cache": place}))["magento_redis_up", "cache"] == 1
