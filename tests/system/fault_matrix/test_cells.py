@@ -21,7 +21,7 @@ from tests.system.fault_matrix.world import Footprint, World, settings_of, world
 pytestmark = pytest.mark.slow
 
 MOST_LINES = 5
-"""For a fault that lasts, and as many for its end."""
+"""For a fault that lasts. One of the whole machine may write twice as many, and its end as many again."""
 
 SCRAPES = 3
 """While the fault lasts, after it was noticed."""
@@ -81,7 +81,7 @@ def test_cell(world: World, footprint: Footprint, source: str, fault: str) -> No
         lambda: bool(world.scrape()) and world.orders() == world.placed, "every order counted once"
     )
     assert {series for series, value in before.items() if world.selling()[series] < value} == set()
-    assert len(world.lines.said) <= 2 * MOST_LINES, world.lines.said
+    assert len(world.lines.said) <= 4 * MOST_LINES, world.lines.said
     world.wait_for(lambda: bool(world.scrape()) and Footprint.now().within(footprint), "nothing left open")
 
 
@@ -122,7 +122,8 @@ def check_the_others(world: World, source: str, cell: Cell, errors: dict[str, in
 def check_lines(world: World, cell: Cell) -> None:
     """One line tells the operator, and few others are written."""
     said = world.lines.said
-    assert len(said) <= MOST_LINES, said
+    everybody = isinstance(cell, Fails) and not cell.alone
+    assert len(said) <= (2 * MOST_LINES if everybody else MOST_LINES), said
     if isinstance(cell, Unharmed):
         assert said == []
     elif isinstance(cell, Fails | RoleDown):

@@ -369,3 +369,5 @@ class WithPassword(Sentinel):
         super().prepare()
         with (self.directory / "sentinel.conf").open("a") as file:
             file.write(f"sentinel auth-pass {MASTER} {SECRET}\n")
+            # No fail-over of its own while a cell lasts.
+            file.write(f"sentinel down-after-milliseconds {MASTER} 3600000\n")
