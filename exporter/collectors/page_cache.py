@@ -94,6 +94,8 @@ class PageCacheCollector(Collector):
 
     The counters are Varnish's own and start at 0 with it. `miss` is a difference of two of them that are
     not read at one instant: it keeps its value until it rises again.
+
+    A backend without a probe has no health. Newer versions of Varnish (7.7) call it healthy, always.
     """
     source = "varnish"
     metrics = (UP, REQUESTS, BACKEND_HEALTHY, *(metric for metric, _ in _STRAIGHT))
@@ -139,8 +141,8 @@ def _misses(name: str, counted: int, uncacheable: int, misses: Table) -> int:
 def _backends(name: str, counters: Mapping[str, int], probed: Table, work: Table) -> Iterator[Sample]:
     """Yield each backend's health by the VCL in use, or else the newest that defines it.
 
-    A backend without a probe has an empty history for ever; one with a probe does
-    not begin with one, so a backend is left out until it has had a good probe.
+    A backend with a probe is left out until it has had a good one. Without a probe the history
+    stays empty, or is always full (Varnish 7.7).
     """
     in_use = _vcl_in_use(name, counters, work)
     found: dict[str, dict[str, bool]] = {}

@@ -228,8 +228,10 @@ def test_backend_health_keeps_its_series_over_a_reload(varnish: OwnVarnish, orig
     varnish.admin("vcl.load", "a_newer_one", str(varnish.directory / "default.vcl"))
     varnish.admin("vcl.use", "a_newer_one")
     found = watch.until(lambda found: found.get(default) == 1, "the backend is healthy after the reload")
-    backends = [key for key in found if key[0] == "magento_page_cache_backend_healthy"]
-    assert backends == [default], "one series a backend, and none for a backend without a probe"
+    backends = {key: value for key, value in found.items() if key[0] == "magento_page_cache_backend_healthy"}
+    del backends[default]
+    # To Varnish 7.7 a backend without a probe is healthy; to older ones it is nothing.
+    assert backends in ({}, {(*default[:2], "unprobed"): 1}), "one series a backend"
     origin.healthy = False
     try:
         # No request says which VCL is in use, and each VCL probes on its own: wait for both.
