@@ -463,7 +463,7 @@ def _database() -> dict[str, Cell]:
         "wrong protocol": Fails(
             through("database", Mode.FOREIGN),
             frozenset({"bad_data"}),
-            "does not speak MySQL's protocol",
+            "MySQL's protocol",
             up=True,
         ),
         "wrong password": Fails(password_changed, DENIED, "1045: the user or the password is wrong", up=True),
