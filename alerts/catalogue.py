@@ -34,6 +34,7 @@ SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
     "indexers": ("indexers",),
     "queues": ("queues",),
     "page_cache": ("page_cache",),
+    "platform": ("platform.database", "platform.host"),
     "exporter": ("exporter",),
 }
 """The modules of each subject, in the order in which an engineer would ask."""

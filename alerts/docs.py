@@ -25,6 +25,7 @@ TITLES: Final = {
     "indexers": "Indexers",
     "queues": "Queues and bulk requests",
     "page_cache": "Page cache and sessions",
+    "platform": "What the shop stands on",
     "exporter": "The exporter",
 }
 

@@ -373,3 +373,50 @@ CERTIFICATE_SECONDS: Final = Threshold(
     low=True,
     reason="Renewal is due 30 days before the end; at seven days a person has one working week.",
 )
+
+CONNECTIONS_RATIO: Final = Threshold(
+    warning=0.8,
+    critical=0.95,
+    reason="A deploy or a flush doubles PHP's connections for a minute: a fifth must be free for it.",
+)
+CONNECTIONS_REFUSED_RATIO: Final = Threshold(
+    critical=0.1,
+    reason="One page in ten ends with 'Too many connections': most checkouts need several requests.",
+)
+LOCK_WAITERS: Final = Threshold(
+    warning=1.0,
+    reason="A healthy wait lasts milliseconds, so a sample seldom sees one. Here every sample sees more.",
+)
+DEADLOCKS: Final = Threshold(
+    warning=30.0,
+    reason="Magento repeats a deadlocked order a few times. Three a minute are more than it hides.",
+)
+HISTORY_LENGTH: Final = Threshold(
+    warning=1_000_000.0,
+    reason="A reindex makes some 100,000. A million old versions slow every read of a busy table.",
+)
+REPLICA_LAG_SECONDS: Final = Threshold(
+    warning=30.0,
+    critical=300.0,
+    reason="A customer who is sent to the replica does not see the cart of half a minute ago.",
+)
+DISK_FREE_RATIO: Final = Threshold(
+    warning=0.1,
+    critical=0.01,
+    low=True,
+    reason="A tenth is a working day of logs. With a hundredth, temporary tables and uploads fail.",
+)
+DISK_FULL_IN_SECONDS: Final = Threshold(
+    warning=DAY,
+    critical=4 * HOUR,
+    low=True,
+    reason="A day leaves working hours to make room; four hours leave this shift.",
+)
+DISK_FORECAST_BELOW: Final = 0.4
+"""The free share below which a forecast counts: a copy onto an empty disk is no trend."""
+INODES_FREE_RATIO: Final = Threshold(
+    warning=0.1,
+    critical=0.01,
+    low=True,
+    reason="Sessions and caches in files use inodes long before bytes; at zero nothing can be created.",
+)

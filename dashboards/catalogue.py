@@ -9,7 +9,9 @@ from dashboards import (
     after_order,
     checkout,
     cron,
+    database,
     exporter,
+    host,
     indexers,
     money,
     overview,
@@ -29,6 +31,8 @@ DASHBOARDS: Final[tuple[Dashboard, ...]] = (
     queues.DASHBOARD,
     page_cache.DASHBOARD,
     slo.DASHBOARD,
+    database.DASHBOARD,
+    host.DASHBOARD,
     exporter.DASHBOARD,
 )
 

@@ -50,6 +50,7 @@ from dashboards.lib.uids import (
     SLO,
 )
 from dashboards.lib.variables import Constant
+from dashboards.stands_on import STANDS_ON
 from exporter.collectors import all_collectors, cron, deployment, indexers
 from exporter.magento import queues
 from exporter.pack.addresses import NO_RUNBOOK_PAGES
@@ -486,5 +487,11 @@ DASHBOARD: Final = Dashboard(
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
     variables=(Constant(name="runbooks", label="Runbooks", query=NO_RUNBOOK_PAGES),),
     annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
-    rows=(Row(panels=_BAND), Row(panels=_FIVE_MINUTES), Row(panels=_NOW), Row(panels=_CAUSES)),
+    rows=(
+        Row(panels=_BAND),
+        Row(panels=_FIVE_MINUTES),
+        Row(panels=_NOW),
+        Row(panels=_CAUSES),
+        Row(title="What it stands on", panels=STANDS_ON, collapsed=True),
+    ),
 )

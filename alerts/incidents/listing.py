@@ -13,6 +13,8 @@ _PROBE: Final = "tests/sandbox/test_blackbox.py"
 _ROUTES: Final = "tests/alerts/test_alertmanager.py"
 _FROZEN_EDGE: Final = By("MagentoProbeFailing", OwnTest(_PROBE, "test_a_frozen_edge_fails_every_probe"))
 _PLATFORM: Final = "there is no alert about the platform yet"
+_MYSQLD: Final = "needs mysqld_exporter"
+_NODE: Final = "needs node_exporter on that machine"
 _FAILS: Final = (
     By("MagentoPaymentsFail", Simulated("all placements fail, 5,000 a day")),
     By("MagentoPaymentsFail", Simulated("all placements fail, 720 a day")),
@@ -45,13 +47,14 @@ _SERVERS: Final = (
         By("MagentoBackendDown", Fault("database-killed")),
         By("MagentoBackendDown", Fault("database-down")),
     ),
-    _partly(
+    _caught(
         2,
         "MariaDB has too many connections",
         Harm.STOPS,
+        By("MagentoDatabaseRefusesConnections"),
         By("MagentoBackendsSick"),
-        because="The exporter keeps its own connection, so it goes on reading while customers are refused. "
-        f"Health checks must fail on every node in a row, and {_PLATFORM}.",
+        note=f"The first {_MYSQLD}; MagentoDatabaseConnectionsHigh fires before. Without it, health checks "
+        "must fail on every node in a row.",
     ),
     _caught(3, "Redis is dead", Harm.STOPS, By("MagentoBackendDown", Fault("redis-down"))),
     _caught(
@@ -151,26 +154,29 @@ _LOAD: Final = (
         By("MagentoBackendsSick", Fault("backend-sick")),
         because=f"Only once uncached pages time out. Slow pages are not seen: {_PLATFORM}.",
     ),
-    _partly(
+    _caught(
         17,
         "The disk is full (`var/log`, `var/report`)",
         Harm.STOPS,
-        By("MagentoCronStopped", Fault("cron-stopped")),
-        because=f"Only what follows from it is seen, and nothing before: {_PLATFORM}.",
+        By("MagentoDiskFull"),
+        note=f"It {_NODE}. MagentoDiskFilling and MagentoInodesLow fire before.",
     ),
     _partly(
         18,
         "MariaDB's `tmpdir` or `/dev/shm` is full",
         Harm.STOPS,
         *_FAILS,
-        because=f"Only if orders fail, and as a matter of payment: {_PLATFORM}.",
+        because="Only if orders fail, and as a matter of payment. node_exporter leaves `/dev/shm` out; "
+        "MagentoDiskFull sees a `tmpdir` on any other disk.",
     ),
     _partly(
         19,
         "A long transaction, a metadata lock or a backup locks tables",
         Harm.STOPS,
         *_FAILS,
-        because=f"Only if orders fail. The lock has no alert: {_PLATFORM}.",
+        By("MagentoDatabaseLocksHeld"),
+        because=f"The last one names the cause, and {_MYSQLD}, but it is urgent, not critical: nobody may be "
+        "waiting but cron. A metadata lock shows only in the list of processes.",
     ),
     _caught(
         20,
@@ -349,7 +355,14 @@ _BACKGROUND: Final = (
         "Nothing reads `robots.txt` or the pages' heads.",
     ),
     _not_seen(46, "The backup is missing or old", Harm.WAITS, "Nothing reads backups."),
-    _not_seen(47, "A replica of the database lags", Harm.COSTS, f"{_PLATFORM.capitalize()}."),
+    _caught(
+        47,
+        "A replica of the database lags",
+        Harm.COSTS,
+        By("MagentoReplicaLagging"),
+        By("MagentoReplicaStopped"),
+        note="Both need mysqld_exporter beside the replica.",
+    ),
     _not_seen(
         48,
         "The cache Redis is full: tags are evicted, or writes refused",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote_plus
 
-from alerts.lib.model import Alert
+from alerts.lib.model import Alert, Category
 from exporter.pack.addresses import NO_GRAFANA, NO_RUNBOOKS, NO_STANDBY
 from promql.metrics import SHOP
 
@@ -74,5 +74,9 @@ def carried(alert: Alert) -> tuple[str, ...]:
 
 
 def variables(alert: Alert) -> list[str]:
-    """Return the dashboard variables whose label the alert carries."""
-    return [name for name in VARIABLES if name in carried(alert)]
+    """Return the dashboard variables whose label the alert carries.
+
+    On the dashboards, ``job`` and ``instance`` are those of this exporter: a server's own would find nothing.
+    """
+    elsewhere = SHOP[:-1] if alert.category is Category.PLATFORM else ()
+    return [name for name in VARIABLES if name in carried(alert) and name not in elsewhere]

@@ -53,6 +53,7 @@ class Category(StrEnum):
     SECURITY = "security"
     EXPORTER = "exporter"
     PROBE = "probe"
+    PLATFORM = "platform"
 
 
 class Unit(StrEnum):
@@ -75,6 +76,10 @@ class NoData(StrEnum):
     OPTIONAL = (
         "Silent: the series exist only in shops that use the feature, so missing data is normal. If it is a "
         "fault, MagentoCollectorFailing or MagentoDataStale fires."
+    )
+    EXTERNAL = (
+        "Silent: the series come from another exporter. Without it, or without `shop` and `magento_role` on "
+        "its target, the alert is off, and its panel says so."
     )
     FIRES = "Fires: missing data is what it is about."
 

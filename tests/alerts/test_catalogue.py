@@ -16,6 +16,7 @@ from dashboards.catalogue import DASHBOARDS
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
+from promql import platform
 from promql.durations import Duration, Span
 from promql.metrics import ALERTS, PROBE_CERTIFICATE, PROBE_SUCCESS, PROBE_UP, SCRAPE_DURATION, SHOP
 from promql.nodes import Call, Range, Selector, Subquery
@@ -34,6 +35,8 @@ CANNOT_BUY = {
     "MagentoSessionStoreDown",
     "MagentoSessionWritesRefused",
     "MagentoProbeFailing",
+    "MagentoDatabaseRefusesConnections",
+    "MagentoDiskFull",
     "MagentoExporterDown",
 }
 """The alerts that say: customers cannot buy now. Only these may wake somebody."""
@@ -63,7 +66,7 @@ def series(found: Catalogue) -> dict[str, tuple[str, ...]]:
     )
     known[THRESHOLD.name] = own
     known[MAINTENANCE.name] = MAINTENANCE.labels
-    for foreign in (SCRAPE_DURATION, ALERTS, PROBE_SUCCESS, PROBE_CERTIFICATE, PROBE_UP):
+    for foreign in (SCRAPE_DURATION, ALERTS, PROBE_SUCCESS, PROBE_CERTIFICATE, PROBE_UP, *platform.SERIES):
         known[foreign.name] = foreign.labels
     return known
 

@@ -55,7 +55,7 @@ def findings(dashboard: Json) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Excuse:
-    """An entry of the configuration: a panel that may break a rule, and why."""
+    """An entry of the configuration: a panel, or each of a dashboard, that may break a rule, and why."""
 
     rule: str
     dashboard: str
@@ -64,14 +64,15 @@ class Excuse:
 
     def covers(self, finding: Finding) -> bool:
         """Tell whether this is the finding meant."""
-        return (self.rule, self.dashboard, self.panel) == (finding.rule, finding.dashboard, finding.panel)
+        meant = (self.rule, self.dashboard, self.panel or finding.panel)
+        return meant == (finding.rule, finding.dashboard, finding.panel)
 
 
 def excuses(configuration: str) -> list[Excuse]:
-    """Read the exceptions; each names its panel, so that none switches off a rule."""
+    """Read the exceptions. One without a panel is for a page that shows nothing of our own exporter."""
     rules: Mapping[str, Any] = yaml.safe_load(configuration)["exclusions"]
     return [
-        Excuse(rule, entry["dashboard"], entry["panel"], given["reason"])
+        Excuse(rule, entry["dashboard"], entry.get("panel", ""), given["reason"])
         for rule, given in rules.items()
         for entry in given["entries"]
     ]

@@ -18,6 +18,7 @@ from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.web.metrics import SCRAPE_METRICS
 from promql import metrics as declared
+from promql import platform
 from promql.metrics import External, Selectable
 
 PROJECT = Path(__file__).parents[2]
@@ -74,6 +75,7 @@ def everything(expression: str, chosen: Mapping[str, str]) -> str:
 def known_series() -> dict[str, Selectable]:
     """Return everything that may be asked for, by the name under which Prometheus stores it."""
     external = [item for item in vars(declared).values() if isinstance(item, External)]
+    external += [*platform.SERIES, platform.EXPORTER_UP, platform.PLATFORM_ALERTS]
     metrics = [metric for collector in all_collectors() for metric in collector.metrics]
     recordings = [rule for rules in catalogue().recordings.values() for rule in rules]
     found: dict[str, Selectable] = {}
@@ -133,3 +135,9 @@ def _selected(node: Any, function: str, span: float) -> Selected:
 
 
 RENDERED = {page.uid: page.render() for page in DASHBOARDS}
+
+
+ELSEWHERE = frozenset(item.name for item in platform.SERIES) | {
+    recording.name for recording in catalogue().recordings["platform"]
+}
+"""Series of other exporters, whose job and instance are not those of the dashboards: the shop joins them."""

@@ -29,6 +29,7 @@ from exporter.pack.addresses import NO_RUNBOOK_PAGES as NO_RUNBOOKS
 from promql.metrics import SHOP, STORE
 from promql.render import render
 from tests.dashboards.reading import (
+    ELSEWHERE,
     RENDERED,
     VARIABLE,
     known_series,
@@ -180,7 +181,9 @@ def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
 
 
 def test_the_overview_is_one_screen() -> None:
-    bottoms = [p["gridPos"]["y"] + p["gridPos"]["h"] for p in RENDERED["magento-overview"]["panels"]]
+    """What is collapsed stands below it."""
+    shown = [p for p in RENDERED["magento-overview"]["panels"] if not p.get("collapsed")]
+    bottoms = [p["gridPos"]["y"] + p["gridPos"]["h"] for p in shown]
     assert max(bottoms) <= GRID_ROWS_OF_A_SCREEN
 
 
@@ -291,13 +294,17 @@ def test_variables_name_known_series_and_labels(uid: str, data: dict[str, Any]) 
 def test_queries_stay_in_the_chosen_shop_and_stores(uid: str, data: dict[str, Any]) -> None:
     for where, expression in queries(data):
         for selected in selectors(expression):
+            if selected.name == "ALERTS" and "category" in selected.matchers:
+                assert selected.matchers["category"] == "platform"  # it has its exporter's job
+                continue
             if selected.name == "ALERTS":
                 # an alert about what is gone has no shop, most have no store
                 chosen = {("job", ".+|"), ("instance", ".+|"), ("shop", ".*|"), ("store", ".+|")}
                 assert chosen <= selected.regexes or selected.matchers["alertname"] == "MagentoWatchdog"
                 continue
-            # a probe from outside has a job and an instance of its own
-            joined = {"shop"} if selected.name.startswith("probe_") else set(SHOP)
+            # another exporter has a job and an instance of its own
+            other = selected.name.startswith("probe_") or selected.name in {"up", *ELSEWHERE}
+            joined = {"shop"} if other else set(SHOP)
             assert joined <= set(selected.matchers), (uid, where, selected)
             if "store" in KNOWN[selected.name].labels:
                 assert "store" in selected.matchers, (uid, where, selected)

@@ -17,6 +17,7 @@ from exporter.core.self_metrics import SELF_METRICS
 from exporter.web.metrics import SCRAPE_METRICS
 from exporter.web.runbook_text import anchor
 from promql.metrics import SHOP
+from promql.platform import SERIES
 from tests.runbooks.commands import LOOKS, MAGENTO, MAGERUN, PROGRAMS, SETTINGS, VARIABLES
 from tests.runbooks.pages import Block, Page, pages
 from tests.runbooks.splitting import commands, magento_command, program_of
@@ -172,7 +173,11 @@ def known_metrics() -> set[str]:
     declared |= {f"{name}{suffix}" for name in declared for suffix in ("_sum", "_count")}
     recorded = {rule.name for rules in catalogue().recordings.values() for rule in rules}
     return (
-        declared | recorded | {"up", "ALERTS", "scrape_duration_seconds", "magento_alert_threshold"} | FOREIGN
+        declared
+        | recorded
+        | {"up", "ALERTS", "scrape_duration_seconds", "magento_alert_threshold"}
+        | {metric.name for metric in SERIES}
+        | FOREIGN
     )
 
 
