@@ -88,6 +88,7 @@ def _table(document: Mapping[str, Any]) -> Iterator[str]:
     for name, fault in faults.items():
         yield from _rows(name, fault)
     yield ""
+    yield from _ranks(faults)
     yield from _remarks(faults)
     for name, why in document["left_out"].items():
         yield f"- Not played: `{name}`, because {why}."
@@ -124,6 +125,21 @@ def _notified(alert: str, fault: Mapping[str, Any]) -> str:
 def _ended(fault: Mapping[str, Any]) -> str:
     found = _page(fault)
     return f"[{found[1]}](../runbooks/{found[0]}.md)" if found else "switching it off"
+
+
+def _ranks(faults: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Say how often a runbook's page supported the right hypothesis first, of those that are known."""
+    asked = sum(len(fault.get("ranked_first", {})) for fault in faults.values())
+    wrong = [
+        f"`{name}`, {text}" for name, fault in faults.items() for text in fault.get("wrongly_ranked", ())
+    ]
+    if asked:
+        yield (
+            f"- The page of an alert supported the right hypothesis first ([evidence](evidence.md)) "
+            f"in {asked - len(wrong)} of {asked} alerts with evidence."
+        )
+    for text in wrong:
+        yield f"- Ranked first: {text}."
 
 
 def _remarks(faults: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
