@@ -135,6 +135,17 @@ class ShopDatabase:
         """Tell whether the table has the column."""
         return column in self.columns(table)
 
+    def column_type(self, table: str, column: str) -> str:
+        """Return a column's type as the server has it."""
+        *schema_name, name = self.table(table).replace("`", "").split(".")
+        return str(
+            self.value(
+                "SELECT column_type FROM information_schema.columns"
+                " WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s AND column_name = %s",
+                (schema_name[0] if schema_name else None, name, column),
+            )
+        )
+
     @cached_property
     def _known_columns(self) -> dict[str, frozenset[str]]:
         return {}

@@ -22,7 +22,7 @@ STATUS_ATTRIBUTE = 97
 def install(
     connection: "Connection[Cursor]",
     *,
-    version: str = "2.4.8",
+    version: str = schema.VERSIONS[0],
     prefix: str = "",
     stores: Sequence[StoreSpec] = DEFAULT_STORES,
     split: Split | None = None,
@@ -339,9 +339,10 @@ def _add_indexers(database: ShopDatabase) -> None:
 
 def subscribe(database: ShopDatabase, indexer: magento.Indexer) -> None:
     """Create an indexer's changelog and state of its view; the triggers come with the subscribed tables."""
+    number = database.column_type("mview_state", "version_id")
     database.execute(
         f"CREATE TABLE {{{indexer.view}_cl}} ("
-        "`version_id` int unsigned NOT NULL AUTO_INCREMENT,"
+        f"`version_id` {number} NOT NULL AUTO_INCREMENT,"
         " `entity_id` int unsigned NOT NULL DEFAULT 0,"
         " PRIMARY KEY (`version_id`)) ENGINE=InnoDB"
     )
@@ -363,9 +364,12 @@ def _create_triggers(database: ShopDatabase, table: str) -> None:
     ]
     if not listeners:
         return
+    # From 2.4.9 on a save fails with its trigger. Before, the change was lost silently.
+    from_2_4_9 = database.column_type("mview_state", "version_id").startswith("bigint")
+    into = "INSERT" if from_2_4_9 else "INSERT IGNORE"
     for event, row in (("insert", "NEW"), ("update", "NEW"), ("delete", "OLD")):
         body = " ".join(
-            f"INSERT IGNORE INTO {{{view}_cl}} (`entity_id`) VALUES ({row}.`{column}`);"
+            f"{into} INTO {{{view}_cl}} (`entity_id`) VALUES ({row}.`{column}`);"
             for view, column in listeners
         )
         if event == "update":

@@ -258,7 +258,7 @@ class ShopInMariaDB:
 def shop_in_mariadb(
     server: MariaDB,
     *,
-    version: str = "2.4.8",
+    version: str = schema.VERSIONS[0],
     prefix: str = "",
     split: bool = False,
     tables: Sequence[str] | None = None,

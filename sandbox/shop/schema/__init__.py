@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Final
 
-VERSIONS: Final = ("2.4.8", "2.4.6", "2.4.3", "2.3.7")
+VERSIONS: Final = ("2.4.9", "2.4.8", "2.4.6", "2.4.3", "2.3.7")
 """The newest first; each older one is reached by altering the one before."""
 
 CONNECTIONS: Final = {

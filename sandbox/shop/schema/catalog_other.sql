@@ -1,4 +1,4 @@
--- Catalog, search, inventory, rules, newsletter and the rest (connection default) of 2.4.8.
+-- Catalog, search, inventory, rules, newsletter and the rest (connection default) of 2.4.9.
 
 CREATE TABLE `{prefix}search_query` (
     `query_id` int unsigned NOT NULL AUTO_INCREMENT,

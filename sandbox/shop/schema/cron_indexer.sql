@@ -1,4 +1,4 @@
--- Cron, indexers and views (connection default) of 2.4.8.
+-- Cron, indexers and views (connection default) of 2.4.9.
 
 CREATE TABLE `{prefix}cron_schedule` (
     `schedule_id` int unsigned NOT NULL AUTO_INCREMENT,
@@ -29,7 +29,7 @@ CREATE TABLE `{prefix}mview_state` (
     `mode` varchar(16) NULL DEFAULT 'disabled',
     `status` varchar(16) NULL DEFAULT 'idle',
     `updated` datetime NULL DEFAULT NULL,
-    `version_id` int unsigned NULL DEFAULT NULL,
+    `version_id` bigint unsigned NULL DEFAULT NULL,
     PRIMARY KEY (`state_id`),
     KEY `MVIEW_STATE_VIEW_ID` (`view_id`),
     KEY `MVIEW_STATE_MODE` (`mode`)

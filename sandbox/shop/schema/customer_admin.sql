@@ -1,4 +1,4 @@
--- Customers, administrators, integrations (connection default) of 2.4.8.
+-- Customers, administrators, integrations (connection default) of 2.4.9.
 
 CREATE TABLE `{prefix}customer_entity` (
     `entity_id` int unsigned NOT NULL AUTO_INCREMENT,
@@ -91,7 +91,7 @@ CREATE TABLE `{prefix}admin_user_session` (
     `status` smallint unsigned NOT NULL DEFAULT 1,
     `created_at` timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP,
     `updated_at` timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
-    `ip` varchar(15) NOT NULL,
+    `ip` varchar(45) NOT NULL,
     PRIMARY KEY (`id`),
     KEY `ADMIN_USER_SESSION_SESSION_ID` (`session_id`),
     KEY `ADMIN_USER_SESSION_USER_ID` (`user_id`),
@@ -145,7 +145,7 @@ CREATE TABLE `{prefix}password_reset_request_event` (
     `request_type` smallint unsigned NOT NULL,
     `account_reference` varchar(255) NULL DEFAULT NULL,
     `created_at` timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    `ip` varchar(15) NOT NULL,
+    `ip` varchar(45) NOT NULL,
     PRIMARY KEY (`id`),
     KEY `PASSWORD_RESET_REQUEST_EVENT_ACCOUNT_REFERENCE` (`account_reference`),
     KEY `PASSWORD_RESET_REQUEST_EVENT_CREATED_AT` (`created_at`)

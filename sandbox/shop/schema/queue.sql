@@ -1,4 +1,4 @@
--- Message queue and bulk operations (connection default) of 2.4.8.
+-- Message queue and bulk operations (connection default) of 2.4.9.
 
 CREATE TABLE `{prefix}queue` (
     `id` int unsigned NOT NULL AUTO_INCREMENT,

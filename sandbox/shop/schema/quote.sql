@@ -1,4 +1,4 @@
--- Carts (connection checkout) of 2.4.8.
+-- Carts (connection checkout) of 2.4.9.
 -- Columns that only have a name in the documentation (no type) come last and have Magento's evident type.
 
 CREATE TABLE `{prefix}quote` (

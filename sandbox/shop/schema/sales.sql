@@ -1,4 +1,4 @@
--- Orders and their documents (connection sales) of 2.4.8.
+-- Orders and their documents (connection sales) of 2.4.9.
 -- Columns that only have a name in the documentation (no type) come last and have Magento's evident type.
 
 CREATE TABLE `{prefix}sales_order` (
@@ -153,6 +153,7 @@ CREATE TABLE `{prefix}sales_order` (
     KEY `SALES_ORDER_SEND_EMAIL` (`send_email`),
     KEY `SALES_ORDER_EMAIL_SENT` (`email_sent`),
     KEY `SALES_ORDER_STORE_STATE_CREATED` (`store_id`, `state`, `created_at`),
+    KEY `SALES_ORDER_CUSTOMER_EMAIL_IS_GUEST_STORE_ID` (`customer_email`, `customer_is_guest`, `store_id`),
     FOREIGN KEY (`customer_id`) REFERENCES `{prefix}customer_entity` (`entity_id`) ON DELETE SET NULL,
     FOREIGN KEY (`store_id`) REFERENCES `{prefix}store` (`store_id`) ON DELETE SET NULL
 ) ENGINE=InnoDB;

@@ -1,4 +1,4 @@
--- Stores and configuration (connection default) of 2.4.8.
+-- Stores and configuration (connection default) of 2.4.9.
 
 CREATE TABLE `{prefix}store` (
     `store_id` smallint unsigned NOT NULL AUTO_INCREMENT,

@@ -20,7 +20,7 @@ type_of_index = (
 def installed(
     server: MariaDB,
     *,
-    version: str = "2.4.8",
+    version: str = VERSIONS[0],
     prefix: str = "",
     split: bool = False,
     stores: tuple[StoreSpec, ...] = DEFAULT_STORES,
@@ -96,6 +96,7 @@ def column_type(shop: Shop, table: str, column: str) -> str | None:
                 "SALES_ORDER_SEND_EMAIL": "send_email",
                 "SALES_ORDER_EMAIL_SENT": "email_sent",
                 "SALES_ORDER_STORE_STATE_CREATED": "store_id,state,created_at",
+                "SALES_ORDER_CUSTOMER_EMAIL_IS_GUEST_STORE_ID": "customer_email,customer_is_guest,store_id",
             },
         ),
         ("sales_order_payment", {"SALES_ORDER_PAYMENT_PARENT_ID": "parent_id"}),
@@ -146,8 +147,14 @@ def test_no_index_is_made_up_by_a_foreign_key_on_the_quote(newest: Shop) -> None
 
 def test_older_versions_lack_what_came_later(of_version: tuple[str, Shop]) -> None:
     version, shop = of_version
-    old, before_4_4, in_2_3 = version != "2.4.8", version in ("2.4.3", "2.3.7"), version == "2.3.7"
+    before_2_4_9, old = version != "2.4.9", version not in ("2.4.9", "2.4.8")
+    before_4_4, in_2_3 = version in ("2.4.3", "2.3.7"), version == "2.3.7"
+    guests = "SALES_ORDER_CUSTOMER_EMAIL_IS_GUEST_STORE_ID"
 
+    for table in ("mview_state", "catalog_product_price_cl"):
+        assert (column_type(shop, table, "version_id") or "").startswith("int") is before_2_4_9
+    assert (column_type(shop, "admin_user_session", "ip") == "varchar(15)") is before_2_4_9
+    assert (guests in indexes(shop, "sales_order")) is not before_2_4_9
     assert ("QUOTE_STORE_ID" in indexes(shop, "quote")) is old
     assert ("QUOTE_STORE_ID_UPDATED_AT" in indexes(shop, "quote")) is not old
     assert ("SALES_ORDER_STORE_STATE_CREATED" in indexes(shop, "sales_order")) is not old
@@ -240,6 +247,14 @@ def test_scheduled_views_have_changelogs_and_triggers(newest: Shop) -> None:
     assert not newest.database.has_table("customer_dummy_cl")
     assert triggers % 3 == 0
     assert triggers > 0
+
+
+def test_a_save_fails_without_its_changelog_from_2_4_9_on(of_version: tuple[str, Shop]) -> None:
+    version, shop = of_version
+    bodies = shop.database.rows(
+        "SELECT action_statement FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    )
+    assert {"INSERT IGNORE" in body for (body,) in bodies} == {version != "2.4.9"}
 
 
 def test_only_real_changes_reach_a_changelog(newest: Shop) -> None:

@@ -435,7 +435,7 @@ def test_old_carts_are_forgotten_and_not_counted_again(
     assert funnel.run() == of("us", "guest", ("cart",), 41) | of("us", "guest", ("payment_method",))
 
 
-@pytest.mark.parametrize("version", ["2.4.8", "2.4.6"])
+@pytest.mark.parametrize("version", ["2.4.9", "2.4.6"])
 def test_carts_count_again_after_a_restore(mariadb: MariaDB, version: str) -> None:
     """Their ids are those of carts that were counted before it."""
     with shop_in_mariadb(mariadb, version=version) as observed:

@@ -15,7 +15,7 @@ MINUTE = 60
 HOUR = 3600
 
 
-@pytest.fixture(scope="module", params=["2.4.8", "2.4.6"])
+@pytest.fixture(scope="module", params=["2.4.9", "2.4.6"])
 def shared(mariadb: MariaDB, request: pytest.FixtureRequest) -> Iterator[ShopInMariaDB]:
     with shop_in_mariadb(mariadb, version=request.param) as shop:
         yield shop

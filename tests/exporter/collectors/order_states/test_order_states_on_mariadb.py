@@ -13,7 +13,7 @@ from tests.harness.shop import NOW, ShopInMariaDB, add_stores, shop_in_mariadb
 Found = dict[tuple[str, ...], float]
 
 
-@pytest.fixture(scope="module", params=["2.4.8", "2.4.6"])
+@pytest.fixture(scope="module", params=["2.4.9", "2.4.6"])
 def observed(mariadb: MariaDB, request: pytest.FixtureRequest) -> Iterator[ShopInMariaDB]:
     with shop_in_mariadb(mariadb, version=request.param, prefix="m_") as shop:
         yield shop
