@@ -10,7 +10,7 @@ from alerts.lib.cases import HOUR, MINUTE, At, Cases, Gone, Hourly, Input, Until
 from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
-from exporter.collectors import bulk, queues_database, queues_rabbitmq
+from exporter.collectors import bulk, queues_rabbitmq
 from exporter.collectors.deployment import INFO
 from exporter.magento import queues
 from promql.expr import increase, over_time, series, sum_by
@@ -130,7 +130,7 @@ ALERTS: Final = (
     ),
     _queue(
         name="MagentoQueueMessagesFailing",
-        value=increase(series(queues_database.FAILED)["1h"]),
+        value=increase(series(queues.FAILED)["1h"]),
         threshold=warning(limits.QUEUE_FAILED),
         scope="queue",
         for_=5 * MINUTE,
@@ -147,9 +147,7 @@ ALERTS: Final = (
         panel=Panel("magento-queues", "failed"),
         cases=Cases(
             entity=_EXPORT,
-            inputs={
-                "failed": Input(queues_database.FAILED, bad=Hourly(14), good=Hourly(0), edge=Hourly(9.9))
-            },
+            inputs={"failed": Input(queues.FAILED, bad=Hourly(14), good=Hourly(0), edge=Hourly(9.9))},
             warm_up=2 * HOUR,
             reaches_limit_after=42 * MINUTE,
             clears_after=17 * MINUTE,

@@ -103,7 +103,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
         meaning="Messages of the database transport that reached status `error` and will not be tried again.",
         good="None.",
         then="The reason is in `var/log/exception.log` at the time of the failure.",
-        asks=(Ask(expr=_of("1h", queues_database.FAILED)),),
+        asks=(Ask(expr=_of("1h", queues.FAILED)),),
         unit="locale",
         decimals=0,
         empty="no database queue, or not read",
@@ -261,7 +261,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         then="They are not tried again: read `var/log/exception.log`, repair, publish again.",
         asks=(
             Ask(
-                expr=_of("1h", queues_database.FAILED, "queue"),
+                expr=_of("1h", queues.FAILED, "queue"),
                 legend="{{queue}}",
             ),
         ),
@@ -344,7 +344,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
             Ask(expr=sum_by(here(queues.CONSUMERS, queue=_CHOSEN), "queue", "broker")),
             Ask(expr=_of("1d", queues.PUBLISHED, "queue", "broker")),
             Ask(expr=_of("1d", queues.COMPLETED, "queue", "broker")),
-            Ask(expr=_of("1d", queues_database.FAILED, "queue", "broker")),
+            Ask(expr=_of("1d", queues.FAILED, "queue", "broker")),
         ),
         empty="no queue, or not read",
         columns=(

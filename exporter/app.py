@@ -29,6 +29,7 @@ from exporter.files.reading import reason
 from exporter.magento.stores import StoreDirectory
 from exporter.pack.addresses import Addresses
 from exporter.settings import Credentials, DatabaseServer, RedisSentinel, RedisServer, Settings
+from exporter.sources.artemis import Artemis, ArtemisLimits, ArtemisTarget
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.env_php import EnvPhp, locate
 from exporter.sources.files import ShopFiles
@@ -42,7 +43,7 @@ from exporter.web.app_state import AppState
 from exporter.web.application import create_application
 from exporter.web.auth.web_auth import WebAuth
 
-SOURCES: Final = ("database", "rabbitmq", "varnish", "redis", "files")
+SOURCES: Final = ("database", "rabbitmq", "artemis", "varnish", "redis", "files")
 _IN_WORDS: Final = {"files": "the shop's directory (magento_root)"}
 _THREADS_OF_OTHER_SOURCES: Final = 1
 _EVIDENCE: Final = "evidence"
@@ -56,6 +57,7 @@ class Backends:
     database: MySQL | None = None
     stores: StoreDirectory | None = None
     rabbitmq: RabbitMQ | None = None
+    artemis: Artemis | None = None
     varnish: Varnishstat | None = None
     redis: RedisServers | None = None
     files: ShopFiles | None = None
@@ -68,7 +70,7 @@ class Backends:
 
     def close(self) -> None:
         """Close what holds connections."""
-        for source in (self.database, self.rabbitmq, self.redis, self.prometheus):
+        for source in (self.database, self.rabbitmq, self.artemis, self.redis, self.prometheus):
             if source is not None:
                 source.close()
 
@@ -165,6 +167,7 @@ def open_backends(settings: Settings) -> Backends:
         database=database,
         stores=StoreDirectory(database, locked=locked_by(env_php)) if database else None,
         rabbitmq=_rabbitmq(settings.rabbitmq, limits, env_php) if settings.rabbitmq else None,
+        artemis=_artemis(settings.artemis, limits, env_php) if settings.artemis else None,
         varnish=_varnish(settings.varnish, limits) if settings.varnish else None,
         redis=_redis(settings.redis, env_php) if settings.redis else None,
         files=ShopFiles(settings.magento_root, env_php) if settings.magento_root else None,
@@ -241,6 +244,16 @@ def _rabbitmq(wanted: sections.RabbitMQ, limits: sections.Limits, env_php: EnvPh
     return RabbitMQ(target, limits=RabbitMQLimits(connect=limits.connect_seconds, read=limits.read_seconds))
 
 
+def _artemis(wanted: sections.Artemis, limits: sections.Limits, env_php: EnvPhp | None) -> Artemis:
+    target = ArtemisTarget(
+        url=wanted.url,
+        user=wanted.user,
+        password=_password(wanted, env_php),
+        tls=wanted.tls.context() if wanted.tls else None,
+    )
+    return Artemis(target, limits=ArtemisLimits(connect=limits.connect_seconds, read=limits.read_seconds))
+
+
 def _varnish(wanted: sections.Varnish, limits: sections.Limits) -> Varnishstat:
     instances = [VarnishInstance.of(directory) for directory in wanted.instances]
     return Varnishstat(instances, program=wanted.program, timeout=limits.read_seconds)
@@ -293,6 +306,7 @@ def context_factory(settings: Settings, backends: Backends) -> ContextFactory:
             database=backends.database or _Absent("database"),
             stores=backends.stores or _Absent("database"),
             broker=backends.rabbitmq or _Absent("rabbitmq"),
+            artemis=backends.artemis or _Absent("artemis"),
             varnish=backends.varnish or _Absent("varnish"),
             redis=backends.redis or _Absent("redis"),
             files=backends.files or _Absent("files"),

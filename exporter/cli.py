@@ -39,7 +39,7 @@ from exporter.web.server import run_server
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
-SERVERS: Final = ("database", "redis", "rabbitmq", "varnish")
+SERVERS: Final = ("database", "redis", "rabbitmq", "artemis", "varnish")
 """The sections of the settings that name servers, which env.php does otherwise."""
 
 CONSUMER_START_SECONDS: Final = 70.0

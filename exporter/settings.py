@@ -165,6 +165,16 @@ class RabbitMQ(Credentials):
     tls: Tls | None = Field(None, description="Trust for an https URL.")
 
 
+class Artemis(Credentials):
+    """ActiveMQ Artemis, which Magento reaches by STOMP: its console's Jolokia."""
+
+    url: str = Field(
+        description="Jolokia of the broker's console, e.g. http://artemis:8161/console/jolokia.",
+        pattern=r"^https?://[^@\s]+$",
+    )
+    tls: Tls | None = Field(None, description="Trust for an https URL.")
+
+
 class Varnish(Section):
     """Varnish on the exporter's own machine (its shared memory is read by `varnishstat`)."""
 
@@ -331,6 +341,9 @@ class Settings(Section):
     env_php: Path | None = Field(None, description="An env.php elsewhere.")
     database: Database | None = Field(None, description="The shop's MySQL or MariaDB.")
     rabbitmq: RabbitMQ | None = Field(None, description="The shop's message broker, if any.")
+    artemis: Artemis | None = Field(
+        None, description="The console of the shop's ActiveMQ Artemis, if it has one."
+    )
     varnish: Varnish | None = Field(None, description="The shop's Varnish, if any.")
     redis: Redis | None = Field(None, description="The shop's Redis or Valkey, if any.")
     prometheus: PrometheusServer | None = Field(None, description="Prometheus, for the evidence of alerts.")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, gauge
+from exporter.magento.releases import support_ends
 
 INFO = gauge(
     "magento_info",
@@ -13,6 +14,17 @@ INFO = gauge(
     "version",
     "edition",
     "mode",
+)
+SUPPORT_ENDS = gauge(
+    "magento_support_end_timestamp_seconds",
+    "Unix time at which Adobe's standard support of this version's line ends, security fixes included. Absent"
+    " where that is not known, as of Mage-OS.",
+    "version",
+)
+QUEUE_CONNECTION = gauge(
+    "magento_queue_default_connection",
+    "Always 1; the default connection of the queues by env.php: db, amqp, stomp or a name of the shop's own.",
+    "connection",
 )
 MAINTENANCE = gauge("magento_maintenance_mode", "Whether var/.maintenance.flag exists (1): visitors get 503.")
 DEPLOYED = gauge(
@@ -30,9 +42,12 @@ class DeploymentCollector(Collector):
     Read from the shop's directory where the exporter can see it (`magento_root`): `composer.lock`,
     `app/etc/env.php`, `var/.maintenance.flag` and `pub/static/deployed_version.txt`. With several web
     nodes, this is the state of one of them.
+
+    The dates of support are those that Adobe published by August 2026. Extended support, which is paid for,
+    is not counted. Up to 2.4.4 few queues follow `magento_queue_default_connection`.
     """
     source = "files"
-    metrics = (INFO, MAINTENANCE, DEPLOYED)
+    metrics = (INFO, SUPPORT_ENDS, QUEUE_CONNECTION, MAINTENANCE, DEPLOYED)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield what the files say."""
@@ -40,6 +55,12 @@ class DeploymentCollector(Collector):
         yield MAINTENANCE.sample(float(files.maintenance()))
         edition, version = files.product()
         yield INFO.sample(1, version=version, edition=edition, mode=files.mode())
+        ends = support_ends(edition, version)
+        if ends is not None:
+            yield SUPPORT_ENDS.sample(ends, version=version)
+        connection = files.queue_connection()
+        if connection:
+            yield QUEUE_CONNECTION.sample(1, connection=connection)
         deployed = files.static_deployed_at()
         if deployed is not None:
             yield DEPLOYED.sample(deployed)

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.metrics import Metric, Sample, counter, gauge, having
+from exporter.core.metrics import Metric, Sample, gauge, having
 from exporter.core.ports import Row
 from exporter.core.query import Query
 from exporter.magento.queues import (
     COMPLETE_STATUS,
     COMPLETED,
     ERROR_STATUS,
+    FAILED,
     IN_PROGRESS,
     MESSAGES,
     MYSQL,
@@ -85,12 +86,6 @@ MESSAGES_EXACT = gauge(
 IN_PROGRESS_AGE = gauge(
     "magento_queue_oldest_in_progress_age_seconds",
     "How long the oldest message in progress has been with its consumer (updated_at), 0 if there is none.",
-    "queue",
-    "broker",
-)
-FAILED = counter(
-    "magento_queue_messages_failed_total",
-    "Messages that reached the status error and will not be retried (queue_message_status.status).",
     "queue",
     "broker",
 )

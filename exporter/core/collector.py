@@ -14,7 +14,17 @@ from typing import ClassVar, Final
 
 from exporter.core.memory import Memory
 from exporter.core.metrics import Metric, Sample
-from exporter.core.ports import Broker, Database, Files, Locked, Redis, Stores, Varnish, nothing_locked
+from exporter.core.ports import (
+    Artemis,
+    Broker,
+    Database,
+    Files,
+    Locked,
+    Redis,
+    Stores,
+    Varnish,
+    nothing_locked,
+)
 from exporter.core.query import Query
 
 
@@ -58,6 +68,7 @@ class Context:
     database: Database
     stores: Stores
     broker: Broker
+    artemis: Artemis
     varnish: Varnish
     redis: Redis
     files: Files

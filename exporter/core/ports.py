@@ -48,6 +48,13 @@ class Broker(Protocol):
         """Return the resources (``memory``, ``disk``) in alarm; ``None`` if that is not known."""
 
 
+class Artemis(Protocol):
+    """ActiveMQ Artemis, by its console's Jolokia."""
+
+    def queues(self) -> Sequence[Mapping[str, Any]]:
+        """Return the attributes of every ANYCAST queue as JMX gives them, with ``name`` and ``address``."""
+
+
 class Varnish(Protocol):
     """The counters of the Varnish instances."""
 
@@ -105,6 +112,9 @@ class Files(Protocol):
 
     def mode(self) -> str:
         """Return ``MAGE_MODE``; empty if unknown."""
+
+    def queue_connection(self) -> str:
+        """Return the name of the queues' default connection by env.php; empty if that is not known."""
 
     def maintenance(self) -> bool:
         """Return whether the maintenance flag is set."""

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from exporter.doctor import collecting, connections, operation, rights, shop
+from exporter.doctor import collecting, connections, operation, release, rights, shop
 from exporter.doctor.examination import Examination, Finding
 
 CHECKS: Final[tuple[tuple[str, Callable[[Examination], Iterator[Finding]]], ...]] = (
     ("Shop", shop.check),
     ("Connections", connections.check),
+    ("Release", release.check),
     ("Rights and indexes", rights.check),
     ("Collectors (first run; later ones read less)", collecting.check),
     ("Operation", operation.check),

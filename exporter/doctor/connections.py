@@ -48,6 +48,7 @@ def check(subject: Examination) -> Iterator[Finding]:
         ("database", _database),
         ("redis", _redis),
         ("rabbitmq", _rabbitmq),
+        ("artemis", _artemis),
         ("varnish", _varnish),
     ):
         if getattr(subject.backends, source) is None:
@@ -78,6 +79,10 @@ def _fix(source: str, error: SourceError) -> str:
         "rabbitmq": (
             "set rabbitmq.url to the management API (port 15672, not 5672) and enable its plugin",
             "check rabbitmq.user, its password and vhost; magento-exporter grants shows the rights",
+        ),
+        "artemis": (
+            "set artemis.url to the console's Jolokia (port 8161 by default), not to the port of STOMP",
+            "check artemis.user and its password, and etc/jolokia-access.xml of the broker",
         ),
         "varnish": (
             "run it where Varnish runs, as a user of the group that owns Varnish's working directory",
@@ -172,6 +177,12 @@ def _alarms(raised: frozenset[str] | None) -> str:
     if raised is None:
         return "; its alarms are not known: this user or this version cannot read /api/health/checks/alarms"
     return f"; publishers are blocked by an alarm: {', '.join(sorted(raised))}" if raised else ""
+
+
+def _artemis(subject: Examination) -> Iterator[Finding]:
+    artemis = subject.backends.artemis
+    assert artemis is not None  # noqa: S101 - the caller has looked
+    yield Finding(Status.OK, "artemis", f"{len(artemis.queues())} queues")
 
 
 def _varnish(subject: Examination) -> Iterator[Finding]:

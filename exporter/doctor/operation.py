@@ -13,7 +13,7 @@ from exporter.collectors.cron import LAST_EXECUTION
 from exporter.doctor import collecting
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import SourceError
-from exporter.magento.queues import COMPLETED, CONSUMERS, MESSAGES, MYSQL, NEW, OLDEST_AGE, RABBITMQ
+from exporter.magento.queues import ARTEMIS, COMPLETED, CONSUMERS, MESSAGES, MYSQL, NEW, OLDEST_AGE, RABBITMQ
 from exporter.sources.state import problem_of
 
 CRON_SILENCE_SECONDS: Final = 300.0
@@ -75,7 +75,7 @@ def _queues(subject: Examination) -> Iterator[Finding]:
     stuck = {
         labels["queue"]: f"the oldest message has waited {age:.0f} s"
         for labels, age in subject.values(OLDEST_AGE.name)
-        if labels["broker"] == MYSQL and age > QUEUE_WAIT_SECONDS
+        if labels["broker"] in (MYSQL, ARTEMIS) and age > QUEUE_WAIT_SECONDS
     }
     stuck |= _forsaken(subject)
     for queue, seen in stuck.items():

@@ -24,7 +24,7 @@ def parts(env_php: EnvPhpSettings) -> Iterator[tuple[str, str]]:
     yield "mode", env_php.mode() or _NOT_KNOWN
     yield "database", _database(env_php, found.get("database"))
     yield "default cache", _cache(env_php, "default", redis.get("cache"))
-    yield "page cache", _cache(env_php, "page_cache", redis.get("page_cache"))
+    yield "page cache", _cache(env_php, env_php.page_cache_frontend(), redis.get("page_cache"))
     yield "sessions", _server(redis["session"]) if "session" in redis else _kind(env_php, "session/save")
     yield "queues", _queues(env_php)
     yield "varnish", _varnish(env_php)
@@ -89,16 +89,20 @@ def _kind(env_php: EnvPhpSettings, path: str) -> str:
 
 
 def _queues(env_php: EnvPhpSettings) -> str:
-    said = []
+    default = env_php.queue_connection()
+    said = ["default connection db: in the database" if default == "db" else f"default connection {default}"]
     if host := env_php.text("queue/amqp/host"):
         vhost = env_php.text("queue/amqp/virtualhost") or "/"
-        said.append(f"RabbitMQ at {host}:{env_php.text('queue/amqp/port') or 5672}, virtual host {vhost}")
+        idle = " (not observed beside STOMP)" if default == "stomp" else ""
+        port = env_php.text("queue/amqp/port") or 5672
+        said.append(f"RabbitMQ at {host}:{port}, virtual host {vhost}{idle}")
     if host := env_php.text("queue/stomp/host"):
-        said.append(f"STOMP at {host}:{env_php.text('queue/stomp/port') or 61613} (not observed)")
+        port = env_php.text("queue/stomp/port") or 61613
+        said.append(f"Artemis by STOMP at {host}:{port} (observed by artemis.url only)")
     more = env_php.get("queue/connections")
     if isinstance(more, dict) and more:
         said.append(f"further connections {', '.join(map(str, more))} (not observed)")
-    return "; ".join(said) or "in the database"
+    return "; ".join(said)
 
 
 def _varnish(env_php: EnvPhpSettings) -> str:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from exporter.core.query import Connection
 from exporter.errors import EnvPhpError
 from exporter.magento.addresses import database_address, pdo_tls, redis_address, sentinel, text_of
+from exporter.magento.caches import is_redis, is_two_levels
 from exporter.magento.php_literal import Unknown, Value, parse
 
 Tree = dict[str | int, Value]
@@ -31,14 +32,6 @@ _REFERENCE: Final = re.compile(r'#env\(\s*(?P<name>\w+)\s*(?:,\s*"(?P<default>[^
 _MANAGEMENT_PORT: Final = 15672
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _PASSWORDS: Final = ("password", "password_file", "password_key")
-_L2_CACHES: Final = (
-    "remotesynchronizedcache",
-    "symfonyl2cache",
-    "symfony_l2",
-    "l2_symfony",
-    "symfony_l2_cache",
-)
-
 
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9_./-]")
 
@@ -135,9 +128,9 @@ class EnvPhpSettings:
         database = self._database()
         if database.complete(_section(given, "database")):
             found["database"] = database.values
-        rabbitmq = self._rabbitmq()
-        if rabbitmq.complete(_section(given, "rabbitmq")):
-            found["rabbitmq"] = rabbitmq.values
+        for name, broker in (("rabbitmq", self._rabbitmq()), ("artemis", self._artemis())):
+            if broker.complete(_section(given, name)):
+                found[name] = broker.values
         found["varnish"] = self._varnish()
         by_hand = _section(given, "redis")
         found["redis"] = {
@@ -197,12 +190,24 @@ class EnvPhpSettings:
             return section
         name = database_address(host).get("host", host)
         shown = f"[{name}]" if ":" in name else name
+        if self.queue_connection() == "stomp":
+            section.missing.append(("url",))  # Magento uses Artemis: this one may be gone
         section.values = {
             **({"url": f"http://{shown}:{_MANAGEMENT_PORT}"} if host else {}),
             "user": self._known(section, "queue/amqp/user", "user"),
             **self._password(section, "queue/amqp/password"),
             "vhost": self._known(section, "queue/amqp/virtualhost", "vhost") or "/",
         }
+        return section
+
+    def _artemis(self) -> Section:
+        """Return the login of STOMP, which Magento takes for the console too. The console is not named."""
+        section = Section(missing=[("url",)])
+        if self.get("queue/stomp"):
+            section.values = {
+                "user": self._known(section, "queue/stomp/user", "user"),
+                **self._password(section, "queue/stomp/password"),
+            }
         return section
 
     def _varnish(self) -> dict[str, Any]:
@@ -216,51 +221,91 @@ class EnvPhpSettings:
             if isinstance(entry, dict) and (host := text_of(entry.get("host"), "http_cache_hosts")):
                 yield host, text_of(entry.get("port"), "http_cache_hosts") or "80"
 
+    def page_cache_frontend(self) -> str:
+        """Return which cache frontend keeps the pages: with L2 often one of its own for stale entries."""
+        return self.text("cache/type/full_page/frontend") or "page_cache"
+
+    def cache_backends(self) -> Iterator[tuple[str, str]]:
+        """Yield name and backend of every cache frontend that names one, remote ones included."""
+        frontends = self.get("cache/frontend")
+        for name in map(str, frontends if isinstance(frontends, dict) else ()):
+            path = f"cache/frontend/{name}"
+            for key in ("backend", "backend_options/remote_backend"):
+                if backend := self.text(f"{path}/{key}"):
+                    yield name, backend
+
+    def queue_connection(self) -> str:
+        """Return the name of the connection that queues have unless their declaration names one.
+
+        As the framework's ``MessageQueue/DefaultValueProvider`` finds it, from 2.4.5 on. The step with STOMP
+        came with its module.
+        """
+        if named := self.text("queue/default_connection"):
+            return named
+        return next((name for name in ("stomp", "amqp") if self.get(f"queue/{name}")), "db")
+
     def _redis(self) -> dict[str, Section]:
         return {
             "cache": self._cache("cache/frontend/default"),
-            "page_cache": self._cache("cache/frontend/page_cache"),
+            "page_cache": self._cache(f"cache/frontend/{self.page_cache_frontend()}"),
             "session": self._session(),
         }
 
     def _cache(self, path: str) -> Section:
-        backend, options = _last_name(self.text(f"{path}/backend")), f"{path}/backend_options"
-        if backend in _L2_CACHES:
+        backend, options = self.text(f"{path}/backend"), f"{path}/backend_options"
+        if is_two_levels(backend):
             # Without a name, Symfony's two levels take Redis for the remote one.
-            backend = _last_name(self.text(f"{options}/remote_backend")) or "redis"
+            backend = self.text(f"{options}/remote_backend") or "redis"
             options = f"{options}/remote_backend_options"
-        if backend.rsplit("_", 1)[-1] not in ("redis", "valkey"):
+        if not is_redis(backend):
             return Section()
         section = Section()
         server = self._known(section, f"{options}/server", "host", "socket", "sentinel")
         if not server and not section.missing:
             return section  # Magento refuses such a backend, and takes files
         master = self._known(section, f"{options}/sentinel_master", "sentinel", "host", "socket")
-        return self._redis_server(section, options, server, server if master else "", master)
+        return self._redis_server(
+            section, lambda key: f"{options}/{key}", server, server if master else "", master, acl=True
+        )
 
     def _session(self) -> Section:
         kind = self.text("session/save")
         if kind not in ("redis", "valkey"):
             return Section()
-        section, path = Section(), f"session/{kind}"
-        master = self._known(section, f"{path}/sentinel_master", "sentinel", "host", "socket")
-        sentinels = self._known(section, f"{path}/sentinel_servers", "sentinel", "host", "socket")
-        host = self._known(section, f"{path}/host", "host", "socket", "sentinel") or "127.0.0.1"
-        return self._redis_server(section, path, host, sentinels if master else "", master)
+        section = Section()
 
-    def _redis_server(self, section: Section, path: str, server: str, sentinels: str, master: str) -> Section:
+        def at(key: str) -> str:
+            """Return the path of an option: Magento's handler for Valkey takes Redis' where it has none."""
+            own = f"session/{kind}/{key}"
+            return own if self._raw(own) is not None else f"session/redis/{key}"
+
+        master = self._known(section, at("sentinel_master"), "sentinel", "host", "socket")
+        sentinels = self._known(section, at("sentinel_servers"), "sentinel", "host", "socket")
+        host = self._known(section, at("host"), "host", "socket", "sentinel") or "127.0.0.1"
+        return self._redis_server(section, at, host, sentinels if master else "", master)
+
+    def _redis_server(
+        self,
+        section: Section,
+        at: Callable[[str], str],
+        server: str,
+        sentinels: str,
+        master: str,
+        *,
+        acl: bool = False,
+    ) -> Section:
         """Complete the section of one role; the defaults are those of the libraries at run time."""
-        password = self._password(section, f"{path}/password")
-        user = self._known(section, f"{path}/username", "user") if path.startswith("cache/") else ""
-        port = self._known(section, f"{path}/port", "port")
+        password = self._password(section, at("password"))
+        user = self._known(section, at("username"), "user") if acl else ""
+        port = self._known(section, at("port"), "port")
         section.values = {
             **(sentinel(sentinels, master) if sentinels else redis_address(server, port)),
-            "database": self._known(section, f"{path}/database", "database") or 0,
+            "database": self._known(section, at("database"), "database") or 0,
             **({"user": user} if user and password else {}),
             **password,
         }
         if sentinels:
-            own = f"{path}/sentinel/password"
+            own = at("sentinel/password")
             login = {"password_key": own} if self.text(own) else password
             section.values["sentinel"] |= login
         return section
@@ -311,11 +356,6 @@ def _unknown(value: Value, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _unknown(inner, f"{path}/{key}" if path else str(key))
-
-
-def _last_name(backend: str) -> str:
-    """Return the last part of a class name, in lower case."""
-    return backend.rsplit("\\", 1)[-1].lower()
 
 
 def _place(server: Mapping[str, Any]) -> tuple[Any, ...]:

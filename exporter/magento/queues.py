@@ -15,6 +15,7 @@ from exporter.core.metrics import counter, gauge
 
 MYSQL: Final = "mysql"
 RABBITMQ: Final = "rabbitmq"
+ARTEMIS: Final = "artemis"
 """Values of the label ``broker``."""
 
 NEW: Final = "new"
@@ -30,7 +31,8 @@ ERROR_STATUS: Final = 6
 
 MESSAGES: Final = gauge(
     "magento_queue_messages",
-    "Messages not done yet or failed. rabbitmq: new is what is ready, in_progress what is unacknowledged.",
+    "Messages not done yet or failed. rabbitmq, artemis: new is what is ready, in_progress what is with a"
+    " consumer. artemis: error is what is in a dead-letter or expiry address.",
     "queue",
     "broker",
     "state",
@@ -43,20 +45,29 @@ OLDEST_AGE: Final = gauge(
 )
 CONSUMERS: Final = gauge(
     "magento_queue_consumers",
-    "Consumers that are subscribed to the queue (rabbitmq only). Consumers that cron starts poll it and do"
-    " not count.",
+    "Consumers that are subscribed to the queue (rabbitmq, artemis). Consumers that cron starts poll"
+    " RabbitMQ and do not count there.",
     "queue",
     "broker",
 )
 PUBLISHED: Final = counter(
     "magento_queue_messages_published_total",
-    "Messages put into the queue. mysql: rows of queue_message_status; rabbitmq: message_stats.publish.",
+    "Messages put into the queue. mysql: rows of queue_message_status; rabbitmq: message_stats.publish;"
+    " artemis: MessagesAdded.",
     "queue",
     "broker",
 )
 COMPLETED: Final = counter(
     "magento_queue_messages_completed_total",
-    "Messages done. mysql: rows that reached status complete; rabbitmq: message_stats.ack.",
+    "Messages done. mysql: rows that reached status complete; rabbitmq: message_stats.ack; artemis:"
+    " MessagesAcknowledged.",
+    "queue",
+    "broker",
+)
+FAILED: Final = counter(
+    "magento_queue_messages_failed_total",
+    "Messages that will not be retried. mysql: rows that reached the status error; artemis: MessagesAdded of"
+    " a dead-letter or expiry address.",
     "queue",
     "broker",
 )

@@ -68,9 +68,12 @@ def database_rights(
 
 
 def other_rights(user: str, settings: Settings) -> Iterator[str]:
-    """Yield, as lines to copy, what Redis and RabbitMQ need: those in use, or both if none is configured."""
+    """Yield, as lines to copy, what Redis and the broker need.
+
+    Redis and RabbitMQ if none is configured, else those in use.
+    """
     redis, rabbitmq = settings.redis, settings.rabbitmq
-    unknown = redis is None and rabbitmq is None
+    unknown = redis is None and rabbitmq is None and settings.artemis is None
     if redis or unknown:
         for place in _redis_places(redis):
             yield f"Redis or Valkey: redis-cli {place}ACL SETUSER {user} reset on '><password>' +info"
@@ -82,6 +85,10 @@ def other_rights(user: str, settings: Settings) -> Iterator[str]:
         yield f"RabbitMQ: rabbitmqctl add_user {user} '<password>'"
         yield f"RabbitMQ: rabbitmqctl set_user_tags {user} management"
         yield f"RabbitMQ: rabbitmqctl set_permissions -p {vhost} {user} '^$' '^$' '^$'"
+    if settings.artemis:
+        yield f"Artemis: artemis user add --user-command-user {user} --role {user}"
+        yield f"Artemis: in etc/management.xml give the role {user} the access get*, and in"
+        yield f"Artemis: etc/artemis.profile add {user} to hawtio.roles, which may use the console"
 
 
 def _redis_places(redis: Redis | None) -> list[str]:

@@ -45,6 +45,12 @@ class ShopFiles:
         """Return ``MAGE_MODE`` of env.php, of its last good reading; empty if no env.php is read."""
         return self._env_php.current().mode() if self._env_php else ""
 
+    def queue_connection(self) -> str:
+        """Return the name of the queues' default connection; empty if no env.php is read."""
+        env_php = self._env_php.current() if self._env_php else None
+        known = env_php is not None and env_php.is_known("queue/default_connection")
+        return env_php.queue_connection() if env_php is not None and known else ""
+
     def maintenance(self) -> bool:
         """Return whether ``var/.maintenance.flag`` exists; the shop's directory must be there to say no."""
         if self._changed(Path()) is None:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import httpx
 
-from exporter.errors import AccessDenied, SettingsError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import AccessDenied, SettingsError, SourceUnavailable, UnexpectedAnswer
+from exporter.sources.http import asking
 
 PAGE: Final = 500
 """Queues in one answer: the most that RabbitMQ gives."""
@@ -114,14 +115,8 @@ class RabbitMQ:
 
     def _get(self, path: str, parameters: Mapping[str, str | int]) -> httpx.Response:
         login = (self._target.user, self._target.password())
-        try:
+        with asking("the management API of RabbitMQ"):
             return self._client.get(path, params=parameters, auth=login)
-        except httpx.TimeoutException:
-            raise SourceTimeout("the management API of RabbitMQ did not answer in time") from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-            raise SourceUnavailable(
-                f"cannot reach the management API of RabbitMQ: {type(error).__name__}"
-            ) from None
 
 
 def _checked(response: httpx.Response, vhost: str) -> Mapping[str, Any]:

@@ -94,7 +94,8 @@ def context(
     **others: Any,
 ) -> Context:
     """Return a context in which every source that is not given must not be asked."""
-    sources = {name: others.get(name, Nothing()) for name in ("broker", "varnish", "redis", "files")}
+    names = ("broker", "artemis", "varnish", "redis", "files")
+    sources = {name: others.get(name, Nothing()) for name in names}
     return Context(
         database=database if database is not None else Nothing(),
         stores=stores,

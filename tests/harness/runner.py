@@ -33,9 +33,8 @@ class OneCollector:
     ) -> None:
         self.collector = collector()
         self.store = store or VolatileStore()
-        self._sources = {name: Nothing() for name in ("broker", "varnish", "redis", "files")} | dict(
-            sources or {}
-        )
+        names = ("broker", "artemis", "varnish", "redis", "files")
+        self._sources = {name: Nothing() for name in names} | dict(sources or {})
         self._on_context = on_context
 
     def scrape(self, now: datetime, database: Database | None = None) -> CollectorState:

@@ -214,6 +214,14 @@ def test_a_cron_that_is_disabled_in_env_php(examine: Examine, tmp_path: Path) ->
     assert examine({"env_php": str(env_php)}) == [("error", "cron")]
 
 
+def test_a_2_4_9_by_its_tables(examine: Examine, tmp_path: Path) -> None:
+    env_php = tmp_path / "env.php"
+    env_php.write_text(
+        "<?php return ['cache' => ['frontend' => ['default' => ['backend' => 'Cm_Cache_Backend_Redis']]]];"
+    )
+    assert examine({"env_php": str(env_php)}) == [("error", "cache backend")]
+
+
 def test_consumers_that_stopped(examine: Examine, shop: Shop) -> None:
     shop.messages.publish("export")
     shop.database.execute("UPDATE {queue_message_status} SET updated_at = UTC_TIMESTAMP() - INTERVAL 1 HOUR")

@@ -178,8 +178,9 @@ def test_every_part_of_the_shop_is_named_without_its_password() -> None:
         "default cache": "redis at cache:6379, database 0",
         "page cache": "files",
         "sessions": "db",
-        "queues": "RabbitMQ at mq:5671, virtual host shop; STOMP at artemis:61613 (not observed);"
-        " further connections second (not observed)",
+        "queues": "default connection stomp; RabbitMQ at mq:5671, virtual host shop (not observed beside"
+        " STOMP); Artemis by STOMP at artemis:61613 (observed by artemis.url only); further connections"
+        " second (not observed)",
         "varnish": "edge1:6081, edge2:80",
         "consumers": "started by cron: a, b, at most 20000 messages each",
     }
@@ -193,7 +194,7 @@ def test_what_magento_does_when_env_php_says_nothing() -> None:
         "default cache": "files",
         "page cache": "files",
         "sessions": "files",
-        "queues": "in the database",
+        "queues": "default connection db: in the database",
         "varnish": "no http_cache_hosts",
         "consumers": "started by cron: all, at most 10000 messages each",
     }

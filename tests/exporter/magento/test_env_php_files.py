@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.errors import NotPlainData
+from exporter.magento.caches import becomes_files
 from exporter.magento.env_php import EnvPhpSettings
 from exporter.settings import validate
 
@@ -31,7 +32,12 @@ def concluded(file: Path) -> dict[str, Any]:
         env_php = EnvPhpSettings(file.read_text(), ENVIRONMENT, directory="/srv/shop/app/etc")
     except NotPlainData as error:
         return {"refused": str(error)}
-    found = {"settings": env_php.settings(), "not read": dict(env_php.unknown())}
+    found = {
+        "settings": env_php.settings(),
+        "not read": dict(env_php.unknown()),
+        "queue connection": env_php.queue_connection(),
+        "files in 2.4.9": [list(each) for each in env_php.cache_backends() if becomes_files(each[1])],
+    }
     as_json: dict[str, Any] = json.loads(json.dumps(found))
     return as_json
 

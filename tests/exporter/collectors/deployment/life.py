@@ -17,6 +17,9 @@ class Files:
     def mode(self) -> str:
         return "production"
 
+    def queue_connection(self) -> str:
+        return "amqp"
+
     def maintenance(self) -> bool:
         return self.step > 0
 

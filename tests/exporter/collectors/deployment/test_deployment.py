@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from exporter.collectors.deployment import DEPLOYED, INFO, MAINTENANCE, DeploymentCollector
+from exporter.collectors.deployment import (
+    DEPLOYED,
+    INFO,
+    MAINTENANCE,
+    QUEUE_CONNECTION,
+    SUPPORT_ENDS,
+    DeploymentCollector,
+)
 from exporter.core.metrics import Sample
 from exporter.errors import SourceUnavailable, UnexpectedAnswer
 from exporter.sources.env_php import ENV_PHP, EnvPhp
 from exporter.sources.files import ShopFiles
 from tests.harness.core import run
+
+
+OF_THE_VERSION = (
+    SUPPORT_ENDS.sample(datetime(2028, 6, 1, tzinfo=UTC).timestamp(), version="2.4.8-p1"),
+    QUEUE_CONNECTION.sample(1, connection="db"),
+)
 
 
 def shop_files(root: Path) -> ShopFiles:
@@ -46,6 +60,7 @@ def test_a_running_shop(root: Path) -> None:
     assert collect(root) == [
         MAINTENANCE.sample(0),
         INFO.sample(1, version="2.4.8-p1", edition="community", mode="production"),
+        *OF_THE_VERSION,
         DEPLOYED.sample(1_700_000_000),
     ]
 
@@ -90,4 +105,5 @@ def test_an_env_php_that_is_being_written_hides_neither_mode_nor_maintenance(roo
     assert collect(root, files) == [
         MAINTENANCE.sample(1),
         INFO.sample(1, version="2.4.8-p1", edition="community", mode="production"),
+        *OF_THE_VERSION,
     ]
