@@ -13,9 +13,9 @@ from alerts.probe import SERVED_SHARE
 from alerts.queues import SELLS_WITHOUT_BROKER
 from alerts.thresholds import critical, warning
 from exporter.collectors import expected_orders, placements
-from exporter.collectors.deployment import INFO
+from exporter.collectors.deployment import INFO, SUPPORT_ENDS
 from exporter.core import self_metrics as own
-from promql.expr import Expr, absent, age, aggregate, over_time, series, union
+from promql.expr import Expr, absent, age, aggregate, now, over_time, series, union
 from promql.metrics import PROBE_SUCCESS, SCRAPE_DURATION, SHOP, UP
 
 JOBS: Final = "=~magento|magento-exporter"
@@ -336,6 +336,33 @@ ALERTS: Final = (
             silent={"it has doubled, but is small": {"series": Line(10, 5)}},
             warm_up=2 * DAY,
             step=10 * MINUTE,
+        ),
+    ),
+    _exporter(
+        name="MagentoSupportEnds",
+        value=series(SUPPORT_ENDS) - now(),
+        op="<",
+        threshold=warning(limits.SUPPORT_SECONDS),
+        unit=Unit.SECONDS,
+        for_=HOUR,
+        no_data=NoData.OPTIONAL,
+        summary="This version of Magento gets no security fixes any more, or soon will not.",
+        description="Standard support of Magento {{ $labels.version }} ends in "
+        "{{ $value | humanizeDuration }} (limit %limit%; a negative time: it has ended).",
+        impact="Holes that become known stay open, and payment providers' audits fail.",
+        first_action="Agree on a date for the upgrade, or on Adobe's extended support.",
+        why="An upgrade with its extensions takes about a quarter of a year.",
+        panel=Panel("magento-exporter", "support"),
+        cases=Cases(
+            entity={"version": "2.4.7-p10"},
+            inputs={
+                "ends": Input(
+                    SUPPORT_ENDS, bad=Ago(-80 * 86_400), good=Ago(-200 * 86_400), edge=Ago(-90 * 86_400)
+                )
+            },
+            fires={"it has ended": {"ends": Ago(80 * 86_400)}},
+            expected_description="Standard support of Magento 2.4.7-p10 ends in 80d 0h 0m 0s (limit 90d;"
+            " a negative time: it has ended).",
         ),
     ),
     _exporter(

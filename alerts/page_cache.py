@@ -6,13 +6,13 @@ from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import MINUTE, At, Cases, Hourly, Input
+from alerts.lib.cases import DAY, HOUR, MINUTE, At, Cases, Hourly, Input, Line, Until
 from alerts.lib.condition import only_where
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.recording import HIT_RATIO, PAGES_LOOKED_UP
 from alerts.thresholds import critical, warning
 from exporter.collectors import page_cache, redis
-from promql.expr import increase, max_by, series
+from promql.expr import Expr, increase, max_by, over_time, series
 from promql.metrics import SHOP
 
 _cache: Final = partial(
@@ -27,6 +27,18 @@ _down: Final = partial(_cache, op="==", threshold=0)
 """One server of several does not answer. If none does, its series end and MagentoBackendDown fires."""
 
 _VARNISH: Final = {"varnish": "varnish-1"}
+_ROLE: Final = (*SHOP, "role")
+
+
+def _lasting(before: str) -> Expr:
+    """Return the fewest keys without expiry in six hours: what a flush of the cache leaves is not counted."""
+    keys = series(redis.KEYS_WITHOUT_EXPIRY, role=f"!={redis.SESSION}")
+    return over_time("min", (keys.before(before) if before else keys)["6h"])
+
+
+_LASTING: Final = _lasting("")
+_LASTING_YESTERDAY: Final = _lasting("1d")
+_LASTING_BEFORE: Final = _lasting("2d")
 _SESSION: Final = {"role": redis.SESSION}
 
 ALERTS: Final = (
@@ -230,6 +242,43 @@ ALERTS: Final = (
             entity={"role": "cache"},
             inputs={"up": Input(redis.UP, bad=At(0), good=At(1))},
             expected_description="The Redis of the role cache does not answer, while that of another does.",
+        ),
+    ),
+    _cache(
+        name="MagentoCacheTagsLeak",
+        service="cache",
+        value=_LASTING - _LASTING_YESTERDAY,
+        threshold=warning(limits.LASTING_KEYS_ADDED),
+        guard=(
+            only_where(_LASTING_YESTERDAY - _LASTING_BEFORE > warning(limits.LASTING_KEYS_ADDED), on=_ROLE),
+        ),
+        for_=HOUR,
+        maintenance=False,
+        no_data=NoData.OPTIONAL,
+        summary="Keys that never expire pile up in a cache.",
+        description='The cache of the role {{ $labels.role }} got {{ $value | printf "%.0f" }} keys without '
+        "expiry in a day (limit %limit%), and as many the day before.",
+        impact="The server gets full: it throws out entries that are needed, or sessions that share it.",
+        first_action="See how full it is; empty the cache's own database at a quiet hour.",
+        why="Magento 2.4.9 and Mage-OS before 3.3.0 never remove the tags of entries that are gone, not even "
+        "by a flush. A cache that fills up after a flush grows for one day and then stays level.",
+        panel=Panel("magento-page-cache", "redis_keys"),
+        cases=Cases(
+            entity={"role": "cache"},
+            inputs={
+                "lasting": Input(
+                    redis.KEYS_WITHOUT_EXPIRY,
+                    bad=Line(500_000, 75_000),
+                    good=Line(500_000, 10),
+                    edge=Line(500_000, 4_166),
+                )
+            },
+            warm_up=3 * DAY,
+            reaches_limit_after=30 * HOUR,
+            step=10 * MINUTE,
+            silent={"the cache fills after a flush": {"lasting": Until(60 * HOUR, At(1_000), At(900_000))}},
+            expected_description="The cache of the role cache got 1800000 keys without expiry in a day"
+            " (limit 100000), and as many the day before.",
         ),
     ),
     _cache(

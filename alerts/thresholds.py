@@ -367,6 +367,18 @@ PROBES_SERVED_RATIO: Final = Threshold(
     low=True,
     reason="Every page is served in a healthy shop; half of them or fewer is no single page's fault.",
 )
+SUPPORT_SECONDS: Final = Threshold(
+    warning=90 * DAY,
+    critical=30 * DAY,
+    low=True,
+    reason="An upgrade of Magento takes a quarter. After the end no security fix comes.",
+)
+LASTING_KEYS_ADDED: Final = Threshold(
+    warning=100_000,
+    window="1d",
+    reason="A cache that fills holds as many tags as the shop has pages; then it stays level. A leak of 2.4.9"
+    " was measured at 1.8 million a day.",
+)
 CERTIFICATE_SECONDS: Final = Threshold(
     warning=21 * DAY,
     critical=7 * DAY,

@@ -16,7 +16,7 @@ from dashboards.lib.style import MINUTES, Colour, line, override, words
 from dashboards.lib.uids import EXPORTER, OVERVIEW
 from dashboards.lib.variables import values_of
 from exporter.collectors.cron import CronCollector
-from exporter.collectors.deployment import INFO
+from exporter.collectors.deployment import INFO, SUPPORT_ENDS
 from exporter.core import self_metrics as own
 from exporter.web.metrics import BUILD_INFO
 from promql.expr import (
@@ -448,7 +448,7 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
         unit="none",
         empty="no probe from outside is set up",
         mappings=words({0.0: ("fails", Colour.CRITICAL), 1.0: ("served", Colour.GOOD)}),
-        width=18,
+        width=14,
         height=6,
         link=Link("Are we selling?", OVERVIEW, "selling"),
     ),
@@ -467,9 +467,24 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no probe over TLS",
         threshold=thresholds.CERTIFICATE_SECONDS,
-        width=6,
+        width=5,
         height=6,
         link=Link("Is it served?", UID, "outside"),
+    ),
+    Stat(
+        key="support",
+        title="Magento is supported for",
+        meaning="Time until Adobe's standard support of this version ends. Read from the shop's files.",
+        good="More than a quarter of a year.",
+        then="Plan the upgrade. After the end no security fix comes without extended support.",
+        asks=(Ask(expr=min_by(here(SUPPORT_ENDS)) - now()),),
+        unit="s",
+        decimals=0,
+        empty="version or its support not known",
+        threshold=thresholds.SUPPORT_SECONDS,
+        width=5,
+        height=6,
+        link=Link("Which version is it?", UID, "shop"),
     ),
 )
 

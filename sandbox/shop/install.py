@@ -364,7 +364,7 @@ def _create_triggers(database: ShopDatabase, table: str) -> None:
     ]
     if not listeners:
         return
-    # From 2.4.9 on a save fails with its trigger. Before, the change was lost silently.
+    # From 2.4.9 on a save fails with its trigger. Before, an error that IGNORE covers lost the change.
     from_2_4_9 = database.column_type("mview_state", "version_id").startswith("bigint")
     into = "INSERT" if from_2_4_9 else "INSERT IGNORE"
     for event, row in (("insert", "NEW"), ("update", "NEW"), ("delete", "OLD")):

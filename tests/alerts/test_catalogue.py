@@ -210,7 +210,7 @@ def test_threshold_series_name_a_label_that_the_alert_has(alert: Alert) -> None:
 
 def test_every_domain_alert_can_be_silenced_by_its_collector(alert: Alert, found: Catalogue) -> None:
     labels = found.owners.of(alert)
-    shared = {"MagentoQueueStalled", "MagentoConsumerDead"}
+    shared = {"MagentoQueueStalled", "MagentoConsumerDead", "MagentoQueueMessagesFailing"}
     assert bool(labels) is (alert.inherits and alert.name not in shared)
 
 

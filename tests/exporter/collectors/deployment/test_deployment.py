@@ -23,7 +23,6 @@ from exporter.sources.env_php import ENV_PHP, EnvPhp
 from exporter.sources.files import ShopFiles
 from tests.harness.core import run
 
-
 OF_THE_VERSION = (
     SUPPORT_ENDS.sample(datetime(2028, 6, 1, tzinfo=UTC).timestamp(), version="2.4.8-p1"),
     QUEUE_CONNECTION.sample(1, connection="db"),
