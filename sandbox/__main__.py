@@ -8,6 +8,7 @@ from pathlib import Path
 from sandbox import demo, faults
 from sandbox.errors import SandboxError
 from sandbox.paths import STATE
+from sandbox.shop.schema import VERSIONS
 from sandbox.stack import owner
 
 EXIT_USAGE = 2
@@ -105,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--keep", action="store_true", help="keep the servers' data and logs")
     run.add_argument("--scrape-seconds", type=positive, default=5, metavar="N", help="between two scrapes")
-    run.add_argument("--version", default="2.4.8", help="of the shop's tables")
+    run.add_argument("--version", default=VERSIONS[0], help="of the shop's tables")
     run.add_argument("--prefix", default="", help="of the shop's tables")
     run.add_argument("--speed", type=positive, help="the shop's minutes in a real minute (1 to 60)")
     run.add_argument("--rate", type=positive, help="orders in a real minute, about")

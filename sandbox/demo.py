@@ -17,6 +17,7 @@ from sandbox import faults, packages
 from sandbox.errors import SandboxError, ServerError
 from sandbox.paths import PROJECT, STATE
 from sandbox.process import Process
+from sandbox.shop.schema import VERSIONS
 from sandbox.server_faults import ServerFaults
 from sandbox.servers.alertmanager import CONFIGURATION, Webhook
 from sandbox.servers.magento_exporter import MagentoExporter
@@ -40,7 +41,7 @@ class Options:
     faults: tuple[str, ...] = ()
     keep: bool = False
     scrape_seconds: float = 5
-    version: str = "2.4.8"
+    version: str = VERSIONS[0]
     prefix: str = ""
     shop_arguments: tuple[str, ...] = ()
     """Handed to `python -m sandbox.shop run` as they are."""

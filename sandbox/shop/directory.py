@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox.paths import PROJECT
+from sandbox.shop.schema import VERSIONS
 
 FLAG: Final = Path("var/.maintenance.flag")
 LOGS: Final = ("system", "exception", "debug", "cron", "magento.cron", "payment")
@@ -23,7 +24,9 @@ CRONTAB: Final = """\
 """
 """What `bin/magento cron:install` writes."""
 
-_CACHE: Final = "Magento\\Framework\\Cache\\Backend\\Redis"
+_CACHE: Final = "redis"
+_CACHE_BEFORE_2_4_9: Final = "Magento\\Framework\\Cache\\Backend\\Redis"
+"""2.4.9 takes files for the name of a class."""
 
 
 _CONSOLE: Final = """\
@@ -40,7 +43,7 @@ def make(endpoints: Mapping[str, Any], *, version: str) -> None:
     root = Path(endpoints["directory"])
     for name in ("app/etc", "bin", "var/log", "var/report", "pub/static"):
         (root / name).mkdir(parents=True, exist_ok=True)
-    (root / "app/etc/env.php").write_text(f"<?php\nreturn {_php(_settings(endpoints))};\n")
+    (root / "app/etc/env.php").write_text(f"<?php\nreturn {_php(_settings(endpoints, version))};\n")
     product = {"name": "magento/product-community-edition", "version": version}
     (root / "composer.lock").write_text(json.dumps({"packages": [product]}, indent=4))
     (root / "pub/static/deployed_version.txt").write_text(str(int(time.time())))
@@ -59,8 +62,9 @@ def _fill(template: str, values: Mapping[str, object]) -> str:
     return template
 
 
-def _settings(endpoints: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(endpoints: Mapping[str, Any], version: str) -> dict[str, Any]:
     database, queue = endpoints["database"], endpoints["rabbitmq"]
+    cache = _CACHE if version == VERSIONS[0] else _CACHE_BEFORE_2_4_9
     server = {"host": endpoints["redis"]["host"], "port": str(endpoints["redis"]["port"])}
     numbers = endpoints["redis"]["databases"]
     varnish_host, _, varnish_port = endpoints["varnish_purge"].removeprefix("http://").partition(":")
@@ -81,7 +85,7 @@ def _settings(endpoints: Mapping[str, Any]) -> dict[str, Any]:
         "cache": {
             "frontend": {
                 name: {
-                    "backend": _CACHE,
+                    "backend": cache,
                     "backend_options": {
                         "server": server["host"],
                         "port": server["port"],

@@ -1,4 +1,4 @@
-"""What Magento Open Source 2.4.8 is made of, as far as the sandbox plays it: stores to payment methods.
+"""What Magento Open Source 2.4.9 is made of, as far as the sandbox plays it: stores to payment methods.
 
 The lists are Magento's own (its crontab.xml, cron_groups.xml, indexer.xml, mview.xml and
 communication.xml). They are kept apart from the exporter's lists on purpose: the sandbox is what the
@@ -108,6 +108,7 @@ CRON_GROUPS: Final = {
         CronGroup("default", 15, 20, 15),
         CronGroup("index", 1, 4, 2),
         CronGroup("consumers", 15, 20, 15, failure_lifetime=600),
+        CronGroup("analytics", 15, 20, 15),
     )
 }
 
@@ -130,7 +131,8 @@ CRON_JOBS: Final = {
     for job in (
         *_jobs("* * * * *", "consumers_runner", group="consumers"),
         *_jobs("* * * * *", "indexer_reindex_all_invalid", "indexer_update_all_views", group="index"),
-        *_jobs("0 * * * *", "indexer_clean_all_changelogs", group="index"),
+        *_jobs("*/5 * * * *", "indexer_clean_all_changelogs", group="index"),
+        *_jobs("0 * * * *", "analytics_subscribe", "analytics_update", group="analytics"),
         *_jobs(
             "* * * * *",
             "bulk_cleanup",
@@ -180,6 +182,7 @@ CRON_JOBS: Final = {
             "visitor_clean",
         ),
         *_jobs("0 1 * * *", "catalogrule_apply_all"),
+        *_jobs("20 2 * * *", "backend_clean_locks"),
         *_jobs("30 2 * * *", "backend_clean_cache"),
         *_jobs("30 6,15 * * *", "mysqlmq_clean_messages"),
     )

@@ -40,6 +40,7 @@ def everything(world: World) -> Sequence[Component]:
         CronGroup(world, groups["default"], DEFAULT_JOBS),
         CronGroup(world, groups["index"], INDEX_JOBS),
         CronGroup(world, groups["consumers"], {}),
+        CronGroup(world, groups["analytics"], {}),
         CronBloat(world),
         DatabaseConsumers(world),
         BulkWorker(world),

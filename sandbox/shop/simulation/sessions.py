@@ -14,7 +14,10 @@ ID_PREFIX: Final = "69d_"
 
 
 class RedisUser(Component):
-    """Writes and reads sessions and cache entries in the key layout of 2.3 to 2.4.8."""
+    """Writes and reads sessions and cache entries in the key layout of 2.4.9.
+
+    A tag's set and the tags of an entry have no expiry: of an entry that has expired they stay.
+    """
 
     name = "redis"
 
@@ -47,12 +50,12 @@ class RedisUser(Component):
     def _use_cache(self) -> None:
         cache = self._client("cache")
         number = int(self.random.paretovariate(0.6)) % CACHE_ENTRIES
-        entry = f"zc:k:{ID_PREFIX}ENTRY_{number}"
-        if cache.hget(entry, "d") is None:
-            cache.hset(entry, mapping={"d": "x" * 500, "t": f"{ID_PREFIX}CONFIG", "m": "0", "i": "0"})
-            cache.expire(entry, CACHE_SECONDS)
-            cache.sadd(f"zc:ti:{ID_PREFIX}CONFIG", f"ENTRY_{number}")
-            cache.sadd("zc:tags", f"{ID_PREFIX}CONFIG")
+        name = f"ENTRY_{number}"
+        if cache.get(f"{ID_PREFIX}:{name}") is None:
+            cache.set(f"{ID_PREFIX}:{name}", "x" * 500, ex=CACHE_SECONDS)
+            cache.sadd(f"cache:tags:{ID_PREFIX}CONFIG", name)
+            cache.sadd(f"cache:id_tags:{ID_PREFIX}{name}", "CONFIG")
+            cache.sadd("cache:all_ids", name)
 
     def _use_session(self) -> None:
         sessions = self._client("session")

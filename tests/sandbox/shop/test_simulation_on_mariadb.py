@@ -549,7 +549,7 @@ def test_sessions_and_cache_entries_are_in_redis(whole: Living, redis_server: Re
             return list(client.scan_iter(pattern))
 
     whole.eventually(lambda: keys("session", "sess_*"), "sessions")
-    whole.eventually(lambda: keys("cache", "zc:k:*"), "cache entries")
+    whole.eventually(lambda: keys("cache", "69d_:*"), "cache entries")
 
 
 def test_every_fault_of_the_shop_is_tested() -> None:
