@@ -17,12 +17,12 @@ from sandbox import faults, packages
 from sandbox.errors import SandboxError, ServerError
 from sandbox.paths import PROJECT, STATE
 from sandbox.process import Process
-from sandbox.shop.schema import VERSIONS
 from sandbox.server_faults import ServerFaults
 from sandbox.servers.alertmanager import CONFIGURATION, Webhook
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.redis import DATABASES
 from sandbox.shop import directory
+from sandbox.shop.schema import VERSIONS
 from sandbox.stack import DATABASE, Stack, exclusive
 
 WWW = PROJECT / "sandbox" / "shop" / "www"

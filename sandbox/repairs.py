@@ -4,13 +4,15 @@ The sandbox has no Magento and no systemd. Its `bin/magento`, `systemctl` and `n
 stand-ins that report the command here: where it is the repair of a fault that is on, the fault ends.
 """
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from sandbox import faults
+from sandbox import config_show, faults
+from sandbox.stack import ENDPOINTS
 
 _RUN: Final = r"systemctl (start|restart|enable --now) '?"
 
@@ -50,5 +52,13 @@ def report(state: Path, words: Sequence[str]) -> str:
     return f"[{command}: ends {', '.join(ended)}]" if ended else f"[not in the sandbox: {command}]"
 
 
+def run(state: Path, words: Sequence[str]) -> str:
+    """Answer a command whose answer the sandbox knows; report any other."""
+    if config_show.COMMAND in words:
+        endpoints = json.loads((state / ENDPOINTS).read_text(encoding="utf-8"))
+        return config_show.answer(endpoints["database"], words)
+    return report(state, words)
+
+
 if __name__ == "__main__":
-    print(report(Path(sys.argv[1]), sys.argv[2:]))
+    print(run(Path(sys.argv[1]), sys.argv[2:]))
