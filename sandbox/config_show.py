@@ -29,8 +29,7 @@ def answer(where: Mapping[str, Any], words: Sequence[str]) -> str:
             cursor.execute(f"SELECT {key} FROM {prefix}{table} WHERE code = %s", (options["--scope-code"],))
             number = (cursor.fetchone() or (-1,))[0]
         cursor.execute(
-            f"SELECT value FROM {prefix}core_config_data"
-            " WHERE scope = %s AND scope_id = %s AND path = %s",
+            f"SELECT value FROM {prefix}core_config_data WHERE scope = %s AND scope_id = %s AND path = %s",
             (scope, number, path),
         )
         row = cursor.fetchone()

@@ -7,7 +7,14 @@ from sandbox.shop.directory import FLAG
 from sandbox.shop.simulation.backoffice import purge
 from sandbox.shop.simulation.world import Component, World
 
-STATIC: Final = ("/static/version1732233600/styles.css", "/static/version1732233600/app.js")
+STATIC: Final = (
+    "/static/version1732233600/styles.css",
+    "/static/version1732233600/app.js",
+    "/media/catalog/product/placeholder.svg",
+)
+"""What a browser loads beside its first page; then it has them."""
+
+NEW_VISITOR: Final = 0.2
 CATEGORIES: Final = ("women", "men", "gear", "training", "sale")
 PRODUCTS: Final = 60
 FLUSH_SECONDS: Final = 2.0
@@ -27,7 +34,8 @@ class Browser(Component):
         """Look at one page; what comes back, even an error, is the sandbox's business, not the shopper's."""
         if self.fault("no-traffic") or self.world.endpoints.storefront is None:
             return 0.5
-        self.http.get(self.world.endpoints.storefront + self._page())
+        for path in (self._page(), *(STATIC if self.chance(NEW_VISITOR) else ())):
+            self.http.get(self.world.endpoints.storefront + path)
         self._next = max(self._next + self._gap, time.monotonic() - 1.0)
         return self._next - time.monotonic()
 
@@ -35,11 +43,10 @@ class Browser(Component):
         draw = self.random.random()
         for share, page in (
             (0.10, "/"),
-            (0.40, f"/product-{min(PRODUCTS, 1 + int(self.random.expovariate(0.08)))}.html"),
-            (0.62, f"/{self.random.choice(CATEGORIES)}.html"),
-            (0.66, "/?utm_source=newsletter&gclid=sandbox"),
-            (0.70, f"/catalogsearch/result/?q={self.random.choice(('yoga', 'bag', 'watch'))}"),
-            (0.80, self.random.choice(STATIC)),
+            (0.50, f"/product-{min(PRODUCTS, 1 + int(self.random.expovariate(0.08)))}.html"),
+            (0.72, f"/{self.random.choice(CATEGORIES)}.html"),
+            (0.76, "/?utm_source=newsletter&gclid=sandbox"),
+            (0.80, f"/catalogsearch/result/?q={self.random.choice(('yoga', 'bag', 'watch'))}"),
             (0.93, "/customer/section/load/?sections=cart"),
             (0.99, "/checkout/cart/"),
         ):

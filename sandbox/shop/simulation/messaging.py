@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty
@@ -25,14 +24,11 @@ AMQP_QUEUES: Final = {
 
 BULK_QUEUE: Final = "async.operations.all"
 EXCHANGE: Final = "magento"
-PREFETCH: Final = 100
-"""As Magento's consumers."""
+MESSAGES_PER_LOOK: Final = 5
+"""What a consumer takes before the next one has its turn: in the sandbox one thread plays all of them."""
 
 LINGER_SECONDS: Final = 20.0
 """How long, in Magento's seconds, a consumer waits at an empty queue before it goes."""
-
-EMPTY_LOOKS: Final = 10
-"""And how often it must have looked; a look takes a tenth of a second, whatever the pace."""
 
 
 class DatabaseConsumers(Component):
@@ -109,7 +105,11 @@ class BulkWorker(Component):
 
 
 class AmqpConsumers(Component):
-    """Publishes to RabbitMQ and consumes. A consumer comes when its queue has messages, and goes after."""
+    """Publishes to RabbitMQ and consumes as those do that cron starts: they poll, and never subscribe.
+
+    Each minute cron takes a message of each queue and gives it back. Where there was one, it starts a
+    consumer, which takes message by message (`--max-messages`) and ends at an empty queue after a while.
+    """
 
     name = "amqp-consumers"
 
@@ -117,26 +117,27 @@ class AmqpConsumers(Component):
         super().__init__(world)
         self._connection: Any = None
         self._channel: Any = None
-        self._consumers: dict[str, str] = {}
-        self._last_activity: dict[str, float] = {}
-        self._empty_looks: Counter[str] = Counter()
+        self._polling: dict[str, float] = {}
+        """Queues with a consumer, and since when it found nothing."""
         self._next_message = time.monotonic()
+        self._next_look = time.monotonic()
 
     def step(self) -> float:
-        """Let consumers work for a moment, start and end them, and publish what is due.
-
-        In this order, because a consumer that is ended gives back what it has not begun.
-        """
+        """Publish what is due, look into the queues when cron would, and let the consumers work."""
         if self.world.endpoints.rabbitmq is None:
             return 5.0
         if self._channel is None:
             self._open(self.world.endpoints.rabbitmq)
-        self._connection.process_data_events(time_limit=0.1)
-        for queue in (*AMQP_QUEUES, BULK_QUEUE):
-            self._attend(queue)
+        self._connection.process_data_events(time_limit=0)
         for queue, body in self._due():
-            self._note_activity(queue)  # the broker may take its time to deliver it
             self._channel.basic_publish(EXCHANGE, queue, body.encode(), pika.BasicProperties(delivery_mode=2))
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = max(self._next_look + self.world.pace.minute, now)
+            for queue in (*AMQP_QUEUES, BULK_QUEUE):
+                self._look(queue)
+        for queue in list(self._polling):
+            self._poll(queue)
         return 0.1
 
     def _open(self, where: dict[str, Any]) -> None:
@@ -153,7 +154,6 @@ class AmqpConsumers(Component):
         )
         self._connection = pika.BlockingConnection(parameters)
         self._channel = self._connection.channel()
-        self._channel.basic_qos(prefetch_count=PREFETCH)
         self._channel.exchange_declare(EXCHANGE, exchange_type="topic", durable=True)
         for queue in magento.CONSUMERS.values():
             if queue not in DATABASE_QUEUES:
@@ -172,39 +172,38 @@ class AmqpConsumers(Component):
             while True:
                 yield self.world.outbox.get_nowait()
 
-    def _attend(self, queue: str) -> None:
-        """Start a consumer where messages wait, end it where they have not for a while or it must be dead.
+    def _is_dead(self, queue: str) -> bool:
+        return self.fault("consumer-dead-amqp") or (queue == BULK_QUEUE and self.fault("bulk-stuck"))
 
-        A while is some looks as well: where the machine stood still, messages may wait unseen.
-        """
-        dead = self.fault("consumer-dead-amqp") or (queue == BULK_QUEUE and self.fault("bulk-stuck"))
-        idle = time.monotonic() - self._last_activity.get(queue, 0.0)
-        self._empty_looks[queue] += 1
-        if queue in self._consumers:
-            lonely = self._empty_looks[queue] >= EMPTY_LOOKS
-            if dead or (lonely and idle > max(2.0, self.world.pace.seconds(LINGER_SECONDS))):
-                self._channel.basic_cancel(self._consumers.pop(queue))
-        elif not dead and self._waiting(queue):
-            self._note_activity(queue)
-            self._consumers[queue] = self._channel.basic_consume(queue, self._deliver)
+    def _look(self, queue: str) -> None:
+        """Do what `consumers_runner` does: take a message, give it back, and start a consumer for it."""
+        if self._is_dead(queue):
+            return
+        method, _, _ = self._channel.basic_get(queue)
+        if method is not None:
+            self._channel.basic_reject(method.delivery_tag, requeue=True)
+            self._polling.setdefault(queue, time.monotonic())
 
-    def _note_activity(self, queue: str) -> None:
-        self._last_activity[queue] = time.monotonic()
-        self._empty_looks[queue] = 0
-
-    def _waiting(self, queue: str) -> bool:
-        return bool(self._channel.queue_declare(queue, passive=True).method.message_count)
-
-    def _deliver(self, channel: Any, method: Any, _properties: Any, _body: bytes) -> None:
-        self._note_activity(method.routing_key)
-        self.world.wait(self.random.uniform(0.01, 0.1))
-        channel.basic_ack(method.delivery_tag)
+    def _poll(self, queue: str) -> None:
+        """Take some messages, one by one; end where none came for a while, or it must be dead."""
+        for _ in range(MESSAGES_PER_LOOK):
+            if self._is_dead(queue):
+                del self._polling[queue]
+                return
+            method, _, _ = self._channel.basic_get(queue)
+            if method is None:
+                if time.monotonic() - self._polling[queue] > self.world.pace.seconds(LINGER_SECONDS):
+                    del self._polling[queue]
+                return
+            self.world.wait(self.random.uniform(0.005, 0.05))
+            self._channel.basic_ack(method.delivery_tag)
+            self._polling[queue] = time.monotonic()
 
     def reset(self) -> None:
         """Drop the AMQP connection too; unacknowledged messages return to their queues."""
         super().reset()
         connection, self._connection, self._channel = self._connection, None, None
-        self._consumers.clear()
+        self._polling.clear()
         if connection is not None and connection.is_open:
             with suppress(pika.exceptions.AMQPError, OSError):
                 connection.close()

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from sandbox.shop import magento
@@ -15,6 +16,17 @@ MOST_CARTS: Final = 300
 
 DECLINED: Final = 0.04
 """Share of placements that a gateway declines on a healthy day."""
+
+BY_EXCEPTION: Final = 0.15
+"""Share of the failed placements that end in an error of the database, not in a refusal with a message."""
+
+REFUSED: Final = (
+    'Placing an order failed (reason: The card was declined.) {{"quote_id":{quote}}}',
+    "Saving order {order} failed: SQLSTATE[40001]: Serialization failure: 1213 Deadlock found",
+)
+"""What Magento logs of either, as far as an engineer's search goes."""
+
+LOG_OF: Final = ("var/log/system.log", "var/log/exception.log")
 
 GIVE_UP: Final = {"cart": 0.40, "shipping_address": 0.20, "shipping_method": 0.12, "payment_method": 0.10}
 """Share of shoppers who leave after a stage; about a third are left to place an order."""
@@ -156,11 +168,21 @@ class Shoppers(Component):
         if self.chance(GIVE_UP["payment_method"]):
             return False
         if self._declined(shopper.method):
-            self.shop.carts.decline(shopper.quote_id)
+            self._log(shopper.quote_id, self.shop.carts.decline(shopper.quote_id))
             shopper.due = self._think(now)
             return self.chance(0.66)
         self.shop.orders.buy(shopper.quote_id, grid=False, email=False)
         return False
+
+    def _log(self, quote: int, order: str) -> None:
+        """Write what Magento does: a refusal to system.log, an error that nobody foresaw to exception.log."""
+        if self.world.endpoints.directory is None:
+            return
+        by_exception = self.chance(BY_EXCEPTION)
+        log = self.world.endpoints.directory / LOG_OF[by_exception]
+        line = REFUSED[by_exception].format(quote=quote, order=order)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"[{datetime.now(UTC).isoformat()}] main.CRITICAL: {line} []\n")
 
     def _declined(self, method: str) -> bool:
         if self.fault("payment-declined"):

@@ -6,6 +6,7 @@ declare(strict_types=1);
 require __DIR__ . '/faults.php';
 
 const PRODUCTS = 60;
+const TOP_MENU = '<esi:include src="/page_cache/block/esi/blocks/%5B%22catalog.topnav%22%5D/handles/WyJkZWZhdWx0Il0%3D/" />';
 const CATEGORIES = ['women', 'men', 'gear', 'training', 'sale'];
 
 if (fault_is_on('maintenance')) {
@@ -19,6 +20,8 @@ if (preg_match('#^/(checkout|customer)(/|$)#', $path)) {
     send_private_page($path);
 } elseif ($path === '/graphql') {
     send_store_config();
+} elseif (str_starts_with($path, '/page_cache/block/esi/')) {
+    send_fragment();
 } elseif ($path === '/') {
     send_page('Home', ['cms_p_2', 'cat_c', 'FPC']);
 } elseif (preg_match('#^/product-(\d+)\.html$#', $path, $match) && $match[1] >= 1 && $match[1] <= PRODUCTS) {
@@ -44,7 +47,17 @@ function send_page(string $title, array $tags): void
     header('X-Magento-Tags: ' . implode(',', $tags));
     header('Content-Type: text/html; charset=UTF-8');
     work(8);
-    echo "<!doctype html><html><title>$title</title><h1>$title</h1></html>\n";
+    echo "<!doctype html><html><title>$title</title>" . TOP_MENU . "<h1>$title</h1></html>\n";
+}
+
+/** The top menu, which Varnish fetches for each page that it delivers, and caches on its own. */
+function send_fragment(): void
+{
+    header('Cache-Control: max-age=3600, public, s-maxage=3600');
+    header('X-Magento-Tags: cat_c,store,cms_b');
+    header('Content-Type: text/html; charset=UTF-8');
+    work(8);
+    echo "<nav>Menu</nav>\n";
 }
 
 /** What belongs to one shopper: the cart, the account, the private sections. */

@@ -38,6 +38,7 @@ class Living:
     varnish: Storefront | None = None
     rabbitmq: RabbitMQ | None = None
     vhost: str = ""
+    directory: Path = Path()
 
     def value(self, statement: str, *parameters: object) -> Any:
         return self.shop.database.value(statement, parameters or None)
@@ -428,6 +429,7 @@ def whole(
     state = tmp_path_factory.mktemp("whole")
     vhost = f"shop-{uuid4().hex[:8]}"
     rabbitmq.declare_vhost(vhost)
+    (state / "magento/var/log").mkdir(parents=True)
     with Storefront(state / "storefront", www=WWW, variables={"SANDBOX_STATE": str(state)}) as storefront:
         endpoints = {
             "redis": {"host": redis_server.host, "port": redis_server.port, "databases": dict(DATABASES)},
@@ -438,12 +440,14 @@ def whole(
                 "password": rabbitmq.password,
                 "vhost": vhost,
             },
+            "directory": state / "magento",
             "storefront": storefront.varnish.url,
             "varnish_purge": storefront.varnish.url,
         }
         for living in live(mariadb, state, endpoints):
             living.varnish, living.rabbitmq = storefront, rabbitmq
             living.vhost = vhost
+            living.directory = state / "magento"
             yield living
 
 
@@ -530,16 +534,33 @@ def test_rabbitmq_messages_wait_for_dead_consumers(whole: Living) -> None:
     def waiting() -> int:
         return sum(queue.get("messages_ready", 0) for queue in queues())
 
-    def consumers() -> int:
-        return sum(queue.get("consumers", 0) for queue in queues())
+    def counted(field: str) -> int:
+        return sum(queue.get("message_stats", {}).get(field, 0) for queue in queues())
 
-    whole.eventually(lambda: consumers() > 0, "consumers at work")
+    whole.eventually(lambda: counted("ack") > 0, "consumers at work")
+    whole.eventually(lambda: counted("redeliver") > 0, "cron looks into the queues")
+    assert sum(queue.get("consumers", 0) for queue in queues()) == 0, "a consumer that polls is never one"
     whole.switch("consumer-dead-amqp", on=True)
     try:
-        whole.eventually(lambda: waiting() > 10 and consumers() == 0, "messages without consumers")
+        whole.eventually(lambda: waiting() > 10, "messages without consumers")
     finally:
         whole.switch("consumer-dead-amqp", on=False)
-    whole.eventually(lambda: waiting() < 5 and consumers() > 0, "consumers again, and nothing waits")
+    done = counted("ack")
+    whole.eventually(lambda: waiting() < 5 and counted("ack") > done, "consumers again, and nothing waits")
+
+
+@pytest.mark.slow
+def test_failed_placements_are_logged_as_refusal_or_as_exception(whole: Living) -> None:
+    def logged(name: str, text: str) -> bool:
+        log = whole.directory / "var/log" / name
+        return log.exists() and text in log.read_text()
+
+    whole.switch("payment-declined", on=True)
+    try:
+        whole.eventually(lambda: logged("system.log", "Placing an order failed (reason: "), "refusals")
+        whole.eventually(lambda: logged("exception.log", "Saving order 0"), "exceptions")
+    finally:
+        whole.switch("payment-declined", on=False)
 
 
 @pytest.mark.slow
