@@ -11,9 +11,9 @@ from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
 from exporter.collectors import bulk, queues_rabbitmq
-from exporter.collectors.deployment import INFO
+from exporter.collectors.deployment import INFO, QUEUE_CONNECTION
 from exporter.magento import queues
-from promql.expr import increase, over_time, series, sum_by
+from promql.expr import increase, over_time, series, sum_by, union
 from promql.metrics import SHOP
 
 _queue: Final = partial(
@@ -26,9 +26,12 @@ _FAILED: Final = "=~failed|failed_retriable|rejected"
 _BULK_FAILED: Final = series(bulk.OPERATIONS, status=_FAILED)
 _UNCOUNTED: Final = _BULK_FAILED.only_if(series(bulk.EXACT, status=_FAILED).equals(0))
 
-SELLS_WITHOUT_BROKER: Final = series(INFO, version=r"=~2\.3\..*|2\.4\.[0-4](-.*)?")
-"""Up to 2.4.4, placing an order publishes to the database. From 2.4.5 on it publishes to RabbitMQ, if
-`queue/amqp` is configured, and fails without it."""
+SELLS_WITHOUT_BROKER: Final = union(
+    series(INFO, version=r"=~2\.3\..*|2\.4\.[0-4](-.*)?"),
+    series(QUEUE_CONNECTION, connection="=~db|stomp"),
+)
+"""Up to 2.4.4, placing an order publishes to the database. From 2.4.5 on it publishes to RabbitMQ, if that is
+the default connection, and fails without it. To Artemis it publishes too, and goes on without it."""
 
 ALERTS: Final = (
     _queue(
@@ -45,16 +48,23 @@ ALERTS: Final = (
         impact="From Magento 2.4.5 on, placing an order publishes a message: every order hangs or fails.",
         first_action="Place a test order. Free the disk or memory of RabbitMQ's server that is short.",
         why="Two minutes outlast a short peak of memory. RabbitMQ goes on answering and counts as up, so "
-        "MagentoBackendDown does not see it. Up to Magento 2.4.4 an order publishes to the database.",
+        "MagentoBackendDown does not see it. Up to Magento 2.4.4 an order publishes to the database, as "
+        "with another default connection.",
         panel=Panel("magento-queues", "alarms"),
         cases=Cases(
             entity={"resource": "memory"},
             inputs={
                 "alarm": Input(queues_rabbitmq.ALARM, bad=At(1), good=At(0)),
                 "old": Input(INFO, labels={"version": "2.4.4-p3"}, bad=Gone(), good=Gone(), needed=False),
+                "artemis": Input(
+                    QUEUE_CONNECTION, labels={"connection": "stomp"}, bad=Gone(), good=Gone(), needed=False
+                ),
             },
             needs_all_inputs=False,
-            silent={"an order does not publish to RabbitMQ": {"old": At(1)}},
+            silent={
+                "an order does not publish to RabbitMQ": {"old": At(1)},
+                "queues are in Artemis": {"artemis": At(1)},
+            },
             expected_description="RabbitMQ's memory alarm is raised: it blocks everybody who publishes.",
         ),
     ),

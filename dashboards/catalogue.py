@@ -47,6 +47,7 @@ WITHOUT_PANEL: Final[Mapping[str, str]] = {
     "magento_orders_expected_since_last": "feeds an alert; orders beside the expected ones are shown",
     "magento_orders_open_truncated": "says whether another value is a lower bound",
     "magento_orders_since_last_by_method": "feeds an alert; the orders of each method are shown",
+    "magento_queue_default_connection": "a setting; a guard of alerts",
     "magento_queue_messages_exact": "says whether another value is a lower bound",
     "magento_redis_evicts": "a setting; a guard of alerts",
     "magento_shop_carts_since_last_order": "feeds an alert; carts and orders are shown",

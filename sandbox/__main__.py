@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sandbox import demo, faults
 from sandbox.errors import SandboxError
+from sandbox.events import EVENTS, happen
 from sandbox.paths import STATE
 from sandbox.shop.schema import VERSIONS
 from sandbox.stack import owner
@@ -69,6 +70,14 @@ def fault(options: argparse.Namespace) -> None:
     (faults.switch_on if options.action == "on" else faults.switch_off)(state, options.name)
 
 
+def event(options: argparse.Namespace) -> None:
+    """Let something happen to the running demo's shop that is no fault."""
+    state = options.directory.resolve()
+    if owner(state) is None:
+        raise SandboxError(f"no demo runs in {state}")
+    print(happen(state, options.name))
+
+
 def listing(state: Path) -> str:
     """Return the registry, a fault's symptoms below what it is; an asterisk marks what is on."""
     on = faults.switched_on(state)
@@ -112,6 +121,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--rate", type=positive, help="orders in a real minute, about")
     run.add_argument("--history-days", type=float, metavar="N", help="how long a past the shop begins with")
     run.add_argument("--seed", type=int, help="makes the simulation repeatable")
+
+    once = commands.add_parser("event", parents=[place], help=event.__doc__)
+    once.set_defaults(command=event)
+    once.add_argument("name", choices=sorted(EVENTS))
 
     switch = commands.add_parser("fault", parents=[place], help=fault.__doc__)
     switch.set_defaults(command=fault)

@@ -9,6 +9,7 @@ from pymysql.cursors import Cursor
 
 from sandbox.shop import magento, schema
 from sandbox.shop.builders.shop import Shop
+from sandbox.shop.builders.views import add_sequences
 from sandbox.shop.database import ShopDatabase, Split
 from sandbox.shop.magento import DEFAULT_STORES, StoreSpec
 
@@ -43,7 +44,8 @@ def install(
         _add_catalogue(database, stores)
         _add_administrator(database)
         _add_content(database)
-    _add_sequences(database, len(stores))
+    for store_id in range(len(stores) + 1):
+        add_sequences(database, store_id)
     _add_indexers(database)
     return Shop(database)
 
@@ -164,33 +166,6 @@ def _add_order_statuses(database: ShopDatabase) -> None:
         ("status", "state", "is_default", "visible_on_front"),
         magento.ORDER_STATUS_STATES,
     )
-
-
-def _add_sequences(database: ShopDatabase, stores: int) -> None:
-    """The first store's numbers have no prefix; later stores' begin with the store id."""
-    for store_id in range(stores + 1):
-        for entity in magento.SEQUENCE_ENTITIES:
-            name = f"sequence_{entity}_{store_id}"
-            database.execute(
-                f"CREATE TABLE {{{name}}}"
-                " (`sequence_value` int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB"
-            )
-            meta = database.insert(
-                "sales_sequence_meta",
-                entity_type=entity,
-                store_id=store_id,
-                sequence_table=f"{database.prefix}{name}",
-            )
-            database.insert(
-                "sales_sequence_profile",
-                meta_id=meta,
-                prefix=str(store_id) if store_id > 1 else None,
-                start_value=1,
-                step=1,
-                max_value=magento.SEQUENCE_MAX,
-                warning_value=magento.SEQUENCE_WARNING,
-                is_active=1,
-            )
 
 
 def _add_queues(database: ShopDatabase) -> None:

@@ -262,6 +262,9 @@ CONSUMERS: Final = {
     "async.operations.all": "async.operations.all",
 }
 
+PRICE_TOPIC: Final = "async.V1.products.base-prices.POST"
+"""Topic of operations that set prices."""
+
 MESSAGE_NEW: Final = 2
 MESSAGE_IN_PROGRESS: Final = 3
 MESSAGE_COMPLETE: Final = 4

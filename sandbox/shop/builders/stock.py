@@ -39,6 +39,10 @@ class Stock:
             for store_id, code, website_id, name in found
         }
 
+    def look_again(self) -> None:
+        """Forget which stores there are: somebody may have opened one."""
+        self.__dict__.pop("stores", None)
+
     def store_of(self, store_id: int) -> Store:
         """Return the store with an id."""
         return next(store for store in self.stores.values() if store.store_id == store_id)

@@ -127,7 +127,7 @@ class Merchandiser(Component):
         self._imported = 0
         product_id, _sku = self.random.choice(self.shop.products)
         self.shop.customers.save_product(product_id)
-        self._purge(f"((^|,)cat_p_{product_id}(,|$))")
+        purge_product(self, product_id)
         return max(1.0, self.world.pace.seconds(self.random.uniform(10, 30)))
 
     def _import(self) -> None:
@@ -141,13 +141,6 @@ class Merchandiser(Component):
                         f"INSERT INTO {{{indexer.view}_cl}} (entity_id)"
                         f" SELECT seq FROM `seq_{first}_to_{self._imported}`"
                     )
-
-    def _purge(self, pattern: str) -> None:
-        if self.world.endpoints.varnish_purge:
-            try:
-                purge(self.http, self.world.endpoints.varnish_purge, pattern)
-            except httpx.HTTPError:
-                return  # as in Magento: the save succeeds, the purge is lost
 
 
 class Visitors(Component):
@@ -185,6 +178,16 @@ class Visitors(Component):
         elif now >= self._next_account:
             self.shop.customers.register(store)
             self._next_account = now + self.random.expovariate(self.world.orders_per_minute / 4 / 60.0)
+
+
+def purge_product(part: Component, product_id: int) -> None:
+    """Purge a product's pages after it was saved."""
+    url = part.world.endpoints.varnish_purge
+    if url:
+        try:
+            purge(part.http, url, f"((^|,)cat_p_{product_id}(,|$))")
+        except httpx.HTTPError:
+            return  # as in Magento: the save succeeds, the purge is lost
 
 
 def purge(client: httpx.Client, url: str, pattern: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pika
 
 from sandbox.shop import magento
+from sandbox.shop.simulation.backoffice import purge_product
 from sandbox.shop.simulation.world import Component, World, utc_now
 
 DATABASE_QUEUES: Final = ("export", "product_alert.queue", "codegenerator")
@@ -92,16 +93,24 @@ class BulkWorker(Component):
     def _work(self) -> None:
         started = self.database.has_column("magento_operation", "started_at")
         open_operations = self.database.rows(
-            "SELECT id FROM {magento_operation} WHERE status = %s ORDER BY id LIMIT 20",
+            "SELECT id, topic_name FROM {magento_operation} WHERE status = %s ORDER BY id LIMIT 20",
             (magento.OPERATION_OPEN,),
         )
-        for (operation_id,) in open_operations:
+        for operation_id, topic in open_operations:
             if self.world.stopping.is_set():
                 return
             if started:
                 self.database.update("magento_operation", {"id": operation_id}, started_at=utc_now())
             self.world.wait(0.1)
+            if topic == magento.PRICE_TOPIC:
+                self._set_price(operation_id)
             self.database.update("magento_operation", {"id": operation_id}, status=magento.OPERATION_COMPLETE)
+
+    def _set_price(self, number: int) -> None:
+        """Save a product's price: the changelogs get a row, and its pages are purged."""
+        product_id, _sku = self.shop.products[number % len(self.shop.products)]
+        self.shop.customers.save_product(product_id)
+        purge_product(self, product_id)
 
 
 class AmqpConsumers(Component):

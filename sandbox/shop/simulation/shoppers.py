@@ -58,6 +58,7 @@ class Shoppers(Component):
         self._under_way: deque[Shopper] = deque()
         self._customers: list[int] = []
         self._next_cart = time.monotonic()
+        self._next_look = self._next_cart
         self._resumed = False
 
     def step(self) -> float:
@@ -68,6 +69,9 @@ class Shoppers(Component):
             return 0.2
         if not self._resumed:
             self._resume(now)
+        if now >= self._next_look:
+            self._next_look = now + self.world.pace.minute
+            self.shop.stock.look_again()
         self._arrive(now)
         for _ in range(len(self._under_way)):
             shopper = self._under_way.popleft()

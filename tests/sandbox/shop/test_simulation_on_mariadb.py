@@ -13,6 +13,7 @@ import httpx
 import pytest
 import redis
 
+from sandbox import events
 from sandbox.faults import FAULTS, Actor
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
@@ -413,6 +414,27 @@ def test_stuck_payments_look_a_day_old_and_are_cancelled_after(living: Living) -
     finally:
         living.switch("orders-stuck-pending-payment", on=False)
     living.eventually(lambda: state() == "canceled", "it is cancelled")
+
+
+# --- what happens and is no fault -----------------------------------------------------------------
+
+
+def test_a_store_view_is_opened_while_all_runs(living: Living) -> None:
+    """Its numbers have a table of their own, and orders come there."""
+    store_id = living.shop.database.value("SELECT MAX(store_id) + 1 FROM {store}")
+    assert events.store_view(living.shop).startswith(f"store view fr is open, with id {store_id}: ")
+    orders = "SELECT COUNT(*) FROM {sales_order} WHERE store_id = %s AND increment_id LIKE %s"
+    living.eventually(lambda: living.value(orders, store_id, f"{store_id}0%"), "an order of the new view")
+
+
+def test_an_import_of_prices_fills_the_changelogs(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "IMPORTED_PRODUCTS", 30)
+    newest = "SELECT COALESCE(MAX(version_id), 0) FROM {catalog_product_price_cl}"
+    before = living.value(newest)
+    events.price_import(living.shop)
+    still = "SELECT COUNT(*) FROM {magento_operation} WHERE topic_name = %s AND status = 4"
+    living.eventually(lambda: not living.value(still, magento.PRICE_TOPIC), "all prices are set")
+    assert living.value(newest) >= before + 30
 
 
 # --- the edge and RabbitMQ --------------------------------------------------------------------------
