@@ -61,7 +61,7 @@ CLASSES = f"'cache' => ['frontend' => ['default' => ['backend' => '{REDIS}'], 'x
 
 
 @pytest.mark.parametrize(
-    ("version", "name", "told"),
+    ("version", "name", "named"),
     [
         ("2.4.9", "", True),
         ("2.4.8-p5", "", False),
@@ -69,18 +69,18 @@ CLASSES = f"'cache' => ['frontend' => ['default' => ['backend' => '{REDIS}'], 'x
         ("", "", False),
     ],
 )
-def test_a_class_name_means_files_from_2_4_9_on(root: Path, version: str, name: str, told: bool) -> None:
+def test_a_class_name_means_files_from_2_4_9_on(root: Path, version: str, name: str, named: bool) -> None:
     findings = said(found(root, CLASSES, version, name=name), "cache backend")
-    assert [status for status, _ in findings] == ["error"] * told
+    assert [status for status, _ in findings] == ["error"] * named
     assert all(seen.startswith("default: 2.4.9 does not know") for _, seen in findings)
 
 
 @pytest.mark.parametrize(
-    ("version", "told"), [("2.4.9", True), ("2.4.8-p1", True), ("2.4.9-p1", False), ("", True)]
+    ("version", "named"), [("2.4.9", True), ("2.4.8-p1", True), ("2.4.9-p1", False), ("", True)]
 )
-def test_sessions_in_valkey_are_sessions_in_files(root: Path, version: str, told: bool) -> None:
+def test_sessions_in_valkey_are_sessions_in_files(root: Path, version: str, named: bool) -> None:
     env_php = "'session' => ['save' => 'valkey', 'valkey' => ['host' => 'v']]"
-    assert [status for status, _ in said(found(root, env_php, version), "sessions")] == ["warning"] * told
+    assert [status for status, _ in said(found(root, env_php, version), "sessions")] == ["warning"] * named
     assert said(found(root, "'session' => ['save' => 'redis']", version), "sessions") == []
 
 
