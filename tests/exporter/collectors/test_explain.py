@@ -6,7 +6,7 @@ the optimiser chooses for real; the counts are the server's own (Handler_read_*)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,6 +69,8 @@ class Asked:
     """What every collector asked of one shop, and a way to ask the shop's server about it."""
 
     statements: Mapping[str, Sequence[Statement]]
+    reads: Mapping[str, Collection[str]]
+    """Tables and the columns of them that are read: what `grants` gives."""
     cursor: Any
 
     def ask(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
@@ -123,7 +125,19 @@ def _asked(shop: ShopInMariaDB) -> Asked:
                 found[one.collector.name][f"{statement.query.text()} {step}"] = statement
     cursor = shop.database.connection.cursor()
     cursor.execute("SET sql_mode = %s", (MYSQL_MODE,))
-    return Asked({name: list(asked.values()) for name, asked in found.items()}, cursor)
+    statements = {name: list(asked.values()) for name, asked in found.items()}
+    return Asked(statements, shop.reads(queries_of(COLLECTORS)), cursor)
+
+
+def test_2_4_9_is_asked_what_2_4_8_is_with_the_same_rights(shops: dict[str, Asked]) -> None:
+    new, old = (
+        (
+            {name: [each.query.text() for each in asked] for name, asked in shop.statements.items()},
+            {table: sorted(columns) for table, columns in shop.reads.items()},
+        )
+        for shop in (shops["2.4.9"], shops["2.4.8"])
+    )
+    assert new == old
 
 
 @each_shop

@@ -225,3 +225,47 @@ def test_what_is_found_validates_and_the_user_wins() -> None:
     assert settings.database.host == "db"
     assert settings.database.user == "magento_exporter"
     assert settings.database.password is None
+
+
+STOMP = """<?php return ['queue' => [
+  'amqp' => ['host' => 'mq', 'user' => 'shop', 'password' => 's3cret'],
+  'stomp' => ['host' => 'artemis', 'user' => 'shop', 'password' => 's3cret']]];"""
+
+
+def test_a_console_that_is_given_by_hand_gets_the_login_of_stomp() -> None:
+    env_php = EnvPhpSettings(STOMP, {})
+    given = {"artemis": {"url": "http://artemis:8161/console/jolokia"}}
+    assert env_php.settings() == {}
+    assert env_php.settings(given) == {
+        "artemis": {"user": "shop", "password_key": "queue/stomp/password"},
+    }
+    settings = validate(given, found=env_php.settings(given))
+    assert settings.artemis is not None
+    assert (settings.artemis.user, settings.artemis.password_key) == ("shop", "queue/stomp/password")
+
+
+def test_rabbitmq_beside_stomp_is_observed_if_it_is_given_by_hand() -> None:
+    found = EnvPhpSettings(STOMP, {}).settings({"rabbitmq": {"url": "http://mq:15672"}})
+    assert found["rabbitmq"]["user"] == "shop"
+
+
+@pytest.mark.parametrize(
+    ("queue", "connection"),
+    [
+        ("[]", "db"),
+        ("['default_connection' => '']", "db"),
+        ("['default_connection' => 'db', 'stomp' => ['host' => 'a']]", "db"),
+        ("['stomp' => [], 'amqp' => ['host' => 'mq']]", "amqp"),
+        ("['amqp' => ['host' => '']]", "amqp"),
+        ("['stomp' => ['host' => 'a'], 'amqp' => ['host' => 'mq']]", "stomp"),
+        ("['default_connection' => 'amqp', 'stomp' => ['host' => 'a']]", "amqp"),
+        ("['default_connection' => 'redismq']", "redismq"),
+    ],
+)
+def test_the_default_connection_is_found_as_magento_finds_it(queue: str, connection: str) -> None:
+    assert EnvPhpSettings(f"<?php return ['queue' => {queue}];", {}).queue_connection() == connection
+
+
+def test_a_variable_moves_the_queues() -> None:
+    env_php = EnvPhpSettings("<?php return [];", {"MAGENTO_DC_QUEUE__STOMP__HOST": "artemis"})
+    assert env_php.queue_connection() == "stomp"
