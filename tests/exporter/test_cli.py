@@ -25,6 +25,7 @@ from exporter.core.metrics import Sample
 from exporter.core.runner import Runner
 from exporter.settings import Settings
 from tests.harness.core import context
+from tests.harness.evidence import no_evidence
 from tests.harness.limits import LONG
 
 
@@ -134,7 +135,7 @@ def test_collect_says_so_if_there_is_no_result_in_time(
     def build(settings: Settings) -> Exporter:
         thread = {"files": ThreadPoolExecutor(1)}
         runner = Runner([endless], context=context, store=store, executors=thread)
-        return Exporter(settings, Backends(), runner, {}, thread, store)
+        return Exporter(settings, Backends(), runner, {}, thread, store, no_evidence(runner, store))
 
     monkeypatch.setattr(cli, "build", build)
     names = ("lock_wait", "statement", "read", "collector", "scrape", "shutdown")

@@ -22,6 +22,7 @@ from exporter.settings import Settings, validate
 from exporter.sources.rabbitmq import RabbitMQ
 from exporter.sources.redis import RedisServers
 from tests.harness.core import context
+from tests.harness.evidence import no_evidence
 
 
 class Failing(Collector):
@@ -74,7 +75,7 @@ def examination(*collectors: Collector, backends: Backends | None = None, **sour
 
     store = VolatileStore()
     runner = Runner(collectors, context=given, store=store, executors={})
-    exporter = Exporter(Settings(), backends or Backends(), runner, {}, {}, store)
+    exporter = Exporter(Settings(), backends or Backends(), runner, {}, {}, store, no_evidence(runner, store))
     return Examination(exporter, given, consumer_start_seconds=0.01)
 
 
