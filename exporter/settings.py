@@ -265,13 +265,14 @@ class Web(Section):
 
 
 class Links(Section):
-    """Where people reach what alerts link to; for `magento-exporter pack` and `/rules.yml`."""
+    """Where people reach what alerts and runbooks link to; also for `magento-exporter pack`, `/rules.yml`."""
 
     runbooks: str = Field("", description="This exporter's /runbooks/, as people reach it.")
     standby_runbooks: str = Field(
         "", description="Another server of the runbooks, for those about a dead exporter."
     )
     grafana: str = Field("", description="Grafana, as people reach it.")
+    alertmanager: str = Field("", description="Alertmanager, as people reach it, for the button Silence.")
 
 
 class Limits(Section):

@@ -14,10 +14,11 @@ from typing import Any, Final
 import attr
 import grafanalib.core as grafana
 
-from alerts.lib.links import Links, panel_id
+from alerts.lib.links import Links
 from alerts.lib.model import Alert, Severity
 from alerts.lib.owners import Owners
 from alerts.lib.prometheus import dump, notes, tags
+from exporter.core.panels import panel_id
 from promql.durations import Duration
 from promql.render import layout
 

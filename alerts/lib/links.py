@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote_plus
 
 from alerts.lib.model import Alert, Category
+from exporter.core.panels import panel_id
 from exporter.pack.addresses import NO_GRAFANA, NO_RUNBOOKS, NO_STANDBY
 from promql.metrics import SHOP
 
@@ -58,14 +58,6 @@ class Links:
 
 
 DEMO: Final = Links(DEMO_RUNBOOKS, DEMO_GRAFANA, standby="")
-
-
-def panel_id(dashboard: str, key: str) -> int:
-    """Return the id of the panel ``key`` (a short constant name) of the dashboard with this uid.
-
-    It never moves: links with ``viewPanel`` survive every other change of a dashboard.
-    """
-    return zlib.crc32(f"{dashboard}/{key}".encode()) % 1_000_000 + 1
 
 
 def carried(alert: Alert) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.lib.links import panel_id
 from dashboards.lib.style import Json
+from exporter.core.panels import panel_id
 from promql.metrics import SHOP
 
 _SHOP: Final = "".join(f"&${{{label}:queryparam}}" for label in SHOP)

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from grafanalib import core
 
-from alerts.lib.links import panel_id
 from dashboards.lib.normalise import normalised
 from dashboards.lib.panels import DATASOURCE, Panel, Row, Stack
 from dashboards.lib.style import Colour, Json
 from dashboards.lib.variables import Variable, common
+from exporter.core.panels import panel_id
 from promql.expr import Expr
 from promql.render import render
 

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Final
 
 from grafanalib import core
 
-from alerts.lib.links import panel_id
 from alerts.thresholds import Threshold
 from dashboards.lib.links import Link, Page
 from dashboards.lib.style import (
@@ -30,6 +29,7 @@ from dashboards.lib.style import (
     steps,
     told_apart,
 )
+from exporter.core.panels import panel_id
 from promql.expr import Expr, standing_out, top
 from promql.render import render
 

@@ -20,6 +20,8 @@ class AppState:
     scrape_seconds: float
     offset_seconds: float
     runbooks: Path | None = None
+    grafana: str = ""
+    alertmanager: str = ""
     evidence: EvidenceService | None = None
     evidence_token: Callable[[], bytes] | None = None
     links: Addresses = NOWHERE

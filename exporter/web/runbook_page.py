@@ -47,11 +47,11 @@ def list_of(pages: Collection[Runbook]) -> str:
     )
 
 
-def page_of(page: Runbook, link: Link, evidence: str = "") -> str:
-    """Return the body of one page for this link, with what was seen of the alert, if anything."""
+def page_of(page: Runbook, link: Link, buttons: str = "", evidence: str = "") -> str:
+    """Return the body of one page for this link, with its buttons and what was seen of the alert."""
     return (
         '<nav class="ways"><a href="./">All runbooks</a><a href="../">Exporter</a></nav>\n'
-        f"{_head(page)}{_contents(page.sections)}{_told(link)}{_filled(evidence, link.labels)}"
+        f"{_head(page)}{buttons}{_contents(page.sections)}{_told(link)}{_filled(evidence, link.labels)}"
         f"{_to_set(page, link)}<main>{_filled(page.body, link.labels)}</main>"
     )
 

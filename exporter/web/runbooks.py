@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
-from exporter.evidence.bundles import ID
+from exporter.evidence.bundles import ID, Bundle
 from exporter.files.reading import reason
 from exporter.web.app_state import AppState
+from exporter.web.buttons import buttons_of
 from exporter.web.evidence_view import evidence_of
 from exporter.web.page import answer
 from exporter.web.runbook_page import Link, list_of, page_of
@@ -74,22 +76,27 @@ async def runbook(request: Request, alert: str) -> Response:
     if found is None:
         return PlainTextResponse("no such runbook\n", status_code=404)
     link = _link(request)
-    return answer(
-        alert, page_of(found, link, await _evidence(app, found, link, request.query_params.get("at", "")))
-    )
+    then = _bundle(app, found, link, request.query_params.get("at", ""))
+    labels = then.labels if then else link.labels
+    buttons = buttons_of(found, labels, then, grafana=app.grafana, alertmanager=app.alertmanager)
+    return answer(alert, page_of(found, link, buttons, await _evidence(app, found, labels, then)))
 
 
-async def _evidence(app: AppState, page: Runbook, link: Link, at: str) -> str:
+def _bundle(app: AppState, page: Runbook, link: Link, at: str) -> Bundle | None:
+    """Return what was seen when the alert fired: the bundle that the link names, or the newest that fits."""
+    if app.evidence is None:
+        return None
+    bundles = app.evidence.bundles
+    found = bundles.find(at) if ID.fullmatch(at) else bundles.latest(page.name, link.labels)
+    return found if found is not None and found.alert == page.name else None
+
+
+async def _evidence(app: AppState, page: Runbook, labels: Mapping[str, str], then: Bundle | None) -> str:
     """Return what was seen when the alert fired and what is seen now; empty if nothing is declared."""
     evidence = app.evidence.declared.get(page.name) if app.evidence else None
     if app.evidence is None or evidence is None:
         return ""
-    bundles = app.evidence.bundles
-    then = bundles.find(at) if ID.fullmatch(at) else bundles.latest(page.name, link.labels)
-    if then is not None and then.alert != page.name:
-        then = None
-    now = await app.evidence.now(page.name, then.labels if then else link.labels)
-    return evidence_of(evidence, page, then, now)
+    return evidence_of(evidence, page, then, await app.evidence.now(page.name, labels))
 
 
 def _runbook(file: Path) -> Runbook | None:

@@ -8,8 +8,8 @@ import yaml
 from alerts.__main__ import ROOT
 from alerts.catalogue import Catalogue
 from alerts.lib.grafana import for_grafana
-from alerts.lib.links import panel_id
 from dashboards.catalogue import DASHBOARDS
+from exporter.core.panels import panel_id
 
 FILE = ROOT / "deploy" / "grafana" / "provisioning" / "alerting" / "magento.yaml"
 KEYS = {

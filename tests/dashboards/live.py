@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
-from alerts.lib.links import panel_id
 from dashboards.lib.page import Dashboard
+from exporter.core.panels import panel_id
 from promql.render import render
 from sandbox.process import Process
 from tests.dashboards.reading import MACROS, PROJECT, everything, panels, variable_queries

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from alerts.lib.links import panel_id
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.links import Link
 from dashboards.lib.page import TAG, Dashboard
 from dashboards.lib.panels import Table
 from dashboards.lib.uids import OVERVIEW
+from exporter.core.panels import panel_id
 from sandbox.faults import FAULTS
 from tests.dashboards.incidents import PLAY, SIGNS
 from tests.dashboards.reading import RENDERED

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from alerts.lib.links import panel_id
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.panels import Panel
 from exporter.collectors import orders
+from exporter.core.panels import panel_id
 from exporter.core.self_metrics import SUCCESS
 from sandbox import faults
 from sandbox.process import wait_until

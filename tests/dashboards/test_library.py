@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.lib.links import panel_id
 from alerts.thresholds import Threshold
 from dashboards import overview
 from dashboards.lib.links import Link
@@ -16,6 +15,7 @@ from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Graph, Row, Stack, Stat
 from dashboards.lib.style import Colour, steps, words
 from exporter.collectors import cron, orders
+from exporter.core.panels import panel_id
 from promql.expr import (
     max_by,
     series,

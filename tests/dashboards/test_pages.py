@@ -13,7 +13,7 @@ import pytest
 
 from alerts import thresholds
 from alerts.__main__ import ROOT
-from alerts.lib.links import DEMO_RUNBOOKS, panel_id
+from alerts.lib.links import DEMO_RUNBOOKS
 from alerts.orders import ALERTS as ORDER_ALERTS
 from alerts.recording import RECORDINGS
 from alerts.thresholds import Threshold
@@ -24,6 +24,7 @@ from dashboards.lib.panels import Worst
 from dashboards.lib.style import HOURS, IDENTITY, MINUTES, Colour, scaled
 from exporter.collectors import all_collectors
 from exporter.core.metrics import Kind
+from exporter.core.panels import panel_id
 from exporter.core.self_metrics import SELF_METRICS
 from exporter.pack.addresses import NO_RUNBOOK_PAGES as NO_RUNBOOKS
 from promql.metrics import SHOP, STORE

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from alerts.lib.links import panel_id
 from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP
 from alerts.selling import glance
 from alerts.slo import LEAST
@@ -31,6 +30,7 @@ from dashboards.lib.uids import (
 )
 from exporter.collectors import cron, indexers, order_states, redis
 from exporter.core import self_metrics
+from exporter.core.panels import panel_id
 from exporter.magento import queues
 from promql.metrics import PROCESS_STARTED, Selectable
 from promql.render import render

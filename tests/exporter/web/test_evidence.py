@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import pytest
@@ -19,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.core.memory import VolatileStore
+from exporter.core.panels import panel_id
 from exporter.core.runner import Runner
 from exporter.evidence.bundles import Bundle, Bundles
 from exporter.evidence.capture import Sources
@@ -213,6 +218,37 @@ def test_without_a_bundle_the_page_shows_what_is_true_now(served: Served) -> Non
     text = served.ask("GET", "/runbooks/MagentoCronStopped").text
     assert "Nothing was captured when this alert fired" in text
     assert 'data-title="then">not looked at</td><td data-title="now">no</td>' in text
+
+
+def hrefs(served: Served, path: str) -> dict[str, str]:
+    text = served.ask("GET", path).text
+    act = text[text.index('<nav class="act">') : text.index("</nav>", text.index('<nav class="act">'))]
+    return {name: unescape(href) for href, name in re.findall(r'<a href="([^"]+)">(\w+)</a>', act)}
+
+
+def test_three_buttons_lead_to_the_alerts_panel_a_silence_and_the_next_person(served: Served) -> None:
+    state = served.application.state
+    state.exporter = replace(state.exporter, grafana="https://g.example/", alertmanager="https://a.example")
+    bundle = kept(served, job="magento", shop="main", severity="urgent")
+    found = hrefs(served, f"/runbooks/MagentoCronStopped?at={bundle.id}")
+    panel, silence = urlsplit(found["Panel"]), unquote(found["Silence"])
+    assert (panel.netloc, panel.path) == ("g.example", "/d/magento-cron")
+    assert parse_qs(panel.query) == {
+        "var-job": ["magento"],
+        "var-shop": ["main"],
+        "viewPanel": [str(panel_id("magento-cron", "last_execution"))],
+        "from": [f"{(bundle.started_at - 3600) * 1000:.0f}"],
+        "to": ["now"],
+    }
+    assert silence == (
+        'https://a.example/#/silences/new?filter={alertname="MagentoCronStopped",job="magento",'
+        'shop="main",severity="urgent"}'
+    )
+    assert found["Escalate"] == "#escalate"
+
+
+def test_a_button_without_an_address_is_left_out(served: Served) -> None:
+    assert hrefs(served, "/runbooks/MagentoCronStopped") == {"Escalate": "#escalate"}
 
 
 def test_a_bundle_of_another_alert_is_not_shown(served: Served) -> None:
