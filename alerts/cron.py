@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Hourly, Input, Late
+from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Gone, Hourly, Input, Level
 from alerts.lib.condition import Clause, only_where, unless
-from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit, Urgently
 from alerts.thresholds import critical, warning
 from exporter.collectors import cron
 from promql.expr import Expr, age, increase, over_time, seconds, series, sum_by
@@ -23,11 +24,6 @@ _JOB_OF_A_SHOP: Final = (*SHOP, "job_code")
 _SILENT_FOR: Final = age(series(cron.LAST_EXECUTION))
 
 
-def _known_for_a_day(status: str) -> Clause:
-    """Return the guard that leaves out jobs that have been watched for less than a day."""
-    return only_where(series(cron.RUNS, status=status).before("26h"), on=_JOB_OF_A_SHOP)
-
-
 def _runs(window: str, status: str) -> Expr:
     """Return the runs of each job that ended with the status."""
     return sum_by(increase(series(cron.RUNS, status=status)[window]), *_JOB_OF_A_SHOP)
@@ -37,6 +33,50 @@ def _never(window: str, status: str) -> Clause:
     """Return the guard that leaves out the jobs with a run that ended with the status."""
     runs = increase(series(cron.RUNS, status=status)[window])
     return unless(runs > limits.ONE_EVENT, on=_JOB_OF_A_SHOP)
+
+
+def _not_done_for(status: str) -> Expr:
+    """Return how long ago the run was due that ended so, and that no success followed."""
+    return age(series(cron.NOT_DONE, status=status))
+
+
+_not_running: Final = unless(series(cron.RUNNING), on=_JOB_OF_A_SHOP)
+"""A job that runs now may succeed yet. If it runs for too long, MagentoCronJobOverrunning fires."""
+
+_PRICES: Final = Urgently(
+    'match "^(catalogrule_apply_all|currency_rates_update)$" $labels.job_code', "for jobs that make prices"
+)
+_not_done: Final = partial(
+    _cron,
+    threshold=warning(limits.CRON_NOT_DONE_SECONDS),
+    unit=Unit.SECONDS,
+    urgently=_PRICES,
+    scope="job_code",
+    for_=15 * MINUTE,
+    keep_firing_for=30 * MINUTE,
+    no_data=NoData.OPTIONAL,
+)
+
+
+def _cases_of_not_done(
+    status: str, *, errors: Input, silent: Mapping[str, Mapping[str, Level]], expected: str
+) -> Cases:
+    return Cases(
+        entity={"job_code": "sales_clean_quotes"},
+        labels={"status": status},
+        inputs={
+            "not_done": Input(
+                cron.NOT_DONE, labels={"status": status}, bad=Ago(3_660), good=Gone(), edge=Ago(3_600)
+            ),
+            "errors": errors,
+            "running": Input(cron.RUNNING, bad=Gone(), good=Gone(), needed=False),
+        },
+        silent={**silent, "it runs": {"running": At(600)}},
+        needs_all_inputs=False,
+        warm_up=2 * HOUR,
+        clears_after=5 * MINUTE,
+        expected_description=expected,
+    )
 
 
 ALERTS: Final = (
@@ -120,81 +160,52 @@ ALERTS: Final = (
             "succeed once.",
         ),
     ),
-    _cron(
+    _not_done(
         name="MagentoCronDailyJobFailed",
-        value=_runs("26h", "error"),
-        threshold=limits.ONE_EVENT,
-        guard=(_never("26h", "success"), _known_for_a_day("error")),
-        for_=15 * MINUTE,
-        keep_firing_for=30 * MINUTE,
-        summary="A cron job has failed and has not succeeded for more than a day.",
-        description='{{ $labels.job_code }} failed {{ $value | printf "%.0f" }} times in 26 hours '
-        "and did not succeed in that time.",
-        impact="A daily job is a day behind: price rules, clean-ups, reports or feeds are stale.",
+        value=_not_done_for("error"),
+        guard=(
+            _not_running,
+            unless(_runs("1h", "error") > warning(limits.CRON_JOB_FAILURES), on=_JOB_OF_A_SHOP),
+        ),
+        summary="A cron job failed when it was due, and has not succeeded since.",
+        description="{{ $labels.job_code }} was due {{ $value | humanizeDuration }} ago, failed, and has not "
+        "succeeded since (limit %limit%).",
+        impact="What it does is not done until its next run: price rules, clean-ups, reports or feeds.",
         first_action="Read the message of its last error row in cron_schedule (kept for three days).",
-        why="A daily job runs at least once in 26 hours. The two hours beyond a day allow for a long run.",
-        panel=Panel("magento-cron", "failures"),
-        cases=Cases(
-            entity={"job_code": "catalogrule_apply_all"},
-            inputs={
-                "errors": Input(
-                    cron.RUNS,
-                    labels={"status": "error"},
-                    bad=Hourly(0.034),
-                    good=Hourly(0),
-                    edge=Hourly(0.015),
-                ),
-                "successes": Input(
-                    cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False
-                ),
-            },
-            silent={"it has not been known for a day": {"errors": Late(33 * HOUR, Hourly(0.034))}},
-            warm_up=30 * HOUR,
-            windows_full_after=30 * MINUTE,
-            reaches_limit_after=25 * HOUR,
-            clears_after=30 * MINUTE,
-            step=30 * MINUTE,
-            expected_description="catalogrule_apply_all failed 1 times in 26 hours and did not succeed in "
-            "that time.",
+        why="Magento does not repeat a failed run, so a daily job waits for the next night. After an hour a "
+        "frequent job has run again and succeeded. A job that fails all the time is "
+        "MagentoCronJobFailing's.",
+        panel=Panel("magento-cron", "jobs"),
+        cases=_cases_of_not_done(
+            "error",
+            errors=Input(cron.RUNS, labels={"status": "error"}, bad=Hourly(0), good=Hourly(0), needed=False),
+            silent={"it fails all the time": {"errors": Hourly(4)}},
+            expected="sales_clean_quotes was due 1h 1m 0s ago, failed, and has not succeeded since "
+            "(limit 1h).",
         ),
     ),
-    _cron(
+    _not_done(
         name="MagentoCronJobNeverRan",
-        value=_runs("26h", "missed"),
-        threshold=limits.ONE_EVENT,
-        guard=(_never("26h", "=~success|error"), _known_for_a_day("missed")),
-        for_=15 * MINUTE,
-        keep_firing_for=30 * MINUTE,
-        summary="A cron job is planned but never gets its turn.",
-        description='{{ $labels.job_code }} was missed {{ $value | printf "%.0f" }} times in 26 hours '
-        "and was never run in that time.",
-        impact="What this job does has not been done for more than a day.",
+        value=_not_done_for("missed"),
+        guard=(
+            _not_running,
+            unless(_runs("1h", "missed") > warning(limits.CRON_JOB_MISSED), on=_JOB_OF_A_SHOP),
+        ),
+        summary="A cron job was planned, but nothing started it.",
+        description="{{ $labels.job_code }} was due {{ $value | humanizeDuration }} ago, was not started, "
+        "and has not succeeded since (limit %limit%).",
+        impact="What it does is not done until its next run: price rules, clean-ups, reports or feeds.",
         first_action="Look for a long job in the same cron group at the times at which this one is due.",
-        why="A planned run that no process starts within its lifetime is marked missed. If all "
-        "runs of a day were missed, the group never reaches the job.",
-        panel=Panel("magento-cron", "missed"),
-        cases=Cases(
-            entity={"job_code": "sales_clean_quotes"},
-            inputs={
-                "missed": Input(
-                    cron.RUNS,
-                    labels={"status": "missed"},
-                    bad=Hourly(0.034),
-                    good=Hourly(0),
-                    edge=Hourly(0.015),
-                ),
-                "successes": Input(
-                    cron.RUNS, labels={"status": "success"}, bad=Hourly(0), good=Hourly(1), needed=False
-                ),
-            },
-            silent={"it has not been known for a day": {"missed": Late(33 * HOUR, Hourly(0.034))}},
-            warm_up=30 * HOUR,
-            windows_full_after=30 * MINUTE,
-            reaches_limit_after=25 * HOUR,
-            clears_after=30 * MINUTE,
-            step=30 * MINUTE,
-            expected_description="sales_clean_quotes was missed 1 times in 26 hours and was never run in "
-            "that time.",
+        why="A planned run that no process starts within its lifetime is marked missed, and nothing makes up "
+        "for it. After an hour a frequent job has run again. A job that misses run after run is "
+        "MagentoCronJobMissed's.",
+        panel=Panel("magento-cron", "jobs"),
+        cases=_cases_of_not_done(
+            "missed",
+            errors=Input(cron.RUNS, labels={"status": "missed"}, bad=Hourly(0), good=Hourly(0), needed=False),
+            silent={"it misses run after run": {"errors": Hourly(8)}},
+            expected="sales_clean_quotes was due 1h 1m 0s ago, was not started, and has not succeeded "
+            "since (limit 1h).",
         ),
     ),
     _cron(

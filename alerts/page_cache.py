@@ -12,7 +12,7 @@ from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Uni
 from alerts.recording import HIT_RATIO, PAGES_LOOKED_UP
 from alerts.thresholds import critical, warning
 from exporter.collectors import page_cache, redis
-from promql.expr import Expr, increase, max_by, over_time, series
+from promql.expr import Expr, aggregate, increase, max_by, over_time, series
 from promql.metrics import SHOP
 
 _cache: Final = partial(
@@ -40,6 +40,14 @@ _LASTING: Final = _lasting("")
 _LASTING_YESTERDAY: Final = _lasting("1d")
 _LASTING_BEFORE: Final = _lasting("2d")
 _SESSION: Final = {"role": redis.SESSION}
+
+_BACKENDS: Final = max_by(series(page_cache.BACKEND_HEALTHY), *SHOP, "varnish", "backend")
+_CACHES: Final = f"!={redis.SESSION}"
+
+
+def _backend(name: str) -> Input:
+    return Input(page_cache.BACKEND_HEALTHY, labels={"backend": name}, bad=At(0), good=At(1), needed=False)
+
 
 ALERTS: Final = (
     _cache(
@@ -147,40 +155,53 @@ ALERTS: Final = (
     _cache(
         name="MagentoBackendsSick",
         severity=Severity.CRITICAL,
-        value=max_by(series(page_cache.BACKEND_HEALTHY), *SHOP, "varnish"),
-        op="==",
-        threshold=0,
-        for_=2 * MINUTE,
+        value=aggregate("avg", _BACKENDS, by=(*SHOP, "varnish")),
+        op="<=",
+        threshold=critical(limits.BACKENDS_HEALTHY),
+        unit=Unit.RATIO,
+        for_=5 * MINUTE,
         keep_firing_for=3 * MINUTE,
-        summary="Varnish finds no healthy backend.",
-        description="Every backend of {{ $labels.varnish }} fails its health probe.",
-        impact="Cart and checkout answer 503; cached pages may still look fine.",
+        summary="Half of Varnish's backends or more are sick.",
+        description="Only {{ $value | humanizePercentage }} of the backends of {{ $labels.varnish }} "
+        "pass their "
+        "health probe.",
+        impact="If none is left, cart and checkout answer 503. If some are left, they carry all visitors "
+        "alone.",
         first_action="Ask a web node directly for /health_check.php; look at PHP-FPM, then at database and "
         "Redis.",
-        why="Magento's probe asks every five seconds, so two minutes are two dozen failures in a "
-        "row. The alert fires only if all probed backends fail. A healthy backend for the "
-        "admin, or a spare one, keeps it silent. No alert watches a single backend.",
+        why="Magento's probe asks every five seconds. Five minutes outlast the restart of a web node. If "
+        "fewer "
+        "backends are sick, MagentoBackendSick fires.",
         panel=Panel("magento-page-cache", "backends"),
         cases=Cases(
             entity=_VARNISH,
-            inputs={
-                "web1": Input(
-                    page_cache.BACKEND_HEALTHY,
-                    labels={"backend": "web1"},
-                    bad=At(0),
-                    good=At(1),
-                    needed=False,
-                ),
-                "web2": Input(
-                    page_cache.BACKEND_HEALTHY,
-                    labels={"backend": "web2"},
-                    bad=At(0),
-                    good=At(1),
-                    needed=False,
-                ),
-            },
-            silent={"one of two is healthy": {"web2": At(1)}},
-            expected_description="Every backend of varnish-1 fails its health probe.",
+            inputs={f"web{number}": _backend(f"web{number}") for number in (1, 2, 3, 4)},
+            silent={"one of four is sick": {f"web{number}": At(1) for number in (2, 3, 4)}},
+            fires={"two of four are sick": {"web3": At(1), "web4": At(1)}},
+            needs_all_inputs=False,
+            expected_description="Only 0% of the backends of varnish-1 pass their health probe.",
+        ),
+    ),
+    _cache(
+        name="MagentoBackendSick",
+        severity=Severity.URGENT,
+        value=_BACKENDS,
+        op="==",
+        threshold=0,
+        for_=10 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="Varnish finds one of its backends sick.",
+        description="The backend {{ $labels.backend }} of {{ $labels.varnish }} fails its health probe.",
+        impact="The other web nodes carry its load. A balancer that does not know it sends customers "
+        "into errors.",
+        first_action="Ask that web node directly for /health_check.php; look at its PHP-FPM and its disk.",
+        why="Varnish leaves a sick backend out, so the shop goes on with less room. Ten minutes are longer "
+        "than a deployment. If half of them are sick, MagentoBackendsSick fires instead.",
+        panel=Panel("magento-page-cache", "backends"),
+        cases=Cases(
+            entity={**_VARNISH, "backend": "web1"},
+            inputs={"healthy": Input(page_cache.BACKEND_HEALTHY, bad=At(0), good=At(1))},
+            expected_description="The backend web1 of varnish-1 fails its health probe.",
         ),
     ),
     _down(
@@ -336,6 +357,70 @@ ALERTS: Final = (
             warm_up=30 * MINUTE,
             clears_after=4 * MINUTE,
             expected_description="Redis refused 3 writes of its session server in five minutes.",
+        ),
+    ),
+    _cache(
+        name="MagentoCacheWritesRefused",
+        severity=Severity.URGENT,
+        service="cache",
+        value=increase(series(redis.REFUSED_WRITES, role=_CACHES)["5m"]),
+        threshold=limits.ONE_EVENT,
+        for_=10 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        maintenance=False,
+        summary="A Redis that holds a cache is full and refuses writes.",
+        description='The Redis of the role {{ $labels.role }} refused {{ $value | printf "%.0f" }} writes in '
+        "five minutes.",
+        impact="Nothing new is cached and nothing is cleaned: pages are slow, and old prices stay.",
+        first_action="Raise maxmemory if the machine has room; then set the policy allkeys-lru.",
+        why="A cache that is full has to evict. With noeviction it answers OOM to every write, also to those "
+        "that clean by tag. If the server holds the sessions too, MagentoSessionWritesRefused fires.",
+        panel=Panel("magento-page-cache", "redis_refused"),
+        cases=Cases(
+            entity={"role": "cache"},
+            inputs={
+                "refused_writes": Input(redis.REFUSED_WRITES, bad=Hourly(60), good=Hourly(0), edge=Hourly(5))
+            },
+            warm_up=30 * MINUTE,
+            clears_after=4 * MINUTE,
+            expected_description="The Redis of the role cache refused 5 writes in five minutes.",
+        ),
+    ),
+    _cache(
+        name="MagentoCacheEvicting",
+        severity=Severity.URGENT,
+        service="cache",
+        value=increase(series(redis.EVICTED, role=_CACHES)["15m"])
+        / (series(redis.KEYS, role=_CACHES) > limits.CACHE_KEYS),
+        threshold=warning(limits.CACHE_EVICTED_RATIO),
+        unit=Unit.RATIO,
+        scope="",
+        for_=15 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        summary="A cache is too small: it evicts what is still needed.",
+        description="The Redis of the role {{ $labels.role }} evicted {{ $value | humanizePercentage }} "
+        "as many "
+        "keys in 15 minutes as it holds (limit %limit%).",
+        impact="Pages are made again and again. An evicted list of tags leaves old prices and stock on "
+        "pages.",
+        first_action="Compare used memory with the limit; raise maxmemory if the machine has room.",
+        why="Some evictions are what a cache is for. If a quarter of it is replaced in a quarter of an hour, "
+        "twice in a row, it holds nothing for long.",
+        panel=Panel("magento-page-cache", "redis_evictions"),
+        cases=Cases(
+            entity={"role": "cache"},
+            inputs={
+                "evicted": Input(redis.EVICTED, bad=Hourly(120_000), good=Hourly(4_000), edge=Hourly(99_000)),
+                "keys": Input(redis.KEYS, bad=At(100_000), good=At(100_000)),
+            },
+            silent={"hardly any keys": {"keys": At(900)}},
+            needs_all_inputs=False,
+            warm_up=30 * MINUTE,
+            reaches_limit_after=12 * MINUTE,
+            windows_full_after=15 * MINUTE,
+            clears_after=2 * MINUTE,
+            expected_description="The Redis of the role cache evicted 30% as many keys in 15 minutes as it "
+            "holds (limit 25 %).",
         ),
     ),
 )

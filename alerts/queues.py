@@ -196,6 +196,32 @@ ALERTS: Final = (
         ),
     ),
     _queue(
+        name="MagentoQueueMessageAbandoned",
+        value=series(queues_database.IN_PROGRESS_AGE),
+        threshold=warning(limits.QUEUE_IN_PROGRESS_SECONDS),
+        unit=Unit.SECONDS,
+        scope="queue",
+        for_=15 * MINUTE,
+        keep_firing_for=15 * MINUTE,
+        no_data=NoData.OPTIONAL,
+        summary="A consumer died while it worked on a message.",
+        description="A message of {{ $labels.queue }} has been in progress for "
+        "{{ $value | humanizeDuration }} (limit %limit%).",
+        impact="Its work is not done. Magento gives it back after a day, and it may kill the next consumer.",
+        first_action="Read the consumer's end in the system's log: out of memory, or an exception?",
+        why="A message takes seconds, and a large export takes an hour. One that is in progress for six "
+        "hours "
+        "has no consumer any more: it was killed.",
+        panel=Panel("magento-queues", "in_progress"),
+        cases=Cases(
+            entity={"queue": "export", "broker": "mysql"},
+            inputs={
+                "age": Input(queues_database.IN_PROGRESS_AGE, bad=At(21_660), good=At(600), edge=At(21_600))
+            },
+            expected_description="A message of export has been in progress for 6h 1m 0s (limit 6h).",
+        ),
+    ),
+    _queue(
         name="MagentoBulkFailing",
         value=sum_by(_UNCOUNTED.or_else(_BULK_FAILED - over_time("min", _BULK_FAILED["1h"])), *SHOP),
         threshold=warning(limits.BULK_FAILED),

@@ -190,6 +190,11 @@ CRON_RUNNING_SECONDS: Final = Threshold(
     critical=4 * HOUR,
     reason="Default jobs end in minutes. While one runs, no other run of the job starts.",
 )
+CRON_NOT_DONE_SECONDS: Final = Threshold(
+    warning=HOUR,
+    critical=DAY,
+    reason="Within an hour a frequent job has run again. A daily one has lost its day.",
+)
 CRON_TABLE_ROWS: Final = Threshold(
     warning=50_000,
     critical=500_000,
@@ -281,9 +286,38 @@ ORDER_VALUE_FACTOR: Final = Threshold(
     warning=3.0,
     reason="The mean order of a few hours does not triple, or fall to a third, by chance.",
 )
+UNPAID_MORE: Final = Threshold(
+    warning=0.25,
+    window="2h",
+    reason="A quarter of the orders more than usual waits for its payment: confirmations do not arrive.",
+)
+UNPAID_ORDERS: Final = 10
+"""Orders that wait for their payment, below which a few customers may have gone away."""
+SHIPMENTS: Final = Threshold(
+    warning=0.2,
+    low=True,
+    window="12h",
+    reason="A fifth of the shipments of a week ago: the warehouse, or the export to it, stands still.",
+)
+SHIPMENTS_COUNT: Final = 20
+"""Shipments in half a day below which their number says nothing."""
+UNDONE_FACTOR: Final = Threshold(
+    warning=2.0,
+    window="2h",
+    reason="Twice as many as in the busiest two hours of the last week, in which batches count too.",
+)
+UNDONE_AT_LEAST: Final = 10
+"""A busiest two hours with fewer cancellations or refunds than this count as this."""
+REGISTRATIONS_FACTOR: Final = Threshold(
+    warning=3.0,
+    window="1h",
+    reason="Three times as many accounts as in the busiest hour of the last week: no campaign of the usual.",
+)
+REGISTRATIONS_AT_LEAST: Final = 30
+"""A busiest hour with fewer new accounts than this counts as this."""
 MAINTENANCE_SECONDS: Final = Threshold(
-    critical=30 * MINUTE,
-    reason="Deployments take minutes. After half an hour the flag was forgotten, or the deployment hangs.",
+    critical=15 * MINUTE,
+    reason="Deployments take minutes. After a quarter of an hour the flag was forgotten, or one hangs.",
 )
 REVIEW_SECONDS: Final = Threshold(
     warning=2 * DAY,
@@ -306,6 +340,9 @@ QUEUE_REDELIVERED: Final = Threshold(
     reason="Messages given back in half an hour. Cron's own look gives one back each minute, a consumer that "
     "crashes again and again at least another one.",
 )
+QUEUE_IN_PROGRESS_SECONDS: Final = Threshold(
+    warning=6 * HOUR, reason="The longest export takes an hour. After six nobody works on the message."
+)
 BULK_FAILED: Final = Threshold(
     warning=20,
     window="1h",
@@ -314,6 +351,16 @@ BULK_FAILED: Final = Threshold(
 BULK_WAITING_SECONDS: Final = Threshold(
     warning=HOUR, reason="Bulk operations start within minutes. After an hour no consumer takes them."
 )
+BACKENDS_HEALTHY: Final = Threshold(
+    critical=0.5, low=True, reason="With half of the web nodes the shop does not stand its evening's peak."
+)
+CACHE_EVICTED_RATIO: Final = Threshold(
+    warning=0.25,
+    window="15m",
+    reason="Evicted keys for each key held. A quarter in a quarter of an hour: nothing stays for long.",
+)
+CACHE_KEYS: Final = 1_000
+"""Keys of a cache below which evictions say nothing."""
 PAGE_REQUESTS: Final = 100
 """Page requests in five minutes below which a hit ratio proves nothing."""
 PURGES: Final = Threshold(

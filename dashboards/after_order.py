@@ -94,6 +94,29 @@ _AFTER: Final[tuple[Panel, ...]] = (
         overrides=told_apart("order", "invoice", "shipment", "creditmemo"),
     ),
     Graph(
+        key="unpaid",
+        title="Are payments confirmed?",
+        meaning=(
+            "Share of the orders of the last two hours, older than ten minutes, that wait for their payment, "
+            "by store. The orders are at most the newest 1,000 of the shop."
+        ),
+        good="Level: customers who leave at the provider's page are the same share each day.",
+        then="Rising: the provider's webhook does not arrive. Magento cancels these orders after eight "
+        "hours.",
+        asks=(
+            Ask(
+                expr=sum_by(here(order_states.NEWEST_UNPAID), "store")
+                / (sum_by(here(order_states.NEWEST), "store") > 0),
+                legend="{{store}}",
+            ),
+        ),
+        unit="percentunit",
+        empty="no order in two hours",
+        by_name=True,
+        width=12,
+        link=Link("How old are they?", UID, "open_orders_age"),
+    ),
+    Graph(
         key="documents",
         title="Does the shop keep up with its orders?",
         meaning="Orders, invoices, shipments, refunds and cancellations of the last hour, at each moment.",

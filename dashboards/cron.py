@@ -261,6 +261,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
             Ask(expr=_runs("missed", "1d", "job_code")),
             Ask(expr=_mean("duration", "1d")),
             Ask(expr=_mean("delay", "1d")),
+            Ask(expr=max_by(age(here(cron.NOT_DONE, job_code=_JOBS)), "job_code")),
         ),
         empty=_OFF,
         columns=(
@@ -276,6 +277,14 @@ _BLAME: Final[tuple[Panel, ...]] = (
             Column(field="Value #E", title="Missed (24 h)", width=130, decimals=0),
             Column(field="Value #F", title="Mean duration", unit="s", width=140),
             Column(field="Value #G", title="Mean delay", unit="s", width=130),
+            Column(
+                field="Value #H",
+                title="Not done since",
+                unit="s",
+                width=140,
+                decimals=0,
+                threshold=thresholds.CRON_NOT_DONE_SECONDS,
+            ),
         ),
         sort="Value #D",
         width=24,

@@ -11,6 +11,7 @@ from alerts.incidents.model import By, Fault, Harm, Incident, OwnTest, Simulated
 
 _PROBE: Final = "tests/sandbox/test_blackbox.py"
 _ROUTES: Final = "tests/alerts/test_alertmanager.py"
+_RULES: Final = "tests/alerts/test_promtool.py"
 _FROZEN_EDGE: Final = By("MagentoProbeFailing", OwnTest(_PROBE, "test_a_frozen_edge_fails_every_probe"))
 _PLATFORM: Final = "there is no alert about the platform yet"
 _MYSQLD: Final = "needs mysqld_exporter"
@@ -76,12 +77,12 @@ _SERVERS: Final = (
         Harm.STOPS,
         By("MagentoBackendsSick", Fault("backend-sick")),
     ),
-    _partly(
+    _caught(
         7,
         "The shop is stuck in maintenance mode",
         Harm.STOPS,
-        By("MagentoMaintenanceForgotten", Fault("maintenance")),
-        because="For half an hour it may be a deploy. Where the exporter does not see the flag, "
+        By("MagentoMaintenanceForgotten"),
+        note="For a quarter of an hour it may be a deploy. Where the exporter does not see the flag, "
         "MagentoProbeFailing fires instead, after three minutes.",
     ),
 )
@@ -137,11 +138,13 @@ _SELLING: Final = (
         By("MagentoExporterUnreachable", Fault("exporter-down")),
         note="Without a probe the second one calls.",
     ),
-    _not_seen(
+    _caught(
         15,
         "One of three web nodes is broken",
         Harm.COSTS,
-        "MagentoBackendsSick needs all of them. The health of each is exported, but has no alert.",
+        By("MagentoBackendSick"),
+        By("MagentoBackendsSick"),
+        note="With Varnish only. The second fires if it is half of the nodes or more.",
     ),
 )
 
@@ -251,12 +254,13 @@ _BACKGROUND: Final = (
         Harm.WAITS,
         By("MagentoCronTableBloated", Fault("cron-bloat")),
     ),
-    _partly(
+    _caught(
         31,
         "`catalogrule_apply_all` has failed before the sale",
         Harm.COSTS,
-        By("MagentoCronDailyJobFailed"),
-        because="A daily job is judged after 26 hours, not when it was due. That is after the sale began.",
+        By("MagentoCronDailyJobFailed", OwnTest(_RULES, "test_a_job_that_makes_prices_is_urgent")),
+        By("MagentoCronJobNeverRan", OwnTest(_RULES, "test_a_job_that_makes_prices_is_urgent")),
+        note="A job is judged from when it was due. The second fires if nothing started it.",
     ),
     _caught(
         32,
@@ -282,12 +286,13 @@ _BACKGROUND: Final = (
         By("MagentoQueueStalled", Fault("consumer-dead")),
         note="With queues in the database only the age of the messages shows it.",
     ),
-    _partly(
+    _caught(
         35,
         "A consumer eats memory and is killed",
         Harm.WAITS,
         By("MagentoQueueRedelivering"),
-        because="RabbitMQ only. With queues in the database it shows once messages have waited for an hour.",
+        By("MagentoQueueMessageAbandoned"),
+        note="The second is for queues in the database.",
     ),
     _not_seen(
         36,
@@ -313,20 +318,24 @@ _BACKGROUND: Final = (
         Harm.WAITS,
         By("MagentoOrdersMissingFromGrid", Fault("grid-missing")),
     ),
-    _not_seen(
+    _caught(
         40,
         "The provider's webhook is down, and paid orders are cancelled after eight hours",
         Harm.COSTS,
-        "MagentoOrdersPendingPaymentStuck waits for a day, and Magento cancels after eight hours. "
-        "Cancellations are exported, but have no alert.",
+        By("MagentoPaymentsUnconfirmed"),
+        note="Where orders wait in the state `pending_payment`, at 25 orders an hour of which 60 % wait. "
+        "MagentoOrdersUndone fires when Magento cancels them.",
     ),
-    _partly(
+    _caught(
         41,
         "The export to the ERP is dead, and orders are not shipped",
         Harm.WAITS,
+        By("MagentoShipmentsStopped"),
         By("MagentoCronJobFailing", Fault("cron-job-failing")),
         By("MagentoQueueStalled", Fault("consumer-dead")),
-        because="Only if it is a cron job or a consumer. The age of orders in `processing` has no alert.",
+        note="The first compares with last week, from 20 shipments in half a day on. The others fire if "
+        "it is "
+        "a cron job or a consumer.",
     ),
     _partly(
         42,
@@ -335,18 +344,14 @@ _BACKGROUND: Final = (
         By("MagentoOrderValueUnusual"),
         because="Only beyond a factor of three. Discounts have no alert.",
     ),
-    _not_seen(
-        43,
-        "A wave of cancellations or refunds",
-        Harm.WAITS,
-        "The counters are exported, but have no alert.",
-    ),
+    _caught(43, "A wave of cancellations or refunds", Harm.WAITS, By("MagentoOrdersUndone")),
     _partly(
         44,
         "The sitemap or a feed is not written",
         Harm.WAITS,
         By("MagentoCronDailyJobFailed"),
-        because="Only if its cron job fails, and after more than a day. Nothing looks at the file.",
+        because="Only if its cron job fails. Magento's own job catches the errors of a sitemap and ends in "
+        "`success`. Nothing looks at the file.",
     ),
     _not_seen(
         45,
@@ -363,11 +368,13 @@ _BACKGROUND: Final = (
         By("MagentoReplicaStopped"),
         note="Both need mysqld_exporter beside the replica.",
     ),
-    _not_seen(
+    _caught(
         48,
         "The cache Redis is full: tags are evicted, or writes refused",
         Harm.COSTS,
-        "The counters are exported, but only those of the session store have alerts.",
+        By("MagentoCacheWritesRefused"),
+        By("MagentoCacheEvicting"),
+        note="Refused writes need Redis 6.2 or later. A few evictions are not seen as a fault.",
     ),
 )
 
@@ -386,11 +393,12 @@ _SECURITY: Final = (
         "The exporter reads no contents and no admin users.",
     ),
     _not_seen(51, "An admin's password is guessed", Harm.COSTS, "Failed logins of admins are not counted."),
-    _not_seen(
+    _partly(
         52,
         "Stolen passwords are tried out, or accounts are registered by the thousand",
         Harm.COSTS,
-        "Registrations are exported, but have no alert; failed logins are not counted.",
+        By("MagentoRegistrationsUnusual"),
+        because="Registrations only. Magento keeps a customer's failed logins in a column without an index.",
     ),
     _not_seen(
         53,

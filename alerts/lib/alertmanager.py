@@ -192,7 +192,7 @@ def _worse_of_the_same_alert() -> Iterable[dict[str, Any]]:
     yield _inhibit(
         [f'severity = "{Severity.URGENT}"'],
         [f'severity = "{Severity.WARNING}"', _OURS],
-        ("alertname", *SHOP, "indexer", "document"),
+        ("alertname", *SHOP, "indexer", "document", "job_code"),
     )
 
 
@@ -248,7 +248,7 @@ def _what_keeps_everybody_out() -> Iterable[dict[str, Any]]:
     """If nobody can buy, no store sells. Magento's health check fails without database and Redis."""
     yield _inhibit(
         ['alertname = "MagentoBackendDown"', 'source =~ "database|redis"'],
-        ['alertname = "MagentoBackendsSick"'],
+        [_one_of(("MagentoBackendsSick", "MagentoBackendSick"))],
         SHOP,
     )
     yield _inhibit(
@@ -258,6 +258,12 @@ def _what_keeps_everybody_out() -> Iterable[dict[str, Any]]:
     )
     yield _inhibit(
         ['alertname = "MagentoProbeFailing"'], ['alertname = "MagentoProbePageFailing"'], _NAMED_SHOP
+    )
+    yield _inhibit(
+        ['alertname = "MagentoBackendsSick"'], ['alertname = "MagentoBackendSick"'], (*SHOP, "varnish")
+    )
+    yield _inhibit(
+        ['alertname = "MagentoSessionWritesRefused"'], ['alertname = "MagentoCacheWritesRefused"'], SHOP
     )
     yield _inhibit(
         [_one_of(NOBODY_BUYS)],

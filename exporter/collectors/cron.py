@@ -66,6 +66,13 @@ LAST_SUCCESS = gauge(
     "Unix time of the job's last success (cron_schedule.finished_at), remembered when the row is deleted.",
     "job_code",
 )
+NOT_DONE = gauge(
+    "magento_cron_job_not_done_since_timestamp_seconds",
+    "Unix time at which the first run was due since which the job has not succeeded, by how that run ended: "
+    "error or missed. Absent if the job succeeded later, or has not been planned for a day.",
+    "job_code",
+    "status",
+)
 RUNS = counter(
     "magento_cron_job_runs_total",
     "Runs of the job that reached a final status: success, missed or error (cron_schedule.status).",
@@ -88,6 +95,9 @@ MAX_OPEN: Final = 5_000
 FORGET_AFTER: Final = 40 * 86_400.0
 """Seconds after which a job code that no row names any more is forgotten (monthly jobs are kept)."""
 
+PLANNED_WITHIN: Final = 26 * 3_600.0
+"""Seconds without a new row after which a job that did not succeed is no longer missed: it may be removed."""
+
 NOTE_SEEN_EVERY: Final = 3_600.0
 """Seconds between two notes that a job code is still in use, each of which is a write to the state."""
 
@@ -103,7 +113,8 @@ class CronCollector(Collector):
     minute.
 
     Magento deletes a successful row after an hour. The last success and the last start of a job are
-    remembered. A first start looks at the newest 5,000 rows only.
+    remembered. A first start looks at the newest 5,000 rows only. It does not judge runs that ended before:
+    the row of a later success may be deleted already.
     """
     source = "database"
     metrics = (
@@ -114,6 +125,7 @@ class CronCollector(Collector):
         OVERDUE,
         RUNNING,
         LAST_SUCCESS,
+        NOT_DONE,
         RUNS,
         DURATION,
         START_DELAY,
@@ -217,10 +229,20 @@ class _Jobs:
     def _note_success(self, code: str, job: dict[str, Any], finished: float) -> None:
         if finished > (job["success"] or 0.0):
             job["success"] = finished
+            if finished >= job.get("not_done", [finished])[0]:
+                job.pop("not_done", None)
+            self._table.put(code, job)
+
+    def _note_not_done(self, code: str, status: str, due: float) -> None:
+        job = self._jobs[code]
+        if due > (job["success"] or 0.0) and "not_done" not in job:
+            job["not_done"] = [due, status]
             self._table.put(code, job)
 
     def _count(self, code: str, status: str, row: Row) -> None:
         self._runs.add(job_code=code, status=status)
+        if status != "success" and row["scheduled"] is not None:
+            self._note_not_done(code, status, float(row["scheduled"]))
         if row["executed"] is None:
             return
         if row["scheduled"] is not None:
@@ -243,5 +265,8 @@ class _Jobs:
         for code, job in self._jobs.items():
             if job["success"] is not None:
                 yield LAST_SUCCESS.sample(job["success"], job_code=code)
+            if "not_done" in job and self._now - job["seen"] < PLANNED_WITHIN:
+                due, status = job["not_done"]
+                yield NOT_DONE.sample(due, job_code=code, status=status)
         for counters in (self._runs, self._duration, self._delay):
             yield from having(counters.samples(), "job_code", self._jobs)

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-OPEN_STATES: Final = ("new", "pending_payment", "payment_review", "holded", "processing")
+PENDING_PAYMENT: Final = "pending_payment"
+"""``sales_order.state`` of an order whose payment is not confirmed yet."""
+
+OPEN_STATES: Final = ("new", PENDING_PAYMENT, "payment_review", "holded", "processing")
 """``sales_order.state`` of orders that somebody or something still has to finish."""
 
 CANCELED: Final = "canceled"

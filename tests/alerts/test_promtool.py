@@ -90,6 +90,22 @@ def test_is_a_warning_in_other_places(
     assert not verdict.complaints, verdict.report()
 
 
+@pytest.mark.parametrize("name", ["MagentoCronDailyJobFailed", "MagentoCronJobNeverRan"])
+def test_a_job_that_makes_prices_is_urgent(
+    name: str, found: Catalogue, rules: Mapping[str, str], tmp_path: Path
+) -> None:
+    """The nightly job of the price rules is known to have failed before the sale begins."""
+    alert = next(alert for alert in found.all if alert.name == name)
+    job = "catalogrule_apply_all"
+    description = alert.cases.expected_description.replace(alert.cases.entity["job_code"], job)
+    labels = {**alert.cases.labels, "severity": "urgent"}
+    cases = replace(alert.cases, entity={"job_code": job}, labels=labels, expected_description=description)
+    changed = replace(alert, cases=cases)
+    alone = replace(found, alerts={found.subject(alert): [changed]})
+    verdict = judge(changed, alone, list(rules.values()), tmp_path)
+    assert not verdict.complaints, verdict.report()
+
+
 def test_times_that_are_no_multiples_of_the_step_are_refused(found: Catalogue) -> None:
     with pytest.raises(SpecError, match="warm_up is no multiple of step"):
         replace(found.all[0].cases, warm_up=600, step=1800)

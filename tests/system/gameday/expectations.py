@@ -251,6 +251,7 @@ _CACHE: Final[Mapping[str, Expectation]] = {
     "backend-sick": Expectation(
         fires=(seen("MagentoBackendsSick"),),
         minutes=30,
+        kept_back=_one("MagentoBackendSick"),
         may={
             seen("MagentoPageCacheHitRatioCollapsed"): "Varnish does not cache for two minutes what has "
             "failed, and these minutes do not shrink with the clock"
@@ -269,7 +270,11 @@ _CACHE: Final[Mapping[str, Expectation]] = {
     "redis-full": Expectation(
         fires=(seen("MagentoSessionWritesRefused"),),
         minutes=10,
-        may={seen("MagentoSessionsEvicted"): "it throws sessions out before it refuses new ones"},
+        kept_back=_one("MagentoCacheWritesRefused"),
+        may={
+            seen("MagentoSessionsEvicted"): "it throws sessions out before it refuses new ones",
+            seen("MagentoCacheEvicting"): "the same server holds the caches, and evicts their keys as well",
+        },
         end=Fix("MagentoSessionWritesRefused", "First five minutes"),
     ),
 }
@@ -283,7 +288,10 @@ _AFTER_THE_ORDER: Final[Mapping[str, Expectation]] = {
     ),
     "grid-missing": Expectation(fires=(seen("MagentoOrdersMissingFromGrid"),), minutes=30, end=_CODE),
     "orders-stuck-pending-payment": Expectation(
-        fires=(seen("MagentoOrdersPendingPaymentStuck"),), minutes=50, end=_CODE
+        fires=(seen("MagentoOrdersPendingPaymentStuck"),),
+        minutes=50,
+        may={seen("MagentoPaymentsUnconfirmed"): "the usual share is that of a few hours"},
+        end=_CODE,
     ),
 }
 
@@ -310,7 +318,7 @@ _SELLING: Final[Mapping[str, Expectation]] = {
     ),
     "maintenance": Expectation(
         fires=(seen("MagentoMaintenanceForgotten"),),
-        minutes=32,
+        minutes=17,
         end=Fix("MagentoMaintenanceForgotten", "Forgotten"),
     ),
     "no-traffic": Expectation(
@@ -331,7 +339,11 @@ _SELLING: Final[Mapping[str, Expectation]] = {
              seen("MagentoCheckoutBudgetBurnSlow"): "an hour of failures spends more than three days may"},
         end=_PROVIDER,
     ),
-    "registrations-flood": Expectation(minutes=30, end=_SENDER),
+    "registrations-flood": Expectation(
+        minutes=30,
+        may={seen("MagentoRegistrationsUnusual"): "without a week before, 30 is the usual"},
+        end=_SENDER,
+    ),
     "search-zero-results": Expectation(minutes=30, end=_CODE),
 }  # fmt: skip
 

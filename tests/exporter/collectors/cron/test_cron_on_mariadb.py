@@ -107,6 +107,45 @@ def test_a_success_is_remembered_when_magento_has_deleted_the_row(shop: ShopInMa
     assert found[("magento_cron_job_last_success_timestamp_seconds", EMAILS)] == NOW.timestamp() - 60
 
 
+def not_done(found: Found, job: str) -> dict[str, float]:
+    """Return since how many minutes before now the job has not been done, by how the run ended."""
+    name = "magento_cron_job_not_done_since_timestamp_seconds"
+    return {key[2]: (value - NOW.timestamp()) / 60 for key, value in found.items() if key[:2] == (name, job)}
+
+
+def test_a_run_that_failed_or_was_missed_is_not_done_until_a_success(shop: ShopInMariaDB) -> None:
+    state = VolatileStore()
+    plan(shop, EMAILS, "error", due=-90, started=-90, ended=-90)
+    assert not_done(collected(shop, state), EMAILS) == {}, "its success may be deleted already"
+    plan(shop, EMAILS, "error", due=-50, started=-50, ended=-49)
+    plan(shop, EMAILS, "missed", due=-40)
+    plan(shop, VIEWS, "missed", due=-30)
+    found = collected(shop, state)
+    assert not_done(found, EMAILS) == {"error": -50}
+    assert not_done(found, VIEWS) == {"missed": -30}
+    plan(shop, EMAILS, "success", due=-20, started=-19, ended=-18)
+    found = collected(shop, state)
+    assert not_done(found, EMAILS) == {}
+    assert not_done(found, VIEWS) == {"missed": -30}
+
+
+def test_a_late_row_of_an_old_failure_does_not_undo_a_success(shop: ShopInMariaDB) -> None:
+    state = VolatileStore()
+    collected(shop, state)
+    plan(shop, EMAILS, "success", due=-20, started=-19, ended=-18)
+    plan(shop, EMAILS, "missed", due=-30)
+    assert not_done(collected(shop, state), EMAILS) == {}
+
+
+def test_a_job_that_is_no_longer_planned_is_not_waited_for(shop: ShopInMariaDB) -> None:
+    state = VolatileStore()
+    collected(shop, state)
+    plan(shop, VIEWS, "error", due=-1, started=-1, ended=-1)
+    collected(shop, state)
+    assert not_done(collected(shop, state, minutes=25 * 60), VIEWS) == {"error": -1}
+    assert not_done(collected(shop, state, minutes=27 * 60), VIEWS) == {}
+
+
 def test_a_job_waits_from_when_it_was_due(shop: ShopInMariaDB) -> None:
     plan(shop, EMAILS, due=-7)
     plan(shop, EMAILS, due=-2)

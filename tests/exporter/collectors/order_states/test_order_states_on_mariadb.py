@@ -150,3 +150,31 @@ def test_five_hundred_stores_take_a_few_statements(mariadb: MariaDB) -> None:
         assert len(statements) <= 12
         assert found["magento_orders_open", "s77", "processing"] == 3
         assert len(found) == 500 * 5 + 500 + 5
+
+
+def newest(found: Found, store: str) -> tuple[float, float]:
+    """Return how many new orders of the store there are, and how many of them wait for their payment."""
+    return found["magento_orders_newest", store], found["magento_orders_newest_unpaid", store]
+
+
+def test_unpaid_orders_are_counted_among_those_of_two_hours(observed: ShopInMariaDB) -> None:
+    """Orders that came ten minutes ago may be paid yet; those of 130 minutes ago are no news."""
+    fill(observed, [(1, "pending_payment", 13), (1, "processing", 13), (2, "processing", 3)])
+    now = observed.shop.database.rows("SELECT UNIX_TIMESTAMP()")[0][0] + 5
+    found = collect(observed, float(now))
+    default, other = (
+        observed.shop.database.rows("SELECT code FROM {store} WHERE store_id = %s", (n,))[0][0]
+        for n in (1, 2)
+    )
+    assert newest(found, default) == (22, 11)
+    assert newest(found, other) == (3, 0)
+
+
+def test_of_many_new_orders_the_newest_say_how_many_are_unpaid(
+    observed: ShopInMariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_states, "LATEST_ORDERS", 4)
+    fill(observed, [(1, "pending_payment", 5), (1, "processing", 3)])
+    now = observed.shop.database.rows("SELECT UNIX_TIMESTAMP()")[0][0] + 5
+    code = observed.shop.database.rows("SELECT code FROM {store} WHERE store_id = 1")[0][0]
+    assert newest(collect(observed, float(now)), code) == (4, 1)
