@@ -7,17 +7,18 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, At, Cases, Hourly, Input, Line
-from alerts.lib.condition import only_where
+from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit, Urgently
 from alerts.lib.recording import Recording
 from alerts.thresholds import critical, warning
 from exporter.collectors import order_emails, order_grid, order_states
 from exporter.collectors.customers import REGISTERED
+from exporter.collectors.expected_orders import HOLIDAY
 from exporter.collectors.order_cancellations import CANCELLATIONS
 from exporter.collectors.order_documents import REFUNDED, SHIPPED
 from exporter.core.metrics import Metric
 from exporter.magento.orders import PENDING_PAYMENT
-from promql.expr import Expr, clamp_min, increase, over_time, relabel, series, sum_by, union
+from promql.expr import Expr, clamp_min, increase, max_by, over_time, relabel, series, sum_by, union
 from promql.metrics import SHOP, STORE
 
 _orders: Final = partial(
@@ -206,6 +207,7 @@ ALERTS: Final = (
         op="<",
         threshold=warning(limits.SHIPMENTS),
         unit=Unit.RATIO,
+        guard=(unless(max_by(series(HOLIDAY), *SHOP).equals(1), on=SHOP),),
         scope="",
         for_=2 * HOUR,
         keep_firing_for=HOUR,
@@ -215,10 +217,17 @@ ALERTS: Final = (
         "hours of last week were made (limit %limit%).",
         impact="Customers wait for their goods, and nobody in the warehouse may have seen the orders.",
         first_action="Ask the warehouse; then look whether the export to the ERP runs and its orders arrive.",
-        why="A warehouse works at the same hours each week. A day off looks the same, so it is a warning.",
+        why="A warehouse works at the same hours each week. On a public holiday it is silent. Any other "
+        "day off "
+        "looks the same, so it is a warning.",
         panel=Panel("magento-after-order", "documents"),
         cases=Cases(
-            inputs={"shipped": Input(SHIPPED, labels=_DE, bad=Hourly(1), good=Hourly(10), edge=Hourly(2.1))},
+            inputs={
+                "shipped": Input(SHIPPED, labels=_DE, bad=Hourly(1), good=Hourly(10), edge=Hourly(2.1)),
+                "holiday": Input(HOLIDAY, labels=_DE, bad=At(0), good=At(0), needed=False),
+            },
+            silent={"it is a holiday": {"holiday": At(1)}},
+            needs_all_inputs=False,
             covers_all_places=True,
             warm_up=8 * DAY,
             step=HOUR,

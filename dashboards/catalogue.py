@@ -38,6 +38,7 @@ DASHBOARDS: Final[tuple[Dashboard, ...]] = (
 
 WITHOUT_PANEL: Final[Mapping[str, str]] = {
     "magento_bulk_operations_exact": "says whether another value is a lower bound",
+    "magento_calendar_holiday": "says why less is expected; a guard of an alert",
     "magento_checkout_carts_since_last_order": "feeds an alert; carts and orders are shown",
     "magento_collector_runs_total": "the base of an error ratio; the errors themselves are shown",
     "magento_indexer_backlog_exact": "says whether another value is an upper bound",

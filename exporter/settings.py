@@ -19,12 +19,14 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -35,6 +37,7 @@ from pydantic import (
 )
 
 from exporter.core.collector import Tuning
+from exporter.core.holidays import known_region
 from exporter.core.query import Connection
 from exporter.errors import SettingsError
 from exporter.files.following import Followed, Reader
@@ -317,6 +320,23 @@ class Collectors(Section):
 _DEFAULTS: Final = Tuning()
 
 
+def _a_day(text: str) -> str:
+    """Return the text if it is a day of one year or of every year."""
+    date.fromisoformat(text if len(text) > len("12-24") else f"2024-{text}")
+    return text
+
+
+def _a_region(text: str) -> str:
+    """Return the text if holidays of that country and region are known."""
+    if not known_region(text):
+        raise ValueError(f"no holidays are known of {text!r}")
+    return text
+
+
+Day = Annotated[str, AfterValidator(_a_day)]
+Region = Annotated[str, AfterValidator(_a_region)]
+
+
 class TuningSettings(Section):
     """Numbers that change what is computed."""
 
@@ -332,6 +352,22 @@ class TuningSettings(Section):
         ge=0,
         le=1_000_000,
         description="Changelog rows read at most to count distinct entities.",
+    )
+    holidays: bool = Field(
+        _DEFAULTS.holidays,
+        description="Whether fewer orders are expected on public holidays of the store's country.",
+    )
+    holiday_regions: dict[str, Region] = Field(
+        {},
+        description="The country, or country and region (`DE-BY`), of a store by its code, where holidays "
+        "shall not follow `general/country/default`.",
+    )
+    own_holidays: list[Day] = Field(
+        [],
+        description="Further days that count as holidays of every store: `2026-12-24`, or `12-24` each year.",
+    )
+    no_holidays: list[Day] = Field(
+        [], description="Public holidays on which the shop sells as on any day, written the same way."
     )
 
 

@@ -8,7 +8,7 @@ the runner decides.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -54,11 +54,15 @@ SETTLE_SECONDS: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """The few numbers a user may change in what collectors compute. All in seconds unless said."""
+    """The few things a user may change in what collectors compute. Numbers are in seconds unless said."""
 
     settle_seconds: float = SETTLE_SECONDS
     abandoned_after_seconds: float = 3600.0
     backlog_scan_limit: int = 10_000
+    holidays: bool = True
+    holiday_regions: Mapping[str, str] = field(default_factory=dict)
+    own_holidays: Sequence[str] = ()
+    no_holidays: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,9 @@ class Stores(Protocol):
     def timezone(self, store_id: int | None) -> ZoneInfo:
         """Return the store's time zone (``general/locale/timezone``)."""
 
+    def country(self, store_id: int | None) -> str:
+        """Return the store's country by two letters (``general/country/default``)."""
+
 
 class Files(Protocol):
     """The few files of the shop's directory that say how it is deployed."""

@@ -3,8 +3,9 @@
 And whether a view is switched on: one that was switched off on purpose is not expected to sell.
 
 Read from ``store``, ``store_website`` and ``core_config_data`` (paths
-``currency/options/base`` and ``general/locale/timezone``). A value that is locked
-by env.php or the environment overrides the database, in each scope separately.
+``currency/options/base``, ``general/locale/timezone`` and ``general/country/default``).
+A value that is locked by env.php or the environment overrides the database, in each
+scope separately.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ ADMIN: Final = 0
 
 DEFAULT_CURRENCY: Final = "USD"
 DEFAULT_TIMEZONE: Final = "America/Los_Angeles"
+DEFAULT_COUNTRY: Final = "US"
 """Magento's own defaults (module-directory and module-backend ``etc/config.xml``)."""
 
 _CURRENCY: Final = "currency/options/base"
 _TIMEZONE: Final = "general/locale/timezone"
+_COUNTRY: Final = "general/country/default"
 
 STORES = Query(
     "stores",
@@ -53,7 +56,7 @@ STORE_SETTINGS = Query(
     SELECT scope, scope_id, path, value
     FROM {core_config_data}
     WHERE scope IN ('default', 'websites', 'stores')
-      AND path IN ('currency/options/base', 'general/locale/timezone')
+      AND path IN ('currency/options/base', 'general/locale/timezone', 'general/country/default')
     """,
     reads={"core_config_data": ("scope", "scope_id", "path", "value")},
 )
@@ -72,6 +75,7 @@ class Store:
     currency: str
     timezone: ZoneInfo
     active: bool
+    country: str = DEFAULT_COUNTRY
 
 
 class StoreMap:
@@ -115,6 +119,11 @@ class StoreMap:
         """Return the store's time zone."""
         store = self._by_id.get(store_id) if store_id is not None else None
         return store.timezone if store else ZoneInfo("UTC")
+
+    def country(self, store_id: int | None) -> str:
+        """Return the store's country, two letters."""
+        store = self._by_id.get(store_id) if store_id is not None else None
+        return store.country if store else DEFAULT_COUNTRY
 
 
 class StoreDirectory:
@@ -181,6 +190,10 @@ class StoreDirectory:
         """Return the store's time zone."""
         return self.current().timezone(store_id)
 
+    def country(self, store_id: int | None) -> str:
+        """Return the store's country, two letters."""
+        return self.current().country(store_id)
+
     def _read(self) -> StoreMap:
         settings = {
             (str(row["scope"]), int(row["scope_id"]), str(row["path"])): str(row["value"])
@@ -210,6 +223,7 @@ def _store(row: Row, settings: Mapping[tuple[str, int, str], str], locked: Locke
         currency=setting(_CURRENCY, website, default) or DEFAULT_CURRENCY,
         timezone=_zone(setting(_TIMEZONE, store, website, default) or DEFAULT_TIMEZONE),
         active=bool(row["is_active"]),
+        country=setting(_COUNTRY, store, website, default) or DEFAULT_COUNTRY,
     )
 
 

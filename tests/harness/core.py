@@ -77,7 +77,10 @@ def stores(off: Collection[str] = ()) -> StoreMap:
         (1, "default", 1, "base", "USD", ZoneInfo("America/Los_Angeles")),
         (2, "german", 2, "europe", "EUR", ZoneInfo("Europe/Berlin")),
     )
-    return StoreMap([Store(*store, active=store[1] not in off) for store in found])
+    countries = {"german": "DE"}
+    return StoreMap(
+        [Store(*store, active=store[1] not in off, country=countries.get(store[1], "US")) for store in found]
+    )
 
 
 STORES = stores()

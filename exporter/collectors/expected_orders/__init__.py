@@ -6,6 +6,7 @@
 from exporter.collectors.expected_orders.collector import (
     BASELINE,
     EXPECTED,
+    HOLIDAY,
     RECENT,
     SHOP_SINCE_LAST,
     SINCE_LAST,
@@ -16,6 +17,7 @@ from exporter.collectors.expected_orders.history import ORDERS
 __all__ = [
     "BASELINE",
     "EXPECTED",
+    "HOLIDAY",
     "ORDERS",
     "RECENT",
     "SHOP_SINCE_LAST",

@@ -1,18 +1,21 @@
 """What to expect now, from the same hours of past weeks.
 
 Demand follows the week and the hour of the day in the shop's own time zone. So it is
-compared with the same weekday and local time. A sale or an outage in one of several
+compared with the same weekday and local time. On a public holiday no more than on
+a Sunday is expected. A sale or an outage in one of several
 weeks does not move the median much. With fewer than two weeks nothing is expected.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from exporter.core.holidays import IsHoliday
 
 WINDOWS: Final[Mapping[str, int]] = {"30m": 1_800, "2h": 7_200, "6h": 21_600, "1d": 86_400}
 """Label value to length in seconds."""
@@ -35,8 +38,38 @@ def weeks_ago(now: float, weeks: int, zone: ZoneInfo) -> float:
 
     A local time that the clocks skipped that day is read as if they had not been changed yet.
     """
+    return days_ago(now, 7 * weeks, zone)
+
+
+def days_ago(now: float, days: int, zone: ZoneInfo) -> float:
+    """Return the Unix time of the same local time some days ago."""
     local = datetime.fromtimestamp(now, UTC).astimezone(zone)
-    return (local - timedelta(weeks=weeks)).timestamp()
+    return (local - timedelta(days=days)).timestamp()
+
+
+def has_holiday(begin: float, end: float, zone: ZoneInfo, is_holiday: IsHoliday) -> bool:
+    """Return whether a stretch of time touches a holiday, by the store's clock."""
+    return any(is_holiday(day) for day, _, _ in _days(begin, end, zone))
+
+
+def with_sundays(
+    begin: float, end: float, week: int, zone: ZoneInfo, is_holiday: IsHoliday
+) -> Iterator[tuple[float, float]]:
+    """Yield what a stretch of time is compared with, some weeks ago: for a holiday the Sunday before it."""
+    for day, start, stop in _days(begin, end, zone):
+        back = ((day.weekday() + 1) % 7 or 7) + 7 * (week - 1) if is_holiday(day) else 7 * week
+        yield days_ago(start, back, zone), days_ago(stop, back, zone)
+
+
+def _days(begin: float, end: float, zone: ZoneInfo) -> Iterator[tuple[date, float, float]]:
+    """Yield each local day that a stretch of time touches, and the part of the stretch in it."""
+    while True:
+        local = datetime.fromtimestamp(begin, UTC).astimezone(zone)
+        midnight = datetime.combine(local.date() + timedelta(days=1), time(), zone).timestamp()
+        yield local.date(), begin, min(midnight, end)
+        if midnight >= end:
+            return
+        begin = midnight
 
 
 def in_windows(buckets: Iterable[tuple[int, Mapping[str, int]]], end: float) -> dict[str, dict[str, float]]:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from exporter.collectors.expected_orders.baseline import WEEKS, WINDOWS, expected, in_windows, weeks_ago
+from exporter.collectors.expected_orders.baseline import (
+    WEEKS,
+    WINDOWS,
+    expected,
+    has_holiday,
+    in_windows,
+    weeks_ago,
+)
 from exporter.collectors.expected_orders.history import ORDERS, PAST_ORDERS, History
-from exporter.collectors.expected_orders.since import SinceLast
+from exporter.collectors.expected_orders.since import SinceLast, on_holidays
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 
@@ -43,6 +50,14 @@ SHOP_SINCE_LAST = gauge(
     "magento_orders_expected_since_last of all stores together: since the last order in any of them.",
 )
 
+HOLIDAY = gauge(
+    "magento_calendar_holiday",
+    "Whether today is a public holiday of the store's country (general/country/default), or one of the "
+    "shop's "
+    "own (tuning.own_holidays), by the store's clock.",
+    "store",
+)
+
 _EXPECTED_LIFETIME: Final = 300
 """Seconds for which the expected numbers are not computed again."""
 
@@ -65,11 +80,15 @@ class ExpectedOrdersCollector(Collector):
     0 means that an order has just come, or that none was to be expected. A store without an order in the
     history has no sample. A week is looked at at most.
 
+    On a public holiday of the store's country (`general/country/default`) no more is expected than on the
+    Sundays before it. The calendar is that of the Python library `holidays`. The settings
+    `tuning.holidays`, `tuning.holiday_regions`, `tuning.own_holidays` and `tuning.no_holidays` change it.
+
     A store view that is switched off has no samples. Its orders are counted all the same, so it has its
     history when it is switched on again.
     """
     source = "database"
-    metrics = (RECENT, EXPECTED, BASELINE, SINCE_LAST, SHOP_SINCE_LAST)
+    metrics = (RECENT, EXPECTED, BASELINE, SINCE_LAST, SHOP_SINCE_LAST, HOLIDAY)
     queries = (*ORDERS.queries, PAST_ORDERS)
     refresh = EVERY_HALF_MINUTE
 
@@ -87,6 +106,9 @@ class ExpectedOrdersCollector(Collector):
             return
         stores = {str(store_id): context.stores.code(store_id) for store_id in context.stores.active_ids()}
         yield from _recent(history, stores)
+        for store_id, code in stores.items():
+            zone, is_holiday = history.zone(store_id), history.is_holiday(store_id)
+            yield HOLIDAY.sample(float(has_holiday(history.now, history.now, zone, is_holiday)), store=code)
         for store_id, begin in history.begins(stores).items():
             yield BASELINE.sample(context.now - begin, store=stores[store_id])
         for (store_id, window), number in self._expected(history, stores).items():
@@ -138,4 +160,5 @@ def _all_expected(history: History, stores: Mapping[str, str]) -> Iterator[tuple
         for window, numbers in weeks.items():
             number = expected(numbers)
             if number is not None:
-                yield (store_id, window), number
+                start = history.now - WINDOWS[window]
+                yield (store_id, window), min(number, on_holidays(history, (store_id,), start, len(numbers)))

@@ -15,7 +15,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from exporter.collectors.expected_orders.baseline import BUCKET, HISTORY
+from exporter.core import holidays
 from exporter.core.collector import Context
+from exporter.core.holidays import IsHoliday
 from exporter.core.memory import Table
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
@@ -90,6 +92,10 @@ class History:
         self._first = context.memory.table("first")
         self._last = context.memory.table("last")
         self._zones = {str(store_id): context.stores.timezone(store_id) for store_id in context.stores.ids()}
+        self._holidays = {
+            str(store_id): holidays.of_store(context.tuning, context.stores, store_id)
+            for store_id in context.stores.ids()
+        }
         self.horizon = int(self.now) - HISTORY
         self._newest = 0
         self._read: dict[int, list[tuple[int, Counts]]] = {}
@@ -226,6 +232,10 @@ class History:
     def zone(self, store_id: str) -> ZoneInfo:
         """Return the store's time zone."""
         return self._zones[store_id]
+
+    def is_holiday(self, store_id: str) -> IsHoliday:
+        """Return what tells the holidays of the store."""
+        return self._holidays[store_id]
 
 
 def _key(moment: int, length: int) -> str:

@@ -7,9 +7,18 @@ one after minutes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import inf
+from statistics import median
 from typing import Final
 
-from exporter.collectors.expected_orders.baseline import WEEKS, expected, weeks_ago
+from exporter.collectors.expected_orders.baseline import (
+    WEEKS,
+    expected,
+    has_holiday,
+    weeks_ago,
+    with_sundays,
+)
 from exporter.collectors.expected_orders.history import History
 
 LONGEST: Final = 7 * 86_400
@@ -53,7 +62,23 @@ def _since(history: History, stores: tuple[str, ...], last: float) -> float | No
             for store, span in spans.items():
                 together.setdefault(span, []).append(store)
             weeks.append(sum(history.between(some, *span) for span, some in together.items()))
-    return expected(weeks)
+    number = expected(weeks)
+    return None if number is None else min(number, on_holidays(history, stores, begin, len(weeks)))
+
+
+def on_holidays(history: History, stores: Iterable[str], begin: float, weeks: int) -> float:
+    """Return what the Sundays of past weeks let expect from then until now; no limit without a holiday."""
+    clocks = {store: (history.zone(store), history.is_holiday(store)) for store in stores}
+    if not any(has_holiday(begin, history.now, *clock) for clock in clocks.values()):
+        return inf
+    return median(
+        sum(
+            history.between((store,), *span)
+            for store, clock in clocks.items()
+            for span in with_sundays(begin, history.now, week, *clock)
+        )
+        for week in range(1, weeks + 1)
+    )
 
 
 def _span(history: History, store: str, begin: float, week: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import pytest
 from exporter.core.query import Query
 from exporter.magento.stores import STORES, StoreDirectory
 
-CURRENCY, ZONE = "currency/options/base", "general/locale/timezone"
+CURRENCY, ZONE, COUNTRY = "currency/options/base", "general/locale/timezone", "general/country/default"
 
 
 class Rows:
@@ -89,3 +89,21 @@ def test_a_view_that_was_switched_off_is_known_to_be_off_within_a_minute() -> No
     assert stores.code(3) == "de"
     database.is_active, moment = 1, 120.0
     assert stores.active_ids() == (3,)
+
+
+@pytest.mark.parametrize(
+    ("settings", "locked", "country"),
+    [
+        ((), {}, "US"),
+        ((("default", 0, COUNTRY, "DE"),), {}, "DE"),
+        ((("default", 0, COUNTRY, "DE"), ("websites", 2, COUNTRY, "AT")), {}, "AT"),
+        ((("websites", 2, COUNTRY, "AT"), ("stores", 3, COUNTRY, "CH")), {}, "CH"),
+        ((("stores", 3, COUNTRY, "CH"),), {("stores", "de", COUNTRY): "FR"}, "FR"),
+        ((("stores", 4, COUNTRY, "CH"),), {}, "US"),
+    ],
+)
+def test_the_country_of_a_store_is_that_of_its_narrowest_scope(
+    settings: tuple[tuple[str, int, str, str], ...], locked: dict[tuple[str, str, str], str], country: str
+) -> None:
+    stores = StoreDirectory(Rows(*settings), locked=lambda *place: locked.get(place))
+    assert stores.country(3) == country

@@ -1,13 +1,15 @@
 """How the history of orders is backfilled, and when there is nothing to say."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from exporter.collectors.expected_orders import ExpectedOrdersCollector, history
 from exporter.collectors.expected_orders.baseline import BUCKET
-from exporter.core.collector import SETTLE_SECONDS
+from exporter.core.collector import SETTLE_SECONDS, Tuning
 from exporter.core.memory import VolatileStore
 from exporter.core.ports import Stores
 from tests.harness import core
@@ -57,9 +59,10 @@ class Orders:
         *,
         collector: ExpectedOrdersCollector | None = None,
         stores: Stores = core.STORES,
+        tuning: Tuning | None = None,
     ) -> dict[tuple[str, ...], float]:
         collector = collector or ExpectedOrdersCollector()
-        return values(run(collector, state, now, database=self.database, stores=stores))
+        return values(run(collector, state, now, database=self.database, stores=stores, tuning=tuning))
 
 
 def test_two_weeks_of_history_let_expect_something() -> None:
@@ -119,6 +122,58 @@ def test_a_view_that_is_switched_off_expects_nothing_and_has_its_past_when_it_is
     assert found.keys() == before.keys()
     assert found["magento_orders_expected", "german", "30m"] == 10
     assert found["magento_orders_recent", "german", "30m"] == 11
+
+
+def berlin(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+
+
+def german(weekday: int, sunday: int, until: str) -> Orders:
+    """Return a shop that sold so much an hour from 8 to 18, four weeks long, on weekdays and on Sundays."""
+    orders, end = Orders(), berlin(until)
+    at = end - 4 * WEEK - 2 * DAY
+    while at < end:
+        local = datetime.fromtimestamp(at, ZoneInfo("Europe/Berlin"))
+        if 8 <= local.hour < 18 and local.weekday() != 5:
+            orders.add(at, store=2, number=sunday if local.weekday() == 6 else weekday)
+        at += HOUR
+    return orders
+
+
+B2B: Final = {"weekday": 10, "sunday": 0}
+
+
+@pytest.mark.parametrize(
+    ("shop", "last", "now", "window", "expected"),
+    [
+        (B2B, "2026-05-22T18:00", "2026-05-25T15:00", "2h", 0),  # Whit Monday
+        (B2B, "2026-05-22T18:00", "2026-05-25T15:00", "1d", 0),
+        (B2B, "2026-05-26T08:00", "2026-05-26T12:00", "1d", 40),  # the morning after
+        (B2B, "2026-05-26T08:00", "2026-05-26T12:00", "2h", 20),
+        (B2B, "2026-05-18T08:00", "2026-05-18T15:00", "2h", 20),  # a usual Monday
+        ({"weekday": 10, "sunday": 4}, "2026-05-25T08:00", "2026-05-25T15:00", "2h", 8),
+        ({"weekday": 10, "sunday": 14}, "2026-05-25T08:00", "2026-05-25T15:00", "2h", 20),
+    ],
+)
+def test_a_holiday_lets_expect_no_more_than_a_sunday(
+    shop: Mapping[str, int], last: str, now: str, window: str, expected: float
+) -> None:
+    orders = german(**shop, until=last)
+    found = orders.collect(VolatileStore(), berlin(now))
+    assert found["magento_orders_expected", "german", window] == expected
+    assert found["magento_calendar_holiday", "german"] == (now.startswith("2026-05-25"))
+    assert found["magento_calendar_holiday", "default"] == (now.startswith("2026-05-25"))  # Memorial Day
+
+
+def test_a_b2b_shop_is_not_overdue_on_a_holiday_and_is_on_the_day_after() -> None:
+    orders = german(**B2B, until="2026-05-22T18:00")
+    state = VolatileStore()
+    during = orders.collect(state, berlin("2026-05-25T17:00"))
+    assert (during[SINCE, "german"], during[TOGETHER]) == (10, 10), "those of Friday's last hour"
+    after = orders.collect(state, berlin("2026-05-26T09:30"))
+    assert after[SINCE, "german"] == 30, "and those of Tuesday's first two"
+    usual = orders.collect(VolatileStore(), berlin("2026-05-25T17:00"), tuning=Tuning(holidays=False))
+    assert usual[SINCE, "german"] == 100
 
 
 SINCE = "magento_orders_expected_since_last"
