@@ -10,7 +10,7 @@ from alerts.lib.cases import HOUR, MINUTE, At, Cases, Gone, Hourly, Input, Until
 from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.thresholds import critical, warning
-from exporter.collectors import bulk, queues_rabbitmq
+from exporter.collectors import bulk, queues_database, queues_rabbitmq
 from exporter.collectors.deployment import INFO, QUEUE_CONNECTION
 from exporter.magento import queues
 from promql.expr import increase, over_time, series, sum_by, union
