@@ -157,6 +157,7 @@ def test_the_table_is_for_people(examine: Examine, directory: Path) -> None:
     assert sections[:-1] == [
         "Shop",
         "Connections",
+        "Release",
         "Rights and indexes",
         "Collectors (first run; later ones read less)",
         "Operation",
