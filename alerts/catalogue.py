@@ -34,7 +34,13 @@ SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
     "indexers": ("indexers",),
     "queues": ("queues",),
     "page_cache": ("page_cache",),
-    "platform": ("platform.database", "platform.host"),
+    "platform": (
+        "platform.web",
+        "platform.database",
+        "platform.redis",
+        "platform.search",
+        "platform.host",
+    ),
     "exporter": ("exporter",),
 }
 """The modules of each subject, in the order in which an engineer would ask."""

@@ -479,3 +479,19 @@ INODES_FREE_RATIO: Final = Threshold(
     low=True,
     reason="Sessions and caches in files use inodes long before bytes; at zero nothing can be created.",
 )
+REDIS_MEMORY_RATIO: Final = Threshold(
+    warning=0.9,
+    critical=1.0,
+    reason="A server that may not evict refuses writes when it is full. A tenth lasts for some hours.",
+)
+PAGE_SECONDS: Final = Threshold(
+    warning=3.0,
+    critical=6.0,
+    reason="Customers leave after three seconds. A healthy shop answers an uncached page within one.",
+)
+EDGE_ERRORS_RATIO: Final = Threshold(
+    warning=0.05,
+    reason="One request in twenty without an answer of the origin is more than any deploy makes.",
+)
+EDGE_REQUESTS: Final = 100
+"""Requests in five minutes below which a share says little."""

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.lib.links import Link
 from dashboards.lib.panels import Ask, Panel, Timeline
 from dashboards.lib.style import Colour, words
-from dashboards.lib.uids import DATABASE, HOST
+from dashboards.lib.uids import DATABASE, GOLDEN_PATH, HOST
 from exporter.magento.roles import ROLE
 from promql.expr import Expr, count_by, max_by, series
 from promql.platform import EXPORTER_UP, PLATFORM_ALERTS
@@ -40,8 +40,8 @@ STANDS_ON: Final[tuple[Panel, ...]] = (
                 2.0: ("an alert fires", Colour.CRITICAL),
             }
         ),
-        link=Link("Databases", DATABASE, "connections"),
-        links=(Link("Machines", HOST, "disk_free"),),
+        link=Link("The golden path", GOLDEN_PATH, "page_seconds"),
+        links=(Link("Databases", DATABASE, "connections"), Link("Machines", HOST, "disk_free")),
         width=24,
         height=6,
     ),

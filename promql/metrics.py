@@ -61,6 +61,7 @@ _PROBE: Final = ("page", "prober")
 """The labels of a probe's target beside the shop: the name of the page, and the prober that asked."""
 PROBE_SUCCESS: Final = External("probe_success", Kind.GAUGE, _BLACKBOX, _PROBE)
 PROBE_CERTIFICATE: Final = External("probe_ssl_earliest_cert_expiry", Kind.GAUGE, _BLACKBOX, _PROBE)
+PROBE_DURATION: Final = External("probe_duration_seconds", Kind.GAUGE, _BLACKBOX, _PROBE)
 PROBE_UP: Final = External("up", Kind.GAUGE, PROMETHEUS, _PROBE)
 PROCESS: Final = "the process metrics of the Prometheus client library"
 PROCESS_CPU: Final = External("process_cpu_seconds_total", Kind.COUNTER, PROCESS)

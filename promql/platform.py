@@ -58,8 +58,6 @@ SLOW_QUERIES: Final = _counter(f"{_STATUS}_slow_queries", MYSQLD)
 BUFFER_READS: Final = _counter(f"{_STATUS}_innodb_buffer_pool_reads", MYSQLD)
 BUFFER_REQUESTS: Final = _counter(f"{_STATUS}_innodb_buffer_pool_read_requests", MYSQLD)
 LOCK_WAITERS: Final = _gauge(f"{_STATUS}_innodb_row_lock_current_waits", MYSQLD)
-LOCK_WAITS: Final = _counter(f"{_STATUS}_innodb_row_lock_waits", MYSQLD)
-LOCK_TIME: Final = _counter(f"{_STATUS}_innodb_row_lock_time", MYSQLD)
 DEADLOCKS: Final = _counter(f"{_STATUS}_innodb_deadlocks", MYSQLD)
 DEADLOCKS_OF_METRICS: Final = _counter(f"{_INNODB}_lock_lock_deadlocks_total", MYSQLD)
 DEADLOCKS_OF_METRICS_BEFORE: Final = _counter(f"{_INNODB}_lock_lock_deadlocks", MYSQLD)
@@ -72,25 +70,17 @@ READER_RENAMED: Final = _gauge(f"{_REPLICATION}_replica_io_running", MYSQLD, *CH
 APPLIER: Final = _gauge(f"{_REPLICATION}_slave_sql_running", MYSQLD, *CHANNEL)
 APPLIER_RENAMED: Final = _gauge(f"{_REPLICATION}_replica_sql_running", MYSQLD, *CHANNEL)
 
-REDIS_UP: Final = _gauge("redis_up", REDIS)
 REDIS_USED: Final = _gauge("redis_memory_used_bytes", REDIS)
 REDIS_MOST: Final = _gauge("redis_memory_max_bytes", REDIS)
 REDIS_ERRORS: Final = _counter("redis_errors_total", REDIS, "err")
 REDIS_COMMANDS: Final = _counter("redis_commands_processed_total", REDIS)
-REDIS_EVICTED: Final = _counter("redis_evicted_keys_total", REDIS)
 REDIS_CLIENTS: Final = _gauge("redis_connected_clients", REDIS)
 REDIS_MOST_CLIENTS: Final = _gauge("redis_config_maxclients", REDIS)
-REDIS_OUTPUT: Final = _counter("redis_net_output_bytes_total", REDIS)
 REDIS_INSTANCE: Final = _gauge("redis_instance_info", REDIS, "maxmemory_policy")
 SENTINEL_QUORUM: Final = _gauge("redis_sentinel_master_ckquorum_status", REDIS, "master_name")
 
 SEARCH_STATUS: Final = _gauge("elasticsearch_cluster_health_status", ELASTICSEARCH, "cluster", "color")
-SEARCH_NODES: Final = _gauge("elasticsearch_cluster_health_number_of_nodes", ELASTICSEARCH, "cluster")
 SEARCH_READ_ONLY: Final = _gauge("elasticsearch_indices_settings_stats_read_only_indices", ELASTICSEARCH)
-SEARCH_DISK_FREE: Final = _gauge(
-    "elasticsearch_filesystem_data_available_bytes", ELASTICSEARCH, "cluster", "name"
-)
-SEARCH_DISK_SIZE: Final = _gauge("elasticsearch_filesystem_data_size_bytes", ELASTICSEARCH, "cluster", "name")
 SEARCH_REJECTED: Final = _counter(
     "elasticsearch_thread_pool_rejected_count", ELASTICSEARCH, "cluster", "name", "type"
 )

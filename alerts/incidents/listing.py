@@ -111,14 +111,16 @@ _SELLING: Final = (
         By("MagentoBackendDown", Fault("rabbitmq-down")),
         note="From Magento 2.4.5 on. Older versions sell without it: MagentoSourceDown, a warning.",
     ),
-    _partly(
+    _caught(
         11,
         "The search engine is down or read-only",
         Harm.STOPS,
+        By("MagentoSearchDown"),
+        By("MagentoSearchReadOnly"),
         By("MagentoIndexerInvalid", Fault("indexer-invalid")),
         By("MagentoNobodyComes", Fault("no-traffic")),
-        because=f"Nothing reads the search engine: {_PLATFORM}. Empty categories stay in the page cache "
-        "afterwards, and a probe of a cached category stays green.",
+        note="The first two need elasticsearch_exporter; read-only stops no search, so it is urgent. Empty "
+        "categories stay in the page cache afterwards, and a probe of a cached category stays green.",
     ),
     _caught(
         12,
@@ -149,13 +151,15 @@ _SELLING: Final = (
 )
 
 _LOAD: Final = (
-    _partly(
+    _caught(
         16,
         "PHP-FPM is at `max_children`: the checkout is slow, without errors",
         Harm.STOPS,
+        By("MagentoPhpFull"),
+        By("MagentoPagesSlow"),
         By("MagentoProbeFailing", OwnTest(_PROBE, "test_what_the_cache_hides_the_uncached_pages_show")),
         By("MagentoBackendsSick", Fault("backend-sick")),
-        because=f"Only once uncached pages time out. Slow pages are not seen: {_PLATFORM}.",
+        note="The first needs php-fpm_exporter, the second the probe.",
     ),
     _caught(
         17,
@@ -218,7 +222,8 @@ _LOAD: Final = (
         "Bots crawl the layered navigation",
         Harm.COSTS,
         By("MagentoPageCacheHitRatioCollapsed", Fault("page-uncacheable")),
-        because=f"A warning, and with Varnish only. The load on PHP is not seen: {_PLATFORM}.",
+        By("MagentoPagesSlow"),
+        because="The first is a warning, and with Varnish only. The second fires once pages are slow.",
     ),
     _not_seen(
         25,

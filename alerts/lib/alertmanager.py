@@ -8,6 +8,7 @@ from typing import Any, Final
 from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.owners import Owners
 from alerts.lib.prometheus import dump
+from exporter.magento.roles import ROLE
 from promql.metrics import SHOP, STORE
 
 HEADER: Final = """\
@@ -185,6 +186,7 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     yield from _what_keeps_everybody_out()
     yield from _failing_checkout()
     yield from _stopped_cron(alerts)
+    yield from _lower_layers()
 
 
 def _worse_of_the_same_alert() -> Iterable[dict[str, Any]]:
@@ -287,6 +289,32 @@ def _stopped_cron(alerts: Sequence[Alert]) -> Iterable[dict[str, Any]]:
         [_one_of((*others, *CRON_FEEDS))],
         SHOP,
     )
+
+
+def _lower_layers() -> Iterable[dict[str, Any]]:
+    """A server's fault inhibits what it does to the layers above, by the name of the shop alone.
+
+    Each exporter has a job and an instance of its own. The alerts about servers always have a shop's name.
+    """
+    slow = ("MagentoPagesSlow", "MagentoEdgeErrors", "MagentoVarnishThreadsOut")
+    stops = ("MagentoDatabaseRefusesConnections", "MagentoDiskFull", "MagentoSearchDown")
+    yield _inhibit([_one_of((*stops, "MagentoPhpFull"))], [_one_of(slow)], _NAMED_SHOP)
+    yield _inhibit([_one_of(stops)], ['alertname = "MagentoPhpFull"'], _NAMED_SHOP)
+    yield _inhibit(['alertname = "MagentoDatabaseLocksHeld"'], [_one_of(slow)], _NAMED_SHOP)
+    yield _inhibit(
+        ['alertname = "MagentoDatabaseRefusesConnections"'],
+        ['alertname = "MagentoDatabaseConnectionsHigh"'],
+        (*_NAMED_SHOP, ROLE),
+    )
+    yield _inhibit(
+        ['alertname = "MagentoDiskFull"'],
+        ['alertname =~ "MagentoDiskFilling|MagentoSearchReadOnly"'],
+        _NAMED_SHOP,
+    )
+    yield _inhibit(
+        ['alertname = "MagentoReplicaStopped"'], ['alertname = "MagentoReplicaLagging"'], (*SHOP, ROLE)
+    )
+    yield _inhibit(['alertname = "MagentoBackendDown"'], [_one_of((*slow, "MagentoPhpFull"))], _NAMED_SHOP)
 
 
 def _inhibit(source: Sequence[str], target: Sequence[str], equal: Sequence[str]) -> dict[str, Any]:

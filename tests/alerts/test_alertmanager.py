@@ -323,6 +323,31 @@ def test_what_has_another_cause_is_heard(board: Board, request: pytest.FixtureRe
     assert not board.inhibited(heard)
 
 
+LAYERS = [
+    ("MagentoDatabaseRefusesConnections", "MagentoPhpFull"),
+    ("MagentoDatabaseRefusesConnections", "MagentoPagesSlow"),
+    ("MagentoDatabaseLocksHeld", "MagentoPagesSlow"),
+    ("MagentoPhpFull", "MagentoEdgeErrors"),
+    ("MagentoSearchDown", "MagentoPhpFull"),
+    ("MagentoDiskFull", "MagentoDiskFilling"),
+    ("MagentoBackendDown", "MagentoPhpFull"),
+]
+
+
+@pytest.mark.parametrize(("cause", "effect"), LAYERS)
+def test_a_lower_layer_inhibits_the_layers_above_in_its_own_shop(
+    board: Board, request: pytest.FixtureRequest, cause: str, effect: str
+) -> None:
+    """Each has the job and the instance of its own exporter; only the shop's name joins them."""
+    name = request.node.name
+    below = board.labels(cause, {"job": "below", "instance": "a:1", "shop": name})
+    above = board.labels(effect, {"job": "above", "instance": "b:2", "shop": name})
+    spared = board.labels(effect, {"job": "above", "instance": "b:2", "shop": f"other-{name}"})
+    board.post(above, spared, below)
+    wait_until(lambda: board.inhibited(above), seconds=LONG, what=f"{cause} does not inhibit {effect}")
+    assert not board.inhibited(spared)
+
+
 def test_templates_render_every_link(tmp_path: Path) -> None:
     template = ROOT / "deploy" / "alertmanager" / "templates" / "magento.tmpl"
     data = tmp_path / "data.json"

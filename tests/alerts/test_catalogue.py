@@ -18,7 +18,15 @@ from exporter.core.metrics import Kind
 from exporter.core.self_metrics import SELF_METRICS
 from promql import platform
 from promql.durations import Duration, Span
-from promql.metrics import ALERTS, PROBE_CERTIFICATE, PROBE_SUCCESS, PROBE_UP, SCRAPE_DURATION, SHOP
+from promql.metrics import (
+    ALERTS,
+    PROBE_CERTIFICATE,
+    PROBE_DURATION,
+    PROBE_SUCCESS,
+    PROBE_UP,
+    SCRAPE_DURATION,
+    SHOP,
+)
 from promql.nodes import Call, Range, Selector, Subquery
 from promql.render import layout
 
@@ -37,6 +45,8 @@ CANNOT_BUY = {
     "MagentoProbeFailing",
     "MagentoDatabaseRefusesConnections",
     "MagentoDiskFull",
+    "MagentoPhpFull",
+    "MagentoSearchDown",
     "MagentoExporterDown",
 }
 """The alerts that say: customers cannot buy now. Only these may wake somebody."""
@@ -66,8 +76,17 @@ def series(found: Catalogue) -> dict[str, tuple[str, ...]]:
     )
     known[THRESHOLD.name] = own
     known[MAINTENANCE.name] = MAINTENANCE.labels
-    for foreign in (SCRAPE_DURATION, ALERTS, PROBE_SUCCESS, PROBE_CERTIFICATE, PROBE_UP, *platform.SERIES):
+    for foreign in (
+        SCRAPE_DURATION,
+        ALERTS,
+        PROBE_SUCCESS,
+        PROBE_CERTIFICATE,
+        PROBE_DURATION,
+        PROBE_UP,
+        *platform.SERIES,
+    ):
         known[foreign.name] = foreign.labels
+    known["up"] = (*PROBE_UP.labels, platform.ROLE)
     return known
 
 

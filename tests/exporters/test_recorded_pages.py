@@ -102,6 +102,11 @@ def test_a_series_under_two_names_is_read_under_both() -> None:
         assert {mariadb, mysql} <= names
 
 
+def test_what_is_declared_is_read() -> None:
+    """A series that nothing reads is no part of the contract."""
+    assert {m.name for m in platform.SERIES} == {m.name for m in read_by_the_pack()}
+
+
 @pytest.mark.parametrize("version", ["0.14.0", "0.17.2", "0.19.0"])
 def test_a_stopped_replica_does_not_look_like_one_without_lag(version: str) -> None:
     """MariaDB gives no lag then. MySQL 9.7 gives 0 while the reader alone is stopped: that is not read."""
