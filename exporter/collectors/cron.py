@@ -15,10 +15,11 @@ from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory
 from exporter.core.metrics import Sample, counter, gauge, having, summary
 from exporter.core.ports import Row
-from exporter.core.query import Query
+from exporter.core.query import LOOSE_SCAN, Query
 from exporter.magento.cron import FINAL_STATUSES
 from exporter.reading.batches import IDS_A_STATEMENT, in_batches
 from exporter.reading.followed import Followed
+from exporter.reading.per_subject import PerSubject
 
 _COLUMNS: Final = ("job_code", "status", "scheduled_at", "executed_at", "finished_at")
 _SELECT: Final = """job_code, status,
@@ -32,6 +33,27 @@ OPEN_ROWS = Query(
     "cron_open_rows",
     f"SELECT schedule_id AS id, {_SELECT} FROM {{cron_schedule}} WHERE schedule_id IN %(ids)s",
     reads={"cron_schedule": ("schedule_id", *_COLUMNS)},
+)
+
+# A loose index scan: some two index entries a job, however many rows there are.
+JOB_CODES = Query(
+    "cron_job_codes",
+    "SELECT job_code FROM {cron_schedule} GROUP BY job_code",
+    reads={"cron_schedule": ("job_code",)},
+    bounded=LOOSE_SCAN,
+)
+
+LATEST_OF_JOBS: Final = PerSubject(
+    "cron_latest_of_jobs",
+    f"""
+    SELECT schedule_id AS id, {_SELECT}
+    FROM {{cron_schedule}}
+    WHERE job_code = %(job_#)s AND status = %(status_#)s
+    ORDER BY scheduled_at DESC
+    LIMIT 5
+    """,
+    reads={"cron_schedule": ("schedule_id", *_COLUMNS)},
+    nobody={"job": "", "status": ""},
 )
 
 LAST_EXECUTION = gauge(
@@ -87,7 +109,7 @@ START_DELAY = summary(
 )
 
 LOOK_BACK: Final = 5_000
-"""Rows read once at the very first run, to know what is open and what succeeded lately."""
+"""Newest rows read once at the very first run, to know what is open and what succeeded lately."""
 
 MAX_OPEN: Final = 5_000
 """Open rows followed at most, the newest ones: far more than any shop plans ahead."""
@@ -113,8 +135,9 @@ class CronCollector(Collector):
     minute.
 
     Magento deletes a successful row after an hour. The last success and the last start of a job are
-    remembered. A first start looks at the newest 5,000 rows only. It does not judge runs that ended before:
-    the row of a later success may be deleted already.
+    remembered. A first start looks at the newest 5,000 rows and, on 2.4.3 and newer, at what runs and what
+    succeeded last of every job. It does not judge runs that ended before: the row of a later success may be
+    deleted already.
     """
     source = "database"
     metrics = (
@@ -130,7 +153,7 @@ class CronCollector(Collector):
         DURATION,
         START_DELAY,
     )
-    queries = (*SCHEDULE.queries, OPEN_ROWS)
+    queries = (*SCHEDULE.queries, OPEN_ROWS, JOB_CODES, LATEST_OF_JOBS.query)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
@@ -138,7 +161,7 @@ class CronCollector(Collector):
         followed = context.memory.table("followed")
         open_ids: list[int] = followed.get("open", [])
         new = SCHEDULE.read(context)
-        fresh = SCHEDULE.latest(context.database, LOOK_BACK) if new.first_run else new.rows
+        fresh = _look_back(context) if new.first_run else new.rows
         # A row committed while the first run was reading is in both lists; it counts once.
         rows = {int(row["id"]): row for row in (*_read(context, open_ids), *fresh)}.values()
         for row in rows:
@@ -153,6 +176,18 @@ class CronCollector(Collector):
         estimate = context.database.estimated_rows("cron_schedule")
         if estimate is not None:
             yield TABLE_ROWS.sample(estimate)
+
+
+def _look_back(context: Context) -> Sequence[Row]:
+    """Return the newest rows, and of every job what runs and what succeeded last, however long ago."""
+    database = context.database
+    rows = list(SCHEDULE.latest(database, LOOK_BACK))
+    # The index came with 2.4.3; without it no bounded statement finds those rows.
+    if database.has_index("cron_schedule", "job_code", "status", "scheduled_at"):
+        codes = [row["job_code"] for row in database.rows(JOB_CODES)]
+        looked_for = [{"job": code, "status": status} for code in codes for status in ("running", "success")]
+        rows += LATEST_OF_JOBS.rows(database, looked_for)
+    return rows
 
 
 def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from exporter.collectors.cron import LOOK_BACK, OPEN_ROWS, SCHEDULE, CronCollector
+from exporter.collectors.cron import (
+    JOB_CODES,
+    LAST_SUCCESS,
+    LATEST_OF_JOBS,
+    LOOK_BACK,
+    OPEN_ROWS,
+    RUNNING,
+    SCHEDULE,
+    CronCollector,
+)
 from exporter.core.memory import VolatileStore
 from exporter.reading import followed
 from sandbox.servers.mariadb import MariaDB
@@ -214,3 +223,34 @@ def test_a_bloated_table_is_read_by_key_only(shop: ShopInMariaDB) -> None:
     newest = int(shop.database.rows("SELECT MAX(schedule_id) FROM {cron_schedule}")[0][0])
     assert shop.rows_read(SCHEDULE.above, after=newest - 10, limit=LOOK_BACK) <= 12
     assert shop.rows_read(OPEN_ROWS, ids=tuple(range(newest - 9, newest + 1))) <= 20
+
+
+def test_a_first_look_knows_a_job_that_has_been_running_for_hours_and_every_last_success(
+    shop: ShopInMariaDB,
+) -> None:
+    """Fifteen rows a minute: the newest 5,000 reach back five and a half hours."""
+    plan(shop, "nightly_export", "running", due=-400, started=-400)
+    plan(shop, "weekly_report", "success", due=-9_000, started=-9_000, ended=-8_990)
+    plan(shop, "weekly_report", "success", due=-8_000, started=-8_000, ended=-7_995)
+    moment = f"{at(-1):%Y-%m-%d %H:%M:%S}"
+    shop.database.rows(
+        "INSERT INTO {cron_schedule} (job_code, status, created_at, scheduled_at, executed_at, finished_at)"
+        f" SELECT CONCAT('job_', seq MOD 15), 'success', '{moment}', '{moment}', '{moment}', '{moment}'"
+        " FROM seq_1_to_6000"
+    )
+    found = collected(shop)
+    assert found[RUNNING.name, "nightly_export"] == 400 * 60
+    assert found[LAST_SUCCESS.name, "weekly_report"] == (NOW - timedelta(minutes=7_995)).timestamp()
+
+
+def test_the_first_look_at_every_job_reads_a_few_rows_of_each(shop: ShopInMariaDB) -> None:
+    shop.database.rows(
+        "INSERT INTO {cron_schedule} (job_code, status, created_at, scheduled_at)"
+        " SELECT CONCAT('job_', seq MOD 15), IF(seq MOD 2, 'success', 'error'), UTC_TIMESTAMP(),"
+        " TIMESTAMPADD(MINUTE, -(seq DIV 15), UTC_TIMESTAMP()) FROM seq_1_to_50000"
+    )
+    shop.database.rows("ANALYZE TABLE {cron_schedule}")
+    assert shop.rows_read(JOB_CODES) <= 2 * 15 + 5
+    jobs: dict[str, object] = {f"job_{number}": f"job_{number % 15}" for number in range(50)}
+    statuses = {f"status_{number}": ("success", "running")[number // 15 % 2] for number in range(50)}
+    assert shop.rows_read(LATEST_OF_JOBS.query, **jobs, **statuses) <= 50 * 6 * 2
