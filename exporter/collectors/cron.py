@@ -38,7 +38,7 @@ OPEN_ROWS = Query(
 # A loose index scan: some two index entries a job, however many rows there are.
 JOB_CODES = Query(
     "cron_job_codes",
-    "SELECT job_code FROM {cron_schedule} GROUP BY job_code",
+    "SELECT job_code FROM {cron_schedule} GROUP BY job_code LIMIT 500",
     reads={"cron_schedule": ("job_code",)},
     bounded=LOOSE_SCAN,
 )
