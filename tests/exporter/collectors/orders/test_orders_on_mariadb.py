@@ -323,3 +323,59 @@ def test_orders_that_a_restore_brings_back_step_by_step_are_not_counted(mariadb:
             )
             found = collect(observed, state)
         assert sum(value for key, value in found.items() if key[0] == "magento_orders_placed_total") == 0
+
+
+def test_orders_that_a_server_shows_again_after_it_lagged_are_not_counted_twice(
+    observed: ObservedShop,
+) -> None:
+    """A replica that stood still for a while takes over: it shows less than was seen, then the same again."""
+    database, state, now = observed.shop.database, VolatileStore(), time.time()
+
+    def placed(seconds: float) -> float:
+        found = observed.collect(OrdersCollector(), state, now + seconds)
+        return sum(value for key, value in found.items() if key[0] == "magento_orders_placed_total")
+
+    placed(0)
+    start = database.value("SELECT MAX(entity_id) FROM {sales_order}")
+    for _ in range(20):
+        observed.shop.place_order("de")
+    placed(60)
+    for table, key in (("sales_order", "entity_id"), ("sales_order_payment", "parent_id")):
+        database.execute(
+            f"CREATE TEMPORARY TABLE later_{table} SELECT * FROM {{{table}}} WHERE {key} > {start + 8}"
+        )
+        database.execute(f"DELETE FROM {{{table}}} WHERE {key} > {start + 8}")
+    for seconds in (75, 150, 225, 300):
+        assert placed(seconds) == 20
+    for table, key in (("sales_order_payment", "parent_id"), ("sales_order", "entity_id")):
+        database.execute(f"INSERT INTO {{{table}}} SELECT * FROM later_{table} WHERE {key} <= {start + 15}")
+    assert placed(315) == 20
+    for table, key in (("sales_order_payment", "parent_id"), ("sales_order", "entity_id")):
+        database.execute(f"INSERT INTO {{{table}}} SELECT * FROM later_{table} WHERE {key} > {start + 15}")
+    observed.shop.place_order("de")
+    placed(330)
+    assert placed(395) == 21
+
+
+def test_orders_with_numbers_of_before_a_restore_count_from_the_first_on(mariadb: MariaDB) -> None:
+    with observed_shop(mariadb) as observed:
+        database, state, now = observed.shop.database, VolatileStore(), time.time()
+
+        def placed(seconds: float) -> float:
+            found = observed.collect(OrdersCollector(), state, now + seconds)
+            return sum(value for key, value in found.items() if key[0] == "magento_orders_placed_total")
+
+        database.execute(
+            "INSERT INTO {sales_order} (store_id, state, increment_id, base_grand_total, created_at)"
+            " SELECT 1, 'complete', CONCAT('past', seq), 1, UTC_TIMESTAMP() - INTERVAL 1 DAY"
+            " FROM seq_1_to_1000"
+        )
+        placed(0)
+        database.execute("DELETE FROM {sales_order} WHERE entity_id > 700")
+        database.execute("ALTER TABLE {sales_order} AUTO_INCREMENT = 1")
+        placed(15)
+        for _ in range(5):
+            observed.shop.place_order("de")
+        placed(30)
+        assert placed(95) == 5
+        assert database.value("SELECT MAX(entity_id) FROM {sales_order}") < 1_000
