@@ -14,8 +14,8 @@ from typing import Any, Final
 from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory
 from exporter.core.metrics import Sample, counter, gauge, having, summary
-from exporter.core.ports import Row
-from exporter.core.query import LOOSE_SCAN, Query
+from exporter.core.ports import Database, Row
+from exporter.core.query import Query
 from exporter.magento.cron import FINAL_STATUSES
 from exporter.reading.batches import IDS_A_STATEMENT, in_batches
 from exporter.reading.followed import Followed
@@ -35,12 +35,18 @@ OPEN_ROWS = Query(
     reads={"cron_schedule": ("schedule_id", *_COLUMNS)},
 )
 
-# A loose index scan: some two index entries a job, however many rows there are.
-JOB_CODES = Query(
-    "cron_job_codes",
-    "SELECT job_code FROM {cron_schedule} GROUP BY job_code LIMIT 500",
+# One index entry. GROUP BY would find all codes at once, but where the index statistics are stale
+# the server reads the whole index for it.
+NEXT_JOB_CODE = Query(
+    "cron_next_job_code",
+    """
+    SELECT job_code
+    FROM {cron_schedule}
+    WHERE job_code > %(after)s
+    ORDER BY job_code
+    LIMIT 1
+    """,
     reads={"cron_schedule": ("job_code",)},
-    bounded=LOOSE_SCAN,
 )
 
 LATEST_OF_JOBS: Final = PerSubject(
@@ -114,6 +120,9 @@ LOOK_BACK: Final = 5_000
 MAX_OPEN: Final = 5_000
 """Open rows followed at most, the newest ones: far more than any shop plans ahead."""
 
+MAX_CODES: Final = 500
+"""Job codes looked for at the very first run."""
+
 FORGET_AFTER: Final = 40 * 86_400.0
 """Seconds after which a job code that no row names any more is forgotten (monthly jobs are kept)."""
 
@@ -153,7 +162,7 @@ class CronCollector(Collector):
         DURATION,
         START_DELAY,
     )
-    queries = (*SCHEDULE.queries, OPEN_ROWS, JOB_CODES, LATEST_OF_JOBS.query)
+    queries = (*SCHEDULE.queries, OPEN_ROWS, NEXT_JOB_CODE, LATEST_OF_JOBS.query)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
@@ -184,10 +193,23 @@ def _look_back(context: Context) -> Sequence[Row]:
     rows = list(SCHEDULE.latest(database, LOOK_BACK))
     # The index came with 2.4.3; without it no bounded statement finds those rows.
     if database.has_index("cron_schedule", "job_code", "status", "scheduled_at"):
-        codes = [row["job_code"] for row in database.rows(JOB_CODES)]
-        looked_for = [{"job": code, "status": status} for code in codes for status in ("running", "success")]
+        looked_for = [
+            {"job": code, "status": status}
+            for code in _job_codes(database)
+            for status in ("running", "success")
+        ]
         rows += LATEST_OF_JOBS.rows(database, looked_for)
     return rows
+
+
+def _job_codes(database: Database) -> Sequence[str]:
+    codes: list[str] = []
+    while len(codes) < MAX_CODES:
+        rows = database.rows(NEXT_JOB_CODE, after=codes[-1] if codes else "")
+        if not rows:
+            break
+        codes.append(str(rows[0]["job_code"]))
+    return codes
 
 
 def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:

@@ -1,5 +1,6 @@
 """The orders collector against the truth: an independent query on the same database."""
 
+import time
 from decimal import Decimal
 
 from exporter.collectors.orders import OrdersCollector
@@ -326,19 +327,19 @@ def test_orders_that_a_restore_brings_back_step_by_step_are_not_counted(mariadb:
 
 
 def test_orders_that_a_server_shows_again_after_it_lagged_are_not_counted_twice(
-    observed: ObservedShop,
+    observed: ShopInMariaDB,
 ) -> None:
     """A replica that stood still for a while takes over: it shows less than was seen, then the same again."""
     database, state, now = observed.shop.database, VolatileStore(), time.time()
 
     def placed(seconds: float) -> float:
-        found = observed.collect(OrdersCollector(), state, now + seconds)
+        found = observed.run(OrdersCollector(), now + seconds, state=state)
         return sum(value for key, value in found.items() if key[0] == "magento_orders_placed_total")
 
     placed(0)
     start = database.value("SELECT MAX(entity_id) FROM {sales_order}")
     for _ in range(20):
-        observed.shop.place_order("de")
+        observed.shop.orders.place("de", "checkmo")
     placed(60)
     for table, key in (("sales_order", "entity_id"), ("sales_order_payment", "parent_id")):
         database.execute(
@@ -352,17 +353,17 @@ def test_orders_that_a_server_shows_again_after_it_lagged_are_not_counted_twice(
     assert placed(315) == 20
     for table, key in (("sales_order_payment", "parent_id"), ("sales_order", "entity_id")):
         database.execute(f"INSERT INTO {{{table}}} SELECT * FROM later_{table} WHERE {key} > {start + 15}")
-    observed.shop.place_order("de")
+    observed.shop.orders.place("de", "checkmo")
     placed(330)
     assert placed(395) == 21
 
 
 def test_orders_with_numbers_of_before_a_restore_count_from_the_first_on(mariadb: MariaDB) -> None:
-    with observed_shop(mariadb) as observed:
+    with shop_in_mariadb(mariadb) as observed:
         database, state, now = observed.shop.database, VolatileStore(), time.time()
 
         def placed(seconds: float) -> float:
-            found = observed.collect(OrdersCollector(), state, now + seconds)
+            found = observed.run(OrdersCollector(), now + seconds, state=state)
             return sum(value for key, value in found.items() if key[0] == "magento_orders_placed_total")
 
         database.execute(
@@ -375,7 +376,7 @@ def test_orders_with_numbers_of_before_a_restore_count_from_the_first_on(mariadb
         database.execute("ALTER TABLE {sales_order} AUTO_INCREMENT = 1")
         placed(15)
         for _ in range(5):
-            observed.shop.place_order("de")
+            observed.shop.orders.place("de", "checkmo")
         placed(30)
         assert placed(95) == 5
         assert database.value("SELECT MAX(entity_id) FROM {sales_order}") < 1_000
