@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -263,6 +265,22 @@ def test_a_frozen_varnish_is_noticed_and_heals(varnish: OwnVarnish) -> None:
             watch()
     finally:
         varnish.resume()
+    watch.until_it_answers()
+
+
+def test_a_worker_process_that_is_frozen_alone_is_noticed(varnish: OwnVarnish) -> None:
+    """The manager goes on, and so does what it counts; its pings have no answer until it kills the worker."""
+    watch = Watch(edge(varnish))
+    varnish.admin("param.set", "cli_timeout", "600")
+    (worker,) = Path(f"/proc/{varnish.pid}/task/{varnish.pid}/children").read_text().split()
+    os.kill(int(worker), signal.SIGSTOP)
+    try:
+        watch()
+        watch.clock.forward(STANDSTILL_SECONDS + 1)
+        with pytest.raises(SourceUnavailable, match="stands still"):
+            watch()
+    finally:
+        os.kill(int(worker), signal.SIGCONT)
     watch.until_it_answers()
 
 
