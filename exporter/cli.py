@@ -27,7 +27,7 @@ from exporter.magento.discovery import parts
 from exporter.magento.env_php import EnvPhpSettings
 from exporter.pack import command as pack_command
 from exporter.rights.existing import database_rights, other_rights
-from exporter.rights.statements import PASSWORD_MARK, Account, Dialect
+from exporter.rights.statements import PASSWORD_MARK, Account, Dialect, connections_with_room
 from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
 from exporter.sources.env_php import EnvPhp, locate
 from exporter.targets.command import find
@@ -144,7 +144,7 @@ def grants(settings: Settings, options: argparse.Namespace) -> int:
         options.user,
         options.from_host,
         password=read_secret(Path(options.password_file)) if options.password_file else PASSWORD_MARK,
-        max_connections=(settings.database.threads if settings.database else 3) + 2,
+        max_connections=connections_with_room(settings.database.threads if settings.database else 3),
     )
     rights = database_rights(
         settings, wanted, account=account, dialect=Dialect(options.dialect), database=backends.database

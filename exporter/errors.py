@@ -11,8 +11,10 @@
     │       └── NotPlainData  it can, but what it returns is not certain without running it
     ├── SourceError           a backend did not give what a collector asked for
     │   ├── SourceUnavailable cannot connect, or the connection was lost
+    │   ├── SourceLimited     it answers, and lets us have no more connections
     │   ├── SourceTimeout     the backend, or our limit on it, ended the request
-    │   ├── AccessDenied      the login or a right is missing
+    │   ├── AccessDenied      a right is missing
+    │   │   └── LoginRefused  nobody is let in with this login, or from here
     │   ├── MissingTable      the shop has no such table
     │   ├── MissingColumn     the table lacks a column (older or changed schema)
     │   └── UnexpectedAnswer  the backend answered something that cannot be understood
@@ -32,6 +34,8 @@ class ExporterError(Exception):
     """Base of every error raised on purpose."""
 
     reason: ClassVar[str] = "internal"
+    common: bool = False
+    """Whether every collector of the source meets this error: it is about the source, not about one."""
 
 
 class UsageError(ExporterError):
@@ -70,6 +74,14 @@ class SourceUnavailable(SourceError):  # noqa: N818 - names the condition; the b
     """The backend cannot be reached, or the connection to it was lost."""
 
     reason = "unavailable"
+    common = True
+
+
+class SourceLimited(SourceError):  # noqa: N818
+    """The backend answers, and lets this user have no more connections."""
+
+    reason = "limited"
+    common = True
 
 
 class SourceTimeout(SourceError):  # noqa: N818
@@ -79,9 +91,15 @@ class SourceTimeout(SourceError):  # noqa: N818
 
 
 class AccessDenied(SourceError):  # noqa: N818
-    """The login was refused or the user lacks a right."""
+    """The user lacks a right."""
 
     reason = "denied"
+
+
+class LoginRefused(AccessDenied):
+    """The backend lets nobody in with this login, or from here; or its certificate is not accepted."""
+
+    common = True
 
 
 class MissingTable(SourceError):  # noqa: N818
@@ -106,6 +124,7 @@ class StateUnavailable(ExporterError):  # noqa: N818
     """The exporter's own state file cannot be read or written; its sources are not the cause."""
 
     reason = "state"
+    common = True
 
 
 class SpecError(ExporterError):
@@ -118,6 +137,7 @@ REASONS: Final = tuple(
     error.reason
     for error in (
         SourceUnavailable,
+        SourceLimited,
         SourceTimeout,
         AccessDenied,
         MissingTable,

@@ -19,9 +19,6 @@ _LEVELS: Final = {
 MOST_A_MINUTE: Final = 30
 """Lines of one place in the code in a minute."""
 
-UNBOUNDED: Final = "exporter.runner"
-"""It logs changes of a collector's state only, which no client causes. None of them may be left out."""
-
 _MINUTE: Final = 60.0
 
 
@@ -56,8 +53,6 @@ class Bounded(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record is logged; the last one of a minute says that others are left out."""
-        if record.name == UNBOUNDED:
-            return True
         place = (record.pathname, record.lineno)
         since, count = self._minute.get(place, (record.created, 0))
         if not 0 <= record.created - since < _MINUTE:

@@ -147,9 +147,7 @@ class Database(DatabaseServer):
     prefix: str = Field("", description="Table prefix (`db/table_prefix`).", pattern=r"^[A-Za-z0-9_]*$")
     checkout: DatabaseServer | None = Field(None, description="Server of the `checkout` connection.")
     sales: DatabaseServer | None = Field(None, description="Server of the `sales` connection.")
-    threads: int = Field(
-        3, ge=1, le=16, description="Statements at once at most; each thread keeps one connection."
-    )
+    threads: int = Field(3, ge=1, le=16, description="Statements at once at most, and connections at most.")
 
     def servers(self) -> Mapping[Connection, DatabaseServer]:
         """Return the server of each connection; one that is not split off is absent."""

@@ -22,12 +22,21 @@ from exporter.core.memory import Memory
 from exporter.core.metrics import Sample
 from exporter.core.ports import StateStore
 from exporter.core.render import EMPTY_EXPOSITION, Exposition, render
-from exporter.errors import ExporterError, SourceTimeout, SourceUnavailable, SpecError
+from exporter.errors import (
+    ExporterError,
+    SourceLimited,
+    SourceTimeout,
+    SourceUnavailable,
+    SpecError,
+    StateUnavailable,
+)
 
 log: Final = logging.getLogger("exporter.runner")
 
 LATE: Final = SourceTimeout.reason
 _SOURCE_IS_DOWN: Final = frozenset({SourceUnavailable.reason, LATE})
+_CHEAP: Final = frozenset({SourceUnavailable.reason, SourceLimited.reason})
+"""A run that ended like this asked for nothing, so it may be tried again at the next scrape."""
 
 RETRY_AFTER: Final = 60.0
 """Seconds until a failed collector is tried again, unless it is due earlier."""
@@ -49,12 +58,14 @@ class CollectorState:
     """What the runner knows of one collector.
 
     ``attempted_at`` is when its latest run began, ``judged_at`` when the latest one that has ended did.
+    ``trouble`` says with whom, if it is not the collector's own: with its source, or with the state file.
     """
 
     collector: Collector
     exposition: Exposition = EMPTY_EXPOSITION
     outcome: Outcome = Outcome.WAITING
     reason: str = ""
+    trouble: str = ""
     attempted_at: float = 0.0
     judged_at: float = 0.0
     succeeded_at: float = 0.0
@@ -76,12 +87,12 @@ class CollectorState:
     def due(self, now: float) -> bool:
         """Return whether the refresh interval has passed.
 
-        If the source was unreachable the run was cheap: it is tried again at the next scrape.
+        If there was no connection to the source the run was cheap: it is tried again at the next scrape.
         After any other failure it waits for the interval, at most a minute.
         """
         interval = self.collector.refresh.interval
         if self.outcome is Outcome.FAILING:
-            interval = 0.0 if self.reason == SourceUnavailable.reason else min(interval, RETRY_AFTER)
+            interval = 0.0 if self.reason in _CHEAP else min(interval, RETRY_AFTER)
         return self.outcome is Outcome.WAITING or not 0.0 <= now - self.attempted_at < interval - EARLY
 
     def shown(self, now: float) -> Exposition:
@@ -180,7 +191,7 @@ class Runner:
                 executor, self._collect, state.collector, state.attempted_at
             )
         except ExporterError as error:
-            self._end_badly(state, error.reason, str(error))
+            self._end_badly(state, error.reason, str(error), _trouble(state, error))
         except Exception as error:
             log.debug("collector %s", state.name, exc_info=True)
             self._end_badly(state, ExporterError.reason, f"{type(error).__name__}: {error}")
@@ -198,31 +209,47 @@ class Runner:
         return exposition
 
     def _succeed(self, state: CollectorState, exposition: Exposition) -> None:
-        if state.outcome is Outcome.FAILING:
-            log.warning("collector %s works again", state.name)
         if exposition.dropped and not state.exposition.dropped:
             log.warning("collector %s: %d series over the limit are dropped", state.name, exposition.dropped)
-        state.outcome, state.reason, state.exposition = Outcome.OK, "", exposition
+        was_failing, trouble = state.outcome is Outcome.FAILING, state.trouble
+        state.outcome, state.reason, state.trouble, state.exposition = Outcome.OK, "", "", exposition
         state.judged_at, state.succeeded_at = state.attempted_at, self._clock()
+        if was_failing and not trouble:
+            log.warning("collector %s works again", state.name)
+        elif was_failing:
+            self._note_end_of(trouble)
 
-    def _end_badly(self, state: CollectorState, reason: str, message: str) -> None:
+    def _note_end_of(self, trouble: str) -> None:
+        """Log once that what several collectors met is over: when the last of them works again."""
+        if not any(other.trouble == trouble for other in self.states.values()):
+            log.warning("%s works again", trouble)
+
+    def _end_badly(self, state: CollectorState, reason: str, message: str, trouble: str = "") -> None:
         """Count a failed run as one error, unless it was counted for being late."""
         if state.late:
             log.debug("collector %s fails late: %s: %s", state.name, reason, message)
         else:
-            self._fail(state, reason, message)
+            self._fail(state, reason, message, trouble)
 
-    def _fail(self, state: CollectorState, reason: str, message: str) -> None:
-        changed = state.outcome is not Outcome.FAILING or state.reason != reason
+    def _fail(self, state: CollectorState, reason: str, message: str, trouble: str = "") -> None:
+        """Note a failure. What every collector of a source meets is one line, of the first that met it."""
+        if trouble:
+            known = any((s.trouble, s.reason) == (trouble, reason) for s in self.states.values())
+        else:
+            known = not state.trouble and state.reason == reason
         log.log(
-            logging.WARNING if changed else logging.DEBUG,
-            "collector %s fails: %s: %s",
-            state.name,
+            logging.DEBUG if known else logging.WARNING,
+            "%s fails: %s: %s",
+            trouble or f"collector {state.name}",
             reason,
             message,
         )
+        before = state.trouble
         state.outcome, state.reason, state.judged_at = Outcome.FAILING, reason, state.attempted_at
+        state.trouble = trouble
         state.errors[reason] = state.errors.get(reason, 0) + 1
+        if before and before != trouble:
+            self._note_end_of(before)
 
     def source_up(self) -> dict[str, bool]:
         """Return, per source that was tried, whether its collectors reached it at their latest attempts.
@@ -255,3 +282,10 @@ def _declared(collector: Collector, sample: Sample) -> Sample:
     if sample.metric not in collector.metrics:
         raise SpecError(f"collector {collector.name} yields {sample.metric.name}, which it does not declare")
     return sample
+
+
+def _trouble(state: CollectorState, error: ExporterError) -> str:
+    """Return with whom the collector has trouble that others have as well; empty if it is its own."""
+    if not error.common:
+        return ""
+    return "state file" if isinstance(error, StateUnavailable) else f"source {state.collector.source}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from exporter.core.query import Query
 from exporter.doctor.examination import Examination, Finding, Status
-from exporter.errors import AccessDenied, SourceError
+from exporter.errors import AccessDenied, SourceError, SourceLimited
 from exporter.magento.discovery import search_engine
 from exporter.magento.queues import has_statistics
 from exporter.magento.roles import Role, servers, shared
@@ -39,6 +39,10 @@ SEARCH = Query(
     reads={"core_config_data": ("scope", "scope_id", "path", "value")},
 )
 
+_LIMITED: Final = (
+    "give the exporter a login that nothing else uses, or raise its MAX_USER_CONNECTIONS as in"
+    " magento-exporter grants; connections that were cut off end after some minutes"
+)
 _UTC: Final = ("UTC", "+00:00", "GMT", "Etc/UTC")
 
 
@@ -66,6 +70,8 @@ def check(subject: Examination) -> Iterator[Finding]:
 
 def _fix(source: str, error: SourceError) -> str:
     """Return what to look at: the login, or the way to the server."""
+    if isinstance(error, SourceLimited):
+        return _LIMITED
     denied = isinstance(error, AccessDenied)
     fixes: Mapping[str, tuple[str, str]] = {
         "database": (

@@ -47,6 +47,15 @@ class Account:
         return f"{_text(self.user)}@{_text(self.host)}"
 
 
+def connections_with_room(threads: int) -> int:
+    """Return how many connections the account may have.
+
+    Two exporters use one login during an update, and each may have left as many connections behind as it
+    uses, until the server finds that nobody is there. The doctor and grants take one each.
+    """
+    return 2 * 2 * threads + 2
+
+
 def queries_of(collectors: Iterable[type[Collector]]) -> list[Query]:
     """Return every statement that these collectors may run, and those that read the stores."""
     return [*stores.QUERIES, *(query for collector in collectors for query in collector.queries)]

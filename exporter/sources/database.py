@@ -1,6 +1,6 @@
 """The shop's MySQL or MariaDB, read-only, through PyMySQL.
 
-Each worker thread keeps one connection per server. A session is set up so that
+At most as many connections are open as there are worker threads. A session is set up so that
 it cannot hurt the shop: read-only transactions, UTC, autocommit (a kept
 connection never holds an old snapshot), a limit on waiting for locks and a
 limit on statements that the *server* enforces. Closing a client does not stop a
@@ -9,12 +9,13 @@ statement, so the client's own read timeout is only the second wall.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,64 +23,11 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 from exporter.core.query import Connection, Query
-from exporter.errors import (
-    AccessDenied,
-    ExporterError,
-    MissingColumn,
-    MissingTable,
-    SourceError,
-    SourceTimeout,
-    SourceUnavailable,
-    UnexpectedAnswer,
-)
+from exporter.errors import AccessDenied, MissingColumn, MissingTable
+from exporter.sources.database_errors import DriverFailure, driver, is_lost, translated
+from exporter.sources.pool import Pool, PooledConnection, close
 
 Rows = Sequence[Mapping[str, Any]]
-
-_ERRORS: Final[Mapping[int, type[SourceError]]] = {
-    1044: AccessDenied,  # database
-    1045: AccessDenied,  # login
-    1049: AccessDenied,  # unknown database: for a limited user the two look alike
-    1130: AccessDenied,  # host
-    1142: AccessDenied,  # table
-    1143: AccessDenied,  # column
-    1227: AccessDenied,  # privilege
-    1370: AccessDenied,  # routine
-    1698: AccessDenied,  # login by plugin
-    2059: AccessDenied,  # the client does not know the plugin by which the user logs in
-    1820: AccessDenied,  # password expired, after login
-    1862: AccessDenied,  # password expired, at login
-    3118: AccessDenied,  # MySQL: account locked
-    4151: AccessDenied,  # MariaDB: account locked
-    1146: MissingTable,
-    1054: MissingColumn,
-    1205: SourceTimeout,  # lock wait
-    1317: SourceTimeout,  # killed
-    1969: SourceTimeout,  # MariaDB max_statement_time
-    3024: SourceTimeout,  # MySQL max_execution_time
-    1040: SourceUnavailable,  # too many connections
-    1129: SourceUnavailable,  # host blocked after many failed connects
-    1203: SourceUnavailable,  # max_user_connections
-    1226: SourceUnavailable,  # MAX_USER_CONNECTIONS of the account
-}
-_LOST: Final = frozenset(
-    {
-        1053,  # the server shuts down
-        1080,  # forced close
-        1158,  # network errors, 1158 to 1161
-        1159,
-        1160,
-        1161,
-        1927,  # MariaDB: KILL CONNECTION
-        4031,  # MySQL 8: idle for longer than wait_timeout
-        2006,
-        2013,
-        2014,
-        2055,
-    }
-)
-_FIRST_CLIENT_ERROR: Final = 2000
-_LAST_CLIENT_ERROR: Final = 2999
-"""From the one to the other errors are the client's: what it could not do, not what the server refused."""
 
 LOCAL_SOCKETS: Final = (
     "/run/mysqld/mysqld.sock",  # Debian
@@ -89,6 +37,9 @@ LOCAL_SOCKETS: Final = (
     "/tmp/mysql.sock",  # noqa: S108 - the default of MySQL and of PHP
 )
 """Where a server puts its socket, the most usual first."""
+
+KEEP_ALIVE: Final = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
+"""An idle connection to a server that is gone is noticed after a minute; PyMySQL switches it on."""
 
 _FRESH_ESTIMATES: Final = " /*!80003 , SESSION information_schema_stats_expiry = 0 */"
 """MySQL 8 shows a table's number of rows as it was up to a day ago; before 8.0.3 this is a comment."""
@@ -133,12 +84,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLimits:
-    """Nested limits in seconds: lock wait < statement < read, and the time to connect."""
+    """Nested limits in seconds: lock wait < statement < read, and the time to connect.
+
+    After ``idle`` and ``write`` the *server* closes a connection whose client says or takes nothing. A client
+    that the network cut off would keep its place among the account's connections for hours.
+    """
 
     connect: float = 2.0
     lock_wait: float = 1.0
     statement: float = 2.0
     read: float = 3.0
+    idle: int = 150
+    write: int = 10
     pause_after_failure: float = 2.0
     remember_schema: float = 300.0
     remember_absence: float = 15.0
@@ -172,10 +129,8 @@ class MySQL:
         self.limits = limits or DatabaseLimits()
         self._targets = targets
         self._observer = observer
-        self._local = threading.local()
-        self._opened: set[pymysql.Connection[DictCursor]] = set()
-        self._opened_lock = threading.Lock()
-        self._pauses: dict[Target, tuple[float, type[SourceError], str]] = {}
+        self._pools: dict[Target, Pool] = {}
+        self._pools_lock = threading.Lock()
         self._schemas: dict[tuple[Target, str], _Schema] = {}
 
     def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
@@ -210,11 +165,11 @@ class MySQL:
         return int(rows[0]["estimate"]) if rows and rows[0]["estimate"] is not None else None
 
     def close(self) -> None:
-        """Close every connection of every thread."""
-        with self._opened_lock:
-            opened, self._opened = self._opened, set()
-        for connection in opened:
-            _close(connection)
+        """Close every connection."""
+        with self._pools_lock:
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.close()
 
     def _target(self, connection: Connection) -> Target:
         return self._targets.get(connection) or self._targets[Connection.DEFAULT]
@@ -245,84 +200,63 @@ class MySQL:
         for table in query.reads:
             self._schemas.pop((target, query.tables.get(table, table)), None)
 
-    def _execute(
-        self, target: Target, text: str, parameters: Mapping[str, object]
-    ) -> Sequence[Mapping[str, Any]]:
+    def _execute(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
         """Run a statement; a dead connection is replaced once, a failing server left alone a while."""
-        until, kind, reason = self._pauses.get(target, (0.0, SourceUnavailable, ""))
-        if time.monotonic() < until:
-            raise kind(f"{reason} a moment ago")
-        return self._on_kept_connection(target, text, parameters)
-
-    def _on_kept_connection(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
-        connection = self._kept().get(target)
-        if connection is not None:
-            started = time.monotonic()
-            try:
-                return self._run(target, connection, text, parameters)
-            except pymysql.err.Error as error:
-                if not _is_lost(error):
-                    raise _translated(error) from None
-                if time.monotonic() - started >= self.limits.statement:
-                    raise self._paused(target, error) from None
-        return self._on_new_connection(target, text, parameters)
-
-    def _on_new_connection(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
-        try:
-            with _driver():
-                connection = self._kept()[target] = self._connect(target)
-        except pymysql.err.Error as error:
-            raise self._paused(target, error) from None
+        pool = self._pool(target)
+        connection, new = pool.take()
+        started = time.monotonic()
         try:
             return self._run(target, connection, text, parameters)
         except pymysql.err.Error as error:
-            if _is_lost(error):
-                raise self._paused(target, error) from None
-            raise _translated(error) from None
+            if not is_lost(error):
+                raise translated(error) from None
+            pool.drop_idle()
+            if new or time.monotonic() - started >= self.limits.statement:
+                raise pool.pause(translated(error)) from None
+        finally:
+            pool.give_back(connection)
+        return self._execute_again(target, text, parameters)
+
+    def _execute_again(self, target: Target, text: str, parameters: Mapping[str, object]) -> Rows:
+        pool = self._pool(target)
+        connection, _ = pool.take()
+        try:
+            return self._run(target, connection, text, parameters)
+        except pymysql.err.Error as error:
+            if is_lost(error):
+                raise pool.pause(translated(error)) from None
+            raise translated(error) from None
+        finally:
+            pool.give_back(connection)
 
     def _run(
-        self,
-        target: Target,
-        connection: pymysql.Connection[DictCursor],
-        text: str,
-        parameters: Mapping[str, object],
+        self, target: Target, connection: PooledConnection, text: str, parameters: Mapping[str, object]
     ) -> Rows:
         """Run a statement; give the connection up unless it is known to be in order afterwards."""
         try:
-            with _driver(), connection.cursor() as cursor:
+            with driver(), connection.cursor() as cursor:
                 cursor.execute(text, parameters)
                 return cursor.fetchall()
         except BaseException as error:
-            if (
-                not isinstance(error, pymysql.err.Error)
-                or isinstance(error, _DriverFailure)
-                or _is_lost(error)
-            ):
-                self._drop(target)
+            refused = isinstance(error, pymysql.err.Error) and not isinstance(error, DriverFailure)
+            if not refused or is_lost(error):
+                self._pool(target).drop(connection)
             raise
 
-    def _paused(self, target: Target, error: pymysql.err.Error) -> SourceError:
-        """Leave the server alone for a while: it is gone, full, or does not let us in."""
-        translated = _translated(error)
-        until = time.monotonic() + self.limits.pause_after_failure
-        self._pauses[target] = (until, type(translated), str(translated))
-        return translated
+    def _pool(self, target: Target) -> Pool:
+        with self._pools_lock:
+            pool = self._pools.get(target)
+            if pool is None:
+                limits = self.limits
+                pool = self._pools[target] = Pool(
+                    partial(self._connect, target),
+                    pause=limits.pause_after_failure,
+                    patience=limits.connect,
+                )
+            return pool
 
-    def _kept(self) -> dict[Target, pymysql.Connection[DictCursor]]:
-        kept: dict[Target, pymysql.Connection[DictCursor]] | None = getattr(self._local, "kept", None)
-        if kept is None:
-            kept = self._local.kept = {}
-        return kept
-
-    def _drop(self, target: Target) -> None:
-        connection = self._kept().pop(target, None)
-        if connection is not None:
-            with self._opened_lock:
-                self._opened.discard(connection)
-            _close(connection)
-
-    def _connect(self, target: Target) -> pymysql.Connection[DictCursor]:
-        connection: pymysql.Connection[DictCursor] = pymysql.connect(
+    def _connect(self, target: Target) -> PooledConnection:
+        connection: PooledConnection = pymysql.connect(
             host=target.host,
             port=target.port,
             unix_socket=target.unix_socket(),
@@ -340,15 +274,14 @@ class MySQL:
             program_name="magento-exporter",
         )
         try:
+            _keep_alive(connection)
             self._set_up(connection)
         except BaseException:
-            _close(connection)
+            close(connection)
             raise
-        with self._opened_lock:
-            self._opened.add(connection)
         return connection
 
-    def _set_up(self, connection: pymysql.Connection[DictCursor]) -> None:
+    def _set_up(self, connection: PooledConnection) -> None:
         """Make the session harmless. MySQL and MariaDB name their statement limits differently."""
         lock_wait = max(1, round(self.limits.lock_wait))
         with connection.cursor() as cursor:
@@ -361,52 +294,10 @@ class MySQL:
                 )
             cursor.execute(
                 f"SET SESSION {statement_limit}, SESSION lock_wait_timeout = {lock_wait},"
-                f" SESSION innodb_lock_wait_timeout = {lock_wait}, SESSION time_zone = '+00:00'"
+                f" SESSION innodb_lock_wait_timeout = {lock_wait}, SESSION time_zone = '+00:00',"
+                f" SESSION wait_timeout = {self.limits.idle}, SESSION net_write_timeout = {self.limits.write}"
             )
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY")
-
-
-class _DriverFailure(pymysql.err.Error):
-    """The driver itself failed, for instance because it lacks a package. Carries names only."""
-
-
-@contextmanager
-def _driver() -> Iterator[None]:
-    """Turn whatever else the driver raises into an error of its own kind."""
-    try:
-        yield
-    except (pymysql.err.Error, ExporterError):
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever the driver raises is about this server
-        raise _DriverFailure(type(error).__name__, _needed_package(str(error))) from None
-
-
-def _needed_package(text: str) -> str:
-    """Return the package that a message of PyMySQL asks for, empty if none."""
-    return next((name for name in ("pynacl", "cryptography") if f"'{name}' package is required" in text), "")
-
-
-def _code(error: pymysql.err.Error) -> int:
-    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
-
-
-def _is_lost(error: pymysql.err.Error) -> bool:
-    """Return whether the connection is of no use any more. Code 0 is PyMySQL's own 'already closed'."""
-    return _code(error) in _LOST or (isinstance(error, pymysql.err.InterfaceError) and _code(error) == 0)
-
-
-def _translated(error: pymysql.err.Error) -> SourceError:
-    """Return our error. The server's text may quote data or a login, so only its number is kept."""
-    if isinstance(error, _DriverFailure):
-        name, package = error.args
-        if package:
-            return AccessDenied(f"the user's way to log in needs the Python package {package}")
-        return UnexpectedAnswer(f"the database driver failed with {name}")
-    code = _code(error)
-    kind = _ERRORS.get(code, UnexpectedAnswer)
-    if _is_lost(error) or (code not in _ERRORS and _FIRST_CLIENT_ERROR <= code <= _LAST_CLIENT_ERROR):
-        kind = SourceUnavailable
-    return kind(f"database error {code}")
 
 
 def _is_socket(path: str) -> bool:
@@ -416,6 +307,9 @@ def _is_socket(path: str) -> bool:
         return False
 
 
-def _close(connection: pymysql.Connection[DictCursor]) -> None:
-    """Close without a goodbye: the peer may be gone, and a worker must not wait for it."""
-    connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001 - close() may block
+def _keep_alive(connection: PooledConnection) -> None:
+    """Let the kernel ask after an idle peer: a firewall that forgot the connection says nothing."""
+    sock = connection._sock  # type: ignore[attr-defined]  # noqa: SLF001 - PyMySQL has no setting for it
+    if sock.family != socket.AF_UNIX:
+        for option, seconds in KEEP_ALIVE.items():
+            sock.setsockopt(socket.IPPROTO_TCP, option, seconds)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import httpx
 
 from exporter.errors import SourceTimeout, SourceUnavailable
+from exporter.sources.handshake import refused_by_us
 
 
 @contextmanager
@@ -18,4 +19,6 @@ def asking(api: str) -> Iterator[None]:
     except httpx.TimeoutException:
         raise SourceTimeout(f"{api} did not answer in time") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-        raise SourceUnavailable(f"cannot reach {api}: {type(error).__name__}") from None
+        raise refused_by_us(error) or SourceUnavailable(
+            f"cannot reach {api}: {type(error).__name__}"
+        ) from None

@@ -10,7 +10,13 @@ from urllib.parse import quote
 
 import httpx
 
-from exporter.errors import AccessDenied, SettingsError, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import (
+    AccessDenied,
+    LoginRefused,
+    SettingsError,
+    SourceUnavailable,
+    UnexpectedAnswer,
+)
 from exporter.sources.http import asking
 
 PAGE: Final = 500
@@ -23,13 +29,14 @@ _COLUMNS: Final = (
     "name,auto_delete,exclusive,messages_ready,messages_unacknowledged,consumers,head_message_timestamp,"
     "message_stats.publish,message_stats.ack,message_stats.redeliver"
 )
-_REFUSED: Final = (401, 403)
+_NO_LOGIN: Final = 401
+_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _RESOURCES: Final = {"disk space": "disk"}
 """What RabbitMQ 3.10 calls a resource in its answer, to what its own code and its log call it."""
 
 _FAILED_CHECK: Final = 503
-_NO_SUCH_CHECK: Final = (*_REFUSED, _NOT_FOUND, 405)
+_NO_SUCH_CHECK: Final = (_NO_LOGIN, _FORBIDDEN, _NOT_FOUND, 405)
 """Before 3.8.10 RabbitMQ has no such check, and a proxy may let nothing but the queues pass."""
 
 
@@ -121,12 +128,15 @@ class RabbitMQ:
 
 def _checked(response: httpx.Response, vhost: str) -> Mapping[str, Any]:
     """Return the decoded answer, or raise what its status or its shape means."""
-    if response.status_code in _REFUSED:
-        raise AccessDenied(f"RabbitMQ refused the login or the virtual host {vhost!r}")
+    if response.status_code == _NO_LOGIN:
+        raise LoginRefused(f"RabbitMQ refused the login, or its right to the virtual host {vhost!r}")
+    if response.status_code == _FORBIDDEN:
+        raise AccessDenied(f"RabbitMQ does not let the user see the virtual host {vhost!r}")
+    if response.status_code == _NOT_FOUND and "error" in _decoded(response):
+        # RabbitMQ 4.3 says the same of a virtual host that the user has no permission for.
+        raise AccessDenied(f"RabbitMQ has no virtual host {vhost!r}, or the user may not see it")
     if response.status_code == _NOT_FOUND:
-        raise UnexpectedAnswer(
-            f"RabbitMQ has no virtual host {vhost!r}, or the URL is not its management API"
-        )
+        raise UnexpectedAnswer("what answers there is not RabbitMQ's management API")
     if response.is_server_error:
         raise SourceUnavailable(f"RabbitMQ answered with status {response.status_code}")
     answer = _decoded(response)

@@ -8,17 +8,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 from redis.retry import Retry
 
-from exporter.errors import AccessDenied, SourceError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import (
+    AccessDenied,
+    LoginRefused,
+    SourceError,
+    SourceTimeout,
+    SourceUnavailable,
+    UnexpectedAnswer,
+)
+from exporter.sources.handshake import refused_by_us
 from exporter.sources.members import Members
-
-_DENIED: Final = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +158,36 @@ def _driver(server: str, command: str) -> Iterator[None]:
         raise
     except redis.TimeoutError:
         raise SourceTimeout(f"{server} did not answer in time") from None
-    except _DENIED:
-        raise AccessDenied(f"{server} refused the login or the command {command}") from None
-    except redis.ConnectionError:
-        raise SourceUnavailable(f"cannot reach {server}") from None
+    except redis.exceptions.NoPermissionError:
+        raise AccessDenied(f"{server}: the login may not run {command}") from None
+    except redis.AuthenticationError:
+        raise LoginRefused(f"{server} refused the login") from None
+    except redis.ConnectionError as error:
+        raise _no_connection(server, error) from None
     except redis.ResponseError as error:
-        if "unknown command" in str(error).lower():
-            text = f"{server} does not know {command}: it is renamed or forbidden there"
-            raise UnexpectedAnswer(text) from None
-        raise UnexpectedAnswer(f"{server}: {type(error).__name__}") from None
+        raise _refusal(server, command, error) from None
     except Exception as error:  # noqa: BLE001 - whatever the driver raises is about this server
         raise UnexpectedAnswer(f"{server}: {type(error).__name__}") from None
+
+
+def _no_connection(server: str, error: redis.ConnectionError) -> SourceError:
+    refusal = refused_by_us(error)
+    if refusal is not None:
+        return type(refusal)(f"{server}: {refusal}")
+    if "max number of clients" in str(error):
+        return SourceUnavailable(f"{server} has too many clients")
+    if isinstance(error, redis.BusyLoadingError):
+        return SourceUnavailable(f"{server} is loading its data")
+    return SourceUnavailable(f"cannot reach {server}")
+
+
+def _refusal(server: str, command: str, error: redis.ResponseError) -> SourceError:
+    text = str(error).lower()
+    if "unknown command" in text:
+        return UnexpectedAnswer(f"{server} does not know {command}: it is renamed or forbidden there")
+    if "protected mode" in text:
+        return LoginRefused(f"{server} lets nobody in from this host (protected mode)")
+    return UnexpectedAnswer(f"{server}: {type(error).__name__}")
 
 
 class _Login(CredentialProvider):

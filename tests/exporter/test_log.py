@@ -7,7 +7,6 @@ import logging
 import pytest
 
 from exporter import log
-from exporter.core import runner
 
 
 def test_lines_of_one_place_are_bounded_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,9 +37,3 @@ def test_after_a_minute_lines_come_again() -> None:
     assert not passes(159.0)
     assert passes(160.0)
     assert passes(50.0), "the clock was set back"
-
-
-def test_no_change_of_a_collectors_state_is_left_out() -> None:
-    bounded = log.Bounded()
-    record = logging.LogRecord(runner.log.name, logging.WARNING, "runner.py", 1, "message", None, None)
-    assert all(bounded.filter(record) for _ in range(2 * log.MOST_A_MINUTE))

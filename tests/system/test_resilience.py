@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
-from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.collectors import all_collectors
 from sandbox.servers.base import Server, program
@@ -23,12 +22,10 @@ from sandbox.servers.redis import DATABASES, Redis
 from sandbox.servers.storefront import Storefront
 from sandbox.shop import install
 from tests.harness.limits import LONG
+from tests.harness.scraping import Key, scrape
 
-SCRAPE_TIMEOUT = 10.0
 MINIMUM_REFRESH = 3.0
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-
-Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True)
@@ -43,14 +40,7 @@ class Site:
 
     def scrape(self) -> dict[Key, float]:
         """Scrape as Prometheus does; the answer must be 200 whatever is down."""
-        headers = {"X-Prometheus-Scrape-Timeout-Seconds": str(SCRAPE_TIMEOUT)}
-        answer = httpx.get(self.exporter.url, headers=headers, timeout=LONG)
-        assert answer.status_code == 200
-        return {
-            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in parse_text(answer.text)
-            for sample in family.samples
-        }
+        return scrape(self.exporter.url)
 
     def up(self) -> dict[str, float]:
         """Return magento_source_up by source."""

@@ -17,7 +17,15 @@ from exporter.core.ports import StateStore
 from exporter.core.render import Format, join
 from exporter.core.runner import RETRY_AFTER, CollectorState, Limits, Outcome, Runner
 from exporter.core.self_metrics import SELF_METRICS, about_runner
-from exporter.errors import REASONS, AccessDenied, SourceTimeout, SourceUnavailable
+from exporter.errors import (
+    REASONS,
+    AccessDenied,
+    LoginRefused,
+    SourceLimited,
+    SourceTimeout,
+    SourceUnavailable,
+    StateUnavailable,
+)
 from tests.harness.core import NOON, Clock, context
 
 VALUE = gauge("magento_test_value", "Value.", "collector")
@@ -379,9 +387,74 @@ async def test_every_change_of_state_is_one_log_line(caplog: pytest.LogCaptureFi
             await made.scrape()
     assert [record.getMessage() for record in caplog.records] == [
         "collector probe fails: denied: a",
-        "collector probe fails: unavailable: c",
-        "collector probe works again",
+        "source database fails: unavailable: c",
+        "source database works again",
     ]
+
+
+async def test_what_all_collectors_of_a_source_meet_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """An outage wrote a line for each collector, and as many when it was over."""
+    caplog.set_level(logging.INFO, "exporter.runner")
+    probes = [Probe(f"{source}{n}", source=source) for source in ("database", "redis") for n in range(20)]
+    down = [probe for probe in probes if probe.source == "database"]
+    async with bench(*probes) as made:
+        for error in (
+            None,
+            SourceUnavailable("a"),
+            SourceUnavailable("b"),
+            SourceLimited("c"),
+            LoginRefused("d"),
+            StateUnavailable("e"),
+            None,
+        ):
+            for probe in probes if isinstance(error, StateUnavailable) else down:
+                probe.error = error
+            await made.scrape(after=90)
+        for probe in probes:
+            probe.error = None
+        await made.scrape(after=90)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "source database fails: unavailable: a",
+        "source database fails: limited: c",
+        "source database fails: denied: d",
+        "state file fails: state: e",
+        "source database works again",
+        "state file works again",
+    ]
+
+
+async def test_a_collectors_own_failure_shows_beside_that_of_its_source(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING, "exporter.runner")
+    one, other = Probe("one"), Probe("other")
+    async with bench(one, other) as made:
+        for mine, its in (
+            (SourceUnavailable("a"), SourceUnavailable("a")),
+            (None, AccessDenied("b")),
+            (None, SourceUnavailable("a")),
+            (None, None),
+        ):
+            one.error, other.error = mine, its
+            await made.scrape(after=90)
+    assert [record.getMessage() for record in caplog.records] == [
+        "source database fails: unavailable: a",
+        "collector other fails: denied: b",
+        "source database works again",
+        "source database fails: unavailable: a",
+        "source database works again",
+    ]
+
+
+async def test_a_source_that_gives_no_more_connections_is_not_down() -> None:
+    probe = Probe(refresh=Refresh(interval=60, max_staleness=300))
+    probe.error = SourceLimited("1226")
+    async with bench(probe) as made:
+        await made.scrape()
+        assert made.runner.source_up() == {"database": True}
+        probe.error = None
+        (state,) = await made.scrape(after=15)
+        assert state.outcome is Outcome.OK
 
 
 async def test_a_source_is_up_while_any_collector_of_the_round_gets_its_answer() -> None:

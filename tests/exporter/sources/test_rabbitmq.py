@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from exporter.errors import (
     AccessDenied,
+    LoginRefused,
     SettingsError,
     SourceError,
     SourceTimeout,
@@ -38,7 +40,8 @@ def answers(status: int, body: object) -> Handler:
     [
         (401, {"error": "not_authorised"}, AccessDenied),
         (403, {}, AccessDenied),
-        (404, {"error": "Object Not Found"}, UnexpectedAnswer),
+        (404, {"error": "Object Not Found"}, AccessDenied),
+        (404, b"<html>", UnexpectedAnswer),
         (500, {}, SourceUnavailable),
         (503, b"", SourceUnavailable),
         (302, b"", UnexpectedAnswer),
@@ -108,6 +111,25 @@ def test_time_limit_and_connection() -> None:
         source(slow).queues()
     with pytest.raises(SourceUnavailable):
         source(closed).queues()
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (ssl.SSLCertVerificationError(1, "certificate has expired"), LoginRefused),
+        (ssl.SSLError(1, "WRONG_VERSION_NUMBER"), UnexpectedAnswer),
+        (ssl.SSLEOFError(8, "EOF"), SourceUnavailable),
+    ],
+)
+def test_a_handshake_that_we_end_does_not_mean_that_rabbitmq_is_down(
+    cause: ssl.SSLError, expected: type[SourceError]
+) -> None:
+    def handshake(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("handshake", request=request) from cause
+
+    with pytest.raises(expected) as caught:
+        source(handshake).queues()
+    assert type(caught.value) is expected
 
 
 def test_every_page_is_read_up_to_a_bound() -> None:

@@ -15,7 +15,7 @@ from exporter.collectors.queues_rabbitmq import RabbitMQQueuesCollector
 from exporter.core.memory import VolatileStore
 from exporter.core.metrics import Metric
 from exporter.core.render import Format, join, render
-from exporter.errors import AccessDenied, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import AccessDenied, SourceUnavailable
 from exporter.sources.rabbitmq import RabbitMQ, RabbitMQTarget
 from sandbox.process import wait_until
 from sandbox.servers.mariadb import MariaDB
@@ -179,7 +179,7 @@ def test_errors_are_told_apart(broker: Broker) -> None:
         (reader(broker, url="http://127.0.0.1:1"), SourceUnavailable),
         (
             reader(broker, vhost="no such", user=broker.user, password=lambda: broker.password),
-            UnexpectedAnswer,
+            AccessDenied,
         ),
     ):
         with pytest.raises(expected):

@@ -1,0 +1,116 @@
+"""The connections to one database server, each lent to one thread at a time.
+
+A thread that gets no connection of its own waits for another's. So an account that
+takes no more connections slows the exporter down and does not stop it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from exporter.errors import SourceError
+from exporter.sources.database_errors import driver, translated
+
+PooledConnection: TypeAlias = "pymysql.Connection[DictCursor]"
+
+_GRAIN: Final = 0.05
+"""Seconds after which a waiting thread looks again whether it may connect."""
+
+
+class Pool:
+    """Opens connections on demand. A failed attempt puts off the next one, not the use of open ones."""
+
+    def __init__(self, connect: Callable[[], PooledConnection], *, pause: float, patience: float) -> None:
+        """``pause``: seconds until connecting is tried again; ``patience``: longest wait of a thread."""
+        self._connect = connect
+        self._pause_seconds = pause
+        self._patience = patience
+        self._changed = threading.Condition()
+        self._idle: list[PooledConnection] = []
+        self._lent: set[PooledConnection] = set()
+        self._until = 0.0
+        self._why: SourceError | None = None
+
+    def take(self) -> tuple[PooledConnection, bool]:
+        """Return a connection and whether it is new. Raises :exc:`~exporter.errors.SourceError`."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            with self._changed:
+                while not self._idle and self._paused():
+                    if not self._lent or time.monotonic() >= deadline:
+                        raise self._as_before()
+                    self._changed.wait(_GRAIN)
+                if self._idle:
+                    connection = self._idle.pop()
+                    self._lent.add(connection)
+                    return connection, False
+            try:
+                with driver():
+                    connection = self._connect()
+            except pymysql.err.Error as error:
+                failure = self.pause(translated(error))
+                failure.common = True  # whatever it is, no thread gets a connection
+                with self._changed:
+                    if not (self._idle or self._lent) or time.monotonic() >= deadline:
+                        raise failure from None
+                continue
+            with self._changed:
+                self._lent.add(connection)
+            return connection, True
+
+    def give_back(self, connection: PooledConnection) -> None:
+        """Let others use the connection, unless it was dropped."""
+        with self._changed:
+            if connection in self._lent:
+                self._lent.remove(connection)
+                self._idle.append(connection)
+                self._changed.notify()
+
+    def drop(self, connection: PooledConnection) -> None:
+        """Close a connection that is of no use any more."""
+        with self._changed:
+            self._lent.discard(connection)
+            self._changed.notify_all()
+        close(connection)
+
+    def drop_idle(self) -> None:
+        """Close what nobody uses: where one connection was lost, the others were too, as a rule."""
+        with self._changed:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            close(connection)
+
+    def pause(self, failure: SourceError) -> SourceError:
+        """Open no connection for a while: the server is gone, full, or does not let us in."""
+        with self._changed:
+            self._until, self._why = time.monotonic() + self._pause_seconds, failure
+        return failure
+
+    def close(self) -> None:
+        """Close every connection, also those that are lent."""
+        with self._changed:
+            connections = [*self._idle, *self._lent]
+            self._idle, self._lent = [], set()
+            self._changed.notify_all()
+        for connection in connections:
+            close(connection)
+
+    def _paused(self) -> bool:
+        return self._why is not None and time.monotonic() < self._until
+
+    def _as_before(self) -> SourceError:
+        assert self._why is not None  # noqa: S101 - there is no pause without a failure
+        failure = type(self._why)(f"{self._why} a moment ago")
+        failure.common = True
+        return failure
+
+
+def close(connection: PooledConnection) -> None:
+    """Close without a goodbye: the peer may be gone, and a worker must not wait for it."""
+    connection._forceclose()  # type: ignore[attr-defined]  # noqa: SLF001 - close() may block
