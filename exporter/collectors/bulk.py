@@ -6,19 +6,23 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from exporter.core.collector import Collector, Context
+from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.query import Query
 
 _READS: Final = {"magento_operation": ("status", "started_at")}
+_INDEX: Final = {"magento_operation": ("status", "started_at")}
 
 BY_STATUS = Query(
     "bulk_operations",
     """
     SELECT COUNT(*) AS operations
-    FROM (SELECT 1 FROM {magento_operation} WHERE status = %(status)s LIMIT %(limit)s) AS counted
+    FROM (
+        SELECT 1 FROM {magento_operation} {index magento_operation} WHERE status = %(status)s LIMIT %(limit)s
+    ) AS counted
     """,
     reads={"magento_operation": ("status",)},
+    index=_INDEX,
 )
 
 WAITING_OPERATIONS = Query(
@@ -26,10 +30,13 @@ WAITING_OPERATIONS = Query(
     """
     SELECT COUNT(*) AS operations
     FROM (
-        SELECT 1 FROM {magento_operation} WHERE status = 4 AND started_at IS NULL LIMIT %(limit)s
+        SELECT 1 FROM {magento_operation} {index magento_operation}
+        WHERE status = 4 AND started_at IS NULL
+        LIMIT %(limit)s
     ) AS counted
     """,
     reads=_READS,
+    index=_INDEX,
 )
 
 OLDEST_WAITING = Query(
@@ -37,18 +44,19 @@ OLDEST_WAITING = Query(
     """
     SELECT UNIX_TIMESTAMP(MIN(bulk.start_time)) AS since
     FROM (
-        SELECT bulk_uuid FROM {magento_operation}
+        SELECT bulk_uuid FROM {magento_operation} {index magento_operation}
         WHERE status = 4 AND started_at IS NULL
         ORDER BY id
         LIMIT 100
     ) AS oldest
-    JOIN {magento_bulk} AS bulk ON bulk.uuid = oldest.bulk_uuid
+    JOIN {magento_bulk} AS bulk {index magento_bulk} ON bulk.uuid = oldest.bulk_uuid
     """,
     reads={
         "magento_operation": ("id", "bulk_uuid", "status", "started_at"),
         "magento_bulk": ("uuid", "start_time"),
     },
     bounded="joins at most 100 rows with one row each",
+    index={**_INDEX, "magento_bulk": ("uuid",)},
 )
 
 OLDEST_RUNNING = Query(
@@ -56,13 +64,14 @@ OLDEST_RUNNING = Query(
     """
     SELECT UNIX_TIMESTAMP(MIN(started_at)) AS since
     FROM (
-        SELECT started_at FROM {magento_operation}
+        SELECT started_at FROM {magento_operation} {index magento_operation}
         WHERE status = 4 AND started_at IS NOT NULL
         ORDER BY started_at
         LIMIT 1
     ) AS oldest
     """,
     reads=_READS,
+    index=_INDEX,
 )
 
 STATUSES: Final[Mapping[int, str]] = MappingProxyType(
@@ -111,6 +120,7 @@ class BulkCollector(Collector):
     source = "database"
     metrics = (OPERATIONS, EXACT, WAITING, WAITING_AGE, RUNNING_AGE)
     queries = (BY_STATUS, WAITING_OPERATIONS, OLDEST_WAITING, OLDEST_RUNNING)
+    refresh = EVERY_HALF_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the numbers by status, and how long the oldest operations have waited and run."""

@@ -31,8 +31,13 @@ SCHEDULE: Final = Followed("cron", "cron_schedule", key="schedule_id", columns=_
 
 OPEN_ROWS = Query(
     "cron_open_rows",
-    f"SELECT schedule_id AS id, {_SELECT} FROM {{cron_schedule}} WHERE schedule_id IN %(ids)s",
+    f"""
+    SELECT schedule_id AS id, {_SELECT}
+    FROM {{cron_schedule}} {{index cron_schedule}}
+    WHERE schedule_id IN %(ids)s
+    """,
     reads={"cron_schedule": ("schedule_id", *_COLUMNS)},
+    index={"cron_schedule": ("schedule_id",)},
 )
 
 # One index entry. GROUP BY would find all codes at once, but where the index statistics are stale
@@ -41,25 +46,27 @@ NEXT_JOB_CODE = Query(
     "cron_next_job_code",
     """
     SELECT job_code
-    FROM {cron_schedule}
+    FROM {cron_schedule} {index cron_schedule}
     WHERE job_code > %(after)s
     ORDER BY job_code
     LIMIT 1
     """,
     reads={"cron_schedule": ("job_code",)},
+    index={"cron_schedule": ("job_code",)},
 )
 
 LATEST_OF_JOBS: Final = PerSubject(
     "cron_latest_of_jobs",
     f"""
     SELECT schedule_id AS id, {_SELECT}
-    FROM {{cron_schedule}}
+    FROM {{cron_schedule}} {{index cron_schedule}}
     WHERE job_code = %(job_#)s AND status = %(status_#)s
     ORDER BY scheduled_at DESC
     LIMIT 5
     """,
     reads={"cron_schedule": ("schedule_id", *_COLUMNS)},
     nobody={"job": "", "status": ""},
+    index={"cron_schedule": ("job_code", "status", "scheduled_at")},
 )
 
 LAST_EXECUTION = gauge(

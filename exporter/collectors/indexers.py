@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from exporter.core.collector import Collector, Context
+from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Metric, Sample, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Query
@@ -58,11 +58,12 @@ BACKLOG_ENTITIES = Query(
     "indexer_backlog",
     """
     SELECT COUNT(DISTINCT entity_id) AS entities
-    FROM {changelog}
+    FROM {changelog} {index changelog}
     WHERE version_id > %(version)s AND version_id <= %(newest)s
     """,
     reads={"changelog": ("version_id", "entity_id")},
     named=_NAMED,
+    index={"changelog": ("version_id",)},
     bounded="the collector asks for no more versions than backlog_scan_limit",
 )
 
@@ -151,6 +152,7 @@ class IndexersCollector(Collector):
         VERSION_AHEAD,
     )
     queries = (INDEXERS, VIEW_ROWS, NEWEST_VERSION, BACKLOG_ENTITIES)
+    refresh = EVERY_HALF_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of the indexers, then of the views by the names of their indexers."""

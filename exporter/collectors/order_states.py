@@ -43,13 +43,14 @@ COUNTED: Final = PerSubject(
     "order_states_counted",
     """
     SELECT # AS part
-    FROM {sales_order}
+    FROM {sales_order} {index sales_order}
     WHERE store_id <=> %(store_#)s AND state = %(state_#)s
     ORDER BY created_at
     LIMIT %(limit)s
     """,
     reads={"sales_order": ("store_id", "state", "created_at")},
     nobody={"store": -1, "state": ""},
+    index={"sales_order": ("store_id", "state", "created_at")},
     connection=Connection.SALES,
 )
 
@@ -57,13 +58,14 @@ OLDEST: Final = PerSubject(
     "order_states_oldest",
     """
     SELECT store_id, state, UNIX_TIMESTAMP(created_at) AS created
-    FROM {sales_order}
+    FROM {sales_order} {index sales_order}
     WHERE state = %(state_#)s
     ORDER BY entity_id
     LIMIT %(limit)s
     """,
     reads={"sales_order": ("entity_id", "store_id", "state", "created_at")},
     nobody={"state": ""},
+    index={"sales_order": ("state",)},
     parts=len(OPEN_STATES),
     connection=Connection.SALES,
 )

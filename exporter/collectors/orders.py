@@ -10,12 +10,13 @@ from typing import Final
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
-from exporter.core.query import LOOSE_SCAN, Connection, Query
+from exporter.core.query import Connection, Query
 from exporter.magento.checkout import CUSTOMERS, customer
 from exporter.magento.orders import Methods
 from exporter.magento.stores import of_known_stores
 from exporter.reading.batches import IDS_A_STATEMENT, in_batches
 from exporter.reading.followed import Followed
+from exporter.reading.per_subject import PerSubject
 
 ORDERS: Final = Followed(
     "orders",
@@ -42,27 +43,40 @@ ORDERS: Final = Followed(
 PAYMENTS = Query(
     "orders_payments",
     """
-    SELECT parent_id AS id, method FROM {sales_order_payment}
+    SELECT parent_id AS id, method FROM {sales_order_payment} {index sales_order_payment}
     WHERE parent_id IN %(ids)s
     ORDER BY entity_id DESC
     """,
     reads={"sales_order_payment": ("entity_id", "parent_id", "method")},
+    index={"sales_order_payment": ("parent_id",)},
     connection=Connection.SALES,
 )
 
 # A loose index scan on (store_id): some two index entries a store, however many orders there are.
-NEWEST_OF_STORES = Query(
+NEWEST_OF_STORES: Final = PerSubject(
     "orders_newest_of_stores",
-    "SELECT store_id, MAX(entity_id) AS id FROM {sales_order} GROUP BY store_id",
+    """
+    SELECT entity_id AS id
+    FROM {sales_order} {index sales_order}
+    WHERE store_id = %(store_#)s
+    ORDER BY entity_id DESC
+    LIMIT 1
+    """,
     reads={"sales_order": ("entity_id", "store_id")},
+    nobody={"store": -1},
+    index={"sales_order": ("store_id",)},
     connection=Connection.SALES,
-    bounded=LOOSE_SCAN,
 )
 
 CREATED = Query(
     "orders_created",
-    "SELECT store_id, UNIX_TIMESTAMP(created_at) AS created FROM {sales_order} WHERE entity_id IN %(ids)s",
+    """
+    SELECT store_id, UNIX_TIMESTAMP(created_at) AS created
+    FROM {sales_order} {index sales_order}
+    WHERE entity_id IN %(ids)s
+    """,
     reads={"sales_order": ("entity_id", "store_id", "created_at")},
+    index={"sales_order": ("entity_id",)},
     connection=Connection.SALES,
 )
 
@@ -186,7 +200,7 @@ class OrdersCollector(Collector):
     """
     source = "database"
     metrics = (*COUNTED, LAST_ORDER, SINCE_LAST)
-    queries = (*ORDERS.queries, PAYMENTS, NEWEST_OF_STORES, CREATED)
+    queries = (*ORDERS.queries, PAYMENTS, NEWEST_OF_STORES.query, CREATED)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
@@ -205,7 +219,8 @@ def _look_back(context: Context, ledger: _Ledger) -> None:
     orders = ORDERS.latest(database, LOOK_BACK)
     methods = _methods(context, orders)
     ledger.prepare((row, methods.get(int(row["id"]))) for row in orders)
-    ids = [int(row["id"]) for row in database.rows(NEWEST_OF_STORES)]
+    stores = [{"store": store_id} for store_id in context.stores.ids()]
+    ids = [int(row["id"]) for row in NEWEST_OF_STORES.rows(database, stores)]
     for some in in_batches(ids, IDS_A_STATEMENT):
         for row in database.rows(CREATED, ids=some):
             ledger.note_time(row)

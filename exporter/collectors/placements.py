@@ -63,20 +63,26 @@ TAKEN_NUMBERS = Query(
     "placements_taken_numbers",
     """
     SELECT sequence_value AS number
-    FROM {sequence}
+    FROM {sequence} {index sequence}
     WHERE sequence_value BETWEEN %(first)s AND %(last)s
     ORDER BY sequence_value
     LIMIT %(limit)s
     """,
     reads={"sequence": ("sequence_value",)},
+    index={"sequence": ("sequence_value",)},
     connection=Connection.SALES,
     named=_NAMED,
 )
 
 ORDERS_OF_NUMBERS = Query(
     "placements_orders_of_numbers",
-    "SELECT store_id, increment_id FROM {sales_order} WHERE increment_id IN %(numbers)s",
+    """
+    SELECT store_id, increment_id
+    FROM {sales_order} {index sales_order}
+    WHERE increment_id IN %(numbers)s
+    """,
     reads={"sales_order": ("store_id", "increment_id")},
+    index={"sales_order": ("increment_id",)},
     connection=Connection.SALES,
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from exporter.core.collector import Collector, Context
+from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Metric, Sample, gauge, having
 from exporter.core.ports import Row
 from exporter.core.query import Query
@@ -42,7 +42,7 @@ OPEN_MESSAGES = Query(
     SELECT queue_id, COUNT(*) AS messages, UNIX_TIMESTAMP(MIN(updated_at)) AS oldest
     FROM (
         SELECT queue_id, updated_at
-        FROM {queue_message_status}
+        FROM {queue_message_status} {index queue_message_status}
         WHERE status = %(status)s
         ORDER BY updated_at
         LIMIT %(limit)s
@@ -50,6 +50,7 @@ OPEN_MESSAGES = Query(
     GROUP BY queue_id
     """,
     reads={"queue_message_status": ("queue_id", "updated_at", "status")},
+    index={"queue_message_status": ("status", "updated_at")},
 )
 
 PUT_IN: Final = Followed(
@@ -75,6 +76,7 @@ CHANGED: Final = Changes(
     columns=("queue_id", "status"),
     select="queue_id",
     where="status = %(status)s",
+    index=("status", "updated_at"),
 )
 
 MESSAGES_EXACT = gauge(
@@ -122,6 +124,7 @@ class DatabaseQueuesCollector(Collector):
         TABLE_ROWS,
     )
     queries = (QUEUES, OPEN_MESSAGES, *PUT_IN.queries, NEWEST_CHANGE, CHANGED.query)
+    refresh = EVERY_HALF_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of every queue Magento knows; nothing in a shop without this transport."""

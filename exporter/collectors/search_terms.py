@@ -30,13 +30,14 @@ MOST_USED: Final = PerSubject(
     "search_terms_most_used_without_result",
     f"""
     SELECT query_id AS id, store_id, popularity
-    FROM {{search_query}}
+    FROM {{search_query}} {{index search_query}}
     WHERE store_id = %(store_#)s AND num_results = 0
     ORDER BY popularity DESC
     LIMIT {_TOP}
     """,
     reads={"search_query": ("query_id", "store_id", "num_results", "popularity")},
     nobody={"store": -1},
+    index={"search_query": ("store_id", "num_results", "popularity")},
 )
 
 NEW = counter(

@@ -16,6 +16,7 @@ from exporter.errors import SpecError
 
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
+_HINT = re.compile(r"[ ]?\{index ([a-z0-9_]+)\}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 
 
@@ -42,7 +43,10 @@ class Query:
     prefix is put in front of it. ``reads`` maps each such table to the columns
     are read. A table whose name is only known at run time has a placeholder in
     braces, and in ``named`` a pattern for people (``{"changelog": "<view>_cl"}``).
-    :meth:`on` fills it in. ``bounded`` says what bounds the rows it reads of
+    :meth:`on` fills it in. ``index`` maps a table to the columns with which an index begins;
+    ``{index cron_schedule}`` behind the table's name (and alias) makes the server use that index, if the
+    shop has it: by stale statistics a table with a million rows has one, and is read as a whole.
+    ``bounded`` says what bounds the rows it reads of
     tables that grow, where neither a LIMIT nor a list of ids does.
     """
 
@@ -53,6 +57,7 @@ class Query:
     named: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
     bounded: str = ""
+    index: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         used = set(_PLACEHOLDER.findall(self.sql))
@@ -60,6 +65,8 @@ class Query:
             raise SpecError(
                 f"query {self.name}: reads {sorted(self.reads)} but its text names {sorted(used)}"
             )
+        if set(_HINT.findall(self.sql)) != set(self.index):
+            raise SpecError(f"query {self.name}: its text and its indexes name different tables")
         if not set(self.named) <= used:
             raise SpecError(f"query {self.name}: names {sorted(self.named)} but reads {sorted(used)}")
 
@@ -83,6 +90,7 @@ class Query:
             reads={table: columns for query in numbered for table, columns in query.reads.items()},
             named={table: meaning for query in numbered for table, meaning in query.named.items()},
             tables={table: name for query in numbered for table, name in query.tables.items()},
+            index={table: columns for query in numbered for table, columns in query.index.items()},
         )
 
     def _numbered(self, number: int) -> Query:
@@ -93,16 +101,24 @@ class Query:
 
         return replace(
             self,
-            sql=_PLACEHOLDER.sub(
-                lambda match: f"{{{table(match[1])}}}", _PARAMETER.sub(rf"%(\1_{number})s", self.sql)
+            sql=_HINT.sub(
+                lambda match: f" {{index {table(match[1])}}}",
+                _PLACEHOLDER.sub(
+                    lambda match: f"{{{table(match[1])}}}", _PARAMETER.sub(rf"%(\1_{number})s", self.sql)
+                ),
             ),
             reads={table(name): columns for name, columns in self.reads.items()},
             named={table(name): meaning for name, meaning in self.named.items()},
             tables={table(placeholder): name for placeholder, name in self.tables.items()},
+            index={table(name): columns for name, columns in self.index.items()},
         )
 
-    def text(self, prefix: str = "") -> str:
-        """Return the SQL with backquoted, prefixed table names."""
+    def text(self, prefix: str = "", indexes: Mapping[str, str] | None = None) -> str:
+        """Return the SQL with backquoted, prefixed names; ``indexes`` has names of indexes by table."""
+
+        def hint(match: re.Match[str]) -> str:
+            name = (indexes or {}).get(match[1])
+            return f" FORCE INDEX (`{name}`)" if name else ""
 
         def table(match: re.Match[str]) -> str:
             placeholder = match[1]
@@ -110,4 +126,4 @@ class Query:
                 return f"`{prefix}{self.tables.get(placeholder, self.named[placeholder])}`"
             return f"`{prefix}{placeholder}`"
 
-        return _PLACEHOLDER.sub(table, self.sql).strip()
+        return _PLACEHOLDER.sub(table, _HINT.sub(hint, self.sql)).strip()

@@ -31,13 +31,14 @@ class ById:
             f"{name}_new",
             f"""
             SELECT {key} AS id, {chosen}
-            FROM {{{table}}}
+            FROM {{{table}}} {{index {table}}}
             WHERE {key} > %(after)s
             ORDER BY {key}
             LIMIT %(limit)s
             """,
             reads={table: (key, *columns)},
             connection=connection,
+            index={table: (key,)},
         )
 
     @property

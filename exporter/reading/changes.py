@@ -48,7 +48,7 @@ class Position:
 class Changes:
     """A table whose changed rows are followed; declared once, at the top of a collector.
 
-    ``where`` is a condition on columns that stand in the index before ``time``. A row
+    ``where`` is a condition on columns that stand in the ``index`` before ``time``. A row
     has the key as ``id`` and the time of its change, in Unix seconds, as ``changed``.
     """
 
@@ -62,6 +62,7 @@ class Changes:
         columns: Sequence[str],
         select: str = "",
         where: str = "",
+        index: Sequence[str] = (),
         connection: Connection = Connection.DEFAULT,
     ) -> None:
         chosen = select or ", ".join(columns)
@@ -70,7 +71,7 @@ class Changes:
             name,
             f"""
             SELECT {key} AS id, UNIX_TIMESTAMP({time}) AS changed, {chosen}
-            FROM {{{table}}}
+            FROM {{{table}}} {{index {table}}}
             WHERE {condition}{time} >= FROM_UNIXTIME(%(since)s)
               AND ({time} > FROM_UNIXTIME(%(since)s) OR {key} > %(after)s)
             ORDER BY {time}, {key}
@@ -78,6 +79,7 @@ class Changes:
             """,
             reads={table: (key, time, *columns)},
             connection=connection,
+            index={table: tuple(index) or (time,)},
         )
 
     def read(

@@ -98,13 +98,14 @@ class Delayed:
             f"{name}_new",
             f"""
             SELECT {key} AS id, {chosen}, UNIX_TIMESTAMP({changed}) AS created
-            FROM {{{table}}}
+            FROM {{{table}}} {{index {table}}}
             WHERE {key} > %(after)s AND {key} <= %(upto)s
             ORDER BY {key}
             LIMIT %(limit)s
             """,
             reads={table: every},
             connection=connection,
+            index={table: (key,)},
         )
         self.age = age
         self._memory = memory

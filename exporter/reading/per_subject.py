@@ -34,10 +34,13 @@ class PerSubject:
         reads: Mapping[str, tuple[str, ...]],
         nobody: Mapping[str, object],
         parts: int = SUBJECTS_A_STATEMENT,
+        index: Mapping[str, tuple[str, ...]] | None = None,
+        bounded: str = "",
         connection: Connection = Connection.DEFAULT,
     ) -> None:
         numbered = (f"({part.strip().replace('#', str(number))})" for number in range(parts))
-        self.query = Query(name, "\nUNION ALL\n".join(numbered), reads=reads, connection=connection)
+        text = "\nUNION ALL\n".join(numbered)
+        self.query = Query(name, text, reads=reads, connection=connection, index=index or {}, bounded=bounded)
         self._nobody = nobody
         self._parts = parts
 

@@ -35,13 +35,14 @@ class TimeSlices:
             name,
             f"""
             SELECT {select}
-            FROM {{{table}}}
+            FROM {{{table}}} {{index {table}}}
             WHERE store_id IN %(stores)s
               AND updated_at >= FROM_UNIXTIME(%(first)s) AND updated_at < FROM_UNIXTIME(%(end)s)
             LIMIT %(limit)s
             """,
             reads={table: tuple(dict.fromkeys(("store_id", "updated_at", *columns)))},
             connection=connection,
+            index={table: ("store_id", "updated_at")},
         )
         self.page = page
 

@@ -79,17 +79,19 @@ class Watch:
         reads = {table: (key, "created_at", *columns), **(joined or {})}
         rows = f"""
             SELECT t.{key} AS id, UNIX_TIMESTAMP(t.created_at) AS created, {select}
-            FROM {{{table}}} AS t {join}"""
+            FROM {{{table}}} AS t {{index {table}}} {join}"""
+        by_key = {table: (key,)}
         self.newest = newest(name, table, key, connection)
         self.before = Query(
             f"{name}_before",
             f"""
-            SELECT {key} AS id FROM {{{table}}}
+            SELECT {key} AS id FROM {{{table}}} {{index {table}}}
             WHERE created_at < FROM_UNIXTIME(%(moment)s)
             ORDER BY created_at DESC, {key} DESC LIMIT 1
             """,
             reads={table: (key, "created_at")},
             connection=connection,
+            index={table: ("created_at",)},
         )
         self.between = Query(
             f"{name}_new",
@@ -101,9 +103,14 @@ class Watch:
             reads=reads,
             connection=connection,
             bounded="joins a limited number of rows with one row each" if join else "",
+            index=by_key,
         )
         self.again = Query(
-            f"{name}_watched", f"{rows} WHERE t.{key} IN %(ids)s", reads=reads, connection=connection
+            f"{name}_watched",
+            f"{rows} WHERE t.{key} IN %(ids)s",
+            reads=reads,
+            connection=connection,
+            index=by_key,
         )
         self.ages = ages
         self.state = state

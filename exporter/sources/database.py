@@ -107,7 +107,12 @@ class _Schema:
 
     read_at: float
     columns: frozenset[str]
-    indexes: frozenset[tuple[str, ...]]
+    indexes: Mapping[tuple[str, ...], str]
+
+    def index(self, columns: tuple[str, ...]) -> str | None:
+        """Return the name of the index that begins with these columns; of several, the shortest one's."""
+        found = [parts for parts in self.indexes if parts[: len(columns)] == columns]
+        return self.indexes[min(found, key=len)] if found else None
 
 
 class MySQL:
@@ -136,8 +141,8 @@ class MySQL:
     def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
         """Run a declared query and return all rows; see :class:`exporter.core.ports.Database`."""
         started = time.monotonic()
-        text = f"/* magento-exporter {query.name} */ {query.text(self.prefix)}"
         try:
+            text = f"/* magento-exporter {query.name} */ {query.text(self.prefix, self._indexes(query))}"
             rows = self._execute(self._target(query.connection), text, parameters)
         except (MissingTable, MissingColumn, AccessDenied):
             self._forget(query)
@@ -156,8 +161,7 @@ class MySQL:
 
     def has_index(self, table: str, /, *columns: str, connection: Connection = Connection.DEFAULT) -> bool:
         """Return whether some index starts with exactly these columns."""
-        indexes = self._schema(table, connection).indexes
-        return any(index[: len(columns)] == columns for index in indexes)
+        return self._schema(table, connection).index(columns) is not None
 
     def estimated_rows(self, table: str, /, connection: Connection = Connection.DEFAULT) -> int | None:
         """Return the server's estimate; it follows the table within some 10 % of changed rows."""
@@ -186,9 +190,20 @@ class MySQL:
             known_parts = parts.setdefault(str(row["name"]), [])
             if row["place"] == len(known_parts) + 1:  # what comes after a hidden part is of no use
                 known_parts.append(str(row["part"]))
-        schema = _Schema(time.monotonic(), columns, frozenset(map(tuple, parts.values())))
+        # A hidden first part leaves nothing. Of two equal indexes the primary key is the better one.
+        names = sorted(parts, key=lambda name: name == "PRIMARY")
+        indexes = {tuple(parts[name]): name for name in names if parts[name]}
+        schema = _Schema(time.monotonic(), columns, indexes)
         self._schemas[target, table] = schema
         return schema
+
+    def _indexes(self, query: Query) -> Mapping[str, str]:
+        """Return the names of the indexes that the query is to use, by table."""
+        found = {
+            mark: self._schema(query.tables.get(mark, mark), query.connection).index(columns)
+            for mark, columns in query.index.items()
+        }
+        return {mark: name for mark, name in found.items() if name is not None}
 
     def _lifetime(self, schema: _Schema) -> float:
         """Seconds to remember a table; one that is absent may be created at any time (a changelog is)."""

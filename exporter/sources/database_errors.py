@@ -62,6 +62,7 @@ _MEANINGS: Final[Mapping[int, tuple[type[SourceError], str]]] = {
     1370: (AccessDenied, "the user may not call a routine"),
     1146: (MissingTable, "there is no such table"),
     1054: (MissingColumn, "there is no such column"),
+    1176: (MissingColumn, "there is no such index"),
     1205: (SourceTimeout, "a lock was waited for too long"),
     1317: (SourceTimeout, "the statement was killed"),
     1969: (SourceTimeout, "the statement ran too long"),  # MariaDB max_statement_time

@@ -113,4 +113,4 @@ class Pool:
 
 def close(connection: PooledConnection) -> None:
     """Close without a goodbye: the peer may be gone, and a worker must not wait for it."""
-    connection._forceclose()  # type: ignore[attr-defined]  # noqa: SLF001 - close() may block
+    connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001 - close() may block

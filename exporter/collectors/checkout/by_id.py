@@ -25,8 +25,9 @@ QUOTES: Final = Followed(
 
 OPEN_QUOTES = Query(
     "checkout_open_quotes",
-    f"SELECT {CART_AND_AGE} FROM {{quote}} WHERE entity_id IN %(ids)s",
+    f"SELECT {CART_AND_AGE} FROM {{quote}} {{index quote}} WHERE entity_id IN %(ids)s",
     reads={"quote": ("entity_id", "created_at", *CART_COLUMNS)},
+    index={"quote": ("entity_id",)},
     connection=Connection.CHECKOUT,
 )
 

@@ -20,8 +20,9 @@ from typing import Final
 from exporter.collectors.checkout.funnel import CART_AND_AGE, CART_COLUMNS, Funnel
 from exporter.core.collector import Context
 from exporter.core.ports import Row
-from exporter.core.query import LOOSE_SCAN, Connection, Query
+from exporter.core.query import Connection
 from exporter.reading.clock import DatabaseClock
+from exporter.reading.per_subject import PerSubject
 from exporter.reading.time_slices import TimeSlices
 
 CLOCK: Final = DatabaseClock("checkout_clock", connection=Connection.CHECKOUT)
@@ -30,21 +31,23 @@ CHANGED_QUOTES: Final = TimeSlices(
     "checkout_changed_quotes",
     "quote",
     columns=("entity_id", "created_at", *CART_COLUMNS),
-    select=CART_AND_AGE,
+    select=f"{CART_AND_AGE}, UNIX_TIMESTAMP(updated_at) AS changed",
     page=2_000,
     connection=Connection.CHECKOUT,
 )
 
-# A loose index scan on (store_id, updated_at): some two index entries a store, however many carts there are.
-NEWEST_CHANGES = Query(
+# The end of the index (store_id, updated_at) of each store. GROUP BY store_id would find the same, but
+# where the index statistics are stale the server reads the whole index for it.
+NEWEST_CHANGES: Final = PerSubject(
     "checkout_newest_changes",
-    "SELECT store_id, UNIX_TIMESTAMP(MAX(updated_at)) AS newest FROM {quote} GROUP BY store_id",
+    "SELECT UNIX_TIMESTAMP(MAX(updated_at)) AS newest FROM {quote} WHERE store_id = %(store_#)s",
     reads={"quote": ("store_id", "updated_at")},
+    nobody={"store": -1},
     connection=Connection.CHECKOUT,
-    bounded=LOOSE_SCAN,
+    bounded="the end of the index on store and time",
 )
 
-QUERIES: Final = (CLOCK.query, NEWEST_CHANGES, CHANGED_QUOTES.query)
+QUERIES: Final = (CLOCK.query, NEWEST_CHANGES.query, CHANGED_QUOTES.query)
 
 LATE_LOOK: Final = 1_800
 """Age in seconds of a change at the last look."""
@@ -58,33 +61,64 @@ HISTORY: Final = 3_600
 HISTORY_ROWS: Final = 5_000
 """Such carts read at most."""
 
+LATER_LOOKS_EVERY: Final = 60
+"""Seconds between two times at which the later looks go on: each costs an index entry of every store."""
+
 CARTS_A_LOOK: Final = 3_000
 """Carts after which a look rests until the next run; it catches up later."""
 
 
-def follow(context: Context, funnel: Funnel) -> None:
-    """Look at the carts whose last change is new, settled, or half an hour old."""
+def follow(context: Context, funnel: Funnel, looked: dict[int, int]) -> None:
+    """Look at the carts whose last change is new, settled, or half an hour old.
+
+    ``looked`` is the caller's, from one run to the next: which change of a cart was seen at once. When that
+    change is settled, its cart shows nothing new: what leaves ``updated_at`` alone is found at the last look.
+    """
     now = CLOCK.read(context.database)
     remembered = context.memory.table("looks")
-    ages = (0, int(context.tuning.settle_seconds), LATE_LOOK)
+    settle = int(context.tuning.settle_seconds)
+    ages: tuple[int, ...] = (0, settle, LATE_LOOK)
     done_until: list[int] | None = remembered.get("done_until")
     if done_until is None:
         _note_history(context, funnel, now)
         done_until = [now - age for age in ages]
-    # The later looks stop behind the newest change that is visible: a replica may show others late.
-    received = _received(context)
-    looks = _Looks(done_until, [min(now - age, received) if age else now for age in ages])
-    for look in range(len(ages)):
-        first, end = looks.due(look)
-        for done, rows in _changed(context, first, end, budget=CARTS_A_LOOK):
+    later: int = remembered.get("later", 0)
+    if 0 <= now - later < LATER_LOOKS_EVERY:
+        ages = ages[:1]
+    else:
+        remembered.put("later", now)
+    looks = _Looks(done_until, [now - age for age in ages])
+    for rows in _look(context, looks, 0):
+        funnel.note_quotes(rows)
+        looked.update((int(row["id"]), int(row["changed"])) for row in rows)
+    if len(ages) > 1:
+        # The later looks stop behind the newest change that is visible: a replica may show others late.
+        looks.stop_behind(_received(context, looks))
+        for rows in _look(context, looks, 1):
+            funnel.note_quotes([row for row in rows if looked.get(int(row["id"])) != int(row["changed"])])
+        for rows in _look(context, looks, 2):
             funnel.note_quotes(rows)
-            looks.finish(first, done)
+    for quote_id in [number for number, changed in looked.items() if changed < looks.done_until[1]]:
+        del looked[quote_id]
     remembered.put("done_until", looks.done_until)
 
 
-def _received(context: Context) -> int:
+def _look(context: Context, looks: _Looks, look: int) -> Iterator[Sequence[Row]]:
+    """Yield the carts of one look. What was yielded counts as done when more is asked for."""
+    first, end = looks.due(look)
+    for done, rows in _changed(context, first, end, budget=CARTS_A_LOOK):
+        yield rows
+        looks.finish(first, done)
+        looks.newest = max((looks.newest, *(int(row["changed"]) for row in rows)))
+
+
+def _received(context: Context, looks: _Looks) -> int:
     """Return the moment behind the newest visible change: a replica that lags may show others later."""
-    return max((int(row["newest"]) for row in context.database.rows(NEWEST_CHANGES)), default=0) + 1
+    if looks.newest:  # the first look has just seen one
+        return looks.newest + 1
+    stores = [{"store": store_id} for store_id in context.stores.ids()]
+    rows = NEWEST_CHANGES.rows(context.database, stores)
+    return max((int(row["newest"] or 0) for row in rows), default=0) + 1
 
 
 class _Looks:
@@ -92,7 +126,12 @@ class _Looks:
 
     def __init__(self, done_until: Sequence[int], targets: Sequence[int]) -> None:
         self.done_until = list(done_until)
-        self._targets = targets
+        self.newest = 0
+        self._targets = list(targets)
+
+    def stop_behind(self, moment: int) -> None:
+        """Let the later looks go no further than that moment."""
+        self._targets[1:] = [min(target, moment) for target in self._targets[1:]]
 
     def due(self, look: int) -> tuple[int, int]:
         """Return the span ``first <= updated_at < end`` that the look has before it."""

@@ -82,6 +82,9 @@ class CheckoutCollector(Collector):
         *ORDERS.queries,
     )
 
+    def __init__(self) -> None:
+        self._looked: dict[int, int] = {}
+
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
         funnel = Funnel(
@@ -89,8 +92,10 @@ class CheckoutCollector(Collector):
             context.memory.counters(STAGE_REACHED),
             newest=by_id.QUOTES.newest_id(context.database),
         )
-        follower = by_time if quotes_by_time(context.database) else by_id
-        follower.follow(context, funnel)
+        if quotes_by_time(context.database):
+            by_time.follow(context, funnel, self._looked)
+        else:
+            by_id.follow(context, funnel)
         funnel.note_orders(ORDERS.read(context).rows)
         funnel.forget()
         yield from funnel.samples()

@@ -42,18 +42,24 @@ SHIPPING_STEPS = Query(
     "checkout_shipping_steps",
     """
     SELECT quote_id AS id, MAX(country_id <> '') AS address, MAX(shipping_method <> '') AS method
-    FROM {quote_address}
+    FROM {quote_address} {index quote_address}
     WHERE quote_id IN %(ids)s AND address_type = 'shipping'
     GROUP BY quote_id
     """,
     reads={"quote_address": ("quote_id", "address_type", "country_id", "shipping_method")},
+    index={"quote_address": ("quote_id",)},
     connection=Connection.CHECKOUT,
 )
 
 PAYMENT_STEPS = Query(
     "checkout_payment_steps",
-    "SELECT quote_id AS id FROM {quote_payment} WHERE quote_id IN %(ids)s AND method <> ''",
+    """
+    SELECT quote_id AS id
+    FROM {quote_payment} {index quote_payment}
+    WHERE quote_id IN %(ids)s AND method <> ''
+    """,
     reads={"quote_payment": ("quote_id", "method")},
+    index={"quote_payment": ("quote_id",)},
     connection=Connection.CHECKOUT,
 )
 

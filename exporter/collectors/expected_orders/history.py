@@ -31,13 +31,14 @@ PAST_ORDERS = Query(
     "expected_orders_history",
     """
     SELECT entity_id AS id, store_id, UNIX_TIMESTAMP(created_at) AS created
-    FROM {sales_order}
+    FROM {sales_order} {index sales_order}
     WHERE created_at >= FROM_UNIXTIME(%(horizon)s) AND created_at <= FROM_UNIXTIME(%(before)s)
       AND (created_at < FROM_UNIXTIME(%(before)s) OR entity_id < %(before_id)s)
     ORDER BY created_at DESC, entity_id DESC
     LIMIT %(limit)s
     """,
     reads={"sales_order": ("entity_id", "store_id", "created_at")},
+    index={"sales_order": ("created_at",)},
     connection=Connection.SALES,
 )
 

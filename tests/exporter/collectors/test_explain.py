@@ -62,6 +62,7 @@ class Statement:
 
     query: Query
     parameters: Mapping[str, object]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Recorder:
         self.asked: list[Statement] = []
 
     def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
-        self.asked.append(Statement(query, parameters))
+        text = query.text(indexes=self._source._indexes(query))
+        self.asked.append(Statement(query, parameters, text))
         return self._source.rows(query, **parameters)
 
     def __getattr__(self, name: str) -> Any:
@@ -172,7 +174,7 @@ def test_every_table_that_grows_is_read_by_an_index(
         query = statement.query
         if all(table in SMALL_TABLES for table in query.reads):
             continue
-        plan = asked.ask(f"EXPLAIN {query.text()}", statement.parameters)
+        plan = asked.ask(f"EXPLAIN {statement.text}", statement.parameters)
         limit = int(str(statement.parameters.get("limit", 0)))
         for row in plan:
             whole_index = row["type"] == "index" and _estimate(row["rows"]) > max(FEW_PAGES * limit, 1_000)
@@ -201,16 +203,19 @@ def _is_small(name: str, query: Query) -> bool:
 def test_no_statement_touches_more_rows_than_allowed(
     shops: dict[str, Asked], version: str, collector: type[Collector]
 ) -> None:
-    asked = shops[version]
+    assert _touch_too_many(shops[version], collector) == {}
+
+
+def _touch_too_many(asked: Asked, collector: type[Collector]) -> dict[str, int]:
     too_many = {}
     for statement in asked.statements[collector.name]:
         asked.ask("FLUSH STATUS")
-        asked.ask(statement.query.text(), statement.parameters)
+        asked.ask(statement.text, statement.parameters)
         counts = asked.ask("SHOW SESSION STATUS LIKE 'Handler_read_%%'", {})
         touched = sum(int(row["Value"]) for row in counts)
         if touched > MOST_READ:
             too_many[statement.query.name] = touched
-    assert too_many == {}
+    return too_many
 
 
 @each_shop
@@ -232,3 +237,32 @@ def test_every_declared_statement_was_seen(shops: dict[str, Asked]) -> None:
     declared = {query.name for collector in COLLECTORS for query in collector.queries}
     assert seen - declared == {"stores", "store_settings"}
     assert sorted(declared - seen) == []
+
+
+_ONE_ROW = "n_rows = 1, clustered_index_size = 1, sum_of_other_index_sizes = 1"
+STALE = (
+    f"UPDATE mysql.innodb_table_stats SET {_ONE_ROW} WHERE database_name = DATABASE()",
+    "UPDATE mysql.innodb_index_stats SET stat_value = 1 WHERE database_name = DATABASE()",
+    "FLUSH TABLES",
+)
+"""Statistics of when the tables had one row, as an import leaves them for a while."""
+
+
+def test_stale_statistics_let_no_statement_touch_more(shops: dict[str, Asked]) -> None:
+    """The last test of this module: it spoils the statistics of the newest version's shop.
+
+    Only that version has every index. What groups a whole table is left out: no hint decides how.
+    """
+    asked = shops[VERSIONS[-1]]
+    for statement in STALE:
+        asked.ask(statement)
+    too_many: dict[str, int] = {}
+    for collector in COLLECTORS:
+        too_many |= _touch_too_many(asked, collector)
+    grouped = {
+        statement.query.name
+        for found in asked.statements.values()
+        for statement in found
+        if statement.query.bounded == LOOSE_SCAN
+    }
+    assert {name: rows for name, rows in too_many.items() if name not in grouped} == {}

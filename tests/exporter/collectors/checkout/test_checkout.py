@@ -48,7 +48,7 @@ class Carts:
         }
         return {number: changes[-1] for number, changes in committed.items() if changes}
 
-    def newest_change(self) -> Sequence[Mapping[str, Any]]:
+    def newest_change(self, **_: Any) -> Sequence[Mapping[str, Any]]:
         shown = self.visible().values()
         return [{"store_id": 1, "newest": max(int(change.began) for change in shown)}] if shown else []
 
@@ -57,6 +57,7 @@ class Carts:
             {
                 "id": number,
                 "created": int(self.changes[number][0].began),
+                "changed": int(change.began),
                 "store_id": 1 + number % 2,
                 "active": 1,
                 "filled": int("cart" in change.steps),
@@ -93,7 +94,7 @@ class Carts:
             answers={
                 by_time.CLOCK.query.name: lambda: [{"now": int(self.now)}],
                 by_id.QUOTES.newest.name: lambda: [{"id": max(self.visible(), default=None)}],
-                by_time.NEWEST_CHANGES.name: self.newest_change,
+                by_time.NEWEST_CHANGES.query.name: self.newest_change,
                 by_time.CHANGED_QUOTES.query.name: self.changed,
                 counting.SHIPPING_STEPS.name: self.shipping,
                 counting.PAYMENT_STEPS.name: self.payments,
@@ -158,7 +159,7 @@ def test_every_cart_counts_once_per_stage(shop: Carts, pauses: list[float], budg
         ended = max(change.committed for history in shop.changes.values() for change in history)
         shop.now = max(shop.now, ended) + SETTLE + 5
         for _ in range(2 + 40 // budget):
-            shop.now += 1
+            shop.now += by_time.LATER_LOOKS_EVERY
             found = scrape()
     assert found == shop.truth()
     by_label = {
