@@ -6,14 +6,12 @@ against the account's limit.
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from selectors import EVENT_READ, DefaultSelector
 
 import pytest
 
@@ -22,6 +20,7 @@ from sandbox.process import LOOPBACK
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop import install
+from tests.harness.firewall import Firewall
 from tests.harness.limits import LONG
 from tests.harness.scraping import Page, scrape
 
@@ -29,78 +28,6 @@ BLIP_SECONDS = 6.0
 PASSWORD = "observer-1"
 LIMIT = 5
 """What `magento-exporter grants` gave to an account until now, and many shops have."""
-
-
-class Firewall:
-    """Forwards connections to a server. After a blip it forwards new ones and has forgotten the old ones."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._listener = socket.create_server((LOOPBACK, 0))
-        self.port = self._listener.getsockname()[1]
-        self._lock = threading.Lock()
-        self._away = False
-        self._pairs: dict[socket.socket, socket.socket] = {}
-        self._forgotten: list[socket.socket] = []
-        self._selector = DefaultSelector()
-        for work in (self._accept, self._forward):
-            threading.Thread(target=work, daemon=True).start()
-
-    def blip(self, seconds: float) -> None:
-        """Lose every packet for a while. What was connected stays connected, and nothing arrives any more."""
-        with self._lock:
-            self._away = True
-            for one in list(self._pairs):
-                self._selector.unregister(one)
-            self._forgotten += self._pairs
-            self._pairs = {}
-        time.sleep(seconds)
-        with self._lock:
-            self._away = False
-
-    def close(self) -> None:
-        """Close what is left."""
-        self._listener.close()
-        for one in (*self._forgotten, *self._pairs):
-            one.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            with self._lock:
-                if self._away:
-                    self._forgotten.append(client)
-                    continue
-                server = socket.create_connection((LOOPBACK, self._target))
-                self._pairs |= {client: server, server: client}
-                for one in (client, server):
-                    self._selector.register(one, EVENT_READ)
-
-    def _forward(self) -> None:
-        while True:
-            for key, _ in self._selector.select(timeout=0.05):
-                one = key.fileobj
-                with self._lock:
-                    other = self._pairs.get(one)  # type: ignore[call-overload]
-                    if other is not None:
-                        self._move(one, other)  # type: ignore[arg-type]
-
-    def _move(self, one: socket.socket, other: socket.socket) -> None:
-        try:
-            content = one.recv(65_536)
-            if content:
-                other.sendall(content)
-                return
-        except OSError:
-            pass
-        for end in (one, other):
-            del self._pairs[end]
-            with suppress(KeyError):
-                self._selector.unregister(end)
-            end.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import resource
+import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import httpx
@@ -17,6 +19,7 @@ import pytest
 import yaml
 
 from exporter.web import listener as listening
+from exporter.web import server
 from exporter.web.auth import credentials
 from exporter.web.auth.credentials import LANE_LENGTH, Access, Logins
 from exporter.web.listener import Listener, listen
@@ -122,6 +125,41 @@ async def test_a_request_under_way_is_not_closed_for_its_head() -> None:
         assert await asyncio.wait_for(refused.read(), 60) == b""
         assert not reader.at_eof()
         writer.close()
+
+
+@pytest.mark.parametrize(("peer", "client"), [("127.0.0.1", "198.51.100.7"), ("192.0.2.9", "192.0.2.9")])
+def test_a_proxy_on_this_machine_names_the_client(
+    peer: str, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all who guess would share one turn with the right login; from elsewhere a header is a claim."""
+    seen: list[str] = []
+
+    async def application(scope: Any, _receive: object, _send: object) -> None:
+        seen.append(scope["client"][0])
+
+    def run(self: server.Server, sockets: list[socket.socket]) -> None:
+        headers = [(b"x-forwarded-for", b"198.51.100.7")]
+        scope = {"type": "http", "client": (peer, 1), "headers": headers}
+        asyncio.run(self.config.app(scope, None, None))  # type: ignore[operator]
+        self.started = True
+        sockets[0].close()
+
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    monkeypatch.setattr(server.Server, "run", run)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.run_server(
+            application,  # type: ignore[arg-type]
+            host="127.0.0.1",
+            port=0,
+            tls=None,
+            scrape_seconds=9,
+            shutdown_seconds=5,
+        )
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert seen == [client]
 
 
 # --- guesses --------------------------------------------------------------------------------------

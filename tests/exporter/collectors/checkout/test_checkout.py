@@ -72,6 +72,7 @@ class Carts:
         return rows
 
     def shipping(self, *, ids: Sequence[int]) -> Sequence[Mapping[str, Any]]:
+        self.read["steps"] += len(ids)
         return [
             {
                 "id": number,
@@ -180,6 +181,23 @@ def test_a_cart_costs_two_or_three_looks_however_often_the_shop_is_scraped() -> 
         shop.now = NOON + second
         run(CheckoutCollector(), state, shop.now, database=database)
     assert 150 <= shop.read["carts"] <= 200, "now, settled and late; once more within the overlap"
+
+
+def test_the_steps_of_a_change_are_read_when_it_is_new_and_when_it_is_late_but_not_when_it_settles() -> None:
+    seen, hidden = NOON + 10, NOON + 100
+    shop = Carts(
+        {1: [Change(seen, seen, frozenset({"cart"}))], 2: [Change(hidden, hidden + 60, frozenset({"cart"}))]}
+    )
+    state, database, collector = VolatileStore(), shop.database(), CheckoutCollector()
+    steps = {}
+    for second in range(0, 2_400, 20):
+        shop.now = NOON + second
+        found = counted(run(collector, state, shop.now, database=database))
+        steps[second] = shop.read["steps"]
+    assert found == {"cart": 2}
+    assert steps[100] == 1, "the first cart at once"
+    assert steps[400] == 2, "the second one when its change is settled: it could not be seen before"
+    assert steps[2_380] == 4, "both when their changes are late"
 
 
 @pytest.mark.parametrize("lag", [0, 200, 1_000, 7_200])

@@ -1,0 +1,132 @@
+"""Every sentence of SECURITY.md that claims something has a test that shows it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Final
+
+import pytest
+
+from exporter.collectors import all_collectors
+from exporter.doctor import rights
+from exporter.doctor.connections import SEARCH
+from exporter.rights.statements import queries_of
+
+ROOT: Final = Path(__file__).parents[2]
+
+SETTINGS: Final = "exporter/test_settings.py"
+HERE: Final = "docs/test_security.py"
+WEB: Final = "exporter/web"
+AUTH: Final = f"{WEB}/test_web_auth.py"
+HOSTILE: Final = f"{WEB}/test_hostile_clients.py"
+DATABASE: Final = "exporter/sources/test_database.py"
+RIGHTS: Final = "exporter/rights/test_statements.py"
+REDIS: Final = "exporter/collectors/redis/test_redis_on_redis.py"
+LITERAL: Final = "exporter/magento/test_php_literal.py"
+PROOFS: Final = {
+    "It only reads.": f"{DATABASE}::test_a_user_who_may_write_cannot",
+    "Every database session is set": f"{DATABASE}::test_a_session_is_harmless",
+    "It cannot read customers' data": f"{RIGHTS}::test_no_collector_reads_a_personal_column",
+    "The integration tests run as exactly": "exporter/collectors/test_contract.py::test_a_missing_right",
+    "The exporter asks for single paths": f"{HERE}::test_settings_are_asked_for_by_their_path",
+    "Redis: the command": f"{REDIS}::test_keys_by_role",
+    "RabbitMQ: `GET": "exporter/sources/test_rabbitmq.py::test_alarms",
+    "No key, message or object": f"{REDIS}::test_a_login_without_the_right_to_info_is_denied",
+    "Labels are codes": f"{RIGHTS}::test_no_collector_reads_a_personal_column",
+    "Only its owner can read it.": "exporter/core/test_memory.py::test_the_state_file_is_for_its_owner_only",
+    "Log lines carry error classes": f"{DATABASE}::test_an_error_has_one_meaning",
+    "Beyond loopback it refuses": "exporter/test_cli.py::test_a_users_mistake_is_one_line_and_exit_2",
+    "Certificates, client authorities": f"{AUTH}::test_the_next_handshake_shows_the_new_certificate",
+    "So what is revoked": f"{AUTH}::test_login_and_token_are_followed",
+    "If a file cannot be used": f"{WEB}/test_web.py::test_changed_files_are_followed_and_broken_ones_ignored",
+    "A login is compared": f"{HOSTILE}::test_the_same_login_from_many_clients_is_compared_once",
+    "Comparisons are made one at a time": f"{HOSTILE}::test_guessers_do_not_keep_the_right_login_out",
+    "Behind a reverse proxy": f"{HOSTILE}::test_a_proxy_on_this_machine_names_the_client",
+    "An unknown user name": f"{HOSTILE}::test_an_unknown_name_costs_what_a_known_one_costs",
+    "A connection has ten seconds": f"{HOSTILE}::test_a_connection_that_sends_no_head_in_time_is_closed",
+    "When connections use half": f"{HOSTILE}::test_half_open_connections_leave_room_for_a_scrape",
+    "One place in the code logs": "exporter/test_log.py::test_lines_of_one_place_are_bounded_and_say_so",
+    "It takes only its own token": f"{WEB}/test_evidence.py::test_only_the_token_opens_it",
+    "It takes known alerts": f"{WEB}/test_evidence.py::test_nothing_is_unpacked",
+    "`/-/healthy` answers": f"{WEB}/test_web.py::test_basic_auth_and_token",
+    "Passwords come from the environment": f"{SETTINGS}::test_a_password_file_is_read_at_every_login",
+    "`check-config` shows": "exporter/test_cli.py::test_check_config_shows_what_runs_and_no_secret",
+    "A test plants one": "system/test_secrets.py::test_no_secret_is_ever_said_or_left",
+    "It is read as data": f"{LITERAL}::test_any_other_expression_costs_its_own_value_only",
+    "`doctor` says so": f"{HERE}::test_the_doctor_names_the_shops_own_login",
+}
+"""How a sentence begins, and what shows it."""
+
+CLAIM_NOTHING: Final = (
+    "One column holds more",  # what the shop's table holds
+    "Varnish: `varnishstat`.",  # names a program
+    "The state file holds the shop's numbers.",
+    "The web server listens on loopback",  # the default of a setting, in docs/settings.md
+    "Switching TLS on or off",  # what to do
+    "`/api/alerts` is the webhook",
+    "It says that the process lives",
+    "Revenue and order numbers",
+    "`app/etc/env.php` holds",
+    "If it is the only source",
+    "It looks for it in all output",  # goes on about the test that is named before
+    "Please report",
+    "You will get",
+)
+"""Sentences that explain, advise or promise."""
+
+
+def sentences() -> list[str]:
+    """Return the sentences of the page without its headings."""
+    lines = (ROOT / "SECURITY.md").read_text().splitlines()
+    blocks = "\n".join(line for line in lines if not line.startswith("#")).replace("\n- ", "\n\n")
+    found = []
+    for block in re.split(r"\n\s*\n", blocks):
+        text = " ".join(block.split()).removeprefix("- ")
+        found += [part for part in re.split(r"(?<=[.!]) (?=[A-Z`])", text) if part]
+    return found
+
+
+@cache
+def functions_of(path: str) -> frozenset[str]:
+    tree = ast.parse((ROOT / "tests" / path).read_text())
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(function.name for function in functions)
+
+
+@pytest.mark.parametrize("sentence", sentences())
+def test_every_sentence_has_a_test_or_claims_nothing(sentence: str) -> None:
+    starts = [start for start in (*PROOFS, *CLAIM_NOTHING) if sentence.startswith(start)]
+    assert len(starts) == 1, sentence
+
+
+@pytest.mark.parametrize("start", PROOFS)
+def test_the_test_is_there(start: str) -> None:
+    path, _, name = PROOFS[start].partition("::")
+    assert name in functions_of(path)
+
+
+def test_nothing_is_proved_that_is_not_said() -> None:
+    every = sentences()
+    starts = (*PROOFS, *CLAIM_NOTHING)
+    assert [start for start in starts if not any(sentence.startswith(start) for sentence in every)] == []
+
+
+def test_settings_are_asked_for_by_their_path() -> None:
+    """The shop's settings hold keys that modules store in clear: no statement may list them."""
+    queries = [*queries_of(all_collectors()), SEARCH]
+    asking = [query for query in queries if "core_config_data" in query.reads]
+    assert len({query.name for query in asking}) > 1
+    for query in asking:
+        assert re.search(r"\bpath\s+(=|IN|LIKE)\s+(%\(|'|\()", query.sql), query.name
+
+
+@pytest.mark.parametrize("user", ["magento", "observer"])
+def test_the_doctor_names_the_shops_own_login(user: str) -> None:
+    env_php = SimpleNamespace(settings=lambda: {"database": {"user": "magento"}})
+    database = SimpleNamespace(rows=lambda *_, **__: [])
+    found = list(rights._login(SimpleNamespace(env_php=env_php), database, SimpleNamespace(user=user)))  # type: ignore[arg-type]
+    assert ["the shop's own login" in finding.seen for finding in found] == [True] * (user == "magento")
