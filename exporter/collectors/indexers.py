@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
@@ -102,7 +103,7 @@ BACKLOG = gauge(
 )
 BACKLOG_EXACT = gauge(
     "magento_indexer_backlog_exact",
-    "1 if the backlog is exact, 0 if it was too long to be counted and is an upper bound.",
+    "1 if the backlog is exact, 0 if it was too long to be counted now and is an upper bound.",
     "indexer",
 )
 CHANGELOG_VERSION = gauge(
@@ -122,6 +123,46 @@ VERSION_AHEAD = gauge(
 )
 
 
+OFTEN: Final = 1_000
+"""Versions of a backlog that are counted in every run; a longer one is counted every five minutes."""
+
+SECONDS_BETWEEN: Final = 300.0
+"""Seconds between two counts of a long backlog."""
+
+VERSIONS_A_RUN: Final = 4_000
+"""Versions after which one run counts no further long backlog. A single one may have more."""
+
+
+@dataclass(slots=True)
+class Backlogs:
+    """How many entities wait for each view. To count a backlog costs a row for each version in it.
+
+    Between two counts a long one is what was counted last and all that was added since: an upper bound.
+    """
+
+    counted: dict[str, tuple[float, int, int, int]] = field(default_factory=dict)
+    left: int = VERSIONS_A_RUN
+
+    def waiting(self, context: Context, view: str, version: int, newest: int) -> tuple[int, bool]:
+        """Return the entities that wait, and whether that is exact; ``version`` is what the view has done."""
+        versions = max(0, newest - version)
+        if not versions:
+            return 0, True
+        if versions > context.tuning.backlog_scan_limit:
+            return versions, False
+        at, done, upto, entities = self.counted.get(view, (0.0, version, version, 0))
+        fits = done <= version and upto <= newest
+        recent = fits and 0 <= context.now - at < SECONDS_BETWEEN
+        if versions > OFTEN and (recent or self.left <= 0):
+            known = entities + newest - upto if fits else versions
+            return min(versions, known), recent and (done, upto) == (version, newest)
+        self.left -= versions
+        query = BACKLOG_ENTITIES.on(changelog=changelog(view))
+        found = int(context.database.rows(query, version=version, newest=newest)[0]["entities"])
+        self.counted[view] = (context.now, version, newest, found)
+        return found, True
+
+
 class IndexersCollector(Collector):
     """State, mode and backlog of every indexer."""
 
@@ -130,7 +171,8 @@ class IndexersCollector(Collector):
     notes = """
     The backlog is what `bin/magento indexer:status` prints: the distinct entities in the changelog between
     the view's version and the newest one. A backlog of more than `tuning.backlog_scan_limit` versions is
-    not counted. Then it is the difference of the two versions, an upper bound.
+    not counted. Then it is the difference of the two versions, an upper bound. One of more than 1,000
+    versions is counted every five minutes. In between, what was added is added to it.
 
     A view in state `working` may belong to a process that was killed. Magento then skips it for ever or,
     with `indexer/use_application_lock`, heals it without touching the row.
@@ -154,8 +196,12 @@ class IndexersCollector(Collector):
     queries = (INDEXERS, VIEW_ROWS, NEWEST_VERSION, BACKLOG_ENTITIES)
     refresh = EVERY_HALF_MINUTE
 
+    def __init__(self) -> None:
+        self._backlogs = Backlogs()
+
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of the indexers, then of the views by the names of their indexers."""
+        self._backlogs.left = VERSIONS_A_RUN
         indexers = _first_of_each(context.database.rows(INDEXERS))
         views = _first_of_each(context.database.rows(VIEW_ROWS))
         names = indexers_of(views)
@@ -167,7 +213,7 @@ class IndexersCollector(Collector):
         for view, row in views.items():
             yield from _view(names[view], row)
             if row["mode"] == "enabled":
-                yield from _changes(context, view, names[view], int(row["version"] or 0))
+                yield from _changes(context, self._backlogs, view, names[view], int(row["version"] or 0))
 
 
 def _first_of_each(rows: Sequence[Row]) -> dict[str, Row]:
@@ -193,7 +239,7 @@ def _view(indexer: str, row: Row) -> Iterator[Sample]:
 
 # Missing triggers stay unseen: information_schema.TRIGGERS is empty without the privilege TRIGGER, and that
 # one would let the exporter change data.
-def _changes(context: Context, view: str, indexer: str, version: int) -> Iterator[Sample]:
+def _changes(context: Context, backlogs: Backlogs, view: str, indexer: str, version: int) -> Iterator[Sample]:
     """Yield what the changelog of a view in mode schedule says; ``version`` is what the view has done."""
     table = changelog(view)
     present = context.database.has_table(table)
@@ -203,11 +249,7 @@ def _changes(context: Context, view: str, indexer: str, version: int) -> Iterato
     newest = int(context.database.rows(NEWEST_VERSION.on(changelog=table))[0]["version"] or 0)
     yield CHANGELOG_VERSION.sample(newest, indexer=indexer)
     yield VERSION_AHEAD.sample(max(0, version - newest), indexer=indexer)
-    waiting = max(0, newest - version)
-    exact = waiting <= context.tuning.backlog_scan_limit
-    if waiting and exact:
-        counted = context.database.rows(BACKLOG_ENTITIES.on(changelog=table), version=version, newest=newest)
-        waiting = int(counted[0]["entities"])
+    waiting, exact = backlogs.waiting(context, view, version, newest)
     yield BACKLOG.sample(waiting, indexer=indexer)
     yield BACKLOG_EXACT.sample(float(exact), indexer=indexer)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from exporter.core.query import Query
@@ -85,3 +87,35 @@ def test_a_union_shares_the_tables_that_are_known_beforehand() -> None:
     query = Query.union([one, one])
     assert query.reads == {"store": ("code",)}
     assert query.text().count("FROM `store` WHERE store_id = %(id_") == 2
+
+
+HINTED = Query(
+    "hinted",
+    "SELECT id FROM {orders} AS o {index orders} JOIN {items} ON items.id = o.id WHERE o.id > %(after)s",
+    reads={"orders": ("id",), "items": ("id",)},
+    index={"orders": ("id",)},
+)
+
+
+def test_an_index_is_named_where_the_shop_has_it() -> None:
+    assert "FROM `p_orders` AS o JOIN `p_items`" in HINTED.text("p_")
+    named = HINTED.text("p_", {"orders": "PRIMARY"})
+    assert "FROM `p_orders` AS o FORCE INDEX (`PRIMARY`) JOIN `p_items`" in named
+
+
+def test_an_index_of_a_table_that_the_text_does_not_name_is_refused() -> None:
+    for index in ({}, {"items": ("id",)}):
+        with pytest.raises(SpecError, match="indexes"):
+            replace(HINTED, index=index)
+
+
+def test_a_union_keeps_the_index_of_each_ones_own_table() -> None:
+    one = Query(
+        "one", "SELECT id FROM {log} {index log}", reads={"log": ("id",)}, named={"log": "<x>_log"},
+        index={"log": ("id",)},
+    )  # fmt: skip
+    both = Query.union([one.on(log="a_log"), one.on(log="b_log")])
+    assert both.index == {"log_0": ("id",), "log_1": ("id",)}
+    assert " ".join(both.text(indexes={"log_1": "PRIMARY"}).split()) == (
+        "SELECT id FROM `a_log` UNION ALL SELECT id FROM `b_log` FORCE INDEX (`PRIMARY`)"
+    )
