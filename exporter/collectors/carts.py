@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
+from exporter.core.collector import Collector, Context, Refresh
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import LOOSE_SCAN, Connection, Query
@@ -18,7 +19,7 @@ from exporter.reading.time_slices import TimeSlices
 
 CLOCK: Final = DatabaseClock("carts_clock", connection=Connection.CHECKOUT)
 
-PAGE: Final = 5_000
+PAGE: Final = 2_000
 """Carts read by one statement. More in one second is a mass update."""
 
 # Summed up here, not by the server: a derived table would be written and read once more, and without one
@@ -26,8 +27,9 @@ PAGE: Final = 5_000
 CHANGED: Final = TimeSlices(
     "carts_changed",
     "quote",
-    columns=("is_active", "items_count", "base_currency_code", "base_grand_total"),
-    select="""store_id, base_currency_code AS currency, base_grand_total AS total,
+    columns=("entity_id", "is_active", "items_count", "base_currency_code", "base_grand_total"),
+    select="""entity_id AS id, store_id, UNIX_TIMESTAMP(updated_at) AS changed,
+                   base_currency_code AS currency, base_grand_total AS total,
                    is_active = 1 AND items_count > 0 AS in_use""",
     page=PAGE,
     connection=Connection.CHECKOUT,
@@ -78,8 +80,69 @@ _ZERO: Final = Decimal(0)
 CARTS_A_BAND: Final = 20_000
 """Carts of one band read at most; beyond that the band is not known."""
 
-CARTS_A_RUN: Final = 20_000
+CARTS_A_STEP: Final = 2_000
+"""Carts after which a sweep rests until the next run."""
+
+SWEEP_SECONDS: Final = 600
+"""Seconds between the beginnings of two sweeps."""
+
+CARTS_A_RUN: Final = 2_000
 """Carts looked at for abandonment by one run at most; after a long absence the rest follows later."""
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One pass over the carts of the last hour, from old to new, in as many runs as it takes.
+
+    A cart that is changed meanwhile moves to where it is still to be read. So when the sweep ends, all is as
+    it is at that moment. ``carts`` maps those in use to their store and their last change.
+    """
+
+    done_until: int
+    carts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    read: Counter[str] = field(default_factory=Counter)
+    unknown: set[str] = field(default_factory=set)
+
+    def go_on(self, context: Context, now: int) -> bool:
+        """Read the next carts; return whether none is left."""
+        left = CARTS_A_STEP
+        for band, youngest, _ in reversed(BANDS):
+            # A cart may be changed in this very second, so the youngest band has no end.
+            end = now - youngest if youngest else now + 1
+            stores = context.stores.ids()
+            for until, rows in CHANGED.read(context.database, stores, self.done_until, end, budget=left):
+                left -= max(len(rows), 1)
+                self.done_until = until
+                self._note(band, rows)
+                if self.read[band] > CARTS_A_BAND:
+                    self.unknown.add(band)
+                    self.done_until = end
+                    break
+            if self.done_until < end:
+                return False
+        return True
+
+    def _note(self, band: str, rows: Sequence[Row]) -> None:
+        self.read[band] += len(rows)
+        if len(rows) >= CHANGED.page:
+            self.unknown.add(band)
+        for row in rows:
+            if row["in_use"]:
+                self.carts[int(row["id"])] = (row["store_id"], int(row["changed"]))
+            else:
+                self.carts.pop(int(row["id"]), None)
+
+    def counts(self, now: int) -> dict[str, Counter[int]]:
+        """Return the carts in use by store id, for each band that could be read whole."""
+        return {
+            band: Counter(
+                store_id
+                for store_id, changed in self.carts.values()
+                if now - oldest <= changed and (changed < now - youngest or not youngest)
+            )
+            for band, youngest, oldest in BANDS
+            if band not in self.unknown
+        }
 
 
 class CartsCollector(Collector):
@@ -95,25 +158,48 @@ class CartsCollector(Collector):
     active and has items. A cart that became an order, was merged into another one, or was emptied is not
     abandoned. A cart that is taken up again and left again counts again.
 
+    The active carts are read every ten minutes, 2,000 at each run. So in a large shop their number is of
+    some minutes ago.
+
     `quote.updated_at` also moves when a price rule marks carts to be recalculated and, in some shops, when
     a customer looks at the cart.
     """
     source = "database"
     metrics = (ACTIVE, ABANDONED, ABANDONED_VALUE, TABLE_ROWS, OLDEST)
     queries = (CLOCK.query, CHANGED.query, OLDEST_CHANGES)
-    refresh = EVERY_TEN_MINUTES
+    refresh = Refresh(interval=60.0, max_staleness=3_600.0, background=True)
+
+    def __init__(self) -> None:
+        self._began = 0
+        self._sweep: Sweep | None = None
+        self._behind = False
+        self._counts: dict[str, Counter[int]] = {}
+        self._table: list[Sample] = []
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run; only the size of the table where the index is missing."""
-        estimate = context.database.estimated_rows("quote", connection=Connection.CHECKOUT)
-        if estimate is not None:
-            yield TABLE_ROWS.sample(estimate)
-        if not quotes_by_time(context.database):
-            return
         now = CLOCK.read(context.database)
-        yield from _active(context, now)
-        yield from _abandoned(context, now)
-        yield from _oldest(context)
+        by_time = quotes_by_time(context.database)
+        if not 0 <= now - self._began < SWEEP_SECONDS and self._sweep is None:
+            self._table = [*_size(context), *(_oldest(context) if by_time else ())]
+            self._sweep = Sweep(now - BANDS[-1][2]) if by_time else None
+            self._began, self._behind = now, True
+        yield from self._table
+        if not by_time:
+            return
+        if self._sweep is not None and self._sweep.go_on(context, now):
+            self._counts, self._sweep = self._sweep.counts(now), None
+        yield from _active(context, self._counts)
+        _initialise(context)
+        if self._behind:
+            self._behind = not _count_abandoned(context, now)
+        yield from _abandoned(context)
+
+
+def _size(context: Context) -> Iterator[Sample]:
+    estimate = context.database.estimated_rows("quote", connection=Connection.CHECKOUT)
+    if estimate is not None:
+        yield TABLE_ROWS.sample(estimate)
 
 
 def _oldest(context: Context) -> Iterator[Sample]:
@@ -125,35 +211,24 @@ def _oldest(context: Context) -> Iterator[Sample]:
     yield from (OLDEST.sample(changed, store=code) for code, changed in oldest.items())
 
 
-def _active(context: Context, now: int) -> Iterator[Sample]:
-    """Yield the carts in use by store and band; a band that cannot be read whole is left out."""
-    for band, youngest, oldest in BANDS:
-        # A cart may be changed in this very second, so the youngest band has no end.
-        end = now - youngest if youngest else now + 1
-        carts = _carts_in_use(context, now - oldest, end)
-        if carts is None:
-            continue
-        counts = dict.fromkeys(context.stores.codes(), 0)
-        counts.update((context.stores.code(store_id), number) for store_id, number in carts.items())
-        for code, number in counts.items():
+def _active(context: Context, counts: Mapping[str, Counter[int]]) -> Iterator[Sample]:
+    """Yield the carts in use by store and band; a band that could not be read whole is left out."""
+    for band, carts in counts.items():
+        by_code = dict.fromkeys(context.stores.codes(), 0)
+        by_code.update((context.stores.code(store_id), number) for store_id, number in carts.items())
+        for code, number in by_code.items():
             yield ACTIVE.sample(number, store=code, age=band)
 
 
-def _carts_in_use(context: Context, first: int, end: int) -> Counter[int] | None:
-    """Return the carts in use by store id that were last changed in the span, if all could be read."""
-    rows = CHANGED.whole(context.database, context.stores.ids(), first, end, budget=CARTS_A_BAND)
-    return None if rows is None else Counter(row["store_id"] for row in rows if row["in_use"])
+def _count_abandoned(context: Context, now: int) -> bool:
+    """Count the carts whose last change has become old enough; return whether these are all.
 
-
-def _abandoned(context: Context, now: int) -> Iterator[Sample]:
-    """Count the carts whose last change has just become old enough; of a mass update, PAGE a second."""
+    Of a mass update, PAGE a second are counted.
+    """
     remembered = context.memory.table("looks")
     number, value = context.memory.counters(ABANDONED), context.memory.counters(ABANDONED_VALUE)
     end = now - int(context.tuning.abandoned_after_seconds)
     done: int = remembered.get("done_until", end)
-    for store_id in context.stores.view_ids():
-        number.initialise(store=context.stores.code(store_id))
-        value.initialise(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
     for until, rows in CHANGED.read(context.database, context.stores.ids(), done, end, budget=CARTS_A_RUN):
         for (store_id, currency), totals in _in_use(rows).items():
             code = context.stores.code(store_id)
@@ -161,8 +236,20 @@ def _abandoned(context: Context, now: int) -> Iterator[Sample]:
             value.add(sum(totals, _ZERO), store=code, currency=currency or context.stores.currency(store_id))
         done = until
     remembered.put("done_until", done)
-    for counters in (number, value):
-        yield from of_known_stores(counters.samples(), context.stores)
+    return done >= end
+
+
+def _initialise(context: Context) -> None:
+    number, value = context.memory.counters(ABANDONED), context.memory.counters(ABANDONED_VALUE)
+    for store_id in context.stores.view_ids():
+        number.initialise(store=context.stores.code(store_id))
+        value.initialise(store=context.stores.code(store_id), currency=context.stores.currency(store_id))
+
+
+def _abandoned(context: Context) -> Iterator[Sample]:
+    """Yield the counters of abandoned carts of the stores that exist."""
+    for metric in (ABANDONED, ABANDONED_VALUE):
+        yield from of_known_stores(context.memory.counters(metric).samples(), context.stores)
 
 
 def _in_use(rows: Iterable[Row]) -> dict[tuple[int, str | None], list[Decimal]]:
