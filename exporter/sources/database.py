@@ -266,7 +266,7 @@ class MySQL:
                 pool = self._pools[target] = Pool(
                     partial(self._connect, target),
                     pause=limits.pause_after_failure,
-                    patience=limits.connect,
+                    longest_wait=limits.connect,
                 )
             return pool
 

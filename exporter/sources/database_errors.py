@@ -142,7 +142,7 @@ def _by_number(error: pymysql.err.Error) -> SourceError:
     if code == _NO_TLS:
         return LoginRefused(f"database error {code}: the server does not offer TLS")
     if code == 0 and isinstance(error, pymysql.err.InternalError):
-        return UnexpectedAnswer("what answers there does not speak MySQL's protocol")
+        return UnexpectedAnswer("what answers there does not use MySQL's protocol")
     if is_lost(error):
         return SourceUnavailable(f"database error {code}: the connection was lost")
     if _FIRST_CLIENT_ERROR <= code <= _LAST_CLIENT_ERROR:

@@ -19,7 +19,7 @@ def refused_by_us(error: BaseException) -> SourceError | None:
     if isinstance(cause, ssl.SSLCertVerificationError):
         why = getattr(cause, "verify_message", "") or "it cannot be verified"
         return LoginRefused(f"the server's certificate is not accepted: {why}")
-    why = getattr(cause, "reason", "") or "it does not speak TLS"
+    why = getattr(cause, "reason", "") or "it does not use TLS"
     return UnexpectedAnswer(f"no TLS handshake with what answers there: {why}")
 
 

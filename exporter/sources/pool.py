@@ -26,11 +26,11 @@ _GRAIN: Final = 0.05
 class Pool:
     """Opens connections on demand. A failed attempt puts off the next one, not the use of open ones."""
 
-    def __init__(self, connect: Callable[[], PooledConnection], *, pause: float, patience: float) -> None:
-        """``pause``: seconds until connecting is tried again; ``patience``: longest wait of a thread."""
+    def __init__(self, connect: Callable[[], PooledConnection], *, pause: float, longest_wait: float) -> None:
+        """``pause``: seconds until connecting is tried again; ``longest_wait``: longest wait of a thread."""
         self._connect = connect
         self._pause_seconds = pause
-        self._patience = patience
+        self._longest_wait = longest_wait
         self._changed = threading.Condition()
         self._idle: list[PooledConnection] = []
         self._lent: set[PooledConnection] = set()
@@ -39,7 +39,7 @@ class Pool:
 
     def take(self) -> tuple[PooledConnection, bool]:
         """Return a connection and whether it is new. Raises :exc:`~exporter.errors.SourceError`."""
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._longest_wait
         while True:
             with self._changed:
                 while not self._idle and self._paused():

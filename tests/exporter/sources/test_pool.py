@@ -44,8 +44,8 @@ class Server:
             return self.opened[-1]
 
 
-def pool(server: Server, *, pause: float = 3_600.0, patience: float = LONG) -> Pool:
-    return Pool(server.connect, pause=pause, patience=patience)
+def pool(server: Server, *, pause: float = 3_600.0, longest_wait: float = LONG) -> Pool:
+    return Pool(server.connect, pause=pause, longest_wait=longest_wait)
 
 
 def test_a_connection_that_was_given_back_is_lent_again() -> None:
@@ -91,7 +91,7 @@ def test_nobody_waits_where_nobody_has_a_connection() -> None:
 
 def test_a_wait_ends() -> None:
     server = Server(limit=1)
-    made = pool(server, patience=0.1)
+    made = pool(server, longest_wait=0.1)
     made.take()
     with pytest.raises(SourceLimited):
         made.take()
