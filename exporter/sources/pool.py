@@ -34,8 +34,10 @@ class Pool:
         self._changed = threading.Condition()
         self._idle: list[PooledConnection] = []
         self._lent: set[PooledConnection] = set()
+        self._opening = 0
         self._until = 0.0
-        self._why: SourceError | None = None
+        # Not the error itself: it would keep the frames of the attempt alive, and their socket.
+        self._why: tuple[type[SourceError], str] = (SourceError, "")
 
     def take(self) -> tuple[PooledConnection, bool]:
         """Return a connection and whether it is new. Raises :exc:`~exporter.errors.SourceError`."""
@@ -43,26 +45,39 @@ class Pool:
         while True:
             with self._changed:
                 while not self._idle and self._paused():
-                    if not self._lent or time.monotonic() >= deadline:
+                    if not self._others() or time.monotonic() >= deadline:
                         raise self._as_before()
                     self._changed.wait(_GRAIN)
                 if self._idle:
                     connection = self._idle.pop()
                     self._lent.add(connection)
                     return connection, False
+                self._opening += 1
             try:
-                with driver():
-                    connection = self._connect()
+                return self._open(), True
             except pymysql.err.Error as error:
                 failure = self.pause(translated(error))
                 failure.common = True  # whatever it is, no thread gets a connection
                 with self._changed:
-                    if not (self._idle or self._lent) or time.monotonic() >= deadline:
+                    if not (self._idle or self._others()) or time.monotonic() >= deadline:
                         raise failure from None
-                continue
+
+    def _open(self) -> PooledConnection:
+        connection = None
+        try:
+            with driver():
+                connection = self._connect()
+        finally:
             with self._changed:
-                self._lent.add(connection)
-            return connection, True
+                self._opening -= 1
+                if connection is not None:
+                    self._lent.add(connection)
+                self._changed.notify_all()
+        return connection
+
+    def _others(self) -> bool:
+        """Return whether another thread has a connection, or is about to get one."""
+        return bool(self._lent) or self._opening > 0
 
     def give_back(self, connection: PooledConnection) -> None:
         """Let others use the connection, unless it was dropped."""
@@ -89,7 +104,8 @@ class Pool:
     def pause(self, failure: SourceError) -> SourceError:
         """Open no connection for a while: the server is gone, full, or does not let us in."""
         with self._changed:
-            self._until, self._why = time.monotonic() + self._pause_seconds, failure
+            self._until = time.monotonic() + self._pause_seconds
+            self._why = (type(failure), str(failure))
         return failure
 
     def close(self) -> None:
@@ -102,11 +118,11 @@ class Pool:
             close(connection)
 
     def _paused(self) -> bool:
-        return self._why is not None and time.monotonic() < self._until
+        return time.monotonic() < self._until
 
     def _as_before(self) -> SourceError:
-        assert self._why is not None  # noqa: S101 - there is no pause without a failure
-        failure = type(self._why)(f"{self._why} a moment ago")
+        kind, text = self._why
+        failure = kind(f"{text} a moment ago")
         failure.common = True
         return failure
 

@@ -106,7 +106,7 @@ def test_a_blip_of_six_seconds_is_over_when_the_network_is_back(
         assert connections(database) > before, "the server keeps what nobody uses any more"
         for _ in range(5):
             assert database_up(page) == 1
-            assert failing(page) == []
+            assert failing(page) == [], running.log.read_text()
             page = scrape(running.url)
         lines = [line for line in running.log.read_text().splitlines() if "level=warning" in line]
         assert 1 <= len(lines) <= 4, lines

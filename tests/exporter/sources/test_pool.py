@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -77,6 +79,52 @@ def test_who_is_refused_waits_for_the_connection_of_another() -> None:
             rest.release()
         assert len(set(done)) == 1
     assert server.asked == 2, "the pause holds for everybody, and only for connecting"
+
+
+def test_who_is_refused_waits_for_another_who_is_about_to_be_let_in() -> None:
+    """The server counts a connection before its thread has it."""
+    server = Server(limit=1)
+    made = pool(server)
+    inside, refused = threading.Event(), threading.Event()
+    connect = server.connect
+
+    def slow() -> Any:
+        try:
+            connection = connect()
+        except pymysql.err.Error:
+            refused.set()
+            raise
+        inside.set()
+        assert refused.wait(LONG)
+        return connection
+
+    made._connect = slow
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(made.take)
+        assert inside.wait(LONG)
+        second = threads.submit(made.take)
+        made.give_back(first.result(LONG)[0])
+        assert second.result(LONG)[0] is first.result(LONG)[0]
+
+
+def test_a_failure_keeps_nothing_of_the_attempt_alive() -> None:
+    """Else the socket of a refused connection stays open as long as the source lives."""
+
+    class Socket:
+        pass
+
+    alive: list[weakref.ref[Socket]] = []
+
+    def connect() -> Any:
+        socket = Socket()
+        alive.append(weakref.ref(socket))
+        raise pymysql.err.OperationalError(2003, "planted text")
+
+    made = Pool(connect, pause=3_600.0, longest_wait=LONG)
+    with pytest.raises(SourceUnavailable):
+        made.take()
+    gc.collect()
+    assert alive[0]() is None
 
 
 def test_nobody_waits_where_nobody_has_a_connection() -> None:
