@@ -19,7 +19,7 @@ from exporter.reading.time_slices import TimeSlices
 
 CLOCK: Final = DatabaseClock("carts_clock", connection=Connection.CHECKOUT)
 
-PAGE: Final = 2_000
+PAGE: Final = 5_000
 """Carts read by one statement. More in one second is a mass update."""
 
 # Summed up here, not by the server: a derived table would be written and read once more, and without one
@@ -81,7 +81,7 @@ CARTS_A_BAND: Final = 20_000
 """Carts of one band read at most; beyond that the band is not known."""
 
 CARTS_A_STEP: Final = 2_000
-"""Carts after which a sweep rests until the next run."""
+"""Carts after which a run reads no further, abandoned ones included."""
 
 SWEEP_SECONDS: Final = 600
 """Seconds between the beginnings of two sweeps."""
@@ -103,9 +103,8 @@ class Sweep:
     read: Counter[str] = field(default_factory=Counter)
     unknown: set[str] = field(default_factory=set)
 
-    def go_on(self, context: Context, now: int) -> bool:
-        """Read the next carts; return whether none is left."""
-        left = CARTS_A_STEP
+    def go_on(self, context: Context, now: int, left: int) -> bool:
+        """Read the next carts, some ``left`` of them; return whether all have been read."""
         for band, youngest, _ in reversed(BANDS):
             # A cart may be changed in this very second, so the youngest band has no end.
             end = now - youngest if youngest else now + 1
@@ -118,7 +117,7 @@ class Sweep:
                     self.unknown.add(band)
                     self.done_until = end
                     break
-            if self.done_until < end:
+            if self.done_until < end or (youngest and left <= 0):
                 return False
         return True
 
@@ -187,12 +186,14 @@ class CartsCollector(Collector):
         yield from self._table
         if not by_time:
             return
-        if self._sweep is not None and self._sweep.go_on(context, now):
+        _initialise(context)
+        left = CARTS_A_STEP
+        if self._behind:
+            read, done = _count_abandoned(context, now)
+            left, self._behind = left - read, not done
+        if left > 0 and self._sweep is not None and self._sweep.go_on(context, now, left):
             self._counts, self._sweep = self._sweep.counts(now), None
         yield from _active(context, self._counts)
-        _initialise(context)
-        if self._behind:
-            self._behind = not _count_abandoned(context, now)
         yield from _abandoned(context)
 
 
@@ -220,8 +221,8 @@ def _active(context: Context, counts: Mapping[str, Counter[int]]) -> Iterator[Sa
             yield ACTIVE.sample(number, store=code, age=band)
 
 
-def _count_abandoned(context: Context, now: int) -> bool:
-    """Count the carts whose last change has become old enough; return whether these are all.
+def _count_abandoned(context: Context, now: int) -> tuple[int, bool]:
+    """Count the carts whose last change has become old enough; return how many were read, and whether all.
 
     Of a mass update, PAGE a second are counted.
     """
@@ -229,14 +230,16 @@ def _count_abandoned(context: Context, now: int) -> bool:
     number, value = context.memory.counters(ABANDONED), context.memory.counters(ABANDONED_VALUE)
     end = now - int(context.tuning.abandoned_after_seconds)
     done: int = remembered.get("done_until", end)
+    read = 0
     for until, rows in CHANGED.read(context.database, context.stores.ids(), done, end, budget=CARTS_A_RUN):
+        read += len(rows)
         for (store_id, currency), totals in _in_use(rows).items():
             code = context.stores.code(store_id)
             number.add(len(totals), store=code)
             value.add(sum(totals, _ZERO), store=code, currency=currency or context.stores.currency(store_id))
         done = until
     remembered.put("done_until", done)
-    return done >= end
+    return read, done >= end
 
 
 def _initialise(context: Context) -> None:
