@@ -26,6 +26,7 @@ HOSTILE: Final = f"{WEB}/test_hostile_clients.py"
 DATABASE: Final = "exporter/sources/test_database.py"
 RIGHTS: Final = "exporter/rights/test_statements.py"
 REDIS: Final = "exporter/collectors/redis/test_redis_on_redis.py"
+ARTEMIS: Final = "exporter/sources/test_artemis.py"
 LITERAL: Final = "exporter/magento/test_php_literal.py"
 PROOFS: Final = {
     "It only reads.": f"{DATABASE}::test_a_user_who_may_write_cannot",
@@ -34,6 +35,7 @@ PROOFS: Final = {
     "The integration tests run as exactly": "exporter/collectors/test_contract.py::test_a_missing_right",
     "The exporter asks for single paths": f"{HERE}::test_settings_are_asked_for_by_their_path",
     "Redis: the command": f"{REDIS}::test_keys_by_role",
+    "Artemis: `POST`": f"{ARTEMIS}::test_the_queues_of_any_broker_are_asked_for_at_once",
     "RabbitMQ: `GET": "exporter/sources/test_rabbitmq.py::test_alarms",
     "No key, message or object": f"{REDIS}::test_a_login_without_the_right_to_info_is_denied",
     "Labels are codes": f"{RIGHTS}::test_no_collector_reads_a_personal_column",
