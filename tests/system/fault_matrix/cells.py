@@ -476,7 +476,7 @@ def _database() -> dict[str, Cell]:
         "read-only": Unharmed(database_read_only),
         "disk full": READS_ONLY,
         "permission before content": NO_CONTENT,
-        "permission after content": Fails(rights_revoked, DENIED, "may not", up=True),
+        "permission after content": Fails(rights_revoked, DENIED, "may not", up=True, every=False),
         "clock back": Unharmed(clock_moved(-DAY)),
         "clock forward": Unharmed(clock_moved(DAY)),
         "DNS change": Unharmed(moved("database")),
