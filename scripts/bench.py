@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import tempfile
 import time
 from collections import defaultdict
@@ -610,6 +611,7 @@ def case_as_json(size: Size) -> dict[str, Any]:
         "stores": size.case.stores,
         "orders": size.case.orders,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "revision": revision(),
         "scrapes": size.scrapes,
         "total": sum_of(size.collectors).per_scrape(size.scrapes),
         "collectors": _per_scrape(size.collectors, size.scrapes),
@@ -626,6 +628,13 @@ def case_as_json(size: Size) -> dict[str, Any]:
             "resident_mib": round(size.resident_mib, 1),
         },
     }
+
+
+def revision() -> str:
+    """Return what is measured; results of one revision may be compared."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return run.stdout.strip()
 
 
 def _per_scrape(costs: Costs, scrapes: int) -> dict[str, dict[str, float]]:

@@ -67,13 +67,17 @@ def _totals(cases: Sequence[Case]) -> Iterator[str]:
 
 
 def _ratios(cases: Sequence[Case]) -> Iterator[str]:
-    """Say how rows grow: with orders, with stores, and on another server; each against one other case."""
+    """Say how rows grow: with orders, with stores, and on another server; each against one other case.
+
+    Only what was measured of one revision is compared.
+    """
     yield "| compared | rows | times |"
     yield "|---|---:|---:|"
     for one in cases:
         for other in cases:
             differ = [name for name in ("server", "stores", "orders") if one[name] != other[name]]
-            if len(differ) == 1 and cases.index(other) < cases.index(one):
+            same = one.get("revision", "") == other.get("revision", "")
+            if same and len(differ) == 1 and cases.index(other) < cases.index(one):
                 rows, before = one["total"]["rows_read"], other["total"]["rows_read"]
                 yield (
                     f"| {_title(one)}, against {_value(other, differ[0])} | {rows:,.0f} to {before:,.0f}"

@@ -76,6 +76,13 @@ def test_cases_that_differ_in_one_thing_are_compared(bench_page: ModuleType, res
     assert "against a scrape | 200,000 to 200 | 1,000 |" in page
 
 
+def test_what_was_measured_of_another_revision_is_not_compared(
+    bench_page: ModuleType, results: dict[str, Any]
+) -> None:
+    results["cases"]["1"]["revision"] = "abc"
+    assert "against 3 stores" not in bench_page.as_page(results)
+
+
 def test_what_was_not_measured_is_not_there(bench_page: ModuleType, results: dict[str, Any]) -> None:
     page = bench_page.as_page(results)
     assert "The answer itself" not in page
