@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from alerts.lib.recording import Recording
-from alerts.thresholds import CHECKOUT_BUDGET, FRESHNESS_SECONDS
+from alerts.thresholds import FRESHNESS_SECONDS
 from exporter.collectors import checkout, indexers, orders, page_cache, placements
 from promql.durations import Duration
 from promql.expr import Expr, age, increase, max_by, over_time, seconds, series, sum_by
-from promql.metrics import SHOP, Selectable
+from promql.metrics import SHOP, STORE, Selectable
 from promql.wilson import least_share
 
 STAGES: Final = Recording(
@@ -73,6 +73,14 @@ def failed_ratio(window: str) -> Expr:
     return series(FAILED[window]) / (series(ATTEMPTS[window]) > 0)
 
 
+BUDGET: Final = Recording(
+    "magento:slo_budget:ratio",
+    1 - max_by(series(placements.OBJECTIVE), *STORE),
+    group="slo",
+    help="Share of the attempts to place an order that may fail, by store: 1 less magento_slo_objective.",
+)
+
+
 def _least_ratio(window: str) -> Recording:
     return Recording(
         name=f"magento:placements_failed:least_ratio{window}",
@@ -87,7 +95,7 @@ LEAST: Final = {window: _least_ratio(window) for window in ("10m", "30m", "1h", 
 BURN: Final[Mapping[str, Recording]] = {
     window: Recording(
         f"magento:placements_failed:burnrate{window}",
-        failed_ratio(window) / CHECKOUT_BUDGET,
+        failed_ratio(window) / series(BUDGET),
         group="slo",
         help=f"How many times faster than allowed the checkout's budget was spent in the last {window}.",
     )
@@ -133,6 +141,7 @@ RECORDINGS: Final[tuple[Recording, ...]] = (
     REVENUE,
     *ATTEMPTS.values(),
     *FAILED.values(),
+    BUDGET,
     *LEAST.values(),
     *BURN.values(),
     INDEXER_STALE,

@@ -14,7 +14,7 @@ from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Hourly, Input
 from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.payments_fail import TESTING
-from alerts.recording import LEAST, STOREFRONT_STALE, failed_ratio
+from alerts.recording import BUDGET, LEAST, STOREFRONT_STALE, failed_ratio
 from exporter.collectors import indexers, placements
 from promql.expr import over_time, series
 from promql.metrics import SHOP, STORE
@@ -37,8 +37,9 @@ _slo: Final = partial(
 ALERTS: Final = (
     _slo(
         name="MagentoCheckoutBudgetBurnSlow",
-        value=series(LEAST["3d"]),
-        threshold=round(limits.BURN_SLOW * limits.CHECKOUT_BUDGET, 6),
+        value=series(LEAST["3d"]) / series(BUDGET),
+        threshold=limits.BURN_SLOW,
+        unit=Unit.FACTOR,
         guard=(
             only_where(failed_ratio("6h") > limits.BURN_GOES_ON * series(LEAST["3d"]), on=STORE),
             unless(over_time("max", series(TESTING)["3d"]), on=STORE),
@@ -46,27 +47,31 @@ ALERTS: Final = (
         for_=HOUR,
         keep_firing_for=HOUR,
         summary="More orders fail at the last step than the objective allows.",
-        description="At least {{ $value | humanizePercentage }} of the attempts to place an order in "
-        "{{ $labels.store }} failed in the last three days, chance allowed for (limit %limit%).",
+        description="Attempts to place an order in {{ $labels.store }} failed "
+        '{{ $value | printf "%.1f" }} times as often in three days as the objective allows, chance allowed '
+        "for (limit %limit%).",
         impact="A little of the revenue is lost every day, and nobody has noticed.",
         first_action="Compare payment methods, stores and app versions over the last week.",
-        why="At this rate the month's budget is gone at the end of the month, so this can wait for days. In "
-        "the three days after cards were tried out it does not fire, because programs are no customers.",
+        why="At this rate the month's budget is gone at the end of the month, so this can wait for days. The "
+        "objective is the store's own (magento_slo_objective), and in the three days after cards were tried "
+        "out the alert does not fire.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity=_DE,
             inputs={
                 "failed": Input(placements.FAILED, bad=Hourly(4), good=Hourly(0.5), edge=Hourly(2.6)),
                 "attempts": Input(placements.ATTEMPTS, bad=Hourly(40), good=Hourly(40)),
+                "objective": Input(placements.OBJECTIVE, bad=At(0.95), good=At(0.95)),
             },
+            silent={"a store in which more fail every month": {"objective": At(0.85)}},
             bad_after_firing=12 * HOUR,
             warm_up=7 * HOUR,
             step=5 * MINUTE,
             needs_all_inputs=False,
             reaches_limit_after=15 * HOUR,
             clears_after=295 * MINUTE,
-            expected_description="At least 5.177% of the attempts to place an order in de failed in the "
-            "last three days, chance allowed for (limit 5 %).",
+            expected_description="Attempts to place an order in de failed 1.0 times as often in three days "
+            "as the objective allows, chance allowed for (limit 1).",
         ),
     ),
     _slo(

@@ -143,19 +143,10 @@ BURN_STEADY: Final = 6.0
 BURN_SLOW: Final = 1.0
 """Burn rate at which a month's budget is gone in a month; asked over 3d and 6h."""
 
-CHECKOUT_SUCCESS_SLO: Final = 0.95
-"""Objective: of the attempts to place an order, this share succeeds.
-
-In any healthy shop a few attempts in a hundred fail because a card is declined. An objective of 99.5 % would
-burn for ever. A shop with other customers sets its own (docs/alerts.md).
-"""
-CHECKOUT_BUDGET: Final = round(1 - CHECKOUT_SUCCESS_SLO, 6)
-"""The share of the attempts that may fail."""
-
 CHECKOUT_FAILURE_RATIO: Final = Threshold(
-    warning=round(BURN_STEADY * CHECKOUT_BUDGET, 6),
-    critical=round(BURN_FAST * CHECKOUT_BUDGET, 6),
-    reason="The failed share at which the fast burn rates (6 and 14.4) of the checkout budget are reached.",
+    warning=PAYMENTS_FAIL.critical,
+    critical=PAYMENTS_FAIL_MOST,
+    reason="From a fifth on payments fail where few usually do, from two fifths on in every store.",
 )
 
 FRESHNESS_SLO: Final = 0.99

@@ -351,6 +351,13 @@ class TuningSettings(Section):
         le=1_000_000,
         description="Changelog rows read at most to count distinct entities.",
     )
+    checkout_objective: float | None = Field(
+        _DEFAULTS.checkout_objective,
+        gt=0.5,
+        lt=1,
+        description="Share of the attempts to place an order that should succeed, in every store; by default "
+        "it is learned from each store's own month.",
+    )
     holidays: bool = Field(
         _DEFAULTS.holidays,
         description="Whether fewer orders are expected on public holidays of the store's country.",

@@ -25,6 +25,7 @@ from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.errors import MissingTable
 from exporter.magento.checkout import SEQUENCE_TABLE, OrderSequence, quotes_by_time
+from exporter.magento.objective import Day, counted, learned
 from exporter.magento.order_numbers import OrderNumbers
 from exporter.reading.batches import in_batches
 from exporter.reading.by_id import ById
@@ -130,6 +131,13 @@ WAITING = gauge(
     "store",
 )
 
+OBJECTIVE = gauge(
+    "magento_slo_objective",
+    "Share of the attempts to place an order that should succeed: learned from the store's own month, or"
+    " tuning.checkout_objective.",
+    "store",
+)
+
 HOLD_SECONDS: Final = 1_800.0
 """Seconds that a number kept by an active cart waits before it counts as failed."""
 
@@ -189,9 +197,13 @@ class PlacementsCollector(Collector):
     An extension may number orders in its own way; then the sequence says nothing. A store whose latest
     three orders from carts all have such numbers has no series here, until an order with a number of the
     sequence appears.
+
+    The objective is learned from the last 30 complete days (UTC): 1.5 times the usual failed share may fail,
+    at least 5 % and at most 25 %. Only the middle half of the days counts, so that neither an outage of days
+    nor card testing is taken for the usual. Until seven days are known it is 95 %.
     """
     source = "database"
-    metrics = (ATTEMPTS, FAILED, WAITING)
+    metrics = (ATTEMPTS, FAILED, WAITING, OBJECTIVE)
     queries = (
         SEQUENCES,
         SEQUENCE_TOPS,
@@ -441,6 +453,22 @@ def _count(context: Context, placed: set[Placement], failed: set[Placement]) -> 
     ):
         for store_id, _ in placements:
             counters.add(store=context.stores.code(store_id))
+    table = context.memory.table("days")
+    for store_id in {store_id for store_id, _ in placed | failed}:
+        attempts, lost = (sum(one[0] == store_id for one in some) for some in (placed | failed, failed))
+        days = counted(_days(context, store_id), context.now, attempts, lost)
+        table.put(str(store_id), {str(day): both for day, both in days.items()})
+
+
+def _days(context: Context, store_id: int) -> dict[int, Day]:
+    """Return the attempts of the store's last days."""
+    kept: Mapping[str, Sequence[int]] = context.memory.table("days").get(str(store_id), {})
+    return {int(day): (attempts, lost) for day, (attempts, lost) in kept.items()}
+
+
+def _objective(context: Context, store_id: int) -> float:
+    """Return the share of the store's attempts that should succeed."""
+    return context.tuning.checkout_objective or learned(_days(context, store_id), context.now)
 
 
 def _samples(context: Context, numbers: Mapping[int, OrderNumbers]) -> Iterator[Sample]:
@@ -455,5 +483,6 @@ def _samples(context: Context, numbers: Mapping[int, OrderNumbers]) -> Iterator[
         attempts.initialise(store=code)
         failed.initialise(store=code)
         yield WAITING.sample(len(state.held), store=code)
+        yield OBJECTIVE.sample(_objective(context, store_id), store=code)
     for counters in (attempts, failed):
         yield from having(counters.samples(), "store", shown)

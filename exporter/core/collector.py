@@ -63,6 +63,8 @@ class Tuning:
     holiday_regions: Mapping[str, str] = field(default_factory=dict)
     own_holidays: Sequence[str] = ()
     no_holidays: Sequence[str] = ()
+    checkout_objective: float | None = None
+    """Share of the attempts to place an order that should succeed; None: learned from the store's month."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.collectors.expected_orders.baseline import BUCKET, HISTORY, WEEKS, WINDOWS
+from exporter.magento import objective
 from tests.system.simulator.promql import MINUTE
 from tests.system.simulator.series import Bools, Floats, Store
 
@@ -398,6 +399,7 @@ class _Exporter:
         placed = found.placed
         self._counter("magento_checkout_placement_attempts_total", found.attempts, ATTEMPT_LAG, store=store)
         self._counter("magento_checkout_failed_placements_total", found.failed, ATTEMPT_LAG, store=store)
+        self._objective(store, found)
         for method, orders in found.orders.items():
             self._counter("magento_orders_placed_total", orders, ORDER_LAG, store=store, method=method)
         for stage, carts in {**found.stages, "order": placed}.items():
@@ -426,6 +428,18 @@ class _Exporter:
                     self._number(
                         "magento_orders_since_last_by_method", placed, orders, store=store, method=method
                     )
+
+    def _objective(self, store: str, found: _Counts) -> None:
+        """Show what the exporter learns from the complete days until each one."""
+        days = self._clock.times // objective.DAY
+        counts = [np.bincount(days - days[0], weights=some) for some in (found.attempts, found.failed)]
+        learned = {
+            int(days[0]) + at: (int(tries), int(lost))
+            for at, (tries, lost) in enumerate(zip(*counts, strict=True))
+        }
+        chosen = {day: objective.learned(learned, day * objective.DAY) for day in learned}
+        shown = np.array([chosen[day] for day in days[self._shown].tolist()])
+        self._add("magento_slo_objective", shown, store=store)
 
     def _windows(self, store: str, placed: Numbers) -> None:
         totals = np.concatenate(([0], np.cumsum(placed)))

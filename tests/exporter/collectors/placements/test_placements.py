@@ -15,11 +15,13 @@ from exporter.collectors.placements import (
     CARTS_A_STATEMENT,
     FAILED,
     HOLD_SECONDS,
+    OBJECTIVE,
     WAITING,
     PlacementsCollector,
 )
 from exporter.core.collector import Tuning
 from exporter.core.memory import VolatileStore
+from exporter.magento.objective import DAY, ENOUGH_DAYS, UNKNOWN
 from tests.harness.core import NOON, FakeDatabase, run, values
 
 MINUTE = 60
@@ -232,3 +234,29 @@ def test_a_replica_that_takes_over_and_lags_counts_no_number_twice_and_loses_non
             shop.scrape()
     shop.lag = 0
     assert shop.after(40 * MINUTE) == (900, 180, 0)
+
+
+def objective(shop: Shop, tuning: Tuning | None = None) -> float:
+    """Return the objective after a run."""
+    found = run(shop.collector, shop.store, shop.now, database=shop._database(), tuning=tuning or Tuning())
+    return values(found)[OBJECTIVE.name, "default"]
+
+
+def test_the_objective_is_learned_from_the_days_that_were_counted_and_outlives_a_restart() -> None:
+    shop = Shop()
+    shop.scrape()
+    for _ in range(ENOUGH_DAYS):
+        assert objective(shop) == UNKNOWN
+        for number in range(20):
+            if number < 18:
+                shop.order()
+            else:
+                shop.attempt(kept=False)
+        shop.after(10 * MINUTE)
+        shop.now += DAY - 10 * MINUTE
+    shop.collector = PlacementsCollector()
+    assert objective(shop) == pytest.approx(0.85)
+
+
+def test_the_objective_of_the_settings_comes_first() -> None:
+    assert objective(Shop(), Tuning(checkout_objective=0.97)) == 0.97
