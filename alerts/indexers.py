@@ -146,6 +146,7 @@ ALERTS: Final = (
         name="MagentoIndexerVersionAhead",
         value=series(indexers.VERSION_AHEAD),
         threshold=0,
+        urgently=_SELLS_WRONG,
         for_=10 * MINUTE,
         keep_firing_for=5 * MINUTE,
         no_data=NoData.OPTIONAL,
@@ -158,6 +159,7 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "version_ahead"),
         cases=Cases(
             entity=_PRICE,
+            labels={"severity": "urgent"},
             inputs={"version_ahead": Input(indexers.VERSION_AHEAD, bad=At(4000), good=At(0), edge=At(0))},
             expected_description="catalog_product_price is 4000 versions ahead of its changelog: it will "
             "skip as many changes.",
@@ -168,6 +170,7 @@ ALERTS: Final = (
         value=series(indexers.CHANGELOG_MISSING),
         op="==",
         threshold=1,
+        urgently=_SELLS_WRONG,
         for_=10 * MINUTE,
         keep_firing_for=5 * MINUTE,
         no_data=NoData.OPTIONAL,
@@ -181,6 +184,7 @@ ALERTS: Final = (
         panel=Panel("magento-indexers", "changelog_missing"),
         cases=Cases(
             entity=_PRICE,
+            labels={"severity": "urgent"},
             inputs={"changelog_missing": Input(indexers.CHANGELOG_MISSING, bad=At(1), good=At(0))},
             expected_description="The changelog of catalog_product_price is missing, or the exporter may "
             "not read it.",

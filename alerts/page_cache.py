@@ -304,6 +304,7 @@ ALERTS: Final = (
     ),
     _cache(
         name="MagentoSessionsEvicted",
+        severity=Severity.URGENT,
         service="sessions",
         value=increase(series(redis.EVICTED, role=redis.SESSION)["15m"]),
         threshold=limits.ONE_EVENT,

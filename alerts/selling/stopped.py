@@ -83,11 +83,8 @@ ALERTS: Final = (
         impact="Customers want to buy and cannot. Every minute is lost revenue.",
         first_action="Place a test order with each payment method; look at the checkout funnel for the step "
         "that fails.",
-        why="The orders that past weeks let expect since the last one, and those that the carts since then "
-        "let expect: the smaller number counts. So a holiday does not fire, because few carts are filled, "
-        "and carts that bots fill do not, because of the past weeks. By chance alone, a shop that sells is "
-        "without an order for so long once in three million times. Small stores reach the limit together: "
-        "then the store is all-stores.",
+        why="Since the last order, fifteen more should have come, both by the hour of the week and by the "
+        "carts that were filled since. Small stores reach the limit together: then the store is all-stores.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             entity=DE,

@@ -271,3 +271,29 @@ def test_looks_back_no_further_than_prometheus_keeps_and_never_at_less_than_four
 def length(span: Span) -> float:
     assert isinstance(span, Duration)
     return span.seconds
+
+
+def test_what_costs_sales_by_the_hour_does_not_wait_for_monday(found: Catalogue) -> None:
+    urgent = {
+        alert.name for alert in found.all if {Severity.URGENT, Severity.CRITICAL} & set(alert.severities)
+    }
+    assert urgent >= {
+        "MagentoCronStopped",
+        "MagentoIndexerInvalid",
+        "MagentoIndexerStuck",
+        "MagentoIndexerViewStuck",
+        "MagentoIndexerVersionAhead",
+        "MagentoIndexerChangelogMissing",
+        "MagentoOrderEmailsUnsent",
+        "MagentoOrdersLow",
+        "MagentoNobodyComes",
+        "MagentoPaymentMethodQuiet",
+        "MagentoFailedPlacementsUnusual",
+        "MagentoSessionsEvicted",
+        "MagentoDataStale",
+    }
+
+
+def test_an_alert_about_selling_is_explained_in_two_sentences(found: Catalogue) -> None:
+    for alert in (*found.alerts["selling"], *found.alerts["slo"]):
+        assert len(re.findall(r"[.?](?:\s|$)", alert.why)) <= 2, alert.name

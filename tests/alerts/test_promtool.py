@@ -71,7 +71,15 @@ def test_situation_names_known_inputs(found: Catalogue, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["MagentoDataStale", "MagentoIndexerInvalid", "MagentoIndexerStuck", "MagentoIndexerViewStuck"]
+    "name",
+    [
+        "MagentoDataStale",
+        "MagentoIndexerChangelogMissing",
+        "MagentoIndexerInvalid",
+        "MagentoIndexerStuck",
+        "MagentoIndexerVersionAhead",
+        "MagentoIndexerViewStuck",
+    ],
 )
 def test_is_a_warning_in_other_places(
     name: str, found: Catalogue, rules: Mapping[str, str], tmp_path: Path
