@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--years", type=int, default=1, help="how often each healthy shop is played")
     parser.add_argument("--only", default="", help="only the scenarios whose name contains this")
     parser.add_argument(
-        "--sundays", action="store_true", help="no more is expected of a public holiday than of a Sunday"
+        "--no-holidays", action="store_true", help="the exporter knows no public holidays (tuning.holidays)"
     )
     parser.add_argument("--json", type=Path, help="write the results there as well")
     parser.add_argument(
@@ -64,7 +64,7 @@ def main() -> int:
     if options.what in ("healthy", "all"):
         years = [
             report.play_year(played, one, range(options.years))
-            for one in healthy(sundays=options.sundays)
+            for one in healthy(sundays=not options.no_holidays)
             if options.only in one.name
         ]
         say(report.years_table(years))

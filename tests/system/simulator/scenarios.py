@@ -157,7 +157,7 @@ class Healthy:
         )
 
 
-def healthy(*, sundays: bool = False) -> Iterator[Healthy]:
+def healthy(*, sundays: bool = True) -> Iterator[Healthy]:
     """Return every healthy shop that is played. ``sundays``: see :class:`Shop`."""
     for one in _healthy():
         yield replace(one, shop=replace(one.shop, sundays=sundays))
