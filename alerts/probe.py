@@ -7,11 +7,11 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Input
-from alerts.lib.condition import OUTSIDE_MAINTENANCE_OF_THE_SHOP
+from alerts.lib.condition import OUTSIDE_MAINTENANCE_OF_THE_SHOP, only_where
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit, Urgently
 from alerts.thresholds import critical, warning
 from promql.expr import Expr, aggregate, max_by, min_by, now, series
-from promql.metrics import PROBE_CERTIFICATE, PROBE_SUCCESS, PROBE_UP, SHOP, Selectable
+from promql.metrics import PROBE_CERTIFICATE, PROBE_LAST_MODIFIED, PROBE_SUCCESS, PROBE_UP, SHOP, Selectable
 
 _SITE: Final = ("job", "shop")
 """Who is asked from outside is the shop; `instance` is the address of one page."""
@@ -24,7 +24,15 @@ def _probed(metric: Selectable) -> Expr:
     return series(metric, shop=_ANY, page=_ANY)
 
 
-_SERVED: Final = max_by(_probed(PROBE_SUCCESS), *SHOP, "page")
+_FOR_SEARCH_ENGINES: Final = "robots|indexable"
+"""The pages that are probed for what they say to search engines, not for being served."""
+
+_FILES: Final = "sitemap|feed.*"
+"""The pages that are files: their date says when they were written."""
+
+_SERVED: Final = max_by(
+    series(PROBE_SUCCESS, shop=_ANY, page=f"!~{_FOR_SEARCH_ENGINES}|{_FILES}|"), *SHOP, "page"
+)
 """1 for a page that at least one prober got."""
 
 SERVED_SHARE: Final = aggregate("avg", _SERVED, by=_SITE)
@@ -113,6 +121,77 @@ ALERTS: Final = (
                 "page": Input(PROBE_SUCCESS, labels={"prober": "far:9115"}, bad=At(0), good=At(1)),
             },
             expected_description="The page cart (shop:9816) has failed from outside for ten minutes.",
+        ),
+    ),
+    _probe(
+        name="MagentoSearchEnginesShutOut",
+        value=max_by(series(PROBE_SUCCESS, shop=_ANY, page=f"=~{_FOR_SEARCH_ENGINES}"), *SHOP, "page"),
+        op="==",
+        threshold=0,
+        guard=(only_where(SERVED_SHARE >= 1, on=_SITE),),
+        maintenance=True,
+        for_=30 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="The shop tells search engines to stay away.",
+        description="The probe {{ $labels.page }} of {{ $labels.instance }} finds `noindex`, or "
+        "`Disallow: /` "
+        "for everybody.",
+        impact="Search engines drop the shop's pages within days, and with them the visitors who pay "
+        "nothing.",
+        first_action="Look at Content > Design > Configuration > Search Engine Robots, and at robots.txt.",
+        why="A copy of the test shop's settings, or a deployment of its robots.txt, does this. It fires only "
+        "while all other probed pages are served, so an outage is not the cause.",
+        cases=Cases(
+            labels={"page": "robots"},
+            inputs={
+                "robots": Input(
+                    PROBE_SUCCESS, labels={"page": "robots", "prober": "far:9115"}, bad=At(0), good=At(1)
+                ),
+                "home": Input(
+                    PROBE_SUCCESS,
+                    labels={"page": "home", "prober": "far:9115"},
+                    bad=At(1),
+                    good=At(1),
+                    needed=False,
+                ),
+            },
+            needs_all_inputs=False,
+            silent={"the shop is down": {"home": At(0)}},
+            expected_description="The probe robots of shop:9816 finds `noindex`, or `Disallow: /` for "
+            "everybody.",
+        ),
+    ),
+    _probe(
+        name="MagentoFileStale",
+        value=now() - max_by(series(PROBE_LAST_MODIFIED, shop=_ANY, page=f"=~{_FILES}"), *SHOP, "page"),
+        threshold=warning(limits.FILE_SECONDS),
+        unit=Unit.SECONDS,
+        scope="",
+        for_=30 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="The sitemap or a feed is not written any more.",
+        description="{{ $labels.instance }} ({{ $labels.page }}) was written {{ $value | "
+        "humanizeDuration }} ago "
+        "(limit %limit%).",
+        impact="Search engines and marketplaces see old products and prices, and reject the feed in the end.",
+        first_action="Look for the errors of its cron job, and at rights and room in the directory of "
+        "the file.",
+        why="Such a file is written each night, by a job that takes minutes. Magento's job for the sitemap "
+        "catches errors and ends in success, so only the date of the file shows it.",
+        panel=Panel("magento-exporter", "written"),
+        cases=Cases(
+            entity={"page": "sitemap"},
+            inputs={
+                "written": Input(
+                    PROBE_LAST_MODIFIED,
+                    labels={"prober": "far:9115"},
+                    bad=At(10 * MINUTE - 24 * HOUR),
+                    good=Ago(12 * HOUR),
+                    edge=Ago(25 * HOUR),
+                )
+            },
+            reaches_limit_after=61 * MINUTE,
+            expected_description="shop:9816 (sitemap) was written 1d 1h 31m 0s ago (limit 25h).",
         ),
     ),
     _probe(

@@ -399,6 +399,9 @@ STAGE_STILL_REACHED: Final = 0.5
 ORDERS_FOR_A_MEAN: Final = 10
 """Orders in six hours below which their mean value says nothing."""
 
+FILE_SECONDS: Final = Threshold(
+    warning=25 * HOUR, reason="A sitemap or a feed is written each night; an hour is more than its job takes."
+)
 PROBES_SERVED_RATIO: Final = Threshold(
     warning=1.0,
     critical=0.6,

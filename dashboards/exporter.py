@@ -35,6 +35,7 @@ from promql.expr import (
 )
 from promql.metrics import (
     PROBE_CERTIFICATE,
+    PROBE_LAST_MODIFIED,
     PROBE_SUCCESS,
     PROCESS_CPU,
     PROCESS_FILES,
@@ -451,6 +452,27 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
         width=14,
         height=6,
         link=Link("Are we selling?", OVERVIEW, "selling"),
+    ),
+    Graph(
+        key="written",
+        title="When were the sitemap and feeds written?",
+        meaning="Age of each probed file by the server's Last-Modified.",
+        good="Falls to zero each night.",
+        then="Rises beyond a day: its cron job fails, or the directory is full or not writable.",
+        asks=(
+            Ask(
+                expr=now() - max_by(series(PROBE_LAST_MODIFIED, shop="=~$shop", page="!="), "page"),
+                legend="{{page}}",
+                may_be_empty=True,
+            ),
+        ),
+        unit="s",
+        empty="no file is probed",
+        threshold=thresholds.FILE_SECONDS,
+        by_name=True,
+        width=12,
+        height=6,
+        link=Link("Is it served?", UID, "outside"),
     ),
     Stat(
         key="certificate",

@@ -60,6 +60,9 @@ _BLACKBOX: Final = "blackbox_exporter"
 _PROBE: Final = ("page", "prober")
 """The labels of a probe's target beside the shop: the name of the page, and the prober that asked."""
 PROBE_SUCCESS: Final = External("probe_success", Kind.GAUGE, _BLACKBOX, _PROBE)
+PROBE_LAST_MODIFIED: Final = External(
+    "probe_http_last_modified_timestamp_seconds", Kind.GAUGE, _BLACKBOX, _PROBE
+)
 PROBE_CERTIFICATE: Final = External("probe_ssl_earliest_cert_expiry", Kind.GAUGE, _BLACKBOX, _PROBE)
 PROBE_DURATION: Final = External("probe_duration_seconds", Kind.GAUGE, _BLACKBOX, _PROBE)
 PROBE_UP: Final = External("up", Kind.GAUGE, PROMETHEUS, _PROBE)

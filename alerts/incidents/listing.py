@@ -350,19 +350,23 @@ _BACKGROUND: Final = (
         because="Only beyond a factor of three. Discounts have no alert.",
     ),
     _caught(43, "A wave of cancellations or refunds", Harm.WAITS, By("MagentoOrdersUndone")),
-    _partly(
+    _caught(
         44,
         "The sitemap or a feed is not written",
         Harm.WAITS,
+        By("MagentoFileStale", OwnTest(_PROBE, "test_it_knows_when_a_file_was_written")),
         By("MagentoCronDailyJobFailed"),
-        because="Only if its cron job fails. Magento's own job catches the errors of a sitemap and ends in "
-        "`success`. Nothing looks at the file.",
+        note="The first needs the probe's page `sitemap` or `feed`. The second fires if the cron job fails.",
     ),
-    _not_seen(
+    _caught(
         45,
         "`noindex`, or `Disallow: /`, is live",
         Harm.WAITS,
-        "Nothing reads `robots.txt` or the pages' heads.",
+        By(
+            "MagentoSearchEnginesShutOut",
+            OwnTest(_PROBE, "test_a_shop_that_shuts_search_engines_out_is_found"),
+        ),
+        note="With the probe's pages `robots` and `indexable`: the home page stands for all.",
     ),
     _not_seen(46, "The backup is missing or old", Harm.WAITS, "Nothing reads backups."),
     _caught(

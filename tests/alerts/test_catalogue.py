@@ -22,6 +22,7 @@ from promql.metrics import (
     ALERTS,
     PROBE_CERTIFICATE,
     PROBE_DURATION,
+    PROBE_LAST_MODIFIED,
     PROBE_SUCCESS,
     PROBE_UP,
     SCRAPE_DURATION,
@@ -82,6 +83,7 @@ def series(found: Catalogue) -> dict[str, tuple[str, ...]]:
         PROBE_SUCCESS,
         PROBE_CERTIFICATE,
         PROBE_DURATION,
+        PROBE_LAST_MODIFIED,
         PROBE_UP,
         *platform.SERIES,
     ):

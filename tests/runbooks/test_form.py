@@ -191,6 +191,7 @@ FOREIGN = {
     "scrape_samples_scraped", "scrape_series_added", "probe_success",
     "probe_http_status_code", "probe_http_duration_seconds", "probe_duration_seconds",
     "probe_failed_due_to_regex", "probe_ssl_earliest_cert_expiry",
+    "probe_http_last_modified_timestamp_seconds",
 }  # fmt: skip
 
 

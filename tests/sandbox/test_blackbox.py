@@ -109,6 +109,81 @@ class Page(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Answering(BaseHTTPRequestHandler):
+    """Answers what the test says, whatever is asked."""
+
+    status = 200
+    robots_tag = ""
+    last_modified = ""
+    body = b""
+
+    def do_HEAD(self) -> None:
+        self.send_response(self.status)
+        if self.robots_tag:
+            self.send_header("X-Robots-Tag", self.robots_tag)
+        if self.last_modified:
+            self.send_header("Last-Modified", self.last_modified)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def answering() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+ROBOTS, INDEXABLE = "magento_robots", "magento_indexable"
+
+
+@pytest.mark.parametrize(
+    ("module", "answer", "success"),
+    [
+        (ROBOTS, {"body": b"User-agent: *\nDisallow: /checkout/\n"}, 1),
+        (ROBOTS, {"body": b"User-agent: *\nDisallow: /\n"}, 0),
+        (ROBOTS, {"body": b"user-agent:*\r\nAllow: /media/\r\n\r\ndisallow: /\r\n"}, 0),
+        (ROBOTS, {"body": b"User-agent: *\nDisallow:\n\nUser-agent: BadBot\nDisallow: /\n"}, 1),
+        (ROBOTS, {"body": b"User-agent: *\nDisallow: /"}, 0),
+        (ROBOTS, {"body": b"not found", "status": 404}, 1),
+        (ROBOTS, {"body": b"broken", "status": 503}, 0),
+        (INDEXABLE, {"body": b'<meta name="robots" content="INDEX,FOLLOW"/>'}, 1),
+        (INDEXABLE, {"body": b'<meta name="robots" content="NOINDEX,NOFOLLOW"/>'}, 0),
+        (INDEXABLE, {"body": b'<meta content="noindex" name="robots">'}, 0),
+        (INDEXABLE, {"body": b"<html></html>", "robots_tag": "noindex, nofollow"}, 0),
+        (INDEXABLE, {"body": b"<html></html>", "robots_tag": "all"}, 1),
+    ],
+)
+def test_a_shop_that_shuts_search_engines_out_is_found(
+    module: str,
+    answer: dict[str, object],
+    success: float,
+    blackbox: BlackboxExporter,
+    answering: str,
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in answer.items():
+            patched.setattr(Answering, name, value)
+        assert probe(blackbox, answering, module)["probe_success"] == success
+
+
+def test_it_knows_when_a_file_was_written(blackbox: BlackboxExporter, answering: str) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Answering, "last_modified", "Wed, 21 Oct 2026 07:28:00 GMT")
+        found = probe(blackbox, answering, "magento_file")
+    assert found["probe_success"] == 1
+    assert found["probe_http_last_modified_timestamp_seconds"] == 1_792_567_680
+    assert "probe_http_last_modified_timestamp_seconds" not in probe(blackbox, answering, "magento_file")
+
+
 def test_it_knows_when_the_certificate_ends(tmp_path: Path) -> None:
     authority = Certificate.authority("authority")
     certificate = authority.issue("shop")
