@@ -56,13 +56,12 @@ ALERTS: Final = (
         service="storefront",
         severity=Severity.URGENT,
         value=SECONDS,
-        threshold=warning(limits.PAGE_SECONDS),
-        unit=Unit.SECONDS,
+        threshold=warning(limits.PAGE_SECONDS),  # no unit of time: a page is no quicker on a game day
         maintenance=True,
         for_=5 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="Pages that no cache answers are slow.",
-        description="The page {{ $labels.page }} takes {{ $value | humanizeDuration }} (limit %limit%).",
+        description="The page {{ $labels.page }} takes {{ $value | humanizeDuration }} (limit %limit% s).",
         impact="Customers leave in the cart and the checkout, before anything fails.",
         first_action="Go down the golden path: the lowest layer that is full or slow is the cause.",
         why="Cart and GraphQL are never cached, so they are as slow as the checkout. The mean of five "
@@ -80,7 +79,7 @@ ALERTS: Final = (
             reaches_limit_after=3 * MINUTE,
             clears_after=2 * MINUTE,
             windows_full_after=5 * MINUTE,
-            expected_description="The page cart takes 4.5s (limit 3s).",
+            expected_description="The page cart takes 4.5s (limit 3 s).",
         ),
     ),
     platform(
