@@ -19,6 +19,7 @@ from exporter import __version__, log
 from exporter.app import Exporter, build, choose, context_factory, create_app, open_backends, web_auth
 from exporter.core.render import Format
 from exporter.core.runner import Outcome
+from exporter.deploys import command as deploys
 from exporter.doctor import examine
 from exporter.doctor.examination import Examination, Status
 from exporter.doctor.report import as_json, as_table
@@ -29,6 +30,7 @@ from exporter.pack import command as pack_command
 from exporter.rights.existing import database_rights, other_rights
 from exporter.rights.statements import PASSWORD_MARK, Account, Dialect, connections_with_room
 from exporter.settings import CONFIG_VARIABLE, Settings, gather, read_secret, redacted, validate
+from exporter.setup import command as setup_command
 from exporter.sources.env_php import EnvPhp, locate
 from exporter.targets.command import find
 from exporter.targets.files import write
@@ -195,8 +197,16 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "sql": sql,
     "targets": targets,
     "pack": pack_command.run,
+    "setup": setup_command.set_up,
+    "deploy": deploys.deploy,
+    "gate": deploys.gate,
 }
-ARGUMENTS: Final[Mapping[str, Callable[[argparse.ArgumentParser], None]]] = {"pack": pack_command.arguments}
+ARGUMENTS: Final[Mapping[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "pack": pack_command.arguments,
+    "setup": setup_command.arguments,
+    "deploy": deploys.deploy_arguments,
+    "gate": deploys.gate_arguments,
+}
 """The options of the commands that have a module of their own."""
 
 

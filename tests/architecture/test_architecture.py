@@ -85,8 +85,8 @@ DRIVERS = {
     ),
     *("multiprocessing", "socketserver", "ftplib", "smtplib", "pika", "kombu"),
 }
-SERVER_PARTS = {"web/listener.py"}
-"""The one module that opens the listening socket."""
+SERVER_PARTS = {"web/listener.py", "setup/programs.py"}
+"""The module that opens the listening socket, and the one that starts programs for an administrator."""
 
 NOT_AT_RUN_TIME = {
     *(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -23,6 +24,7 @@ VARIANTS = Path(__file__).parent / "env_php"
 ENV_PHP = Path("app/etc/env.php")
 SECRET = f"planted-{secrets.token_hex(8)}"
 UV = Path(sys.executable).with_name("uv")
+SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The wheel and what requirements.lock names, and nothing else; files come from uv's cache if there."""
-    home = tmp_path_factory.mktemp("installed") / "venv"
-    uv("venv", "--quiet", "--python", sys.executable, home)
+def public() -> Iterator[Path]:
+    """A directory that every user can enter, unlike those of pytest."""
+    with TemporaryDirectory(prefix="installed-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, public: Path) -> Installed:
+    """The wheel and what requirements.lock names, and nothing else; files come from uv's cache if there.
+
+    With the system's Python, which every user can run.
+    """
+    home = public / "venv"
+    uv("venv", "--quiet", "--python", SYSTEM_PYTHON, home)
     python = home / "bin" / "python"
     install = ("pip", "install", "--quiet", "--python", python)
     uv(*install, "--no-deps", "--require-hashes", "-r", "requirements.lock")

@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^```(console|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def commands(section: str) -> str:
     """Return the commands of one section of the tutorial as a shell script."""
     text = (PROJECT / "docs" / "tutorial.md").read_text()
-    body = text.partition(f"\n## {section}")[2].partition("\n## ")[0]
+    body = text.partition(f"\n### {section}")[2].partition("\n### ")[0]
     prompt = re.compile(r"^\$ ", re.MULTILINE)
     scripts = [code if kind == "sh" else prompt.sub("", code) for kind, code in BLOCK.findall(body)]
     assert scripts, section
@@ -37,7 +37,7 @@ def test_from_a_user_of_its_own_to_a_report(
     client.parent.mkdir()
     client.write_text(f'#!/bin/sh\nexec mariadb --socket={real.database.socket} --user=root "$@"\n')
     client.chmod(0o755)
-    script = commands("2.") + "\n" + commands("3.")
+    script = commands("A user of its own") + "\n" + commands("Check before you start")
     for there, here in places.items():
         script = script.replace(there, here)
     environment = plain_environment()

@@ -45,7 +45,7 @@ def test_the_wheel_holds_the_exporter_and_its_metadata_only(wheel: Path) -> None
     assets = {str(file.relative_to(PROJECT)) for file in (PROJECT / "exporter/web/assets").iterdir()}
     pack = {
         f"exporter/pack/data/{file.relative_to(PROJECT)}"
-        for source in PLACES
+        for source in (*PLACES, "deploy/systemd")
         for file in (PROJECT / source).rglob("*")
         if file.is_file() and "secrets" not in file.parts
     }

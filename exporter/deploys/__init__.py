@@ -1,0 +1,1 @@
+"""``magento-exporter deploy`` and ``gate``: announce a deployment, and judge it before and after."""
