@@ -23,7 +23,8 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; p
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+@media (max-width: 40rem) { .help { display: none; } }
 .ok { color: var(--good); } .failing { color: var(--bad); font-weight: 600; } .off { opacity: .65; }
 nav a { margin-right: 1rem; }
 """
@@ -37,7 +38,7 @@ _PAGE: Final = """<!doctype html>
 <h2>Sources</h2><p>{sources}</p>
 <h2>Collectors</h2><div class="wide"><table>
 <tr><th>Collector</th><th>State</th><th class="number">Age</th><th class="number">Took</th>
-<th class="number">Series</th><th>What it shows</th></tr>
+<th class="number">Series</th><th class="help">What it shows</th></tr>
 {rows}</table></div>
 </body></html>
 """
@@ -69,7 +70,7 @@ def _running(app: AppState) -> Iterator[str]:
             f'<tr><td>{escape(state.name)}</td><td class="{state.outcome}">{escape(_state(state))}</td>'
             f'<td class="number">{age}</td><td class="number">{took}</td>'
             f'<td class="number">{state.exposition.series or ""}</td>'
-            f"<td>{escape(state.collector.help)}</td></tr>\n"
+            f'<td class="help">{escape(state.collector.help)}</td></tr>\n'
         )
 
 

@@ -17,6 +17,7 @@ _LINK: Final = re.compile(r'href="([A-Za-z0-9]+)((?:#[^"]*)?)"')
 _AT_ONCE: Final = ("Impact", "First action")
 """Facts that are shown before anything else; the others wait behind a tap."""
 _SEVERITIES: Final = ("critical", "urgent", "warning", "info", "none")
+_ABBREVIATIONS: Final = ("slo",)
 _SETTINGS: Final = {
     "MAGENTO": ("/var/www/html", "the shop's directory"),
     "PREFIX": ("", "prefix of its tables, often empty"),
@@ -59,9 +60,14 @@ def page_of(page: Runbook, link: Link, buttons: str = "", evidence: str = "") ->
 def _by_subject(pages: Iterable[Runbook]) -> list[tuple[str, list[Runbook]]]:
     ordered = sorted(pages, key=lambda page: (not page.subject, page.subject, _urgency(page), page.name))
     return [
-        ((subject or "other").replace("_", " ").capitalize(), list(some))
+        (_title(subject or "other"), list(some))
         for subject, some in groupby(ordered, key=lambda page: page.subject)
     ]
+
+
+def _title(subject: str) -> str:
+    """Return a subject as a heading; an abbreviation stays in capitals."""
+    return subject.upper() if subject in _ABBREVIATIONS else subject.replace("_", " ").capitalize()
 
 
 def _urgency(page: Runbook) -> int:

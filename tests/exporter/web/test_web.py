@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gzip
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ from exporter.web.auth.credentials import Access
 from exporter.web.auth.web_auth import WebAuth
 from exporter.web.metrics import deadline
 from exporter.web.negotiation import accepts_gzip, exposition_format
+from exporter.web.runbook_page import _title
 
 THINGS = gauge("magento_test_things", 'Things with "quotes" and a \\ backslash.', "kind")
 
@@ -210,6 +212,18 @@ async def test_health_and_landing(client: httpx.AsyncClient) -> None:
     assert "failing: unavailable" in page
     assert "rabbitmq is not configured" in page
     assert "redis down" in page
+
+
+async def test_the_landing_page_fits_a_phone(client: httpx.AsyncClient) -> None:
+    """A number stays on one line with its unit, and the long column is not there."""
+    page = (await client.get("/")).text
+    assert re.search(r"td\.number[^}]*white-space: nowrap", page)
+    assert re.search(r"@media \(max-width: 40rem\) \{ \.help \{ display: none; \} \}", page)
+    assert page.count('class="help"') == 1 + 3  # the heading and the collectors
+
+
+async def test_the_list_of_runbooks_writes_an_abbreviation_in_capitals() -> None:
+    assert [_title(subject) for subject in ("slo", "page_cache")] == ["SLO", "Page cache"]
 
 
 async def test_not_ready_while_nothing_works() -> None:
