@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ import pytest
 
 from alerts import thresholds
 from exporter.cli import main
-from exporter.deploys import before, intervals
+from exporter.deploys import before, intervals, questions
 from exporter.deploys.verdict import Finding, Verdict, report, worst
+from exporter.pack.material import rules
 from sandbox.process import free_port
 from sandbox.servers.prometheus import Prometheus
 from tests.exporter.deploys.situations import NOW, SITUATIONS, exposition
@@ -99,6 +101,15 @@ def test_a_mistake_is_one_line(
 
 def test_the_budget_is_that_of_the_alerts() -> None:
     assert before.CHECKOUT_BUDGET == thresholds.CHECKOUT_BUDGET
+
+
+def test_what_the_gates_ask_for_is_in_the_rules() -> None:
+    """A renamed alert or recording would let every deployment pass."""
+    text = rules()
+    named = re.findall(r"Magento[A-Z]\w+|magento:\w+:\w+", Path(questions.__file__).read_text())
+    assert len(set(named)) == 7
+    for name in named:
+        assert re.search(rf"(alert|record): {name}$", text, re.MULTILINE), name
 
 
 def test_hold_is_worse_than_not_knowing_and_a_remark_decides_nothing() -> None:
