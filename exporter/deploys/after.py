@@ -8,7 +8,7 @@ from typing import Final
 
 from exporter.deploys.before import SAW_ENOUGH
 from exporter.deploys.intervals import ratio, share
-from exporter.deploys.questions import HALF_HOUR, TWO_HOURS, Questions
+from exporter.deploys.questions import HALF_HOUR, TWO_HOURS, WEEK, Questions
 from exporter.deploys.verdict import Finding, Verdict
 
 SURELY_FEWER: Final = 0.8
@@ -81,13 +81,13 @@ def _orders(questions: Questions, times: Times, *, open_share: float) -> Finding
 def _exposure(questions: Questions, times: Times) -> float:
     """Return how many orders are usual after, for each one of the two hours before.
 
-    By the hours of the week where their history is known, else by the length of the time.
+    By what was usual a week ago in the half hour around these minutes, else by the length of the time.
     """
-    by_length = times.seconds / TWO_HOURS
-    usual_before = questions.expected("2h", times.began)
-    usual_after = questions.expected("30m", times.until)
+    middle = (times.ended + times.until) / 2
+    usual_before = questions.expected("2h", times.began - WEEK)
+    usual_after = questions.expected("30m", middle + HALF_HOUR / 2 - WEEK)
     if not usual_before or not usual_after:
-        return by_length
+        return times.seconds / TWO_HOURS
     return usual_after * times.seconds / HALF_HOUR / usual_before
 
 

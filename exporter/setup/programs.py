@@ -30,9 +30,10 @@ class Done:
     error: str
 
     def reason(self) -> str:
-        """Return the first line that it said about its failure."""
+        """Return the first line about its failure. Clients of databases print the statement before it."""
         said = (self.error or self.output).strip().splitlines()
-        return said[0] if said else f"exit code {self.code}"
+        first = said[0] if said else f"exit code {self.code}"
+        return next((line for line in said if line.startswith("ERROR")), first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ class DatabaseUser:
 
     def do(self) -> None:
         """Pipe the statements into the administrator's client."""
-        text = "".join(f"{statement};\n" for statement in self._rights().statements)
+        text = "".join(f"{statement};\n" for statement in repeatable(self._rights().statements))
         must(self.wanted.admin, given=text)
 
     def undo(self) -> None:
@@ -197,6 +197,16 @@ class DatabaseUser:
             raise UsageError(f"the shop's database, with the login of env.php: {error}") from None
         finally:
             backends.close()
+
+
+def repeatable(statements: Sequence[str]) -> Sequence[str]:
+    """Return the statements so that they also mend a user that is there: its password and its limits."""
+    create, *rest = statements
+    new, there = "CREATE USER ", "CREATE USER IF NOT EXISTS "
+    if create.startswith(there) or not create.startswith(new):
+        return statements
+    said = create.removeprefix(new)
+    return (f"{there}{said}", f"ALTER USER {said}", *rest)
 
 
 @dataclass(slots=True)

@@ -103,6 +103,8 @@ class Alertmanager:
     def silences(self) -> Sequence[Silence]:
         """Return every silence that it remembers, expired ones too."""
         answer = self._api.ask("GET", "/api/v2/silences")
+        if not isinstance(answer, list):
+            raise UnexpectedAnswer("Alertmanager answered with something that is not a list of silences")
         try:
             return [
                 Silence(

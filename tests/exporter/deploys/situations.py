@@ -55,8 +55,9 @@ def peak(moment: float) -> float:
 
 
 def evening(moment: float) -> float:
-    """Orders fall by half at the moment of the deployment, as every day."""
-    return 200.0 if (moment - ENDED) % DAY > DAY / 2 else 100.0
+    """Orders fall by half in the hour of the deployment, as every day."""
+    since = (moment - (NOW - HOUR)) % DAY
+    return 200.0 if since > DAY / 2 else max(200.0 - 100.0 * since / HOUR, 100.0)
 
 
 SITUATIONS: Final = {
@@ -65,10 +66,10 @@ SITUATIONS: Final = {
         (200, 120), failing=(0.02, 0.6), usual=constant(200), after=1, said=("placements failed after",)
     ),
     "orders-stop": Situation((200, 0), usual=constant(200), after=1, said=("0 orders after",)),
-    "slower": Situation((200, 200), pages=(0.4, 2.4), usual=constant(200), after=1, said=("2.40 s",)),
+    "slower": Situation((200, 200), pages=(0.4, 2.4), usual=constant(200), after=1, said=("pages take 2.",)),
     "tiny": Situation((3, 2), after=2, said=("too few orders to tell", "too little history")),
     "peak": Situation((100, 100), usual=peak, before=1, said=("--peak-ok",)),
-    "evening": Situation((200, 100), usual=evening),
+    "evening": Situation((190, 112), usual=evening),
     "critical": Situation(
         (200, 200), usual=constant(200), firing=(("MagentoBackendDown", "critical", ENDED + MINUTE),),
         before=1, after=1, said=("firing: MagentoBackendDown", "since the deployment: MagentoBackendDown"),

@@ -185,6 +185,24 @@ def test_what_a_program_is_given_is_nothing_of_ours(monkeypatch: pytest.MonkeyPa
     assert "planted" not in programs.run(("env",)).output
 
 
+def test_statements_mend_a_user_that_is_there() -> None:
+    create = "CREATE USER 'e'@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 5"
+    assert steps.repeatable((create, "GRANT")) == (
+        "CREATE USER IF NOT EXISTS 'e'@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 5",
+        "ALTER USER 'e'@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 5",
+        "GRANT",
+    )
+    again = ("CREATE USER IF NOT EXISTS 'e'@'%'", "ALTER USER", "GRANT")
+    assert steps.repeatable(again) == again
+
+
+def test_the_reason_of_a_failed_client_is_its_error_and_never_the_statement() -> None:
+    said = (
+        "--------------\nCREATE USER x IDENTIFIED BY 'planted'\n--------------\n\nERROR 1396 at line 1: x\n"
+    )
+    assert Done(1, "", said).reason() == "ERROR 1396 at line 1: x"
+
+
 def test_a_program_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(programs.UsageError, match="no-such-program is not installed"):
         programs.run(("no-such-program",))
