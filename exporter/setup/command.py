@@ -23,7 +23,7 @@ from exporter.setup.wanted import Wanted
 from exporter.sources.env_php import ENV_PHP
 
 _RECORD: Final = "setup.json"
-_FATAL: Final = ("env.php", "database")
+_FATAL: Final = ("env.php", "database", "table prefix")
 """Checks of the doctor whose errors would leave the exporter without data, by how their names begin."""
 _OURS: Final = ("--patience", "0")
 """The doctor does not wait for a consumer: a fault of the shop is no reason not to observe it."""
