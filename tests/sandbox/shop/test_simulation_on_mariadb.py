@@ -419,6 +419,7 @@ def test_stuck_payments_look_a_day_old_and_are_cancelled_after(living: Living) -
 # --- what happens and is no fault -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_store_view_is_opened_while_all_runs(living: Living) -> None:
     """Its numbers have a table of their own, and orders come there."""
     store_id = living.shop.database.value("SELECT MAX(store_id) + 1 FROM {store}")
