@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -160,8 +160,10 @@ class Runner:
         }
         timeout = min(deadline, self.limits.collector_seconds)
         pending = (await asyncio.wait(awaited, timeout=timeout))[1] if awaited else set()
+        silent = _sources_of_none(states, awaited - pending)
         for state in states:
-            self._note_if_late(state, timeout if state.flight in pending else 0.0)
+            trouble = f"source {state.collector.source}" if state.collector.source in silent else ""
+            self._note_if_late(state, timeout if state.flight in pending else 0.0, trouble)
         return states
 
     def _due(self, state: CollectorState, now: float) -> bool:
@@ -170,7 +172,7 @@ class Runner:
             return False
         return state.due(now)
 
-    def _note_if_late(self, state: CollectorState, waited: float) -> None:
+    def _note_if_late(self, state: CollectorState, waited: float, trouble: str = "") -> None:
         """Mark a run that outlived its limit, once; the run itself goes on and may still succeed.
 
         ``waited`` is how long this scrape has waited for the run. If the scrape's deadline is
@@ -180,7 +182,7 @@ class Runner:
         overdue = waited >= limit or self._clock() - state.attempted_at >= limit
         if state.in_flight() and overdue and not state.late:
             state.late = True
-            self._fail(state, LATE, f"no result after {limit:g} s")
+            self._fail(state, LATE, f"no result after {limit:g} s", trouble)
 
     async def _run(self, state: CollectorState) -> None:
         started = time.monotonic()
@@ -282,6 +284,15 @@ def _declared(collector: Collector, sample: Sample) -> Sample:
     if sample.metric not in collector.metrics:
         raise SpecError(f"collector {collector.name} yields {sample.metric.name}, which it does not declare")
     return sample
+
+
+def _sources_of_none(
+    states: Sequence[CollectorState], ended: Collection[asyncio.Task[None] | None]
+) -> frozenset[str]:
+    """Return the sources of several collectors of which none has ended: then the source is late."""
+    sources = [state.collector.source for state in states if state.in_flight()]
+    answered = {state.collector.source for state in states if state.flight in ended}
+    return frozenset(source for source in sources if sources.count(source) > 1 and source not in answered)
 
 
 def _trouble(state: CollectorState, error: ExporterError) -> str:

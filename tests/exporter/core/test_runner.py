@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -390,6 +390,28 @@ async def test_every_change_of_state_is_one_log_line(caplog: pytest.LogCaptureFi
         "source database fails: unavailable: c",
         "source database works again",
     ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ((), ["source database fails: timeout: no result after 1 s"]),
+        (("c",), [f"collector {name} fails: timeout: no result after 1 s" for name in "ab"]),
+    ],
+    ids=["none answers", "one answers"],
+)
+async def test_a_source_that_lets_all_its_collectors_wait_is_one_log_line(
+    caplog: pytest.LogCaptureFixture, answers: tuple[str, ...], expected: list[str]
+) -> None:
+    caplog.set_level(logging.WARNING, "exporter.runner")
+    probes = [Probe(name) for name in "abc"]
+    async with bench(*probes, collector_seconds=1) as made:
+        with ExitStack() as held:
+            for probe in probes:
+                if probe.name not in answers:
+                    held.enter_context(probe.held())
+            await made.scrape()
+            assert [record.getMessage() for record in caplog.records] == expected
 
 
 async def test_what_all_collectors_of_a_source_meet_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:

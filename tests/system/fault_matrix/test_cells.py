@@ -62,7 +62,8 @@ def role_of(name: str) -> str:
 @pytest.mark.parametrize(("source", "fault"), RUN, ids=[f"{source}: {fault}" for source, fault in RUN])
 def test_cell(world: World, footprint: Footprint, source: str, fault: str) -> None:
     cell = TABLE[source][fault]
-    assert world.healthy(), world.described()
+    world.settled()
+    world.wait_for(world.healthy, "a healthy shop")
     before, errors = world.selling(), errors_of(world)
     world.lines.said.clear()
     with cell.make(world):  # type: ignore[union-attr]  # RUN has only cells that are made

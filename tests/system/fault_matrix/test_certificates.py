@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from exporter.app import build
+from exporter.collectors.cron import CronCollector
 from exporter.core.runner import CollectorState, Outcome
 from exporter.settings import validate
 from sandbox.process import LOOPBACK
@@ -20,6 +21,7 @@ from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from tests.exporter.sources.test_redis_sentinel import MASTER, Sentinel
 from tests.harness.certificates import Certificate
+from tests.harness.shop import PASSWORD, shop_in_mariadb
 from tests.system.fault_matrix.proxy import Mode, Proxies
 
 pytestmark = pytest.mark.slow
@@ -125,25 +127,28 @@ def test_an_expired_certificate_of_the_database(tmp_path: Path, caplog: pytest.L
     (tmp_path / "ca.crt").write_bytes(authority.pem())
     authority.issue("server").write(*files)
     arguments = [f"--ssl-cert={files[0]}", f"--ssl-key={files[1]}"]
-    with MariaDB(tmp_path / "db", arguments=arguments) as server:
-        server.execute("CREATE DATABASE shop")
-        server.execute("CREATE TABLE shop.search_query (query_id INT PRIMARY KEY)")
-        server.execute("CREATE USER reader@'%' IDENTIFIED BY 'reader'")
-        server.execute("GRANT SELECT ON shop.* TO reader@'%'")
+    with (
+        MariaDB(tmp_path / "db", arguments=arguments) as server,
+        shop_in_mariadb(server, tables=["cron_schedule"], now=None) as shop,
+    ):
+        user = shop.login(CronCollector.queries)
 
         def present(*, expired: bool) -> None:
             authority.issue("server", expired=expired).write(*files)
             server.execute("FLUSH SSL")
-            for (number,) in server.execute(
-                "SELECT id FROM information_schema.processlist WHERE user = 'reader'"
-            ):
+            listing = "SELECT id FROM information_schema.processlist WHERE user = %s"
+            for (number,) in server.execute(listing, (user,)):
                 server.execute(f"KILL {number}")
 
         settings = {
             "database": {
-                "host": LOOPBACK, "port": server.port, "user": "reader", "password": "reader", "name": "shop",
+                "host": LOOPBACK,
+                "port": server.port,
+                "user": user,
+                "password": PASSWORD,
+                "name": shop.name,
                 "tls": {"ca_file": str(tmp_path / "ca.crt")},
             },
-            "collectors": {"only": ["bulk"]},
-        }  # fmt: skip
+            "collectors": {"only": ["cron"]},
+        }
         check(settings, lambda: present(expired=True), lambda: present(expired=False), caplog)

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from exporter.collectors.redis import RedisCollector
-from exporter.errors import AccessDenied, SourceError, SourceTimeout, SourceUnavailable
+from exporter.errors import AccessDenied, LoginRefused, SourceError, SourceTimeout, SourceUnavailable
 from exporter.sources.redis import RedisLimits, RedisServers, RedisTarget
 from sandbox.process import free_port
 from sandbox.servers.redis import DATABASES, Redis
@@ -219,7 +219,7 @@ def test_over_tls(tmp_path: Path) -> None:
             RedisTarget("localhost", port, tls=ssl.create_default_context()),
             RedisTarget("127.0.0.1", port, tls=trusting),  # not the name in the certificate
         ):
-            with pytest.raises(SourceUnavailable):
+            with pytest.raises(LoginRefused):
                 collected(RedisServers({"cache": wrong}))
 
 
