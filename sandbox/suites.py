@@ -154,7 +154,7 @@ def wrappers(root: Path, directory: Path, programs: Mapping[str, str]) -> Path:
         command = directory / name
         command.write_text(
             "#!/bin/sh\n"
-            "export LC_ALL=C.UTF-8\n"  # the system's locales are in its own /usr
+            "export LC_ALL=C\n"  # the locales of the system are in its own /usr
             f"exec unshare --mount sh -c '{ENTER}' '{root}/usr' '{path}' \"$@\"\n"
         )
         command.chmod(0o755)
