@@ -124,6 +124,12 @@ _AFTERMATH: Final = {
     seen("MagentoCronJobMissed"): "runs that cron missed meanwhile: one ticket, when it is back",
     seen("MagentoFailedPlacementsUnusual"): "orders that were cut off had their numbers: tries that failed",
 }
+_NO_PAGE: Final = {
+    seen(
+        "MagentoProbeFailing"
+    ): "from outside no page answers, which is known before the source counts as down",
+    seen("MagentoProbePageFailing"): "a page is known to fail before all of them are",
+}
 _EXPORTER: Final[Mapping[str, Expectation]] = {
     "database-down": _source(
         "database",
@@ -157,6 +163,24 @@ _EXPORTER: Final[Mapping[str, Expectation]] = {
         "varnish",
         {"collector": "page_cache"},
         minutes=12,  # the exporter waits three seconds for varnishstat, which do not shrink with the clock
+        may=_NO_PAGE,
+        unanswered=("varnish", "$STOREFRONT"),
+        end=_SERVER,
+    ),
+    "storefront-down": Expectation(
+        fires=(seen("MagentoProbeFailing"),),
+        minutes=12,
+        may={
+            seen(
+                "MagentoBackendDown", source="varnish"
+            ): "the exporter sees that a frozen Varnish stands still",
+            seen("MagentoCollectorFailing", collector="page_cache"): "until the source counts as down",
+            seen("MagentoDataStale", collector="page_cache"): "until the source counts as down",
+            seen("MagentoProbePageFailing"): "a page is known to fail before all of them are",
+            seen("MagentoOrdersStopped"): "nobody can order",
+            seen("MagentoNobodyComes"): "nobody can come",
+            seen("MagentoOrdersLow"): _ORDERS_LOW_AFTER,
+        },
         unanswered=("varnish", "$STOREFRONT"),
         end=_SERVER,
     ),
@@ -357,6 +381,7 @@ WAVES: Final = (
      "consumer-dead-amqp", "orders-stuck-pending-payment"),
     ("backlog-growing", "bulk-stuck", "page-uncacheable", "redis-full"),
     ("rabbitmq-down", "redis-down", "varnish-down"),
+    ("storefront-down",),
     ("broker-alarm",),
     ("exporter-down",),
     ("database-down",),
@@ -372,8 +397,6 @@ WAVES: Final = (
 """Faults that are played at the same time, because their alerts are disjoint and none hides another."""
 
 LEFT_OUT: Final[dict[str, str]] = {
-    "storefront-down": "to the exporter it is varnish-down; what a probe from outside sees of it, "
-    "tests/sandbox/test_blackbox.py shows",
     "payment-method-quiet": "the longest gap of a method is that of the days before yesterday in Prometheus, "
     "which is younger than that on a game day",
 }
