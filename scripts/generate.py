@@ -31,6 +31,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "dashboards": Part(("-m", "dashboards"), ("dashboards/generated/*.json", "docs/dashboards.md")),
     "rules": Part(("-m", "alerts"), ("alerts/generated/*.yml", "deploy/**/*.y*ml", "docs/alerts.md")),
     "runbooks": Part(("-m", "alerts.runbooks"), ("runbooks/*.md",)),
+    "holidays": Part(("scripts/generate_holidays.py",), ("exporter/core/holidays.txt",)),
     "docs": Part(
         ("scripts/generate_docs.py",),
         (

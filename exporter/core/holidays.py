@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
-
-from holidays import country_holidays
 
 from exporter.core.collector import Tuning
 from exporter.core.ports import Stores
 
 IsHoliday = Callable[[date], bool]
 
+_FILE: Final = Path(__file__).with_name("holidays.txt")
+"""Written by ``scripts/generate_holidays.py``, which says how."""
+
+_REGIONS: Final = 64
 _YEARS: Final = 256
 """Calendars kept: a year of a region each."""
 
@@ -41,9 +44,25 @@ def _named(day: date, named: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=_YEARS)
 def _calendar(region: str, year: int) -> frozenset[date] | None:
-    """Return the public holidays of a year; nothing if the library does not know the region."""
-    country, _, part = region.partition("-")
-    try:
-        return frozenset(country_holidays(country, subdiv=part or None, years=year))
-    except NotImplementedError:
+    """Return the public holidays of a year; ``None`` if the region is not known."""
+    days = _days(region)
+    return None if days is None else frozenset(day for day in days if day.year == year)
+
+
+@lru_cache(maxsize=_REGIONS)
+def _days(region: str) -> frozenset[date] | None:
+    """Return all public holidays that are known of a country or region."""
+    with _FILE.open(encoding="utf-8") as lines:
+        found = next((line.split() for line in lines if line.startswith(f"{region} ")), None)
+    if found is None or region == "#":
         return None
+    _, kind, *years = found
+    own = frozenset(_read(years))
+    return own if kind == "=" else own | (_days(region.partition("-")[0]) or frozenset())
+
+
+def _read(years: Iterable[str]) -> Iterator[date]:
+    for text in years:
+        year, _, days = text.partition(":")
+        for at in range(0, len(days), 4):
+            yield date(int(year), int(days[at : at + 2]), int(days[at + 2 : at + 4]))

@@ -81,7 +81,7 @@ class ExpectedOrdersCollector(Collector):
     history has no sample. A week is looked at at most.
 
     On a public holiday of the store's country (`general/country/default`) no more is expected than on the
-    Sundays before it. The calendar is that of the Python library `holidays`. The settings
+    Sundays before it. The calendar (2025 to 2036) comes with the exporter. The settings
     `tuning.holidays`, `tuning.holiday_regions`, `tuning.own_holidays` and `tuning.no_holidays` change it.
 
     A store view that is switched off has no samples. Its orders are counted all the same, so it has its

@@ -3,9 +3,10 @@
 from datetime import date
 
 import pytest
+from holidays import country_holidays
 
 from exporter.core.collector import Tuning
-from exporter.core.holidays import known_region, of_store
+from exporter.core.holidays import _calendar, known_region, of_store
 from tests.harness import core
 
 US, GERMAN = 1, 2
@@ -53,3 +54,18 @@ def test_the_settings_change_them(tuning: Tuning, day: str, holiday: bool) -> No
 )
 def test_unknown_regions_have_no_holidays(region: str, known: bool) -> None:
     assert known_region(region) is known
+
+
+@pytest.mark.parametrize(
+    "region", ["DE", "DE-BY", "US", "US-CA", "GB", "GB-SCT", "IN", "JP", "BR", "PL", "CH-ZH", "ES-CT"]
+)
+def test_the_file_says_what_the_library_says(region: str) -> None:
+    country, _, part = region.partition("-")
+    for year in (2026, 2027, 2030):
+        assert _calendar(region, year) == frozenset(
+            country_holidays(country, subdiv=part or None, years=year)
+        )
+
+
+def test_a_year_beyond_the_file_has_no_holidays() -> None:
+    assert _calendar("DE", 2099) == frozenset()
