@@ -9,10 +9,10 @@ from alerts import thresholds as limits
 from alerts.lib.cases import DAY, HOUR, MINUTE, At, Cases, Hourly, Input, Line, Until
 from alerts.lib.condition import only_where
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
-from alerts.recording import HIT_RATIO, PAGES_LOOKED_UP
+from alerts.recording import HIT_RATIO, LOOKED_UP, PAGES_LOOKED_UP
 from alerts.thresholds import critical, warning
 from exporter.collectors import page_cache, redis
-from promql.expr import Expr, aggregate, increase, max_by, over_time, series
+from promql.expr import Expr, aggregate, increase, max_by, over_time, series, sum_by
 from promql.metrics import SHOP
 
 _cache: Final = partial(
@@ -27,6 +27,10 @@ _down: Final = partial(_cache, op="==", threshold=0)
 """One server of several does not answer. If none does, its series end and MagentoBackendDown fires."""
 
 _VARNISH: Final = {"varnish": "varnish-1"}
+_SERVED_HERE: Final = sum_by(
+    increase(series(page_cache.REQUESTS, result="hit")["10m"]), *SHOP, "varnish"
+) / sum_by(increase(series(page_cache.REQUESTS, result=LOOKED_UP)["10m"]), *SHOP, "varnish")
+"""The share of the looked-up pages that one Varnish has served from its cache."""
 _ROLE: Final = (*SHOP, "role")
 
 
@@ -109,6 +113,7 @@ ALERTS: Final = (
         name="MagentoPageCacheFlushStorm",
         value=increase(series(page_cache.BANS_ADDED)["10m"]),
         threshold=warning(limits.PURGES),
+        guard=(only_where(_SERVED_HERE < warning(limits.CACHE_HIT_RATIO), on=(*SHOP, "varnish")),),
         scope="varnish",
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
@@ -118,14 +123,30 @@ ALERTS: Final = (
         impact="Pages are thrown out as fast as they are made; PHP carries the storefront.",
         first_action="See which import, feed or cron job saves products now, and pause it.",
         why="Every save purges its pages. A thousand purges in ten minutes, twice in a row, are a mass "
-        "update in a loop.",
+        "update. An import of prices is one, too. It is normal while the cache serves more than 80 % of the "
+        "pages.",
         panel=Panel("magento-page-cache", "purges"),
         cases=Cases(
             entity=_VARNISH,
             inputs={
                 "bans_added": Input(
                     page_cache.BANS_ADDED, bad=Hourly(7_200), good=Hourly(60), edge=Hourly(5_900)
-                )
+                ),
+                "hits": Input(
+                    page_cache.REQUESTS,
+                    labels={"result": "hit", "varnish": "varnish-1"},
+                    bad=Hourly(3_000),
+                    good=Hourly(54_000),
+                ),
+                "misses": Input(
+                    page_cache.REQUESTS,
+                    labels={"result": "miss", "varnish": "varnish-1"},
+                    bad=Hourly(3_000),
+                    good=Hourly(300),
+                ),
+            },
+            silent={
+                "an import that the cache outlives": {"hits": Hourly(30_000), "misses": Hourly(6_000)},
             },
             warm_up=30 * MINUTE,
             reaches_limit_after=8 * MINUTE,

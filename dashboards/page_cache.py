@@ -60,7 +60,10 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="offload",
         title="Traffic kept from PHP",
-        meaning="Share of all page requests, carts and checkout included, that PHP did not have to answer.",
+        meaning=(
+            "Share of all requests, carts and checkout included, that Varnish answered. Magento's VCL passes "
+            "static files: they count as not answered, although PHP does not answer them either."
+        ),
         good="Depends on how many visitors are logged in; a level that is usual for your shop.",
         then="It falls while the hit ratio stands: more logged-in or uncacheable traffic.",
         asks=(Ask(expr=_requests(result="hit") / (_requests() > 0)),),
@@ -74,7 +77,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="requests_now",
         title="Page requests",
-        meaning="Requests per second that reached the cache.",
+        meaning="Requests per second that reached the cache: pages, and files that Magento's VCL passes.",
         good="Follows the day.",
         then="A sudden rise without orders: crawlers or an attack. None at all: DNS, CDN or the balancer.",
         asks=(Ask(expr=_requests()),),
@@ -145,7 +148,7 @@ _RATIO: Final[tuple[Panel, ...]] = (
         key="requests",
         title="What is requested, and who answers?",
         meaning="Page requests per second by result: hit, miss, uncacheable, pass (never looked up).",
-        good="Mostly hits; `pass` is carts, checkout and customers; `uncacheable` is next to nothing.",
+        good="Mostly hits; `pass` is carts, checkout, customers and files; `uncacheable` is next to nothing.",
         then='`uncacheable` grows: a block with `cacheable="false"` on a common page.',
         asks=(Ask(expr=_requests("result"), legend="{{result}}"),),
         unit="reqps",

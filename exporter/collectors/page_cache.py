@@ -90,10 +90,15 @@ class PageCacheCollector(Collector):
     - `pass`: never looked up: carts, checkout, customers, POST.
 
     `hit / (hit + miss)` says how good the cache is for what can be cached. `hit` over all says how much is
-    kept from PHP.
+    kept from the web server.
 
-    The counters are Varnish's own and start at 0 with it. `miss` is a difference of two of them that are
-    not read at one instant: it keeps its value until it rises again.
+    Magento's own VCL passes each file below `/static` and `/media`. They are among `pass`, although PHP does
+    not answer them: judge pages by `hit` and `miss`. Magento's top menu is a fragment of its own (ESI) that
+    Varnish looks up for each page. It is no page, so such sub-requests are left out of `hit`. A module whose
+    fragments are never cached makes `hit` too low by their number, and `pass` too high.
+
+    The counters are Varnish's own and start at 0 with it. `hit` and `miss` are each a difference of two of
+    them that are not read at one instant: they keep their values until they rise again.
 
     A backend without a probe has no health. Newer versions of Varnish (7.7) call it healthy, always.
     """
@@ -104,22 +109,24 @@ class PageCacheCollector(Collector):
         """Yield the samples of every instance that answers."""
         probed = context.memory.table("probed")
         misses = context.memory.table("misses")
+        hits = context.memory.table("hits")
         work = context.memory.table("work")
         for name, counters in context.varnish.counters().items():
             yield UP.sample(float(counters is not None), varnish=name)
             if counters is not None:
-                yield from _requests(name, counters, misses)
+                yield from _requests(name, counters, hits, misses)
                 yield from _backends(name, counters, probed, work)
                 for metric, source in _STRAIGHT:
                     if source in counters:
                         yield metric.sample(counters[source], varnish=name)
 
 
-def _requests(name: str, counters: Mapping[str, int], misses: Table) -> Iterator[Sample]:
+def _requests(name: str, counters: Mapping[str, int], hits: Table, misses: Table) -> Iterator[Sample]:
     uncacheable = counters.get("MAIN.cache_hitmiss", 0)
+    fragments = counters.get("MAIN.esi_req", 0)
     results = {
-        "hit": counters.get("MAIN.cache_hit", 0),
-        "miss": _misses(name, counters.get("MAIN.cache_miss", 0), uncacheable, misses),
+        "hit": _less(name, counters.get("MAIN.cache_hit", 0), fragments, hits),
+        "miss": _less(name, counters.get("MAIN.cache_miss", 0), uncacheable, misses),
         "uncacheable": uncacheable,
         "pass": counters.get("MAIN.s_pass", 0),
     }
@@ -127,14 +134,14 @@ def _requests(name: str, counters: Mapping[str, int], misses: Table) -> Iterator
         yield REQUESTS.sample(value, layer=LAYER, varnish=name, result=result)
 
 
-def _misses(name: str, counted: int, uncacheable: int, misses: Table) -> int:
-    """Return the misses of cacheable pages, never less than before unless Varnish itself began anew."""
-    before: Mapping[str, Any] = misses.get(name, {"counted": 0, "shown": 0})
+def _less(name: str, counted: int, others: int, known: Table) -> int:
+    """Return what is counted without the others, never less than before unless Varnish itself began anew."""
+    before: Mapping[str, Any] = known.get(name, {"counted": 0, "shown": 0})
     least = before["shown"] if counted >= before["counted"] else 0
-    shown = max(int(least), counted - uncacheable)
+    shown = max(int(least), counted - others)
     after = {"counted": counted, "shown": shown}
     if after != before:
-        misses.put(name, after)
+        known.put(name, after)
     return shown
 
 

@@ -77,7 +77,7 @@ class Purger(Component):
             return max(0.2, self.world.pace.seconds(FLUSH_SECONDS))
         if self.fault("ban-storm"):
             for _ in range(BANS_PER_STEP):
-                purge(self.http, url, f"((^|,)cat_p_{self.random.randrange(10**9)}(,|$))")
+                purge(self.http, url, f"((^|,)cat_p_{self.random.randrange(1, 1_000)}(,|$))")
             return 0.2
         return 0.5
 

@@ -17,7 +17,8 @@ class Varnish:
         busy = (1_000, 1_600, 7_000)[self.step]
         edge = {
             "MAIN.uptime": 86_400 + busy,
-            "MAIN.cache_hit": 9 * busy,
+            "MAIN.cache_hit": 19 * busy,
+            "MAIN.esi_req": 10 * busy,
             "MAIN.cache_miss": busy,
             "MAIN.cache_hitmiss": busy // 4,
             "MAIN.s_pass": busy // 2,

@@ -42,6 +42,11 @@ class Watch:
             "magento_page_cache_requests_total", "varnish", "edge", "miss"
         ]
 
+    def hits(self, hit: int, fragments: int) -> float:
+        return self(MAIN__cache_hit=hit, MAIN__esi_req=fragments)[
+            "magento_page_cache_requests_total", "varnish", "edge", "hit"
+        ]
+
     def backends(self, **histories: int) -> dict[str, float]:
         named = {name.replace("__", ".") + ".happy": history for name, history in histories.items()}
         return self.backends_of(named)
@@ -51,6 +56,14 @@ class Watch:
         return {
             key[2]: value for key, value in found.items() if key[0] == "magento_page_cache_backend_healthy"
         }
+
+
+def test_fragments_are_no_pages() -> None:
+    watch = Watch()
+    assert watch.hits(36, 24) == 12
+    assert watch.hits(36, 25) == 12, "one of the two was read a moment later"
+    assert watch.hits(38, 25) == 13
+    assert watch.hits(2, 1) == 1, "a restart"
 
 
 def test_misses_never_fall_while_varnish_lives() -> None:

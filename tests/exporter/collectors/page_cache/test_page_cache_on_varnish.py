@@ -36,8 +36,12 @@ acl purge {{ "127.0.0.1"; }}
 USES_BOTH = 'sub vcl_recv { if (req.url ~ "unprobed") { set req.backend_hint = unprobed; } }\n'
 
 
+HOME_PAGE = b'<html><esi:include src="/page_cache/block/esi/blocks/menu/" /></html>'
+"""With Magento's top menu, which is a fragment of its own."""
+
+
 class Origin(ThreadingHTTPServer):
-    """A shop of four pages."""
+    """A shop of five pages."""
 
     daemon_threads = True
     healthy = True
@@ -54,8 +58,10 @@ class Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path
         sick = path == "/health_check.php" and not self.server.healthy
+        body = HOME_PAGE if path == "/home" else b"ok"
         self.send_response(503 if sick else 200)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "text/html")
         if path.startswith("/uncacheable"):
             self.send_header("Cache-Control", "no-store, no-cache, must-revalidate, max-age=0")
         elif path.startswith("/short"):
@@ -65,7 +71,7 @@ class Page(BaseHTTPRequestHandler):
         for number in range({"/many-headers": 52, "/too-many-headers": 100}.get(path, 0)):
             self.send_header(f"X-Header-{number}", "x")
         self.end_headers()
-        self.wfile.write(b"ok")
+        self.wfile.write(body)
 
     do_POST = do_GET  # noqa: N815 - the name that http.server looks for
 
@@ -170,6 +176,30 @@ def test_requests_by_result(varnish: OwnVarnish) -> None:
     assert counted == truth
     assert {key[1] for key in after if key[0] == "magento_page_cache_requests_total"} == {"varnish"}
     assert after["magento_page_cache_objects", "edge"] == varnish.counters()["MAIN.n_object"]
+
+
+def test_a_view_of_the_home_page_is_one_page_and_static_files_move_no_ratio(varnish: OwnVarnish) -> None:
+    """Magento's VCL looks the top menu up for each page, and passes what a browser loads beside it."""
+    watch, static = Watch(edge(varnish)), ("/static/version1/a.js", "/media/logo.svg")
+    get(varnish, "/home")
+    before, raw = requests(watch()), varnish.counters()
+    for _ in range(5):
+        assert get(varnish, "/home") == 200
+        for path in static:
+            assert get(varnish, path) == 200
+
+    def all_counted(found: dict[tuple[str, ...], float]) -> bool:
+        get(varnish, "/checkout/cart")  # a thread may keep its numbers until its next request
+        fragments = varnish.counters()["MAIN.esi_req"] - raw["MAIN.esi_req"]
+        return fragments >= 5 and requests(found)["pass"] >= before["pass"] + 10
+
+    after = requests(watch.until(all_counted, "all requests are counted"))
+    assert varnish.counters()["MAIN.cache_hit"] - raw["MAIN.cache_hit"] == 10
+    assert {name: after[name] - before[name] for name in ("hit", "miss", "uncacheable")} == {
+        "hit": 5,
+        "miss": 0,
+        "uncacheable": 0,
+    }
 
 
 def test_bans_grace_and_fetches_that_fail(varnish: OwnVarnish) -> None:
