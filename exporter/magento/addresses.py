@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from exporter.errors import EnvPhpError
-from exporter.magento.php_literal import Unknown, Value
+from exporter.magento.php_variables import Unknown, Value
 
 _TRUE: Final = (True, 1, "1", "true")
 _REDIS_URL: Final = re.compile(

@@ -19,7 +19,8 @@ from exporter.core.query import Connection
 from exporter.errors import EnvPhpError
 from exporter.magento.addresses import database_address, pdo_tls, redis_address, sentinel, text_of
 from exporter.magento.caches import is_redis, is_two_levels
-from exporter.magento.php_literal import Unknown, Value, parse
+from exporter.magento.php_literal import parse
+from exporter.magento.php_variables import Unknown, Value
 
 Tree = dict[str | int, Value]
 

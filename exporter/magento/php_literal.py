@@ -7,7 +7,8 @@ add comments, and write what depends on the machine as ``getenv('DB_HOST')``,
 read as data, variables of the environment from the one that is given.
 
 Any other expression becomes an :class:`Unknown` at its place. Code before the
-``return`` is stepped over. Where it is not certain what the file returns, it is refused.
+``return`` is stepped over, but for assignments to the variable that is returned (see
+:mod:`~exporter.magento.php_variables`). Where it is not certain what the file returns, it is refused.
 """
 
 from __future__ import annotations
@@ -15,31 +16,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from exporter.errors import NotPlainData
 from exporter.magento.php_preamble import ENVIRONMENT, Preamble
 from exporter.magento.php_tokens import Token, tokens
+from exporter.magento.php_variables import Unknown, Value, Variables
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_DEPTH: Final = 64
 
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Stands for a value that is no data.
-
-    ``unset`` names a variable of the environment that is not there, with the value that PHP has for it.
-    """
-
-    line: int
-    why: str
-    unset: str = ""
-    php_value: bool | None = None
-
-
-Value = str | int | float | bool | None | Unknown | dict[str | int, "Value"]
 
 _OPENING: Final = re.compile(r"\ufeff?\s*<\?php(?=\s|/|\#|$)")
 _WORDS: Final[dict[str, Value]] = {"true": True, "false": False, "null": None}
@@ -98,7 +85,8 @@ class _Parser:
         self._words = words
         self._environment = environment
         self._directory = directory
-        self._environment_is_changed = False
+        self._preamble = Preamble()
+        self._variables = Variables()
         self._aliases: dict[str, str] = {}
         self._next = next(words)
 
@@ -108,7 +96,7 @@ class _Parser:
         """Parse up to ``return <array>;``, which must be the end."""
         self._step_to_return()
         line = self._next.line
-        value = self._expression(0)
+        value = self._returned()
         if isinstance(value, Unknown):
             raise NotPlainData(f"line {value.line}: {value.why}")
         if not isinstance(value, dict):
@@ -122,16 +110,75 @@ class _Parser:
 
     def _step_to_return(self) -> None:
         """Step over everything before the file's own return."""
-        preamble = Preamble()
+        preamble = self._preamble
         while not preamble.is_own_return(self._next):
-            if self._next.kind == "end":
+            token = self._next
+            word = token.text.lower() if token.kind == "name" else ""
+            if token.kind == "end":
                 raise self._unexpected("return")
-            if preamble.outside and self._next.kind == "name" and self._next.text.lower() == "use":
-                preamble.note(self._alias())
+            if token.kind in ("name", "variable", "other"):
+                self._variables.note(token.text.lower(), token.line)
+            if word == "use" and preamble.outside and preamble.begins_statement:
+                self._alias()
+            elif token.kind == "variable" and token.text not in ENVIRONMENT and not preamble.in_body:
+                self._statement_of_variable()
             else:
-                preamble.note(self._take())
+                self._take()
         self._take()
-        self._environment_is_changed = preamble.changes_environment
+
+    def _statement_of_variable(self) -> None:
+        """Read ``$name['key'] = ...`` if that is what begins here; else the variable is unknown."""
+        begins, certain = self._preamble.begins_statement, self._preamble.outside
+        token = self._take()
+        try:
+            keys = self._keys() if begins else None
+            if keys is None or not self._is_assigned():
+                self._variables.lose(token.text, token.line)
+                return
+            value = self._expression(0)
+            self._variables.assign(token.text, keys, value, token.line, certain=certain)
+            if not self._next.is_mark(";"):
+                self._variables.lose(token.text, token.line)
+        except NotPlainData:  # the rest of the statement is stepped over
+            self._variables.lose(token.text, token.line)
+
+    def _keys(self) -> list[str | int] | None:
+        """Read ``['key']['key']``; None if one of them is no plain key."""
+        keys: list[str | int] = []
+        while self._next.is_mark("["):
+            self._take()
+            if self._next.kind not in ("single", "double", "number"):
+                return None
+            token = self._take()
+            key = _key(self._plain(token), token.line)
+            if isinstance(key, Unknown) or not self._next.is_mark("]"):
+                return None
+            self._take()
+            keys.append(key)
+        return keys
+
+    def _is_assigned(self) -> bool:
+        """Step over a single equals sign."""
+        if self._next.kind != "other" or self._next.text != "=":
+            return False
+        self._take()
+        return not (self._next.kind == "other" and self._next.text == "=")
+
+    @staticmethod
+    def _plain(token: Token) -> Value:
+        if token.kind == "number":
+            return _number(token)
+        return _single_quoted(token.text) if token.kind == "single" else _double_quoted(token)
+
+    def _returned(self) -> Value:
+        """Read what the file returns: an array, or the variable in which it was put together."""
+        token = self._next
+        if token.kind != "variable" or token.text in ENVIRONMENT:
+            return self._expression(0)
+        self._take()
+        if not self._next.is_mark(";"):
+            return _not_data(token)
+        return self._variables.of(token.text, token.line)
 
     def _alias(self) -> Token:
         """Read ``use`` with one name, or step over any other form of it; return its end."""
@@ -254,7 +301,7 @@ class _Parser:
         return self._of_environment(_single_quoted(name.text), token.line, php_value=None)
 
     def _of_environment(self, name: str, line: int, *, php_value: bool | None) -> Value:
-        if self._environment_is_changed:
+        if self._preamble.changes_environment:
             return Unknown(line, "the file itself changes the environment")
         if name in self._environment:
             return self._environment[name]
@@ -338,6 +385,7 @@ class _Parser:
         token = self._next
         if token.kind == "end":
             raise NotPlainData(f"line {token.line}: ends too early")
+        self._preamble.note(token)
         self._next = next(self._words)
         return token
 

@@ -31,12 +31,22 @@ class Preamble:
         """Whether no brace is open."""
         return not self._bodies
 
+    @property
+    def in_body(self) -> bool:
+        """Whether the code belongs to a function or class, which has variables of its own."""
+        return any(self._bodies)
+
+    @property
+    def begins_statement(self) -> bool:
+        """Whether a statement begins with the next token."""
+        begins = self._before is None or self._before.is_mark(";", "{", "}")
+        return begins and not self._parentheses
+
     def is_own_return(self, token: Token) -> bool:
         """Return whether the file ends here; raises :exc:`NotPlainData` if it does only under a condition."""
-        if token.kind != "name" or token.text.lower() != "return" or any(self._bodies):
+        if token.kind != "name" or token.text.lower() != "return" or self.in_body:
             return False
-        begins = self._before is None or self._before.is_mark(";", "}")
-        if self._bodies or self._parentheses or not begins:
+        if self._bodies or not self.begins_statement:
             raise NotPlainData(f"line {token.line}: returns only under a condition")
         return True
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import EnvPhpError
-from exporter.magento.php_literal import MAX_BYTES, MAX_DEPTH, Unknown, parse
+from exporter.errors import EnvPhpError, NotPlainData
+from exporter.magento.php_literal import MAX_BYTES, MAX_DEPTH, parse
+from exporter.magento.php_variables import Unknown
 
 
 @pytest.mark.parametrize(
@@ -219,3 +220,85 @@ def test_no_text_raises_anything_but_our_error(text: str) -> None:
             parse(source)
         except EnvPhpError as error:
             assert "\n" not in str(error)  # noqa: PT017 - whether it raises at all is up to hypothesis
+
+
+# --- a variable that is put together -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("$a = ['x' => 1]; return $a;", {"x": 1}),
+        ("$a = ['x' => 1]; $a['y']['z'] = 2; $a['x'] = 3; return $a;", {"x": 3, "y": {"z": 2}}),
+        ("$a['x'] = 1; return $a;", {"x": 1}),
+        ("$a = [1]; $b = $a; $a = ['x' => 1]; return $a;", {"x": 1}),
+        ("include 'x.php'; $a = ['x' => 1]; return $a;", {"x": 1}),
+        ("function f() { $a = 1; return $a; } $a = ['x' => 1]; return $a;", {"x": 1}),
+        ("$app = new App(); $k = !$app->ok(); $a = ['x' => 1]; return $a;", {"x": 1}),
+        ("$a = ['x' => $_ENV['SET']]; return $a;", {"x": "value"}),
+    ],
+)
+def test_a_variable_is_put_together_and_returned(code: str, expected: object) -> None:
+    assert parse(f"<?php\n{code}", {"SET": "value"}) == expected
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "$a = ['x' => 1];\nif (f()) { $a['y'] = 2; }\nreturn $a;",
+        "$a = ['x' => 1];\nforeach ([1] as $i) {\n$a['y'] = $i; }\nreturn $a;",
+        "$a = ['x' => 1];\nif (f()) { if (g()) { $a['y']['z'] = 2; } }\nreturn $a;",
+        "$a = ['x' => 1];\n$a['y'] = f();\nreturn $a;",
+    ],
+)
+def test_a_key_that_is_not_certain_costs_itself_alone(code: str) -> None:
+    found = parse(f"<?php\n{code}")
+    assert found["x"] == 1
+    unknown = found["y"]
+    while isinstance(unknown, dict):
+        (unknown,) = unknown.values()
+    assert isinstance(unknown, Unknown)
+    assert unknown.line >= 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "$a += ['x' => 2];",
+        "$a['x'] .= 2;",
+        "$a[] = 2;",
+        "$a[$k] = 2;",
+        "$b = &$a; $b['x'] = 2;",
+        "f($a);",
+        "f(function () use (&$a) { $a = 2; });",
+        "foreach ($a as &$v) { $v = 2; }",
+        "[$a, $b] = [2, 3];",
+        "list($a) = [2];",
+        "unset($a['x']);",
+        "if (f()) $a['x'] = 2;",
+        "if (f()): g(); $a['x'] = 2; endif;",
+        "if (f()) { $a = [2]; }",
+        "include 'other.php';",
+        "eval('$a = 2;');",
+        "extract(f());",
+        "$$n = 2;",
+        "$GLOBALS['a'] = 2;",
+        "function f() { global $a; $a = 2; } f();",
+        "$a = f();",
+        "$a->x = 2;",
+        "$a['x']['y'] = 2;",
+        "$a = 1 == 2;",
+        "goto end; end:",
+    ],
+)
+def test_a_variable_that_something_else_may_change_is_refused(change: str) -> None:
+    with pytest.raises(NotPlainData, match=r"^line \d+: "):
+        parse(f"<?php\n$a = ['x' => 1];\n{change}\nreturn $a;")
+
+
+@pytest.mark.parametrize(
+    "code", ["return $a;", "$a = 1; return $a;", "$a = [1]; return $a['x'];", "return $a + [];"]
+)
+def test_a_variable_that_holds_no_array_is_refused(code: str) -> None:
+    with pytest.raises(NotPlainData):
+        parse(f"<?php {code}")
