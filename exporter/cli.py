@@ -22,6 +22,7 @@ from exporter.core.runner import Outcome
 from exporter.deploys import command as deploys
 from exporter.doctor import examine
 from exporter.doctor.examination import Examination, Status
+from exporter.doctor.identity import become
 from exporter.doctor.report import as_json, as_table
 from exporter.errors import UsageError
 from exporter.magento.discovery import parts
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
+        if getattr(options, "as_user", None) is not None:
+            become(options.as_user, options.as_group)
         settings = _settings(options, os.environ)
         log.set_up(level=settings.log_level, form=settings.log_format)
         command: Command = options.command
@@ -139,7 +142,7 @@ def sql(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 def grants(settings: Settings, options: argparse.Namespace) -> int:
-    """Print the statements that create a user with the least rights; pipe them into mysql."""
+    """Print the statements that give a user the least rights; pipe them into mysql, also again."""
     backends = open_backends(settings)
     wanted, _ = choose(settings, ("database", *backends.configured()))
     account = Account(
@@ -156,6 +159,8 @@ def grants(settings: Settings, options: argparse.Namespace) -> int:
         print(f"-- {remark}")
     for statement in rights.statements:
         print(f"{statement};")
+    for statement in rights.revoke:
+        print(f"-- not needed any more: {statement};")
     return EXIT_OK
 
 
@@ -272,6 +277,14 @@ def _parser() -> argparse.ArgumentParser:
         if function is doctor:
             command.add_argument("--json", action="store_true", help="machine-readable report")
             command.add_argument("--strict", action="store_true", help="warnings count as errors")
+            command.add_argument("--as-user", metavar="USER", help="look as the user that will serve")
+            command.add_argument(
+                "--as-group",
+                metavar="GROUP",
+                action="append",
+                default=[],
+                help="a group more, as often as needed",
+            )
             command.add_argument(
                 "--patience",
                 metavar="SECONDS",

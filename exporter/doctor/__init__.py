@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from exporter.doctor import collecting, connections, operation, release, rights, shop
+from exporter.doctor import collecting, connections, identity, operation, release, rights, shop
 from exporter.doctor.examination import Examination, Finding
 
 CHECKS: Final[tuple[tuple[str, Callable[[Examination], Iterator[Finding]]], ...]] = (
@@ -21,6 +21,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Examination], Iterator[Finding]]], ...]
     ("Rights and indexes", rights.check),
     ("Collectors (first run; later ones read less)", collecting.check),
     ("Operation", operation.check),
+    ("This report", identity.check),
 )
 """The sections of the report, each after what it stands on."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from exporter.core.query import Query
+from exporter.doctor.addresses import of_redis, of_source
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import AccessDenied, SourceError, SourceLimited
 from exporter.magento.discovery import search_engine
@@ -61,11 +62,15 @@ def check(subject: Examination) -> Iterator[Finding]:
             yield from look(subject)
         except SourceError as error:
             subject.unreachable.add(source)
-            yield Finding(Status.ERROR, source, str(error), _fix(source, error))
+            yield Finding(Status.ERROR, source, f"{_address(subject, source)}: {error}", _fix(source, error))
         except Exception as error:  # noqa: BLE001 - a driver's failure is a finding, not the doctor's end
             subject.unreachable.add(source)
             yield Finding(Status.ERROR, source, f"failed with {type(error).__name__}", "please report this")
     yield from _search(subject)
+
+
+def _address(subject: Examination, source: str) -> str:
+    return of_source(subject.exporter.settings, source) or source
 
 
 def _fix(source: str, error: SourceError) -> str:
@@ -103,7 +108,8 @@ def _database(subject: Examination) -> Iterator[Finding]:
     assert database is not None  # noqa: S101 - the caller has looked
     server = database.rows(SERVER)[0]
     subject.account = str(server["account"])
-    yield Finding(Status.OK, "database", f"{server['version']}, as {subject.account}")
+    where = _address(subject, "database")
+    yield Finding(Status.OK, "database", f"{server['version']} at {where}, as {subject.account}")
     zone = server["system_zone"] if server["zone"] == "SYSTEM" else server["zone"]
     if zone not in _UTC:
         yield Finding(
@@ -131,13 +137,15 @@ def _redis(subject: Examination) -> Iterator[Finding]:
     redis = subject.backends.redis
     assert redis is not None  # noqa: S101 - the caller has looked
     for role, info in redis.info().items():
+        server = getattr(subject.exporter.settings.redis, role, None)
+        where = of_redis(server) if server is not None else "its server"
         if info is None:
             yield Finding(
-                Status.ERROR, f"redis {role}", "does not answer",
+                Status.ERROR, f"redis {role}", f"{where} does not answer",
                 f"check redis.{role} in the settings, and the server",
             )  # fmt: skip
         else:
-            yield _role(role, info)
+            yield _role(role, info, where)
     yield from _sessions_beside_a_cache(subject, redis.info().get("session"))
 
 
@@ -153,10 +161,10 @@ def _sessions_beside_a_cache(subject: Examination, info: Mapping[str, Any] | Non
             )  # fmt: skip
 
 
-def _role(role: str, info: Mapping[str, Any]) -> Finding:
+def _role(role: str, info: Mapping[str, Any], where: str) -> Finding:
     policy = str(info.get("maxmemory_policy", ""))
     version = info.get("valkey_version") or info["redis_version"]
-    seen = f"{version}, database {info['database']}, {policy or 'policy unknown'}"
+    seen = f"{version} at {where}, database {info['database']}, {policy or 'policy unknown'}"
     if role == "session" and policy.startswith("allkeys") and info.get("maxmemory") != 0:
         return Finding(
             Status.WARNING, f"redis {role}", f"{seen}: may evict sessions, which logs customers out",
@@ -175,7 +183,8 @@ def _rabbitmq(subject: Examination) -> Iterator[Finding]:
             "remove management_agent.disable_metrics_collector from rabbitmq.conf (or conf.d) and restart it",
         )  # fmt: skip
     else:
-        yield Finding(Status.OK, "rabbitmq", f"{len(queues)} queues{_alarms(broker.alarms())}")
+        seen = f"{len(queues)} queues at {_address(subject, 'rabbitmq')}{_alarms(broker.alarms())}"
+        yield Finding(Status.OK, "rabbitmq", seen)
 
 
 def _alarms(raised: frozenset[str] | None) -> str:
@@ -197,7 +206,10 @@ def _varnish(subject: Examination) -> Iterator[Finding]:
     for name, counters in varnish.counters().items():
         if counters is None:
             yield Finding(
-                Status.ERROR, f"varnish {name}", "does not answer", "check varnish.instances, and varnishd"
+                Status.ERROR,
+                f"varnish {name}",
+                f"{_address(subject, 'varnish')}: does not answer",
+                "check varnish.instances, and varnishd",
             )
         else:
             yield Finding(Status.OK, f"varnish {name}", f"up for {counters.get('MAIN.uptime', 0)} s")

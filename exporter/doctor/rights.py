@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from exporter.core.query import Query
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.magento import stores
-from exporter.rights.check import Unreadable, beyond_reading, missing_indexes, unreadable
+from exporter.rights.check import Unreadable, missing_indexes, more_than_reading, unreadable
 from exporter.settings import Database
 from exporter.sources.database import MySQL
 
@@ -33,7 +33,7 @@ def _login(subject: Examination, database: MySQL, settings: Database) -> Iterato
             "create a user of its own: magento-exporter grants | mysql",
         )  # fmt: skip
         return
-    more = beyond_reading(database)
+    more = more_than_reading(database)
     if more:
         yield Finding(
             Status.WARNING, "database rights", f"the user may also {', '.join(more[:5])}",
@@ -50,9 +50,9 @@ def _queries(subject: Examination) -> list[Query]:
 
 def _unreadable(lack: Unreadable) -> Finding:
     seen = f"{lack.table}: {', '.join(lack.columns)} cannot be read"
-    if lack.since is None:
+    if not lack.absent:
         return Finding(Status.ERROR, "database rights", seen, lack.statement)
-    seen = f"{seen}, and is not there before Magento {lack.since}"
+    seen = f"{seen}, and is not there {lack.absent}"
     return Finding(Status.NOTE, "database rights", seen, f"if it is there: {lack.statement}")
 
 

@@ -6,8 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.collectors.indexers import VIEW_ROWS
+from exporter.collectors.placements import SEQUENCES
+from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.errors import AccessDenied, MissingColumn, MissingTable
+from exporter.magento import stores
+from exporter.magento.checkout import SEQUENCE_TABLE, sequence_table
+from exporter.magento.indexers import CHANGELOG, changelog
+from exporter.rights.held import beyond_reading
 from exporter.rights.statements import Account, columns_read, grant_statements
 from exporter.settings import Database
 from exporter.sources.database import MySQL
@@ -23,21 +30,20 @@ INDEXES: Final[tuple[tuple[Connection, str, tuple[str, ...], str], ...]] = (
 """Indexes that make a collector exact or cheap, with the Magento version that brings them."""
 
 NEWER: Final[Mapping[tuple[str, ...], str]] = {("magento_operation", "started_at"): "2.4.4"}
-"""Columns that an older Magento lacks. To a user with rights on columns, absent and denied look alike."""
-
-_READING: Final = ("USAGE", "SELECT", "SHOW VIEW", "PROCESS", "REPLICATION CLIENT", "SHOW DATABASES")
+"""Columns that an older Magento lacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """Columns of one table that the login cannot read.
 
-    ``since`` is the Magento version that brings them, if an older one lacks them.
+    ``absent`` says in which shop they are not there. To a user with rights on columns, absent and denied
+    look alike.
     """
 
     table: str
     columns: Sequence[str]
-    since: str | None
+    absent: str
     statement: str
 
 
@@ -50,10 +56,9 @@ class MissingIndex:
     since: str
 
 
-def beyond_reading(database: MySQL) -> list[str]:
+def more_than_reading(database: MySQL) -> list[str]:
     """Return the privileges of the login that do more than read, sorted."""
-    grants = [str(text) for row in database.rows(RIGHTS) for text in row.values()]
-    return sorted({right for grant in grants for right in _beyond_reading(grant)})
+    return beyond_reading(str(text) for row in database.rows(RIGHTS) for text in row.values())
 
 
 def unreadable(
@@ -61,14 +66,42 @@ def unreadable(
 ) -> Iterator[Unreadable]:
     """Yield each table of which the login cannot read all columns, with the GRANT that helps."""
     queries = list(queries)
-    names = {pattern: () for query in queries for pattern in query.named.values()}
+    known = _named(database)
+    names = {pattern: known.get(pattern, ()) for query in queries for pattern in query.named.values()}
     for connection, tables in columns_read(queries, names).items():
         for table, columns in tables.items():
             denied = _denied(database, connection, table, columns)
             if denied:
                 statement = _grant(account, _reading(connection, table, denied), settings)
-                since = NEWER.get((table, *denied))
-                yield Unreadable(f"{database.prefix}{table}", denied, since, statement)
+                absent = _absent(table, denied, changelogs=names.get(CHANGELOG, ()))
+                yield Unreadable(f"{database.prefix}{table}", denied, absent, statement)
+
+
+def _absent(table: str, denied: Sequence[str], *, changelogs: Sequence[str]) -> str:
+    """Return in which shop the table has no such columns, empty if it always has."""
+    if since := NEWER.get((table, *denied)):
+        return f"before Magento {since}"
+    own = table in changelogs and "version_id" not in denied
+    return "in a changelog that a module has built in its own way" if own else ""
+
+
+def _named(database: MySQL) -> Mapping[str, Sequence[str]]:
+    """Return the changelogs and order sequences that the shop should have by its own small tables."""
+    views = [str(row["id"]) for row in _rows(database, VIEW_ROWS) if row["mode"] == "enabled"]
+    existing = {row["store_id"] for row in _rows(database, stores.STORES)}
+    sequences = [row["store_id"] for row in _rows(database, SEQUENCES) if row["store_id"] in existing]
+    return {
+        CHANGELOG: [changelog(view) for view in views],
+        SEQUENCE_TABLE: [sequence_table(int(store_id)) for store_id in sequences],
+    }
+
+
+def _rows(database: MySQL, query: Query) -> Sequence[Row]:
+    """Return the rows, none if they may not be read: that is a finding of its own."""
+    try:
+        return database.rows(query)
+    except (AccessDenied, MissingColumn, MissingTable):
+        return ()
 
 
 def missing_indexes(database: MySQL) -> Iterator[MissingIndex]:
@@ -77,21 +110,6 @@ def missing_indexes(database: MySQL) -> Iterator[MissingIndex]:
         visible = all(database.has_column(table, column, connection=connection) for column in columns)
         if visible and not database.has_index(table, *columns, connection=connection):
             yield MissingIndex(f"{database.prefix}{table}", columns, version)
-
-
-def _beyond_reading(grant: str) -> Iterator[str]:
-    """Yield the privileges of one line of SHOW GRANTS that are more than reading."""
-    rights = grant.partition("GRANT ")[2].partition(" ON ")[0]
-    depth, word = 0, ""
-    for character in f"{rights},":
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            name = word.partition("(")[0].strip().upper()
-            if name and name not in _READING and "`" not in name:
-                yield name
-            word = ""
-        else:
-            word += character
 
 
 def _reading(connection: Connection, table: str, columns: Iterable[str]) -> Query:

@@ -16,11 +16,19 @@ from typing import Final
 from exporter.core.collector import Collector
 from exporter.core.ports import Database
 from exporter.core.query import Connection, Query
-from exporter.errors import SourceError
+from exporter.errors import AccessDenied, SourceError
 from exporter.magento import stores
 from exporter.magento.checkout import SEQUENCE_TABLE, sequence_table
 from exporter.magento.indexers import CHANGELOG, VIEWS, VIEWS_WITHOUT_INDEXER, changelog
-from exporter.rights.statements import Account, Dialect, create_user, grant_statements, queries_of
+from exporter.rights.held import held, sees_all, surplus
+from exporter.rights.statements import (
+    Account,
+    Dialect,
+    grants_of,
+    queries_of,
+    user_statements,
+    wanted_columns,
+)
 from exporter.settings import Database as DatabaseSettings
 from exporter.settings import Redis, RedisServer, Settings
 
@@ -29,12 +37,20 @@ FIRST_STORES: Final = (0, 1)
 VIEW_IDS = Query("rights_views", "SELECT view_id FROM {mview_state}", {"mview_state": ("view_id",)})
 
 
+ACCOUNT = Query("rights_account", "SELECT CURRENT_USER() AS account", reads={})
+OWN = Query("rights_own", "SHOW GRANTS FOR CURRENT_USER()", reads={})
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """The statements for a database administrator, and how sure they are."""
+    """The statements for a database administrator, how sure they are, and what takes away the rest.
+
+    They can be run again at any time: after an upgrade, or when a store view or a module has come.
+    """
 
     statements: tuple[str, ...]
     remarks: tuple[str, ...]
+    revoke: tuple[str, ...] = ()
 
 
 def database_rights(
@@ -45,26 +61,86 @@ def database_rights(
     dialect: Dialect,
     database: Database | None,
 ) -> Rights:
-    """Return CREATE USER and one GRANT per table, for the shop at hand if it can be looked at."""
+    """Return the user, one GRANT per table, and what to revoke: for the shop if it can be looked at."""
     queries = queries_of([collector for collector in collectors if collector.source == "database"])
-    views: Sequence[str] = (*VIEWS.values(), *VIEWS_WITHOUT_INDEXER)
-    store_ids: Sequence[int] = FIRST_STORES
-    remarks: list[str] = []
-    if database is not None:
-        try:
-            views = [str(row["view_id"]) for row in database.rows(VIEW_IDS) if row["view_id"]]
-            store_ids = [int(row["store_id"]) for row in database.rows(stores.STORES)]
-            named = _existing(database, views, store_ids)
-            queries = [present for query in queries if (present := _present(database, query)) is not None]
-        except SourceError as error:
-            remarks.append(f"the shop could not be looked at ({error}): statements for the newest Magento")
-            named = _named(views, store_ids)
-    else:
-        named = _named(views, store_ids)
-    wanted = settings.database or DatabaseSettings()
-    databases = {connection: server.name for connection, server in wanted.servers().items()}
-    statements = grant_statements(account, queries, databases, named=named, prefix=wanted.prefix)
-    return Rights((create_user(account, dialect), *statements), tuple(remarks))
+    shop, has = _Shop(settings.database or DatabaseSettings(), queries), list[str]()
+    try:
+        if database is not None:
+            shop.look(database)
+            has = _rights_of(database, account, shop.remarks)
+    except SourceError as error:
+        shop.remarks.append(f"the shop could not be looked at ({error}): statements for the newest Magento")
+    wanted = shop.wanted()
+    statements = (*user_statements(account, dialect), *grants_of(account, wanted))
+    return Rights(statements, tuple(shop.remarks), tuple(surplus(str(account), has, wanted)))
+
+
+class _Shop:
+    """What there is to be read: of the shop at hand, or else of the newest Magento."""
+
+    def __init__(self, settings: DatabaseSettings, queries: Sequence[Query]) -> None:
+        self.remarks: list[str] = []
+        self._settings = settings
+        self._queries = queries
+        self._named = _named((*VIEWS.values(), *VIEWS_WITHOUT_INDEXER), FIRST_STORES)
+        self._absent: set[tuple[str, str]] = set()
+        servers = settings.servers().items()
+        self._databases = {connection: server.name for connection, server in servers}
+
+    def look(self, database: Database) -> None:
+        """Find the views and stores, and leave out what the shop does not have if that can be seen."""
+        views = [str(row["view_id"]) for row in database.rows(VIEW_IDS) if row["view_id"]]
+        store_ids = [int(row["store_id"]) for row in database.rows(stores.STORES)]
+        self._named = _named(views, store_ids)
+        privileges = held(_lines(database, OWN))
+        if not all(sees_all(privileges, name) for name in self._databases.values()):
+            self.remarks.append(
+                "this login sees only what it may read already: these are the statements for the newest"
+                " Magento. For those that fit the shop, use the shop's own login, or go on after errors:"
+                " mysql --force"
+            )
+            return
+        self._named = _existing(database, views, store_ids)
+        self._absent = set(self._columns_of_another_form(database))
+        present = (_present(database, query) for query in self._queries)
+        self._queries = [query for query in present if query is not None]
+
+    def wanted(self) -> dict[tuple[str, str], set[str]]:
+        """Return the columns to be read by database and table."""
+        prefix = self._settings.prefix
+        wanted = wanted_columns(self._queries, self._databases, named=self._named, prefix=prefix)
+        for (_, table), columns in wanted.items():
+            columns -= {column for other, column in self._absent if prefix + other == table}
+        return {place: columns for place, columns in wanted.items() if columns}
+
+    def _columns_of_another_form(self, database: Database) -> Iterator[tuple[str, str]]:
+        """Yield what a changelog lacks that a module has built in its own way: one GRANT fails otherwise."""
+        for query in self._queries:
+            for mark, pattern in query.named.items():
+                for table in self._named[pattern]:
+                    for column in query.reads[mark]:
+                        if not database.has_column(table, column, query.connection):
+                            yield table, column
+
+
+def _rights_of(database: Database, account: Account, remarks: list[str]) -> list[str]:
+    """Return what SHOW GRANTS says of the account: nothing if there is no such user yet."""
+    own = str(database.rows(ACCOUNT)[0]["account"]) == f"{account.user}@{account.host}"
+    its = Query("rights_held", f"SHOW GRANTS FOR {account}".replace("%", "%%"), reads={})
+    try:
+        return _lines(database, OWN if own else its)
+    except AccessDenied:
+        remarks.append(
+            f"this login may not see what {account} may do already:"
+            f" for what to revoke, run this as {account.user}"
+        )
+    except SourceError:
+        pass  # there is no such user yet
+    return []
+
+
+def _lines(database: Database, query: Query) -> list[str]:
+    return [str(text) for row in database.rows(query) for text in row.values()]
 
 
 def other_rights(user: str, settings: Settings) -> Iterator[str]:

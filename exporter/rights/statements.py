@@ -95,22 +95,38 @@ def columns_read(
     }
 
 
-def create_user(account: Account, dialect: Dialect) -> str:
-    """Return the statement that creates the user with its limits, without any right.
+def user_statements(account: Account, dialect: Dialect) -> list[str]:
+    """Return the statements that create the user, or bring the one that is there to the same limits.
 
-    MySQL has no limit on an account's statements; there the exporter's own session limit stands alone.
+    The password of a user that is there is changed only if one is given. MySQL has no limit on an account's
+    statements; there the exporter's own session limit stands alone.
     """
     limits = []
     if account.max_connections:
         limits.append(f"MAX_USER_CONNECTIONS {account.max_connections:d}")
     if account.statement_seconds and dialect is Dialect.MARIADB:
         limits.append(f"MAX_STATEMENT_TIME {account.statement_seconds:g}")
-    parts = [f"CREATE USER {account} IDENTIFIED BY {_text(account.password)}"]
-    if account.require_tls:
-        parts.append("REQUIRE SSL")
-    if limits:
-        parts.append(f"WITH {' '.join(limits)}")
-    return " ".join(parts)
+    identified = f" IDENTIFIED BY {_text(account.password)}"
+    rest = (" REQUIRE SSL" if account.require_tls else "") + (f" WITH {' '.join(limits)}" if limits else "")
+    changed = ("" if account.password == PASSWORD_MARK else identified) + rest
+    statements = [f"CREATE USER IF NOT EXISTS {account}{identified}{rest}"]
+    return [*statements, f"ALTER USER {account}{changed}"] if changed else statements
+
+
+def wanted_columns(
+    queries: Iterable[Query],
+    databases: Mapping[Connection, str],
+    *,
+    named: NamedTables,
+    prefix: str = "",
+) -> dict[tuple[str, str], set[str]]:
+    """Return the columns to be read by database and table. Other connections fall back to the default."""
+    by_table: dict[tuple[str, str], set[str]] = {}
+    for connection, tables in columns_read(queries, named).items():
+        database = databases.get(connection, databases[Connection.DEFAULT])
+        for table, columns in tables.items():
+            by_table.setdefault((database, prefix + table), set()).update(columns)
+    return by_table
 
 
 def grant_statements(
@@ -121,16 +137,16 @@ def grant_statements(
     named: NamedTables,
     prefix: str = "",
 ) -> list[str]:
-    """Return one GRANT per table. ``databases`` needs the default connection; others fall back to it."""
-    by_table: dict[tuple[str, str], set[str]] = {}
-    for connection, tables in columns_read(queries, named).items():
-        database = databases.get(connection, databases[Connection.DEFAULT])
-        for table, columns in tables.items():
-            by_table.setdefault((database, prefix + table), set()).update(columns)
+    """Return one GRANT per table that these queries read. ``databases`` needs the default connection."""
+    return grants_of(account, wanted_columns(queries, databases, named=named, prefix=prefix))
+
+
+def grants_of(account: Account, wanted: Mapping[tuple[str, str], set[str]]) -> list[str]:
+    """Return one GRANT per table, ``wanted`` by database and table."""
     return [
         f"GRANT SELECT ({', '.join(map(_name, sorted(columns)))})"
         f" ON {_name(database)}.{_name(table)} TO {account}"
-        for (database, table), columns in sorted(by_table.items())
+        for (database, table), columns in sorted(wanted.items())
     ]
 
 

@@ -15,12 +15,13 @@ from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.metrics import Sample
 from exporter.core.runner import Runner
-from exporter.doctor import collecting, connections, operation
+from exporter.doctor import addresses, collecting, connections, operation
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import AccessDenied, ExporterError, SourceUnavailable, SpecError
 from exporter.settings import Settings, validate
 from exporter.sources.rabbitmq import RabbitMQ
 from exporter.sources.redis import RedisServers
+from exporter.sources.varnish import Varnishstat
 from tests.harness.core import context
 from tests.harness.evidence import no_evidence
 
@@ -69,13 +70,20 @@ class Broker:
         return self.raised
 
 
-def examination(*collectors: Collector, backends: Backends | None = None, **sources: Any) -> Examination:
+def examination(
+    *collectors: Collector,
+    backends: Backends | None = None,
+    settings: Settings | None = None,
+    **sources: Any,
+) -> Examination:
     def given(memory: Memory, now: float) -> Context:
         return context(memory, now, **sources)
 
     store = VolatileStore()
     runner = Runner(collectors, context=given, store=store, executors={})
-    exporter = Exporter(Settings(), backends or Backends(), runner, {}, {}, store, no_evidence(runner, store))
+    exporter = Exporter(
+        settings or Settings(), backends or Backends(), runner, {}, {}, store, no_evidence(runner, store)
+    )
     return Examination(exporter, given, consumer_start_seconds=0.01)
 
 
@@ -139,3 +147,47 @@ def test_sessions_beside_a_cache_are_told_of(port: int, *, warned: bool) -> None
     found = [finding for finding in connections.check(subject) if finding.status is Status.WARNING]
     expected = [(Status.WARNING, "redis session", "shares its server with the cache (policy unknown)")]
     assert seen(found) == (expected if warned else [])
+
+
+# --- addresses -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "expected"),
+    [
+        ("database", {"host": "db", "port": 3307}, "db:3307"),
+        ("database", {"socket": "/run/db.sock"}, "/run/db.sock"),
+        ("database", {"host": "localhost", "socket_of_localhost": True}, "localhost by its Unix socket"),
+        ("database", {"host": "a", "checkout": {"host": "b"}, "sales": {"host": "c", "port": 1}},
+         "a:3306, checkout b:3306, sales c:1"),
+        ("rabbitmq", {"url": "https://mq:15671/api"}, "https://mq:15671/api"),
+        ("varnish", {}, "varnishstat, the default instance"),
+        ("varnish", {"instances": ["edge", ""]}, "varnishstat, instance edge, the default instance"),
+        ("redis", {"cache": {"host": "r", "port": 1}, "session": {"socket": "/run/r.sock"}},
+         "cache r:1, session /run/r.sock"),
+        ("redis", {"page_cache": {"sentinel": {"servers": ["s1:1", "s2:2"], "master": "shop"}}},
+         "page_cache by Sentinels s1:1, s2:2 (shop)"),
+    ],
+)  # fmt: skip
+def test_the_settings_become_addresses(section: str, values: dict[str, Any], expected: str) -> None:
+    assert addresses.of_source(validate({section: values}), section) == expected
+    assert addresses.of_source(validate({}), section) == ""
+
+
+class Down:
+    """A Varnish of which one instance answers."""
+
+    def counters(self) -> dict[str, dict[str, int] | None]:
+        return {"default": {"MAIN.uptime": 5}, "edge": None}
+
+
+def test_a_source_that_does_not_answer_is_named_with_where_it_was_looked_for() -> None:
+    broker = Broker(SourceUnavailable("cannot connect"))
+    backends = Backends(rabbitmq=cast(RabbitMQ, broker), varnish=cast(Varnishstat, Down()))
+    settings = validate({"rabbitmq": {"url": "http://mq:15672"}, "varnish": {"instances": ["", "edge"]}})
+    found = list(connections.check(examination(backends=backends, settings=settings)))
+    errors = {finding.check: finding.seen for finding in found if finding.status is Status.ERROR}
+    assert errors == {
+        "rabbitmq": "http://mq:15672: cannot connect",
+        "varnish edge": "varnishstat, the default instance, instance edge: does not answer",
+    }

@@ -138,6 +138,25 @@ def test_a_missing_grant_and_the_statement_that_mends_it(
     assert examine() == []
 
 
+@pytest.mark.parametrize("right", ["sequence_order_2.sequence_value", "catalog_product_price_cl.version_id"])
+def test_a_table_that_the_shop_named_itself_may_not_be_read(
+    examine: Examine, server: MariaDB, shop: Shop, directory: Path, right: str
+) -> None:
+    """Such as the order numbers of a store view that was opened after the rights were given."""
+    table, _, column = right.partition(".")
+    shop.database.execute("UPDATE {mview_state} SET mode = 'enabled' WHERE view_id = 'catalog_product_price'")
+    server.execute(f"REVOKE SELECT ({column}) ON doctor.{table} FROM magento_exporter@'127.0.0.1'")
+    assert ("error", "database rights") in examine()
+    (finding,) = [
+        found
+        for found in report("--config", str(directory / "exporter.yml"))
+        if found["check"] == "database rights"
+    ]
+    assert finding["seen"] == f"{table}: {column} cannot be read"
+    server.execute(finding["fix"].removesuffix(";"))
+    assert examine() == []
+
+
 def test_warnings_count_when_they_are_asked_to(server: MariaDB, examine: Examine, directory: Path) -> None:
     doctor = ("doctor", "--config", str(directory / "exporter.yml"))
     server.execute("GRANT UPDATE ON doctor.* TO magento_exporter@'127.0.0.1'")
@@ -161,6 +180,7 @@ def test_the_table_is_for_people(examine: Examine, directory: Path) -> None:
         "Rights and indexes",
         "Collectors (first run; later ones read less)",
         "Operation",
+        "This report",
     ]
     assert sections[-1].startswith("All is well (")
     assert "opensearch at search.invalid:9200" in text

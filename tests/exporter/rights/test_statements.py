@@ -9,10 +9,10 @@ from exporter.rights.statements import (
     Account,
     Dialect,
     columns_read,
-    create_user,
     grant_statements,
     named_tables,
     queries_of,
+    user_statements,
 )
 
 EXPORTER = Account("exporter")
@@ -77,22 +77,33 @@ def test_names_are_quoted() -> None:
 def test_what_cannot_be_quoted_under_every_sql_mode_is_refused(bad: str) -> None:
     for account in (Account(bad), Account("a", host=bad), Account("a", password=bad)):
         with pytest.raises(UsageError):
-            create_user(account, Dialect.MYSQL)
+            user_statements(account, Dialect.MYSQL)
     with pytest.raises(UsageError):
         grant_statements(EXPORTER, [NEWEST], {Connection.DEFAULT: bad}, named={})
 
 
 def test_only_mariadb_limits_the_statements_of_an_account() -> None:
-    assert create_user(EXPORTER, Dialect.MARIADB) == (
-        "CREATE USER 'exporter'@'%' IDENTIFIED BY '<password>'"
-        " WITH MAX_USER_CONNECTIONS 10 MAX_STATEMENT_TIME 5"
-    )
-    assert create_user(EXPORTER, Dialect.MYSQL).endswith(" WITH MAX_USER_CONNECTIONS 10")
+    limits = "WITH MAX_USER_CONNECTIONS 10"
+    assert user_statements(EXPORTER, Dialect.MARIADB) == [
+        f"CREATE USER IF NOT EXISTS 'exporter'@'%' IDENTIFIED BY '<password>' {limits} MAX_STATEMENT_TIME 5",
+        f"ALTER USER 'exporter'@'%' {limits} MAX_STATEMENT_TIME 5",
+    ]
+    assert user_statements(EXPORTER, Dialect.MYSQL)[-1] == f"ALTER USER 'exporter'@'%' {limits}"
 
 
 def test_no_limits_and_tls() -> None:
     account = Account("e", password="s", max_connections=0, statement_seconds=0, require_tls=True)
-    assert create_user(account, Dialect.MARIADB) == "CREATE USER 'e'@'%' IDENTIFIED BY 's' REQUIRE SSL"
+    assert user_statements(account, Dialect.MARIADB) == [
+        "CREATE USER IF NOT EXISTS 'e'@'%' IDENTIFIED BY 's' REQUIRE SSL",
+        "ALTER USER 'e'@'%' IDENTIFIED BY 's' REQUIRE SSL",
+    ]
+
+
+def test_a_password_that_nobody_gave_changes_none() -> None:
+    account = Account("e", max_connections=0, statement_seconds=0)
+    assert user_statements(account, Dialect.MYSQL) == [
+        "CREATE USER IF NOT EXISTS 'e'@'%' IDENTIFIED BY '<password>'"
+    ]
 
 
 def test_the_stores_are_read_whatever_is_collected() -> None:
