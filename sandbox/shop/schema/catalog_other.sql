@@ -295,7 +295,7 @@ CREATE TABLE `{prefix}newsletter_subscriber` (
     `customer_id` int unsigned NOT NULL DEFAULT 0,
     `subscriber_email` varchar(150) NULL DEFAULT NULL,
     `subscriber_status` int NOT NULL DEFAULT 0,
-    `subscriber_confirm_code` varchar(32) NULL DEFAULT NULL,
+    `subscriber_confirm_code` varchar(32) NULL DEFAULT 'NULL',
     PRIMARY KEY (`subscriber_id`),
     KEY `NEWSLETTER_SUBSCRIBER_CUSTOMER_ID` (`customer_id`),
     KEY `NEWSLETTER_SUBSCRIBER_STORE_ID` (`store_id`),
@@ -526,7 +526,7 @@ CREATE TABLE `{prefix}catalog_category_product` (
 ) ENGINE=InnoDB;
 
 CREATE TABLE `{prefix}catalog_product_entity_decimal` (
-    `value_id` int NOT NULL AUTO_INCREMENT,
+    `value_id` int unsigned NOT NULL AUTO_INCREMENT,
     `attribute_id` smallint unsigned NOT NULL DEFAULT 0,
     `store_id` smallint unsigned NOT NULL DEFAULT 0,
     `entity_id` int unsigned NOT NULL DEFAULT 0,
@@ -550,7 +550,8 @@ CREATE TABLE `{prefix}catalog_product_entity_int` (
     KEY `CATALOG_PRODUCT_ENTITY_INT_ATTRIBUTE_ID` (`attribute_id`),
     KEY `CATALOG_PRODUCT_ENTITY_INT_STORE_ID` (`store_id`),
     FOREIGN KEY (`entity_id`) REFERENCES `{prefix}catalog_product_entity` (`entity_id`) ON DELETE CASCADE,
-    FOREIGN KEY (`store_id`) REFERENCES `{prefix}store` (`store_id`) ON DELETE CASCADE
+    FOREIGN KEY (`store_id`) REFERENCES `{prefix}store` (`store_id`) ON DELETE CASCADE,
+    KEY `CATALOG_PRODUCT_ENTITY_INT_ATTRIBUTE_ID_STORE_ID_VALUE` (`attribute_id`, `store_id`, `value`)
 ) ENGINE=InnoDB;
 
 CREATE TABLE `{prefix}cataloginventory_stock` (
