@@ -150,7 +150,7 @@ class DatabaseUser:
             queries = queries_of([c for c in all_collectors() if c.source == "database"])
             account = str(Account(self.wanted.database_user, self.wanted.from_host))
             lacks = unreadable(backends.database, queries, settings.database, account)
-            return any(lack.since is None for lack in lacks)
+            return any(not lack.absent for lack in lacks)
         except SourceError:
             return True
         finally:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.rights.statements import Account, Dialect, create_user
+from exporter.rights.statements import Account, Dialect, user_statements
 from sandbox.process import LOOPBACK
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.mariadb import MariaDB
@@ -37,7 +37,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
         with server.connect("magento") as connection:
             install(connection)
         account = Account("observer", LOOPBACK, password=PASSWORD, max_connections=LIMIT)
-        server.execute(create_user(account, Dialect.MARIADB))
+        for statement in user_statements(account, Dialect.MARIADB):
+            server.execute(statement)
         server.execute(f"GRANT SELECT ON magento.* TO {account}")
         yield server
 
