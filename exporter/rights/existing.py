@@ -219,4 +219,4 @@ def _present(database: Database, query: Query) -> Query | None:
     if not reads:
         return None
     sql = " ".join(f"{{{table}}}" for table in reads)
-    return replace(query, sql=sql, reads=reads, tables={})
+    return replace(query, sql=sql, reads=reads, tables={}, index={})

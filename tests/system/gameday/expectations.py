@@ -278,7 +278,8 @@ _CACHE: Final[Mapping[str, Expectation]] = {
         kept_back=_one("MagentoBackendSick"),
         may={
             seen("MagentoPageCacheHitRatioCollapsed"): "Varnish does not cache for two minutes what has "
-            "failed, and these minutes do not shrink with the clock"
+            "failed, and these minutes do not shrink with the clock",
+            **_NO_PAGE,
         },
         end=Fix("MagentoBackendsSick", "PHP-FPM is full"),
     ),
