@@ -279,6 +279,7 @@ _CACHE: Final[Mapping[str, Expectation]] = {
         may={
             seen("MagentoPageCacheHitRatioCollapsed"): "Varnish does not cache for two minutes what has "
             "failed, and these minutes do not shrink with the clock",
+            seen("MagentoEdgeErrors"): "the failing pages, as Varnish's exporter counts them",
             **_NO_PAGE,
         },
         end=Fix("MagentoBackendsSick", "PHP-FPM is full"),
