@@ -7,9 +7,8 @@ from typing import Final
 
 from exporter.deploys.questions import HALF_HOUR, TWO_HOURS, WEEK, Questions
 from exporter.deploys.verdict import Finding, Verdict
+from exporter.magento import objective
 
-CHECKOUT_BUDGET: Final = 0.05
-"""The share of placements that may fail in a month; the pack's own objective."""
 BUDGET_LEFT: Final = 0.1
 SAW_ENOUGH: Final = 0.8
 """The share of the time in which the exporter must have answered, for its counts to say something."""
@@ -40,7 +39,7 @@ def _alerts(questions: Questions, at: float) -> Finding:
 
 
 def _budget(questions: Questions, at: float) -> Finding:
-    left = questions.budget_left(CHECKOUT_BUDGET, at)
+    left = questions.budget_left(1 - objective.UNKNOWN, at)
     if left is None:
         return Finding(None, "the checkout's budget of this month is not known")
     seen = f"{max(left, 0):.0%} of the month's budget of failed placements is left"

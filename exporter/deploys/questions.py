@@ -72,11 +72,21 @@ class Questions:
         week = f"{self._expected('2h')}[{WEEK}s:30m]"
         return self.prometheus.value(f"quantile_over_time(0.9, {week})", at)
 
-    def budget_left(self, objective: float, at: float) -> float | None:
-        """Return the share of the month's budget of failed placements that is left."""
+    def budget_left(self, usual: float, at: float) -> float | None:
+        """Return the share of the month's budget of failed placements that is left.
+
+        The budget is that of each store's own objective; before those are known, ``usual`` may fail.
+        """
         failed = f"sum({self._of('magento:placements_failed:increase30d')})"
-        attempts = f"sum({self._of('magento:placement_attempts:increase30d')})"
-        return self.prometheus.value(f"1 - {failed} / ({attempts} > 0) / {objective:g}", at)
+        attempts = self._of("magento:placement_attempts:increase30d")
+        may_fail = f"(1 - {self._of(placements.OBJECTIVE.name)})"
+        own = f"sum({attempts} * on (job, instance, shop, store) {may_fail})"
+        left = self.prometheus.value(f"1 - {failed} / ({own} > 0)", at)
+        return (
+            left
+            if left is not None
+            else self.prometheus.value(f"1 - {failed} / (sum({attempts}) > 0) / {usual:g}", at)
+        )
 
     def closed(self, seconds: float, at: float) -> float:
         """Return the share of the time in which the shop was in maintenance."""

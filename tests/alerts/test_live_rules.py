@@ -86,7 +86,7 @@ def test_no_rule_fails_when_there_are_two_of_everything(tmp_path: Path) -> None:
             return [rule for group in answer["data"]["groups"] for rule in group["rules"]]
 
         def up() -> int:
-            query = {"query": "count(up == 1) or vector(0)"}
+            query = {"query": 'count(up{job="magento"} == 1) or vector(0)'}
             answer = httpx.get(
                 f"{server.url}/api/v1/query", params=query, timeout=LONG, trust_env=False
             ).json()

@@ -45,9 +45,9 @@ def _asks_for_absence(alert: Alert) -> bool:
 
 
 def test_boundary_is_asked_for(alert: Alert) -> None:
-    """An alert with a limit has an input at the limit; one on a state (== 0, == 1) has none."""
+    """An alert with a limit has an input at the limit; one on states or that fires at it has none."""
     has_edge = any(item.edge is not None for item in alert.cases.inputs.values())
-    only_states = alert.op == "==" or not alert.cases.inputs or _asks_for_absence(alert)
+    only_states = alert.op in ("==", "<=", ">=") or not alert.cases.inputs or _asks_for_absence(alert)
     assert has_edge is not only_states
 
 

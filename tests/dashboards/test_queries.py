@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP
+from alerts.recording import ATTEMPTS, BUDGET, FAILED, HIT_RATIO, PAGES_LOOKED_UP
 from alerts.selling import glance
 from alerts.slo import LEAST
 from alerts.thresholds import Threshold
@@ -111,6 +111,12 @@ def attempts(window: str, store: str, number: float, failed: float) -> list[Samp
     return [(ATTEMPTS[window], "a", labels, number), (FAILED[window], "a", labels, failed)]
 
 
+def month(failed: float) -> list[Sample]:
+    """Return a store's month of a thousand attempts, with none in the last hours, and its budget."""
+    budget: Sample = (BUDGET, "a", {"store": "de"}, 0.05)
+    return [*attempts("30d", "de", 1_000, failed), *attempts("6h", "de", 0, 0), budget]
+
+
 def selling(states: Mapping[str, float]) -> list[Sample]:
     """Return the state of selling by store, as it is recorded."""
     samples: list[Sample] = [(glance.STATE, "a", {"store": store}, value) for store, value in states.items()]
@@ -187,11 +193,11 @@ CASES: Mapping[str, tuple[str, str, int, list[Sample], Answer]] = {
     ),
     "nobody knows of open orders": (AFTER_ORDER, "open_orders_age", 0, [], []),
     "the budget lasts while nobody tries": (
-        SLO, "checkout_lasts", 0, [*attempts("30d", "de", 1_000, 10), *attempts("6h", "de", 0, 0)],
+        SLO, "checkout_lasts", 0, month(10),
         [({}, 30 * 86_400)],
     ),
     "the budget is used up and nobody tries": (
-        SLO, "checkout_lasts", 0, [*attempts("30d", "de", 1_000, 90), *attempts("6h", "de", 0, 0)], [({}, 0)],
+        SLO, "checkout_lasts", 0, month(90), [({}, 0)],
     ),
     "nobody knows how long the budget lasts": (SLO, "checkout_lasts", 0, [], []),
 }  # fmt: skip

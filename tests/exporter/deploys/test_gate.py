@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts import thresholds
 from exporter.cli import main
-from exporter.deploys import before, intervals, questions
+from exporter.deploys import intervals, questions
 from exporter.deploys.verdict import Finding, Verdict, report, worst
 from exporter.pack.material import rules
 from sandbox.process import free_port
@@ -107,10 +106,6 @@ def test_a_mistake_is_one_line(
 ) -> None:
     assert main(["gate", "--after", "--prometheus", prometheus, *more]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_the_budget_is_that_of_the_alerts() -> None:
-    assert before.CHECKOUT_BUDGET == thresholds.CHECKOUT_BUDGET
 
 
 def test_what_the_gates_ask_for_is_in_the_rules() -> None:

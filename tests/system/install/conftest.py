@@ -140,7 +140,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShop]:
     with MariaDB(home / "db") as database, Redis(home / "redis") as redis, RabbitMQ(home / "mq") as broker:
         database.execute("CREATE DATABASE magento")
         with database.connect("magento") as connection:
-            shop = install(connection, prefix="m2_")
+            shop = install(connection, version="2.4.8", prefix="m2_")
             shop.orders.place()
         yield RealShop(database, broker, redis)
 

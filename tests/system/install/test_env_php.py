@@ -126,7 +126,7 @@ def session(**keys: str) -> str:
 
 
 HOSTILE: Mapping[str, str | bytes] = {
-    "a variable": f"<?php\n$all = ['a' => '{SECRET}'];\nreturn $all;",
+    "a variable of another": f"<?php\n$all = $other['{SECRET}'];\nreturn $all;",
     "a condition": f"<?php\nif (getenv('A')) {{ return ['{SECRET}' => 1]; }}\nreturn [];",
     "just below the limit, words": b"<?php return [" + b"a " * 2_000_000,
     "just below the limit, heredocs": b"<?php return [" + b"<<<A\n" * 600_000,

@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_exporter_and_its_metadata_only(wheel: Path) -> None
         for file in (PROJECT / source).rglob("*")
         if file.is_file() and "secrets" not in file.parts
     }
-    assert others == {"exporter/py.typed", *assets, *pages, *pack}
+    assert others == {"exporter/py.typed", "exporter/core/holidays.txt", *assets, *pages, *pack}
 
 
 def test_the_pack_of_the_wheel_is_that_of_the_repository(installed: Installed, tmp_path: Path) -> None:
