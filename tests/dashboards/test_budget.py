@@ -138,7 +138,7 @@ def test_a_refresh_of_the_overview_stays_within_its_budget(crowded: Prometheus) 
         sys.stdout.write(f"{answer.samples:>10,}  {answer.title}\n")
     sys.stdout.write(f"{total:>10,}  of {BUDGET:,}: one refresh, {STORES} stores, {DAYS} days\n")
     silent = {answer.panel for answer in answers if not answer.shows_something}
-    assert silent <= {"alerts", "alert_list", "maintenance"}
+    assert silent <= {"alerts", "alert_list", "maintenance", "stands_on"}  # the last reads other exporters
     assert total <= BUDGET
 
 
