@@ -58,8 +58,8 @@ def _list(app: AppState) -> str:
         return note + _NONE
     rows = "".join(_row(bundle, app.evidence) for bundle in bundles)
     return (
-        f"{note}<table><thead><tr><th>since</th><th>alert</th><th>labels</th><th>lasted</th>"
-        f"<th>likeliest</th><th></th></tr></thead><tbody>\n{rows}</tbody></table>"
+        f'{note}<table class="incidents"><thead><tr><th>since</th><th>alert</th><th>labels</th>'
+        f"<th>lasted</th><th>likeliest</th><th></th></tr></thead><tbody>\n{rows}</tbody></table>"
     )
 
 
