@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from starlette.requests import ClientDisconnect
 
 from exporter.errors import NotificationError
 from exporter.evidence.service import Notice
@@ -66,11 +67,18 @@ class _Notification(BaseModel):
 async def notified(request: Request) -> PlainTextResponse:
     """Take a notification. What is captured shows on the alert's runbook page."""
     app: AppState = request.app.state.exporter
+    # The body is read before anything is answered: the server itself answers one that is malformed.
+    try:
+        body = await _body(request)
+    except ClientDisconnect:
+        return PlainTextResponse("the request ended early\n", 400)
+    except NotificationError as refusal:
+        return PlainTextResponse(f"{refusal}\n", refusal.status)
     if app.evidence is None or app.evidence_token is None:
         return PlainTextResponse("evidence is off: set evidence.token_file\n", 404)
     try:
         _check_token(request, app.evidence_token)
-        notices = _read(await _body(request), lambda name: has_runbook(app.runbooks, name))
+        notices = _read(body, lambda name: has_runbook(app.runbooks, name))
     except NotificationError as refusal:
         return PlainTextResponse(f"{refusal}\n", refusal.status)
     if not app.evidence.take(notices):

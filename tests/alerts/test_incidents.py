@@ -181,18 +181,18 @@ def test_an_alert_that_failed_on_the_game_day_proves_nothing(alerts: Mapping[str
 def test_the_page_agrees_with_the_table_of_the_game_day(found: Catalogue) -> None:
     """Both pages are written from the same file, by different code."""
     table = (ROOT / "docs" / "alerts.md").read_text()
-    measured = {
-        (fault, alert): int(number)
-        for fault, alert, number in re.findall(
-            r"^\| ([\w-]+) \| (Magento\w+)[^|]*\|[^|]*\|[^|]*\| (\d+) min \|", table, re.MULTILINE
-        )
-    }
+    measured: dict[tuple[str, str], list[int]] = {}
+    for fault_name, alert, number in re.findall(
+        r"^\| ([\w-]+) \| (Magento\w+)[^|]*\|[^|]*\|[^|]*\| (\d+) min \|", table, re.MULTILINE
+    ):
+        measured.setdefault((fault_name, alert), []).append(int(number))
     rows = [row.split(" | ") for row in page(INCIDENTS, found.all, EVIDENCE).splitlines()]
     compared = 0
     for cells in (cells for cells in rows if len(cells) == 8 and "game day" in cells[6]):
         for alert, number, proof in zip(*(cells[at].split("<br>") for at in (4, 5, 6)), strict=True):
             if fault := re.fullmatch(r"game day, `([\w-]+)`", proof):
                 name = alert.partition("]")[0].removeprefix("[")
-                assert abs(measured[fault[1], name] - int(number)) <= 1, (fault[1], name)
+                places = measured[fault[1], name]
+                assert any(abs(place - int(number)) <= 1 for place in places), (fault[1], name)
                 compared += 1
     assert compared > 20
