@@ -19,7 +19,7 @@ from exporter.files.reading import reason
 from exporter.pack.material import folder
 from exporter.rights.check import unreadable
 from exporter.rights.existing import Rights, database_rights
-from exporter.rights.statements import Account, Dialect, queries_of
+from exporter.rights.statements import Account, Dialect, connections_with_room, queries_of
 from exporter.settings import read_secret
 from exporter.setup.programs import has_systemd, must
 from exporter.setup.wanted import Wanted
@@ -165,7 +165,7 @@ class DatabaseUser:
 
     def do(self) -> None:
         """Pipe the statements into the administrator's client."""
-        text = "".join(f"{statement};\n" for statement in repeatable(self._rights().statements))
+        text = "".join(f"{statement};\n" for statement in self._rights().statements)
         must(self.wanted.admin, given=text)
 
     def undo(self) -> None:
@@ -187,7 +187,7 @@ class DatabaseUser:
                 self.wanted.database_user,
                 self.wanted.from_host,
                 password=read_secret(self.wanted.password_file),
-                max_connections=(settings.database.threads if settings.database else 3) + 2,
+                max_connections=connections_with_room(settings.database.threads if settings.database else 3),
             )
             dialect = Dialect.MARIADB if mariadb else Dialect.MYSQL
             return database_rights(
@@ -197,16 +197,6 @@ class DatabaseUser:
             raise UsageError(f"the shop's database, with the login of env.php: {error}") from None
         finally:
             backends.close()
-
-
-def repeatable(statements: Sequence[str]) -> Sequence[str]:
-    """Return the statements so that they also mend a user that is there: its password and its limits."""
-    create, *rest = statements
-    new, there = "CREATE USER ", "CREATE USER IF NOT EXISTS "
-    if create.startswith(there) or not create.startswith(new):
-        return statements
-    said = create.removeprefix(new)
-    return (f"{there}{said}", f"ALTER USER {said}", *rest)
 
 
 @dataclass(slots=True)
