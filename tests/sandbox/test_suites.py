@@ -35,6 +35,7 @@ def test_a_program_that_no_package_has_is_left_out(tmp_path: Path) -> None:
         suites.wrappers(tmp_path, tmp_path / "bin", {"absent": "/usr/sbin/absent"})
 
 
+# The kernel gives a mount namespace to root alone. CI runs as root.
 @pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace needs root")
 def test_a_command_sees_the_tree_as_usr_and_nothing_else_changed(tmp_path: Path) -> None:
     """The program is a static one, so that the tree needs no libraries: the system's own ldconfig."""

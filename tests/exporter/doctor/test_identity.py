@@ -16,6 +16,7 @@ import pytest
 from tests.harness.limits import LONG
 
 NOBODY = pwd.getpwuid(65534).pw_name
+# The kernel lets root alone become another user. CI runs as root.
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="left out: only root can become another user")
 
 

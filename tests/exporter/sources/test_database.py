@@ -524,6 +524,7 @@ def test_localhost_is_the_socket_as_for_php(place: Place, monkeypatch: pytest.Mo
         assert place.target(host=host, socket_of_localhost=of_localhost).unix_socket() is None
 
 
+# On MariaDB, that is in `make test`, it always runs. Only `make matrix` has a MySQL, which lacks the plugin.
 @pytest.mark.skipif(ON_MYSQL, reason="a plugin of MariaDB's")
 def test_a_login_by_a_plugin_that_needs_a_package_is_one_line(own_server: Callable[..., MariaDB]) -> None:
     server = own_server("--plugin-load-add=auth_ed25519")

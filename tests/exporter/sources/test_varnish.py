@@ -85,6 +85,7 @@ def test_a_varnish_that_is_not_there_is_down(working_directory: Path) -> None:
         refusing(working_directory).counters()
 
 
+# Whoever is not root cannot become a user without rights to the files. CI runs as root.
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
 @pytest.mark.parametrize("closed", PROCESSES)
 def test_counters_that_may_not_be_read_do_not_say_that_varnish_is_down(

@@ -29,6 +29,7 @@ from tests.harness.limits import LONG
 DUMP: Final = os.environ.get("MAGENTO_DUMP", "")
 VERSION: Final = os.environ.get("MAGENTO_DUMP_VERSION", "2.4.8")
 
+# A real shop's database is somebody's data, so no dump stands in the repository: whoever has one names it.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not DUMP, reason="left out: MAGENTO_DUMP names no dump of a shop's database"),
@@ -182,6 +183,7 @@ FROM information_schema.statistics WHERE table_schema = %s GROUP BY table_name, 
 """
 
 
+# The sandbox has the tables of a few versions. Against another one every column would differ.
 @pytest.mark.skipif(VERSION not in VERSIONS, reason=f"left out: the sandbox has no tables of {VERSION}")
 @pytest.mark.parametrize("statement", [COLUMNS, INDEXES], ids=["columns", "indexes"])
 def test_the_sandboxs_tables_are_built_as_magento_builds_them(both: Both, statement: str) -> None:
