@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input, Line
+from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input, Level, Line
 from alerts.lib.condition import only_where
 from alerts.lib.model import Panel, Severity, Unit, Urgently
 from alerts.platform.common import SERVER, platform, recorded
@@ -22,6 +22,11 @@ _READ_ONLY: Final = "!~squashfs|iso9660|erofs|ramfs|nsfs"
 _ASIDE: Final = "!~/(boot|snap|backup|mnt/backup)(/.*)?"
 """Where a disk may be full by design."""
 _VAR: Final = {ROLE: "node+database", "mountpoint": "/var"}
+
+
+def _disk(metric: External, bad: Level, good: Level, edge: Level | None = None) -> Input:
+    """Return what node_exporter says of the disk of the cases."""
+    return Input(metric, labels={"device": "vda", "fstype": "ext4"}, bad=bad, good=good, edge=edge)
 
 
 def _of_disks(metric: External) -> Selector:
@@ -68,19 +73,8 @@ ALERTS: Final = (
         cases=Cases(
             entity=_VAR,
             inputs={
-                "free": Input(
-                    of.DISK_FREE,
-                    labels={"device": "vda", "fstype": "ext4"},
-                    bad=At(500),
-                    good=At(50_000),
-                    edge=At(1_000),
-                ),
-                "size": Input(
-                    of.DISK_SIZE,
-                    labels={"device": "vda", "fstype": "ext4"},
-                    bad=At(100_000),
-                    good=At(100_000),
-                ),
+                "free": _disk(of.DISK_FREE, bad=At(500), good=At(50_000), edge=At(1_000)),
+                "size": _disk(of.DISK_SIZE, bad=At(100_000), good=At(100_000)),
             },
             needs_all_inputs=False,
             expected_description="/var of shop:9816 has 0.5% free (limit 1 %).",
@@ -107,19 +101,8 @@ ALERTS: Final = (
         cases=Cases(
             entity=_VAR,
             inputs={
-                "free": Input(
-                    of.DISK_FREE,
-                    labels={"device": "vda", "fstype": "ext4"},
-                    bad=Line(38_000, -2_000),
-                    good=At(30_000),
-                    edge=At(30_000),
-                ),
-                "size": Input(
-                    of.DISK_SIZE,
-                    labels={"device": "vda", "fstype": "ext4"},
-                    bad=At(100_000),
-                    good=At(100_000),
-                ),
+                "free": _disk(of.DISK_FREE, bad=Line(38_000, -2_000), good=At(30_000), edge=At(30_000)),
+                "size": _disk(of.DISK_SIZE, bad=At(100_000), good=At(100_000)),
             },
             silent={"the disk is nearly empty": {"size": At(40_000)}},
             warm_up=4 * HOUR,
@@ -151,19 +134,8 @@ ALERTS: Final = (
         cases=Cases(
             entity=_VAR,
             inputs={
-                "free": Input(
-                    of.INODES_FREE,
-                    labels={"device": "vda", "fstype": "ext4"},
-                    bad=At(5_000),
-                    good=At(90_000),
-                    edge=At(10_000),
-                ),
-                "all": Input(
-                    of.INODES,
-                    labels={"device": "vda", "fstype": "ext4"},
-                    bad=At(100_000),
-                    good=At(100_000),
-                ),
+                "free": _disk(of.INODES_FREE, bad=At(5_000), good=At(90_000), edge=At(10_000)),
+                "all": _disk(of.INODES, bad=At(100_000), good=At(100_000)),
             },
             needs_all_inputs=False,
             expected_description="/var of shop:9816 has 5% of its inodes free (limit 10 %).",

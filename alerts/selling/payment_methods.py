@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from alerts import thresholds as limits
@@ -54,15 +55,23 @@ _DESCRIPTION: Final = (
     "ruled out (limit %limit% nats)."
 )
 
+_quiet: Final = partial(
+    selling,
+    service="payment",
+    category=Category.CHECKOUT,
+    value=series(METHOD_QUIET),
+    threshold=critical(limits.METHOD_DEAD_NATS),
+    unit=Unit.NATS,
+    no_data=NoData.OPTIONAL,
+    description=_DESCRIPTION,
+    first_action="Place a test order with this method; look at the provider's status page.",
+    panel=Panel("magento-checkout", "methods"),
+)
+
 ALERTS: Final = (
-    selling(
+    _quiet(
         name="MagentoPaymentMethodDead",
         severity=Severity.CRITICAL,
-        service="payment",
-        category=Category.CHECKOUT,
-        value=series(METHOD_QUIET),
-        threshold=critical(limits.METHOD_DEAD_NATS),
-        unit=Unit.NATS,
         guard=(
             _far_longer(limits.METHOD_GAP_FACTOR),
             only_where(series(METHOD_SHARE) >= limits.MAIN_METHOD_SHARE),
@@ -70,15 +79,11 @@ ALERTS: Final = (
         scope=None,
         for_=2 * MINUTE,
         keep_firing_for=15 * MINUTE,
-        no_data=NoData.OPTIONAL,
         summary="A main payment method brings no orders any more.",
-        description=_DESCRIPTION,
         impact="Customers who want to pay this way cannot; some choose another method, most leave.",
-        first_action="Place a test order with this method; look at the provider's status page.",
         why="A method with at least 30 % of the store's orders has none, while so many others came that "
         "chance is ruled out. The gap is also twice as long as any of the last week, so methods that "
         "rest outside office hours do not fire.",
-        panel=Panel("magento-checkout", "methods"),
         cases=Cases(
             entity={"store": "de", "method": "paypal_express"},
             inputs={
@@ -98,14 +103,9 @@ ALERTS: Final = (
             "chance is ruled out (limit 15 nats).",
         ),
     ),
-    selling(
+    _quiet(
         name="MagentoPaymentMethodQuiet",
         severity=Severity.URGENT,
-        service="payment",
-        category=Category.CHECKOUT,
-        value=series(METHOD_QUIET),
-        threshold=critical(limits.METHOD_DEAD_NATS),
-        unit=Unit.NATS,
         guard=(
             _far_longer(limits.SMALL_METHOD_GAP_FACTOR),
             only_where(series(METHOD_SHARE) < limits.MAIN_METHOD_SHARE),
@@ -113,15 +113,11 @@ ALERTS: Final = (
         scope="store",
         for_=5 * MINUTE,
         keep_firing_for=30 * MINUTE,
-        no_data=NoData.OPTIONAL,
         summary="A payment method has gone quiet.",
-        description=_DESCRIPTION,
         impact="Customers who want to pay this way cannot; some choose another method, some leave.",
-        first_action="Place a test order with this method; look at the provider's status page.",
         why="A method with less than 30 % of the store's orders has none, while so many others came that "
         "chance is ruled out. The gap is also three times as long as any of the last week, so methods "
         "that are rarely used, or never at weekends, do not fire.",
-        panel=Panel("magento-checkout", "methods"),
         cases=Cases(
             entity={"store": "de", "method": "paypal_express"},
             inputs={
