@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -24,8 +23,8 @@ from exporter.evidence.bundles import Bundles
 from exporter.evidence.capture import Sources
 from exporter.evidence.declared import declared
 from exporter.evidence.service import EvidenceService
-from exporter.files.following import Followed, Reader
-from exporter.files.reading import reason
+from exporter.files.following import Followed
+from exporter.files.token import read_token
 from exporter.magento.stores import StoreDirectory
 from exporter.pack.addresses import Addresses
 from exporter.settings import Credentials, DatabaseServer, RedisSentinel, RedisServer, Settings
@@ -33,7 +32,7 @@ from exporter.sources.artemis import Artemis, ArtemisLimits, ArtemisTarget
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.env_php import EnvPhp, locate
 from exporter.sources.files import ShopFiles
-from exporter.sources.prometheus import Prometheus, PrometheusTarget
+from exporter.sources.monitoring import Prometheus, Server
 from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
 from exporter.sources.redis import RedisServers, RedisTarget, SentinelTarget
 from exporter.sources.state import SQLiteState
@@ -70,7 +69,7 @@ class Backends:
 
     def close(self) -> None:
         """Close what holds connections."""
-        for source in (self.database, self.rabbitmq, self.artemis, self.redis, self.prometheus):
+        for source in (self.database, self.rabbitmq, self.artemis, self.redis):
             if source is not None:
                 source.close()
 
@@ -178,7 +177,8 @@ def open_backends(settings: Settings) -> Backends:
 
 def _prometheus(wanted: sections.PrometheusServer, env_php: EnvPhp | None) -> Prometheus:
     tls = wanted.tls.context() if wanted.tls else None
-    return Prometheus(PrometheusTarget(wanted.url, wanted.user, _password(wanted, env_php), tls))
+    # Evidence asks several questions in ten seconds.
+    return Prometheus(Server(wanted.url, _password(wanted, env_php), wanted.user, tls, connect=1.0, read=2.0))
 
 
 def _password(server: Credentials, env_php: EnvPhp | None) -> Callable[[], str]:
@@ -342,25 +342,11 @@ def web_auth(settings: Settings) -> WebAuth:
     return auth
 
 
-def _token(file: Path) -> Callable[[], bytes]:
-    """Return a function that gives the file's token; raises :exc:`SettingsError` if there is none."""
-
-    def read(reader: Reader, _before: bytes | None) -> bytes:
-        try:
-            token = reader.bytes(file).strip()
-        except OSError as error:
-            raise SettingsError(f"evidence.token_file: {file}: {reason(error)}") from None
-        if not token:
-            raise SettingsError(f"evidence.token_file: {file}: holds no token")
-        return token
-
-    return Followed("evidence token", read).current
-
-
 def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:
     """Return the web application; the exporter is closed with it."""
     settings = exporter.settings
-    token = _token(settings.evidence.token_file) if settings.evidence.token_file else None
+    file = settings.evidence.token_file
+    token = Followed("evidence token", lambda reader, _: read_token(reader, file)) if file else None
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
@@ -373,7 +359,7 @@ def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:
             grafana=settings.links.grafana,
             alertmanager=settings.links.alertmanager,
             evidence=exporter.evidence,
-            evidence_token=token,
+            evidence_token=token.current if token else None,
             links=Addresses(settings.links.runbooks, settings.links.grafana, settings.links.standby_runbooks),
         )
         capturing = asyncio.create_task(exporter.evidence.work())

@@ -17,7 +17,7 @@ from exporter.deploys.questions import Questions
 from exporter.deploys.verdict import Finding, Verdict, report, worst
 from exporter.errors import SourceError, UsageError
 from exporter.settings import Settings, read_secret
-from exporter.sources.monitoring import Alertmanager, Prometheus
+from exporter.sources.monitoring import Alertmanager, Prometheus, Server
 
 _RELEASE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,99}")
 _MINUTE: Final = 60.0
@@ -62,7 +62,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def deploy(_settings: Settings, options: argparse.Namespace) -> int:
     """Announce a deployment: silence what it causes, and take the silence away at its end."""
     _check(options.release)
-    alertmanager = Alertmanager(options.alertmanager, _token(options))
+    alertmanager = Alertmanager(Server(options.alertmanager, _token(options)))
     try:
         if options.what == "start":
             longest = options.longest * _MINUTE
@@ -82,7 +82,7 @@ def deploy(_settings: Settings, options: argparse.Namespace) -> int:
 
 def gate(_settings: Settings, options: argparse.Namespace) -> int:
     """Say whether to deploy now, or to keep a release: exit code 0 go, 1 hold, 2 cannot know."""
-    questions = Questions(Prometheus(options.prometheus, _token(options)), options.shop)
+    questions = Questions(Prometheus(Server(options.prometheus, _token(options))), options.shop)
     try:
         findings = list(_findings(questions, options))
     except SourceError as error:
@@ -108,7 +108,7 @@ def _times(options: argparse.Namespace) -> Times:
         return Times(now - wanted, now - wanted, now)
     _check(options.release)
     found = silence.find(
-        Alertmanager(options.alertmanager, _token(options)), options.release, shop=options.shop
+        Alertmanager(Server(options.alertmanager, _token(options))), options.release, shop=options.shop
     )
     if found is None:
         raise UsageError(f"Alertmanager remembers no deployment of {options.release}")

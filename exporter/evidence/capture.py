@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -40,8 +39,8 @@ Labels = Mapping[str, str]
 class Asked(Protocol):
     """The Prometheus server."""
 
-    def value(self, query: str) -> float | None:
-        """Return the one value of a query. May raise :exc:`~exporter.errors.SourceError`."""
+    def value(self, query: str, at: float) -> float | None:
+        """Return the one value of a query at a moment. May raise :exc:`~exporter.errors.SourceError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +107,8 @@ def _setting(fact: Setting, sources: Sources) -> Finding:
 def _promql(fact: PromQL, labels: Labels, sources: Sources) -> Finding:
     if sources.prometheus is None:
         return Finding(fact.name, None, "prometheus.url is not configured")
-    value = sources.prometheus.value(fact.query.replace("%s", matchers(labels, fact.labels)))
-    if value is None or math.isnan(value):
+    value = sources.prometheus.value(fact.query.replace("%s", matchers(labels, fact.labels)), time.time())
+    if value is None:
         return Finding(fact.name, None, "Prometheus has no such series")
     return Finding(fact.name, value)
 
@@ -158,6 +157,4 @@ def _values(state: CollectorState, metric: Metric, wanted: Labels, now: float) -
 def _picked(pick: Pick, values: list[float]) -> float:
     if pick is Pick.LARGEST:
         return max(values)
-    if pick is Pick.SMALLEST:
-        return min(values)
     return sum(values) if pick is Pick.SUM else float(len(values))

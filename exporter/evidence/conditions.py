@@ -91,8 +91,3 @@ def at_most(name: str, limit: float = 0.0) -> Condition:
 def both(*conditions: Condition) -> Condition:
     """Return that all of the conditions hold."""
     return Every(conditions)
-
-
-def either(*conditions: Condition) -> Condition:
-    """Return that one of the conditions holds."""
-    return Not(Every(tuple(Not(condition) for condition in conditions)))

@@ -25,7 +25,6 @@ class Pick(StrEnum):
     """How several series become one value."""
 
     LARGEST = "largest"
-    SMALLEST = "smallest"
     SUM = "sum"
     COUNT = "count"
 

@@ -1,9 +1,10 @@
-"""The two APIs that a deployment asks: Prometheus' queries, and Alertmanager's silences."""
+"""The APIs that deployments and evidence ask: Prometheus' queries, and Alertmanager's silences."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import ssl
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,8 +12,43 @@ import httpx
 
 from exporter.errors import AccessDenied, SettingsError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
 
-_LIMITS: Final = httpx.Timeout(30.0, connect=5.0)
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of an answer read at most."""
 _REFUSED: Final = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server is. ``secret`` is called at every request; without ``user`` it is a bearer token.
+
+    ``connect`` and ``read`` are seconds. As they are, a person or a pipeline waits.
+    """
+
+    url: str
+    secret: Callable[[], str] = str
+    user: str = ""
+    tls: ssl.SSLContext | None = None
+    connect: float = 5.0
+    read: float = 30.0
+
+    def auth(self) -> httpx.Auth | None:
+        """Return who asks; ``None`` without a login."""
+        secret = self.secret()
+        if self.user:
+            return httpx.BasicAuth(self.user, secret)
+        return _Bearer(secret) if secret else None
+
+
+class _Bearer(httpx.Auth):
+    """A token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put the token into the request."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +60,29 @@ class Series:
 
 
 class Api:
-    """A server of the Prometheus family. ``token`` is called at every request; empty for none."""
+    """A server of the Prometheus family."""
 
-    def __init__(self, name: str, url: str, token: Callable[[], str] = str) -> None:
+    def __init__(self, name: str, server: Server) -> None:
         """Open nothing yet; raises :exc:`SettingsError` for a URL that is none."""
         self._name = name
-        self._token = token
+        self._server = server
         try:
-            self._url = httpx.URL(url.rstrip("/"))
+            self._url = httpx.URL(server.url.rstrip("/"))
         except httpx.InvalidURL as error:
-            raise SettingsError(f"{name}: {url!r}: {error}") from None
+            raise SettingsError(f"{name}: {server.url!r}: {error}") from None
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """Return the decoded answer; ``None`` for an empty one."""
-        token = self._token()
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        server = self._server
+        auth = server.auth()
         try:
-            with httpx.Client(base_url=self._url, timeout=_LIMITS, trust_env=False) as client:
-                response = client.request(method, path, headers=headers, **more)
+            with httpx.Client(
+                base_url=self._url,
+                timeout=httpx.Timeout(server.read, connect=server.connect),
+                verify=server.tls or True,
+                trust_env=False,
+            ) as client:
+                response = self._answer(client, method, path, auth=auth, **more)
         except httpx.TimeoutException:
             raise SourceTimeout(f"{self._name} did not answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
@@ -57,13 +98,23 @@ class Api:
         except ValueError:
             raise UnexpectedAnswer(f"{self._name} answered with something that is not JSON") from None
 
+    def _answer(self, client: httpx.Client, method: str, path: str, **more: Any) -> httpx.Response:
+        """Return the answer with its whole body, as far as it is not too large."""
+        body = bytearray()
+        with client.stream(method, path, **more) as response:
+            for part in response.iter_bytes():
+                body += part
+                if len(body) > LARGEST:
+                    raise UnexpectedAnswer(f"{self._name} answered with more than {LARGEST} bytes")
+        return httpx.Response(response.status_code, content=bytes(body))
+
 
 class Prometheus:
     """Prometheus, or whatever answers its queries."""
 
-    def __init__(self, url: str, token: Callable[[], str] = str) -> None:
+    def __init__(self, server: Server) -> None:
         """Open nothing yet."""
-        self._api = Api("Prometheus", url, token)
+        self._api = Api("Prometheus", server)
 
     def series(self, query: str, at: float) -> Sequence[Series]:
         """Return the vector that a query has at a moment."""
@@ -96,9 +147,9 @@ class Silence:
 class Alertmanager:
     """Alertmanager's silences."""
 
-    def __init__(self, url: str, token: Callable[[], str] = str) -> None:
+    def __init__(self, server: Server) -> None:
         """Open nothing yet."""
-        self._api = Api("Alertmanager", url, token)
+        self._api = Api("Alertmanager", server)
 
     def silences(self) -> Sequence[Silence]:
         """Return every silence that it remembers, expired ones too."""

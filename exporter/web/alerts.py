@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from exporter.errors import NotificationError
 from exporter.evidence.service import Notice
 from exporter.web.app_state import AppState
+from exporter.web.labels import plain
 from exporter.web.runbooks import has_runbook
 
 router: Final = APIRouter()
@@ -30,8 +30,6 @@ OLDEST_SECONDS: Final = 30 * 86_400.0
 AHEAD_SECONDS: Final = 3600.0
 """An alert that started longer ago, or later than this from now, is refused."""
 
-_LABEL: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_.:/@+-]{0,99}")
 _LABELS: Final = 40
 
 
@@ -121,11 +119,7 @@ def _notice(alert: _Alert, known: Callable[[str], bool], now: float) -> Notice:
     started = alert.startsAt.timestamp()
     if not now - OLDEST_SECONDS <= started <= now + AHEAD_SECONDS:
         raise NotificationError(400, "startsAt: too long ago, or in the future")
-    plain = {
-        label: value
-        for label, value in alert.labels.items()
-        if label != "alertname" and _LABEL.fullmatch(label) and _PLAIN.fullmatch(value)
-    }
     ended = alert.endsAt.timestamp() if alert.status == "resolved" else 0.0
-    labels = dict(sorted(plain.items())[:_LABELS])
+    others = sorted((label, value) for label, value in alert.labels.items() if label != "alertname")
+    labels = dict(list(plain(others).items())[:_LABELS])
     return Notice(name, labels, alert.fingerprint, started, max(ended, started) if ended else 0.0)

@@ -50,8 +50,8 @@ def _hypothesis(judged: Judged, page: Runbook) -> str:
 
 def _table(evidence: Evidence, then: Mapping[str, Finding] | None, now: Mapping[str, Finding] | None) -> str:
     rows = "".join(
-        f'<tr><td>{escape(fact.title)}</td><td data-title="then">{_cell(fact, then)}</td>'
-        f'<td data-title="now">{_cell(fact, now)}</td></tr>\n'
+        f'<tr><td>{escape(fact.title)}</td><td data-title="then">{escape(text_of(fact, then))}</td>'
+        f'<td data-title="now">{escape(text_of(fact, now))}</td></tr>\n'
         for fact in evidence.facts
     )
     return (
@@ -60,13 +60,14 @@ def _table(evidence: Evidence, then: Mapping[str, Finding] | None, now: Mapping[
     )
 
 
-def _cell(fact: Fact, findings: Mapping[str, Finding] | None) -> str:
+def text_of(fact: Fact, findings: Mapping[str, Finding] | None) -> str:
+    """Return what was seen of a fact, in words."""
     found = findings.get(fact.name) if findings else None
     if found is None:
         return "not looked at"
     if found.value is None:
-        return f"not known: {escape(found.why)}"
-    return escape(shown(found.value, fact.unit))
+        return f"not known: {found.why}"
+    return shown(found.value, fact.unit)
 
 
 def shown(value: float, unit: Unit) -> str:

@@ -13,7 +13,7 @@ from exporter.evidence.bundles import ID, Bundle, when
 from exporter.evidence.model import Evidence, Verdict, ranked
 from exporter.evidence.service import EvidenceService
 from exporter.web.app_state import AppState
-from exporter.web.evidence_view import duration, shown
+from exporter.web.evidence_view import duration, text_of
 from exporter.web.page import answer
 
 router: Final = APIRouter()
@@ -97,11 +97,5 @@ def _markdown(bundle: Bundle, evidence: Evidence | None) -> list[str]:
         lines += ["", "## Hypotheses when it fired", ""]
         lines += [f"- {one.verdict}: {one.hypothesis.title}" for one in ranked(evidence, bundle.findings)]
         lines += ["", "## Facts when it fired", "", "| fact | value |", "|---|---|"]
-        for fact in evidence.facts:
-            found = bundle.findings.get(fact.name)
-            if found is None:
-                text = "not looked at"
-            else:
-                text = shown(found.value, fact.unit) if found.value is not None else f"not known: {found.why}"
-            lines.append(f"| {fact.title} | {text} |")
+        lines += [f"| {fact.title} | {text_of(fact, bundle.findings)} |" for fact in evidence.facts]
     return lines

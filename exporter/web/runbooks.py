@@ -22,6 +22,7 @@ from exporter.files.reading import reason
 from exporter.web.app_state import AppState
 from exporter.web.buttons import buttons_of
 from exporter.web.evidence_view import evidence_of
+from exporter.web.labels import is_plain, named, plain
 from exporter.web.page import answer
 from exporter.web.runbook_page import Link, list_of, page_of
 from exporter.web.runbook_text import Runbook, read
@@ -34,9 +35,6 @@ _PACKAGED: Final = _HERE / "pages"
 _IN_REPOSITORY: Final = _HERE.parents[1] / "runbooks"
 _NAME: Final = re.compile(r"(?!README$)[A-Za-z0-9]{1,100}")
 """Names of pages. A README is for those who read the files."""
-_LABEL: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_.:/@+-]{0,99}")
-"""Values that mean only themselves to a shell, to PromQL and to HTML, with quotes or without."""
 _USUAL: Final = "http://localhost:9816"
 
 
@@ -111,8 +109,8 @@ def _runbook(file: Path) -> Runbook | None:
 
 def _link(request: Request) -> Link:
     """Return what the link carries. Only plain values are taken, since they are copied into a shell."""
-    named = {name: value for name, value in request.query_params.items() if _LABEL.fullmatch(name)}
-    labels = {name: value for name, value in named.items() if _PLAIN.fullmatch(value)}
+    given = named(request.query_params.items())
+    labels = plain(given.items())
     # The address is whatever the client put into its Host header.
     address = str(request.base_url).rstrip("/")
-    return Link(labels, sorted(named.keys() - labels), address if _PLAIN.fullmatch(address) else _USUAL)
+    return Link(labels, sorted(given.keys() - labels), address if is_plain(address) else _USUAL)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from exporter.errors import SettingsError
 from exporter.files.following import Followed, Reader
-from exporter.files.reading import reason
 from exporter.files.tls import FollowedContext
+from exporter.files.token import read_token
 from exporter.web.auth.configuration import WebConfig, read_web_config, server_context
 from exporter.web.auth.credentials import Access, Logins
 
@@ -83,12 +83,4 @@ class WebAuth:
         return _Web(config, tls)
 
     def _read_token(self, reader: Reader, _before: bytes | None) -> bytes | None:
-        if self._token_file is None:
-            return None
-        try:
-            token = reader.bytes(self._token_file).strip()
-        except OSError as error:
-            raise SettingsError(f"{self._token_file}: {reason(error)}") from None
-        if not token:
-            raise SettingsError(f"{self._token_file}: holds no token")
-        return token
+        return read_token(reader, self._token_file) if self._token_file else None

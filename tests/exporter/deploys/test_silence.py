@@ -19,6 +19,7 @@ from exporter.deploys import silence
 from exporter.errors import UnexpectedAnswer
 from exporter.sources.monitoring import Alertmanager as Api
 from exporter.sources.monitoring import Prometheus as PrometheusApi
+from exporter.sources.monitoring import Server
 from sandbox.process import free_port
 from sandbox.servers.alertmanager import Alertmanager
 
@@ -155,9 +156,9 @@ def test_a_time_that_is_none_is_no_time(strange: str) -> None:
     with pytest.raises(UnexpectedAnswer):
         silence._moment("yesterday")
     with pytest.raises(UnexpectedAnswer):
-        PrometheusApi(strange + "/torn").series("up", 0)
+        PrometheusApi(Server(strange + "/torn")).series("up", 0)
     with pytest.raises(UnexpectedAnswer):
-        Api(strange + "/object").silences()
+        Api(Server(strange + "/object")).silences()
 
 
 def test_the_token_goes_with_every_request(tmp_path: Path) -> None:

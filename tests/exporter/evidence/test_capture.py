@@ -56,7 +56,7 @@ class Server:
     def __init__(self, answer: float | SourceError | None) -> None:
         self.answer, self.asked = answer, [""]
 
-    def value(self, query: str) -> float | None:
+    def value(self, query: str, _at: float) -> float | None:
         self.asked.append(query)
         if isinstance(self.answer, SourceError):
             raise self.answer
@@ -97,7 +97,6 @@ def look(pool: ThreadPoolExecutor) -> Look:
     ("pick", "labels", "value"),
     [
         (Pick.LARGEST, {"store": "de"}, 5),
-        (Pick.SMALLEST, {"store": "de"}, 3),
         (Pick.SUM, {"store": "de"}, 8),
         (Pick.COUNT, {"store": "de"}, 2),
         (Pick.SUM, {"store": "de", "state": "new", "queue": "not its label"}, 3),
@@ -167,7 +166,6 @@ def test_promql_without_an_answer(look: Look) -> None:
     fact = PromQL("f", "t", query="x")
     assert look(fact).why == "prometheus.url is not configured"
     assert look(fact, prometheus=Server(None)).why == "Prometheus has no such series"
-    assert look(fact, prometheus=Server(float("nan"))).why == "Prometheus has no such series"
     assert (
         look(fact, prometheus=Server(SourceUnavailable("cannot reach Prometheus"))).why
         == "cannot reach Prometheus"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.evidence.conditions import Condition, above, at_most, both, either
+from exporter.evidence.conditions import Condition, above, at_most, both
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,6 @@ from exporter.evidence.conditions import Condition, above, at_most, both, either
         (both(above("a"), above("b")), {"a": 1.0, "b": 1.0}, True),
         (both(above("a"), above("b")), {"a": 0.0}, False),
         (both(above("a"), above("b")), {"a": 1.0}, None),
-        (either(above("a"), above("b")), {"a": 1.0}, True),
-        (either(above("a"), above("b")), {"a": 0.0}, None),
-        (either(above("a"), above("b")), {"a": 0.0, "b": 0.0}, False),
     ],
 )
 def test_what_holds(condition: Condition, facts: dict[str, float], holds: bool | None) -> None:
@@ -28,4 +25,4 @@ def test_what_holds(condition: Condition, facts: dict[str, float], holds: bool |
 
 
 def test_a_condition_names_the_facts_that_it_needs() -> None:
-    assert both(above("a"), either(at_most("b"), above("c"))).names == {"a", "b", "c"}
+    assert both(above("a"), both(at_most("b"), above("c"))).names == {"a", "b", "c"}
