@@ -19,6 +19,9 @@ from exporter.web.page import answer
 router: Final = APIRouter()
 
 _OFF: Final = "<p>Evidence is off. Set <code>evidence.token_file</code> to turn it on.</p>"
+_ROUTING: Final = frozenset({"category", "service", "severity", "team"})
+"""Labels that say whom to notify, and not where it is."""
+
 _NONE: Final = "<p>No alert has been sent here yet.</p>"
 
 
@@ -65,7 +68,8 @@ def _list(app: AppState) -> str:
 
 def _row(bundle: Bundle, service: EvidenceService) -> str:
     query = escape(urlencode({"at": bundle.id, **bundle.labels}))
-    labels = escape(", ".join(f"{name} {value}" for name, value in bundle.labels.items()))
+    where = {name: value for name, value in bundle.labels.items() if name not in _ROUTING}
+    labels = escape(", ".join(f"{name} {value}" for name, value in where.items()))
     lasted = duration(bundle.ended_at - bundle.started_at) if bundle.ended_at else "fires"
     likeliest = escape(_likeliest(bundle, service.declared.get(bundle.alert)))
     name = escape(bundle.alert)

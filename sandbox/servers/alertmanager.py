@@ -15,7 +15,7 @@ from sandbox.servers.base import Server, program
 CONFIGURATION = DEPLOY / "alertmanager" / "alertmanager.yml"
 EVIDENCE_ROUTE = {
     "receiver": "evidence",
-    "matchers": ['alertname =~ "Magento.+"'],
+    "matchers": ['alertname =~ "Magento.+"', 'severity != "none"'],
     "group_wait": "0s",
     "group_interval": "5s",
     "continue": True,
