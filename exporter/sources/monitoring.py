@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import httpx
 
-from exporter.errors import AccessDenied, SettingsError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import AccessDenied, SettingsError, UnexpectedAnswer
+from exporter.sources.http import asking
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of an answer read at most."""
@@ -75,18 +76,16 @@ class Api:
         """Return the decoded answer; ``None`` for an empty one."""
         server = self._server
         auth = server.auth()
-        try:
-            with httpx.Client(
+        with (
+            asking(self._name),
+            httpx.Client(
                 base_url=self._url,
                 timeout=httpx.Timeout(server.read, connect=server.connect),
                 verify=server.tls or True,
                 trust_env=False,
-            ) as client:
-                response = self._answer(client, method, path, auth=auth, **more)
-        except httpx.TimeoutException:
-            raise SourceTimeout(f"{self._name} did not answer in time") from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-            raise SourceUnavailable(f"cannot reach {self._name}: {type(error).__name__}") from None
+            ) as client,
+        ):
+            response = self._answer(client, method, path, auth=auth, **more)
         if response.status_code in _REFUSED:
             raise AccessDenied(f"{self._name} refused the login")
         if not response.is_success:
