@@ -134,6 +134,14 @@ TESTING: Final = _rule(
 
 RECORDINGS: Final = (USUAL, LIMIT, SHARE, LEVEL_2H, LEVEL, HIGHEST_LEVEL, TESTED_10M, TESTED, TESTING)
 
+
+def _usual_orders(window: str, number: float) -> Input:
+    """Return how many orders are usual in the window, in every case."""
+    return Input(
+        expected_orders.EXPECTED, labels={"window": window}, bad=At(number), good=At(number), needed=False
+    )
+
+
 ALERTS: Final = (
     Alert(
         name="MagentoPaymentsFail",
@@ -166,20 +174,8 @@ ALERTS: Final = (
             inputs={
                 "failed": Input(placements.FAILED, bad=Hourly(99), good=Hourly(3), edge=Hourly(25)),
                 "attempts": Input(placements.ATTEMPTS, bad=Hourly(100), good=Hourly(100)),
-                "expected_30m": Input(
-                    expected_orders.EXPECTED,
-                    labels={"window": "30m"},
-                    bad=At(50),
-                    good=At(50),
-                    needed=False,
-                ),
-                "expected_2h": Input(
-                    expected_orders.EXPECTED,
-                    labels={"window": "2h"},
-                    bad=At(200),
-                    good=At(200),
-                    needed=False,
-                ),
+                "expected_30m": _usual_orders("30m", 50),
+                "expected_2h": _usual_orders("2h", 200),
                 "recent_2h": Input(
                     expected_orders.RECENT, labels={"window": "2h"}, bad=At(200), good=At(200), needed=False
                 ),
@@ -240,13 +236,7 @@ ALERTS: Final = (
             inputs={
                 "failed": Input(placements.FAILED, bad=Hourly(24), good=Hourly(2), edge=Hourly(12)),
                 "attempts": Input(placements.ATTEMPTS, bad=Hourly(100), good=Hourly(100)),
-                "expected_30m": Input(
-                    expected_orders.EXPECTED,
-                    labels={"window": "30m"},
-                    bad=At(50),
-                    good=At(50),
-                    needed=False,
-                ),
+                "expected_30m": _usual_orders("30m", 50),
             },
             silent={
                 "as many failures as ever": {"failed": Hourly(24)},

@@ -5,11 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from alerts.lib.cases import Hourly, Input
 from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.recording import Recording
+from exporter.collectors import checkout
 from promql.expr import Expr, over_time, series
 
 DE: Final = {"store": "de"}
+CARTS_FILLED: Final = Input(
+    checkout.STAGE_REACHED, labels={"stage": "cart", "customer": "guest"}, bad=Hourly(60), good=Hourly(60)
+)
+"""In a case: sixty carts an hour, whatever becomes of them."""
 
 
 def rule(name: str, expr: Expr, about: str) -> Recording:

@@ -7,7 +7,7 @@ from typing import Final
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input
 from alerts.lib.model import Panel, Severity, Unit
-from alerts.selling.common import DE, rule, selling
+from alerts.selling.common import CARTS_FILLED, DE, rule, selling
 from alerts.selling.stopped import ORDERS_PER_CART
 from alerts.thresholds import warning
 from exporter.collectors import checkout, expected_orders
@@ -66,12 +66,7 @@ ALERTS: Final = (
                 "expected": Input(
                     expected_orders.EXPECTED, labels={"window": "6h"}, bad=At(60), good=At(60), edge=At(60)
                 ),
-                "filled": Input(
-                    checkout.STAGE_REACHED,
-                    labels={"stage": "cart", "customer": "guest"},
-                    bad=Hourly(60),
-                    good=Hourly(60),
-                ),
+                "filled": CARTS_FILLED,
                 "ordered": Input(
                     checkout.STAGE_REACHED,
                     labels={"stage": "order", "customer": "guest"},

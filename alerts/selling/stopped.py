@@ -8,7 +8,7 @@ from alerts import thresholds as limits
 from alerts.lib.alertmanager import ALL_STORES
 from alerts.lib.cases import HOUR, MINUTE, At, Cases, Hourly, Input
 from alerts.lib.model import Panel, Severity
-from alerts.selling.common import DE, rule, selling
+from alerts.selling.common import CARTS_FILLED, DE, rule, selling
 from alerts.selling.stages import STAGES_WEEK
 from alerts.thresholds import critical
 from exporter.collectors import checkout, expected_orders
@@ -91,12 +91,7 @@ ALERTS: Final = (
             inputs={
                 "expected": Input(expected_orders.SINCE_LAST, bad=At(20), good=At(0.5), edge=At(15)),
                 "carts": Input(checkout.CARTS_SINCE_ORDER, bad=At(200), good=At(3)),
-                "filled": Input(
-                    checkout.STAGE_REACHED,
-                    labels={"stage": "cart", "customer": "guest"},
-                    bad=Hourly(60),
-                    good=Hourly(60),
-                ),
+                "filled": CARTS_FILLED,
                 "ordered": Input(
                     checkout.STAGE_REACHED,
                     labels={"stage": "order", "customer": "guest"},

@@ -83,21 +83,27 @@ class MariaDB(Server):
         """Return a pristine data directory to copy."""
         return kept_template(program("mariadbd"), FILE_SIZES, make_data_directory)
 
-    def command(self) -> Sequence[str | Path]:
-        """Return mariadbd's command line; no option file of the machine is read."""
+    def usual_options(self) -> Sequence[str]:
+        """Return what MariaDB and MySQL are started with alike; no option file of the machine is read."""
         return [
-            program("mariadbd"),
             "--no-defaults",
             *as_root(),
             f"--datadir={self.data}",
             f"--tmpdir={self.directory}",
             f"--socket={self.socket}",
-            f"--pid-file={self.directory / 'mariadb.pid'}",
+            f"--pid-file={self.directory / f'{self.name}.pid'}",
             f"--port={self.port}",
             f"--bind-address={self.host}",
             "--skip-name-resolve",
             "--character-set-server=utf8mb4",
             f"--performance-schema={'ON' if self.performance_schema else 'OFF'}",
+        ]
+
+    def command(self) -> Sequence[str | Path]:
+        """Return mariadbd's command line."""
+        return [
+            program("mariadbd"),
+            *self.usual_options(),
             *FILE_SIZES,
             *SMALL_AND_QUICK,
             *self.arguments,

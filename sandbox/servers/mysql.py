@@ -73,20 +73,10 @@ class MySQL(MariaDB):
         return kept_template(program("mysqld"), FILE_SIZES, make_data_directory)
 
     def command(self) -> Sequence[str | Path]:
-        """Return mysqld's command line; no option file of the machine is read."""
+        """Return mysqld's command line."""
         return [
             program("mysqld"),
-            "--no-defaults",
-            *as_root(),
-            f"--datadir={self.data}",
-            f"--tmpdir={self.directory}",
-            f"--socket={self.socket}",
-            f"--pid-file={self.directory / 'mysql.pid'}",
-            f"--port={self.port}",
-            f"--bind-address={self.host}",
-            "--skip-name-resolve",
-            "--character-set-server=utf8mb4",
-            f"--performance-schema={'ON' if self.performance_schema else 'OFF'}",
+            *self.usual_options(),
             *FILE_SIZES,
             *SMALL_AND_QUICK,
             *self.arguments,

@@ -352,14 +352,6 @@ class Locked(Redis):
             host=self.host, port=self.port, password=SECRET, socket_timeout=5, decode_responses=True
         )
 
-    def ready(self) -> bool:
-        """Tell whether it answers."""
-        try:
-            with self.client() as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
-
 
 class WithPassword(Sentinel):
     """A Sentinel of servers that want a password."""
