@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -15,9 +16,11 @@ from exporter.core.metrics import Metric
 from exporter.core.runner import CollectorState, Outcome, Runner
 from exporter.errors import ExporterError, UsageError
 from exporter.evidence.model import (
+    CollectorFails,
     Evidence,
     Fact,
     Finding,
+    LabelIs,
     OwnSeries,
     Pick,
     PromQL,
@@ -30,6 +33,9 @@ SECONDS: Final = 10.0
 
 _SELECTING: Final = ("job", "instance", "shop")
 """Labels of the exporter's own target: every series that Prometheus has from it carries them."""
+
+_ALL_STORES: Final = ("store", "all-stores")
+"""An alert about all stores of a shop together: its facts are those of all of them."""
 
 NO_TIME: Final = "no time was left to look"
 
@@ -58,7 +64,7 @@ async def capture(
 ) -> dict[str, Finding]:
     """Return a finding for each fact, by its name. Raises nothing for what cannot be seen."""
     ends = time.monotonic() + seconds
-    if any(isinstance(fact, OwnSeries | SourceFails) for fact in evidence.facts):
+    if any(isinstance(fact, OwnSeries | SourceFails | CollectorFails) for fact in evidence.facts):
         await sources.runner.scrape(deadline=seconds / 2)  # collectors that have just run do not run again
     found: dict[str, Finding] = {}
     for fact in evidence.facts:
@@ -74,6 +80,10 @@ async def _look(fact: Fact, labels: Labels, sources: Sources, left: float) -> Fi
         return _own(fact, labels, sources)
     if isinstance(fact, SourceFails):
         return _source(fact, labels, sources)
+    if isinstance(fact, CollectorFails):
+        return _collector(fact, labels, sources)
+    if isinstance(fact, LabelIs):
+        return Finding(fact.name, float(re.fullmatch(fact.pattern, labels.get(fact.label, "")) is not None))
     work = asyncio.get_running_loop().run_in_executor(sources.pool, _ask, fact, labels, sources)
     try:
         return await asyncio.wait_for(asyncio.shield(work), left)
@@ -98,6 +108,8 @@ def _setting(fact: Setting, sources: Sources) -> Finding:
     text = sources.setting(fact.path)
     if text is None:
         return Finding(fact.name, fact.absent, "" if fact.absent is not None else "env.php does not say")
+    if fact.equals:
+        return Finding(fact.name, float(text == fact.equals))
     try:
         return Finding(fact.name, float({"true": 1, "false": 0, "": 0}.get(text.lower(), text)))
     except ValueError:
@@ -107,15 +119,21 @@ def _setting(fact: Setting, sources: Sources) -> Finding:
 def _promql(fact: PromQL, labels: Labels, sources: Sources) -> Finding:
     if sources.prometheus is None:
         return Finding(fact.name, None, "prometheus.url is not configured")
-    value = sources.prometheus.value(fact.query.replace("%s", matchers(labels, fact.labels)), time.time())
+    selecting = matchers(labels, fact.labels, anywhere=fact.anywhere)
+    value = sources.prometheus.value(fact.query.replace("%s", selecting), time.time())
     if value is None:
         return Finding(fact.name, None, "Prometheus has no such series")
     return Finding(fact.name, value)
 
 
-def matchers(labels: Labels, more: tuple[str, ...]) -> str:
-    """Return the matchers of the exporter's target and of some labels. Values are plain by their origin."""
-    return ",".join(f'{name}="{labels[name]}"' for name in (*_SELECTING, *more) if name in labels)
+def matchers(labels: Labels, more: tuple[str, ...] = (), *, anywhere: bool = False) -> str:
+    """Return the matchers of the alert's target and of some labels. Values are plain by their origin."""
+    target = ("shop",) if anywhere else _SELECTING
+    return ",".join(
+        f'{name}="{labels[name]}"'
+        for name in (*target, *more)
+        if name in labels and (name, labels[name]) != _ALL_STORES
+    )
 
 
 def _source(fact: SourceFails, labels: Labels, sources: Sources) -> Finding:
@@ -127,6 +145,13 @@ def _source(fact: SourceFails, labels: Labels, sources: Sources) -> Finding:
     return Finding(fact.name, float(any(fact.reason in ("", state.reason) for state in failing)))
 
 
+def _collector(fact: CollectorFails, labels: Labels, sources: Sources) -> Finding:
+    state = sources.runner.states.get(labels.get("collector", ""))
+    if state is None:
+        return Finding(fact.name, None, "no such collector runs here")
+    return Finding(fact.name, float(state.outcome is Outcome.FAILING))
+
+
 def _own(fact: OwnSeries, labels: Labels, sources: Sources) -> Finding:
     state = _declaring(fact.metric, sources.runner)
     if state is None:
@@ -134,7 +159,11 @@ def _own(fact: OwnSeries, labels: Labels, sources: Sources) -> Finding:
     now = time.time()
     if state.outcome is not Outcome.OK:
         return Finding(fact.name, None, f"collector {state.name} is failing: {state.reason or state.outcome}")
-    wanted = {name: labels[name] for name in fact.metric.labels if name in labels and name not in fact.ignore}
+    wanted = {
+        name: labels[name]
+        for name in fact.metric.labels
+        if name in labels and name not in fact.ignore and (name, labels[name]) != _ALL_STORES
+    }
     values = list(_values(state, fact.metric, wanted | dict(fact.labels), now))
     if not values:
         return Finding(fact.name, fact.absent, "" if fact.absent is not None else "there is no such series")
@@ -157,4 +186,6 @@ def _values(state: CollectorState, metric: Metric, wanted: Labels, now: float) -
 def _picked(pick: Pick, values: list[float]) -> float:
     if pick is Pick.LARGEST:
         return max(values)
+    if pick is Pick.SMALLEST:
+        return min(values)
     return sum(values) if pick is Pick.SUM else float(len(values))

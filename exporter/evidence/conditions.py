@@ -78,6 +78,42 @@ class Every:
         return None if None in found else True
 
 
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one condition holds. One that holds decides, whatever is not known of the others."""
+
+    conditions: tuple[Condition, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The facts that it looks at."""
+        return frozenset().union(*(condition.names for condition in self.conditions))
+
+    def holds(self, facts: Facts) -> bool | None:
+        """Return whether one holds, ``None`` if the facts cannot say."""
+        found = [condition.holds(facts) for condition in self.conditions]
+        if True in found:
+            return True
+        return None if None in found else False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The condition, where another one holds; elsewhere the facts cannot say."""
+
+    gate: Condition
+    condition: Condition
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The facts that it looks at."""
+        return self.gate.names | self.condition.names
+
+    def holds(self, facts: Facts) -> bool | None:
+        """Return whether it holds, ``None`` if the gate does not."""
+        return self.condition.holds(facts) if self.gate.holds(facts) else None
+
+
 def above(name: str, limit: float = 0.0) -> Condition:
     """Return that the fact is greater than the limit."""
     return Above(name, limit)
@@ -91,3 +127,13 @@ def at_most(name: str, limit: float = 0.0) -> Condition:
 def both(*conditions: Condition) -> Condition:
     """Return that all of the conditions hold."""
     return Every(conditions)
+
+
+def either(*conditions: Condition) -> Condition:
+    """Return that at least one of the conditions holds."""
+    return Some(conditions)
+
+
+def given(gate: Condition, condition: Condition) -> Condition:
+    """Return that the condition holds; nothing is known where the gate does not hold."""
+    return Given(gate, condition)

@@ -25,6 +25,7 @@ class Pick(StrEnum):
     """How several series become one value."""
 
     LARGEST = "largest"
+    SMALLEST = "smallest"
     SUM = "sum"
     COUNT = "count"
 
@@ -66,19 +67,40 @@ class SourceFails(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorFails(Fact):
+    """Whether the collector that the alert's label names fails now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelIs(Fact):
+    """Whether a label of the alert matches a pattern as a whole."""
+
+    label: str = field(kw_only=True)
+    pattern: str = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Setting(Fact):
-    """A setting of env.php, read as a number; ``absent`` where env.php does not name it."""
+    """A setting of env.php, read as a number; ``absent`` where env.php does not name it.
+
+    With ``equals`` the value is whether the setting is that text.
+    """
 
     path: str = field(kw_only=True)
     absent: float | None = None
+    equals: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PromQL(Fact):
-    """A query for Prometheus with one result. ``%s`` stands for the matchers of the alert's labels."""
+    """A query for Prometheus with one result. ``%s`` stands for the matchers of the alert's labels.
+
+    ``anywhere`` asks for series of the shop's other exporters too: only the shop selects, and ``labels``.
+    """
 
     query: str = field(kw_only=True)
     labels: tuple[str, ...] = ()
+    anywhere: bool = False
 
 
 class Verdict(StrEnum):

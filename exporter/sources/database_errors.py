@@ -8,6 +8,7 @@ refusing the login      :exc:`LoginRefused`             yes
 refusing one more       :exc:`SourceLimited`            yes
 forbidding a statement  :exc:`AccessDenied`             no
 too slow                :exc:`SourceTimeout`            no
+silent                  :exc:`SourceTimeout`            yes
 asked wrongly           :exc:`MissingTable` and others  no
 ======================  ==============================  =============================
 """
@@ -143,11 +144,19 @@ def _by_number(error: pymysql.err.Error) -> SourceError:
         return LoginRefused(f"database error {code}: the server does not offer TLS")
     if code == 0 and isinstance(error, pymysql.err.InternalError):
         return UnexpectedAnswer("what answers there does not use MySQL's protocol")
-    if is_lost(error):
-        return SourceUnavailable(f"database error {code}: the connection was lost")
-    if _FIRST_CLIENT_ERROR <= code <= _LAST_CLIENT_ERROR:
-        return SourceUnavailable(f"database error {code}: the server cannot be reached")
+    own = _FIRST_CLIENT_ERROR <= code <= _LAST_CLIENT_ERROR
+    if own and _timed_out(error):
+        return SourceTimeout(f"database error {code}: no answer in time")
+    if own or is_lost(error):
+        what = "the connection was lost" if is_lost(error) else "the server cannot be reached"
+        return SourceUnavailable(f"database error {code}: {what}")
     return UnexpectedAnswer(f"database error {code}")
+
+
+def _timed_out(error: pymysql.err.Error) -> bool:
+    """Return whether a time limit of the connection is the cause: a server that hangs is not a dead one."""
+    causes = (getattr(error, "original_exception", None), error.__cause__, error.__context__)
+    return any(isinstance(cause, TimeoutError) for cause in causes)
 
 
 def _code(error: pymysql.err.Error) -> int:

@@ -103,6 +103,7 @@ class Pool:
 
     def pause(self, failure: SourceError) -> SourceError:
         """Open no connection for a while: the server is gone, full, or does not let us in."""
+        failure.common = True  # a server that hangs in one statement gets no other one meanwhile
         with self._changed:
             self._until = time.monotonic() + self._pause_seconds
             self._why = (type(failure), str(failure))

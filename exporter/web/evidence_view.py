@@ -44,7 +44,7 @@ def _times(then: Bundle | None, now: Seen | None) -> str:
 
 def _hypothesis(judged: Judged, page: Runbook) -> str:
     title, verdict = judged.hypothesis.title, judged.verdict
-    fix = page.fixes.get(title, "")
+    fix = page.diagnosis[title].fix if title in page.diagnosis else ""
     return f'<li class="{verdict}"><i class="{verdict}">{verdict}</i> {escape(title)}<br>{fix}</li>\n'
 
 

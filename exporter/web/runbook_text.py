@@ -36,7 +36,8 @@ _PAGE_LINK: Final = re.compile(r"([A-Za-z0-9]+)\.md(#.*)?")
 _VARIABLE: Final = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)(?::\?)?\}?")
 """``$NAME``, ``${NAME}``, and ``${NAME:?}``, which refuses to run without it."""
 _ASSIGNED: Final = re.compile(r"^\s*(?:export )?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
-_HYPOTHESES: Final = re.compile(r"^\| hypothesis \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)", re.MULTILINE)
+_HYPOTHESES: Final = re.compile(r"^(\|.* hypothesis \|.*)\n\|[-| ]+\|\n((?:\|.*\n)+)", re.MULTILINE)
+_LINKED: Final = re.compile(r"\[([^]]*)\]\([^)]*\)")
 _CELL: Final = re.compile(r"\s*(?<!\\)\|\s*")
 _WORDS: Final = {
     "read-only": "looks, changes nothing",
@@ -46,10 +47,19 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the diagnosis table as HTML: the hypothesis, how to check it, and its fix."""
+
+    title: str
+    check: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
 class Runbook:
     """One page. ``facts`` are the rows of the head's table as HTML, by their name.
 
-    ``fixes`` are the last cells of the diagnosis table as HTML, by the text of the first.
+    ``diagnosis`` are the rows of the diagnosis table, by the text of the hypothesis without its links.
     """
 
     name: str
@@ -59,7 +69,7 @@ class Runbook:
     body: str
     severity: str = ""
     subject: str = ""
-    fixes: Mapping[str, str] = field(default_factory=dict)
+    diagnosis: Mapping[str, Row] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -105,16 +115,20 @@ def _read(file: Path, _changed: int) -> Runbook:
         body=html,
         severity=facts.get("Severity", "").partition(",")[0],
         subject=subject[1] if subject else "",
-        fixes={title: _inline(fix) for title, fix in _fixes(body)},
+        diagnosis=dict(_diagnosis(body)),
     )
 
 
-def _fixes(body: str) -> Iterator[tuple[str, str]]:
-    """Yield each hypothesis of the diagnosis table and its fix, as Markdown."""
-    for table in _HYPOTHESES.findall(body):
+def _diagnosis(body: str) -> Iterator[tuple[str, Row]]:
+    """Yield each hypothesis of the diagnosis table with its row."""
+    for head, table in _HYPOTHESES.findall(body):
+        names = _CELL.split(head)[1:-1]
+        title, check = names.index("hypothesis"), names.index("check")
         for row in table.splitlines():
             cells = _CELL.split(row)[1:-1]
-            yield cells[0], cells[-1]
+            name = _LINKED.sub(r"\1", cells[title])
+            checked = ": ".join(_inline(cell) for cell in cells[check:-1])
+            yield name, Row(_inline(name), checked, _inline(cells[-1]))
 
 
 def _inline(text: str) -> str:

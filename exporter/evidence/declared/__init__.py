@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exporter.evidence.declared import backends, cron, indexers, orders, page_cache, queues, selling
+from exporter.evidence.declared import (
+    backends,
+    cron,
+    indexers,
+    machines,
+    orders,
+    outside,
+    page_cache,
+    queues,
+    redis,
+    selling,
+)
 from exporter.evidence.model import Evidence
 
 
 def declared() -> Mapping[str, Evidence]:
     """Return the evidence of every alert that has some, by the alert's name."""
-    parts = (backends, cron, indexers, orders, page_cache, queues, selling)
+    parts = (backends, cron, indexers, machines, orders, outside, page_cache, queues, redis, selling)
     return {evidence.alert: evidence for part in parts for evidence in part.EVIDENCE}

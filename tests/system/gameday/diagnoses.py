@@ -10,23 +10,77 @@ from urllib.parse import urlencode
 
 import httpx
 
+_GROUP: Final = "the job is not run"
+_DEAD: Final = "the server is dead"
+_LEFT: Final = "both left behind by one killed process"
+
 RIGHT: Final[Mapping[str, Mapping[str, str]]] = {
-    "backlog-growing": {"MagentoIndexerBacklogGrowing": "the job is not run"},
+    "backend-sick": {"MagentoBackendsSick": "PHP-FPM is full or dead"},
+    "backlog-growing": {
+        "MagentoIndexerBacklogGrowing": _GROUP,
+        "MagentoCronLagging": "a group is not started any more",
+    },
+    "ban-storm": {
+        "MagentoPageCacheFlushStorm": "an import or API client saves product by product",
+        "MagentoPageCacheBansPiledUp": "purges still pour in",
+    },
+    "broker-alarm": {"MagentoBrokerBlocksPublishers": "the limit of memory is too low"},
+    "bulk-stuck": {
+        "MagentoBulkNotStarted": "the consumer is not started, or dies",
+        "MagentoConsumerDead": "it dies at its start or at its first message",
+    },
     "cache-flushed": {"MagentoPageCacheHitRatioCollapsed": "purges or a flush loop"},
+    "carding": {"MagentoCarding": "one address or network, guest carts"},
+    "changelog-reset": {
+        "MagentoIndexerVersionAhead": 'the changelog was emptied by hand to "clear the backlog"'
+    },
+    "checkout-stalled": {"MagentoOrdersStopped": "a step is broken: JavaScript, CSP, carrier, setting"},
     "consumer-dead": {"MagentoQueueStalled": "nobody starts the consumer"},
-    "consumer-dead-amqp": {"MagentoConsumerDead": "cron's group `consumers` does not run"},
+    "consumer-dead-amqp": {"MagentoConsumerDead": "it dies at its start or at its first message"},
+    "cron-bloat": {"MagentoCronTableBloated": "rows of a module that was removed"},
+    "cron-job-failing": {"MagentoCronJobFailing": "the job throws"},
+    "cron-job-stuck": {
+        "MagentoCronLagging": "one job's earlier run is still at it",
+        "MagentoCronJobMissed": "its own long run is in the way",
+        "MagentoCronJobOverrunning": "it died: memory, deploy, restart",
+    },
     "cron-stopped": {"MagentoCronStopped": "the crontab is gone (new server, deploy, restored backup)"},
     "database-down": {"MagentoBackendDown": "the server hangs or is overloaded"},
-    "database-killed": {"MagentoBackendDown": "the server is dead"},
+    "database-killed": {"MagentoBackendDown": _DEAD},
+    "emails-unsent": {"MagentoOrderEmailsUnsent": "the mail server refuses or is out of reach"},
+    "exporter-down": {
+        "MagentoExporterUnreachable": "the process is not there: not started after a reboot, or stopped"
+    },
+    "grid-missing": {
+        "MagentoOrdersMissingFromGrid": "an order was committed behind the copy's mark (releases of 2026)"
+    },
+    "indexer-invalid": {
+        "MagentoIndexerInvalid": "the rebuild throws",
+        "MagentoCronJobFailing": "the job throws",
+    },
+    "indexer-stuck": {
+        "MagentoIndexerStuck": "the process was killed: deploy, memory, closed terminal",
+        "MagentoIndexerViewStuck": _LEFT,
+    },
+    "maintenance": {"MagentoMaintenanceForgotten": "it was forgotten"},
+    "no-traffic": {"MagentoNobodyComes": "DNS, certificate or CDN"},
+    "orders-stuck-pending-payment": {"MagentoOrdersPendingPaymentStuck": "one order stops the job"},
     "page-uncacheable": {
         "MagentoPageCacheHitRatioCollapsed": "a block or an extension makes pages uncacheable"
     },
     "payment-declined": {"MagentoPaymentsFail": "the payment provider is down or declines"},
-    "rabbitmq-down": {"MagentoSourceDown": "RabbitMQ is dead", "MagentoBackendDown": "the server is dead"},
-    "redis-down": {"MagentoBackendDown": "the server is dead"},
-    "varnish-down": {"MagentoBackendDown": "the server is dead"},
+    "queue-errors": {"MagentoQueueMessagesFailing": "something that the consumer needs is away or forbidden"},
+    "rabbitmq-down": {"MagentoBackendDown": _DEAD},
+    "redis-down": {"MagentoBackendDown": _DEAD},
+    "redis-full": {"MagentoSessionWritesRefused": "the limit fell (restart, new server)"},
+    "storefront-down": {"MagentoProbeFailing": "the edge is dead or frozen"},
+    "varnish-down": {"MagentoBackendDown": _DEAD},
 }
-"""Fault to alert to the first cell of the right row of its diagnosis table. Other faults have no evidence."""
+"""Fault to alert to the hypothesis of its diagnosis table that is true.
+
+Where the sandbox leaves open what a person would find, it is the one whose check succeeds there: a consumer
+that cron starts and that is gone again, a job without a process, a job that passes orders by.
+"""
 
 _FIRST: Final = re.compile(r'<i class="supported">supported</i> ([^<]+)<')
 
