@@ -9,7 +9,9 @@ from typing import Final
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.query import Query
+from exporter.reading.instants import NOTED_SINCE, age, noted
 
+_STARTED: Final = noted("bulk.start_time")
 _READS: Final = {"magento_operation": ("status", "started_at")}
 _INDEX: Final = {"magento_operation": ("status", "started_at")}
 
@@ -41,15 +43,15 @@ WAITING_OPERATIONS = Query(
 
 OLDEST_WAITING = Query(
     "bulk_oldest_waiting",
-    """
-    SELECT UNIX_TIMESTAMP(MIN(bulk.start_time)) AS since
+    f"""
+    SELECT UNIX_TIMESTAMP(MIN({_STARTED})) AS since
     FROM (
-        SELECT bulk_uuid FROM {magento_operation} {index magento_operation}
+        SELECT bulk_uuid FROM {{magento_operation}} {{index magento_operation}}
         WHERE status = 4 AND started_at IS NULL
         ORDER BY id
         LIMIT 100
     ) AS oldest
-    JOIN {magento_bulk} AS bulk {index magento_bulk} ON bulk.uuid = oldest.bulk_uuid
+    JOIN {{magento_bulk}} AS bulk {{index magento_bulk}} ON bulk.uuid = oldest.bulk_uuid
     """,
     reads={
         "magento_operation": ("id", "bulk_uuid", "status", "started_at"),
@@ -61,11 +63,11 @@ OLDEST_WAITING = Query(
 
 OLDEST_RUNNING = Query(
     "bulk_oldest_running",
-    """
+    f"""
     SELECT UNIX_TIMESTAMP(MIN(started_at)) AS since
     FROM (
-        SELECT started_at FROM {magento_operation} {index magento_operation}
-        WHERE status = 4 AND started_at IS NOT NULL
+        SELECT started_at FROM {{magento_operation}} {{index magento_operation}}
+        WHERE status = 4 AND started_at >= FROM_UNIXTIME({NOTED_SINCE})
         ORDER BY started_at
         LIMIT 1
     ) AS oldest
@@ -132,7 +134,9 @@ class BulkCollector(Collector):
             number = int(database.rows(BY_STATUS, status=status, limit=limit)[0]["operations"])
             yield OPERATIONS.sample(number, status=name)
             yield EXACT.sample(float(number < limit), status=name)
-        yield WAITING.sample(database.rows(WAITING_OPERATIONS, limit=limit)[0]["operations"])
-        for metric, query in ((WAITING_AGE, OLDEST_WAITING), (RUNNING_AGE, OLDEST_RUNNING)):
-            since = database.rows(query)[0]["since"]
-            yield metric.sample(0.0 if since is None else max(0.0, context.now - float(since)))
+        waiting = int(database.rows(WAITING_OPERATIONS, limit=limit)[0]["operations"])
+        yield WAITING.sample(waiting)
+        waited = age(database.rows(OLDEST_WAITING)[0]["since"], context.now)
+        if waited is not None or not waiting:
+            yield WAITING_AGE.sample(waited or 0.0)
+        yield RUNNING_AGE.sample(age(database.rows(OLDEST_RUNNING)[0]["since"], context.now) or 0.0)

@@ -15,6 +15,7 @@ from exporter.core.query import LOOSE_SCAN, Connection, Query
 from exporter.magento.checkout import quotes_by_time
 from exporter.magento.stores import of_known_stores
 from exporter.reading.clock import DatabaseClock
+from exporter.reading.instants import NOTED_SINCE, instant
 from exporter.reading.time_slices import TimeSlices
 
 CLOCK: Final = DatabaseClock("carts_clock", connection=Connection.CHECKOUT)
@@ -38,7 +39,12 @@ CHANGED: Final = TimeSlices(
 # A loose index scan on (store_id, updated_at): some two index entries a store, however many carts there are.
 OLDEST_CHANGES = Query(
     "carts_oldest_changes",
-    "SELECT store_id, UNIX_TIMESTAMP(MIN(updated_at)) AS oldest FROM {quote} GROUP BY store_id",
+    f"""
+    SELECT store_id, UNIX_TIMESTAMP(MIN(updated_at)) AS oldest
+    FROM {{quote}}
+    WHERE updated_at >= FROM_UNIXTIME({NOTED_SINCE})
+    GROUP BY store_id
+    """,
     reads={"quote": ("store_id", "updated_at")},
     connection=Connection.CHECKOUT,
     bounded=LOOSE_SCAN,
@@ -207,8 +213,9 @@ def _oldest(context: Context) -> Iterator[Sample]:
     """Yield every store's oldest change; the carts of deleted stores come together under one label."""
     oldest: dict[str, float] = {}
     for row in context.database.rows(OLDEST_CHANGES):
-        code = context.stores.code(row["store_id"])
-        oldest[code] = min(float(row["oldest"]), oldest.get(code, float("inf")))
+        code, changed = context.stores.code(row["store_id"]), instant(row["oldest"], context.now)
+        if changed is not None:
+            oldest[code] = min(changed, oldest.get(code, changed))
     yield from (OLDEST.sample(changed, store=code) for code, changed in oldest.items())
 
 

@@ -7,18 +7,20 @@ they are final.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
-from exporter.core.memory import Memory
+from exporter.core.memory import Memory, Table
 from exporter.core.metrics import Sample, counter, gauge, having, summary
 from exporter.core.ports import Database, Row
 from exporter.core.query import Query
 from exporter.magento.cron import FINAL_STATUSES
 from exporter.reading.batches import IDS_A_STATEMENT, in_batches
 from exporter.reading.followed import Followed
+from exporter.reading.instants import instant
 from exporter.reading.per_subject import PerSubject
 
 _COLUMNS: Final = ("job_code", "status", "scheduled_at", "executed_at", "finished_at")
@@ -179,11 +181,14 @@ class CronCollector(Collector):
         new = SCHEDULE.read(context)
         fresh = _look_back(context) if new.first_run else new.rows
         # A row committed while the first run was reading is in both lists; it counts once.
-        rows = {int(row["id"]): row for row in (*_read(context, open_ids), *fresh)}.values()
+        found = {int(row["id"]): row for row in (*_read(context, open_ids), *fresh)}
+        starts = _Starts(followed, context.now)
+        rows = [starts.dated(row) for row in found.values()]
         for row in rows:
             jobs.note(row, count=not new.first_run)
         still_open = [row for row in rows if row["status"] not in FINAL_STATUSES]
-        followed.put("open", sorted(int(row["id"]) for row in still_open)[-MAX_OPEN:])
+        followed.put("open", open_ids := sorted(int(row["id"]) for row in still_open)[-MAX_OPEN:])
+        starts.remember(open_ids)
         late = [row for row in still_open if _is_late(row, context.now)]
         yield from jobs.samples()
         yield from _state(still_open, late, jobs.codes(), context.now)
@@ -224,8 +229,37 @@ def _read(context: Context, ids: Sequence[int]) -> Iterator[Row]:
         yield from context.database.rows(OPEN_ROWS, ids=some)
 
 
+class _Starts:
+    """When the rows started.
+
+    A start in the future counts as when it was first seen. The row of a running job is read in every run, so
+    with the time of each run it would always have started just now.
+    """
+
+    def __init__(self, memory: Table, now: float) -> None:
+        self._memory = memory
+        self._now = now
+        self._known: dict[str, float] = memory.get("ahead", {})
+        self._found: dict[str, float] = {}
+
+    def dated(self, row: Row) -> Row:
+        """Return the row with its instants by the one rule; only a plan may lie in the future."""
+        key, noted = str(row["id"]), instant(row["executed"], math.inf)
+        started = self._known.get(key, instant(row["executed"], self._now))
+        if started is not None and started != noted:
+            self._found[key] = started
+        planned, ended = instant(row["scheduled"], math.inf), instant(row["finished"], self._now)
+        return {**row, "planned": planned, "started": started, "ended": ended}
+
+    def remember(self, still_open: Sequence[int]) -> None:
+        """Remember the starts in the future of the rows that will be read again."""
+        ahead = {str(number): self._found[str(number)] for number in still_open if str(number) in self._found}
+        if ahead != self._known:
+            self._memory.put("ahead", ahead)
+
+
 def _is_late(row: Row, now: float) -> bool:
-    return row["status"] == "pending" and row["scheduled"] is not None and row["scheduled"] <= now
+    return row["status"] == "pending" and row["planned"] is not None and row["planned"] <= now
 
 
 def _state(
@@ -240,9 +274,9 @@ def _state(
         yield OVERDUE.sample(overdue[code], job_code=code)
     ages: dict[str, float] = {}
     for row in running:
-        if row["executed"] is not None:
+        if row["started"] is not None:
             code = str(row["job_code"])
-            ages[code] = max(ages.get(code, 0.0), now - float(row["executed"]))
+            ages[code] = max(ages.get(code, 0.0), now - row["started"])
     for code, age in ages.items():
         yield RUNNING.sample(age, job_code=code)
 
@@ -258,9 +292,21 @@ class _Jobs:
         }
         self._overall = memory.table("overall")
         self._executed: float | None = self._overall.get("executed")
+        self._come_back()
         self._runs = memory.counters(RUNS)
         self._duration = memory.counters(DURATION)
         self._delay = memory.counters(START_DELAY)
+
+    def _come_back(self) -> None:
+        """Take what is remembered of the future as of now: of an earlier version, or of a clock set back."""
+        if self._executed is not None and self._executed > self._now:
+            self._executed = self._now
+            self._overall.put("executed", self._now)
+        for code, job in self._jobs.items():
+            ahead = {key: self._now for key in ("started", "success") if (job.get(key) or 0.0) > self._now}
+            if ahead:
+                job.update(ahead)
+                self._table.put(code, job)
 
     def codes(self) -> Iterable[str]:
         """Return the job codes in use."""
@@ -275,10 +321,10 @@ class _Jobs:
             self._table.put(code, job)
         for final in FINAL_STATUSES:
             self._runs.initialise(job_code=code, status=final)
-        if row["executed"] is not None:
-            self._note_start(code, job, float(row["executed"]))
-        if status == "success" and row["finished"] is not None:
-            self._note_success(code, job, float(row["finished"]))
+        if row["started"] is not None:
+            self._note_start(code, job, row["started"])
+        if status == "success" and row["ended"] is not None:
+            self._note_success(code, job, row["ended"])
         if count and status in FINAL_STATUSES:
             self._count(code, status, row)
 
@@ -305,20 +351,20 @@ class _Jobs:
 
     def _count(self, code: str, status: str, row: Row) -> None:
         self._runs.add(job_code=code, status=status)
-        if status != "success" and row["scheduled"] is not None:
-            self._note_not_done(code, status, float(row["scheduled"]))
-        if row["executed"] is None:
+        if status != "success" and row["planned"] is not None:
+            self._note_not_done(code, status, min(row["planned"], self._now))
+        if row["started"] is None:
             return
-        if row["scheduled"] is not None:
-            self._delay.add(max(0.0, float(row["executed"] - row["scheduled"])), job_code=code)
-        if status == "success" and row["finished"] is not None:
-            self._duration.add(max(0.0, float(row["finished"] - row["executed"])), job_code=code)
+        if row["planned"] is not None:
+            self._delay.add(max(0.0, row["started"] - row["planned"]), job_code=code)
+        if status == "success" and row["ended"] is not None:
+            self._duration.add(max(0.0, row["ended"] - row["started"]), job_code=code)
 
     def liveness(self, late: Iterable[Row]) -> Iterator[Sample]:
         """Yield when cron last started something, and how long the job waits that has waited longest."""
         if self._executed is not None:
             yield LAST_EXECUTION.sample(self._executed)
-        waits = (self._now - max(float(row["scheduled"]), self._started(row)) for row in late)
+        waits = (self._now - max(row["planned"], self._started(row)) for row in late)
         yield LAG.sample(max((0.0, *waits)))
 
     def _started(self, row: Row) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.magento.releases import support_ends
+from exporter.reading.instants import instant
 
 INFO = gauge(
     "magento_info",
@@ -61,6 +62,6 @@ class DeploymentCollector(Collector):
         connection = files.queue_connection()
         if connection:
             yield QUEUE_CONNECTION.sample(1, connection=connection)
-        deployed = files.static_deployed_at()
+        deployed = instant(files.static_deployed_at(), context.now)
         if deployed is not None:
             yield DEPLOYED.sample(deployed)

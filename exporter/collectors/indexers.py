@@ -22,6 +22,7 @@ from exporter.magento.indexers import (
     changelog,
     indexers_of,
 )
+from exporter.reading.instants import instant
 
 # `updated` is a DATETIME that holds UTC; the session's time zone is UTC, so this is its Unix time.
 INDEXERS = Query(
@@ -207,11 +208,11 @@ class IndexersCollector(Collector):
         names = indexers_of(views)
         for indexer, row in indexers.items():
             yield from STATE.state_set("state", INDEXER_STATES, _text(row["status"]), indexer=indexer)
-            yield from _instant(UPDATED, row["updated"], indexer)
+            yield from _at(UPDATED, instant(row["updated"], context.now), indexer)
         for indexer in _without_view(indexers, names.values()):
             yield from MODE.state_set("mode", MODES, SAVE, indexer=indexer)
         for view, row in views.items():
-            yield from _view(names[view], row)
+            yield from _view(names[view], row, context.now)
             if row["mode"] == "enabled":
                 yield from _changes(context, self._backlogs, view, names[view], int(row["version"] or 0))
 
@@ -230,11 +231,11 @@ def _without_view(indexers: Mapping[str, Row], named: Iterable[str]) -> list[str
     return [indexer for indexer in indexers if indexer in VIEWS and indexer not in have_view]
 
 
-def _view(indexer: str, row: Row) -> Iterator[Sample]:
+def _view(indexer: str, row: Row, now: float) -> Iterator[Sample]:
     mode = SCHEDULE if row["mode"] == "enabled" else SAVE
     yield from MODE.state_set("mode", MODES, mode, indexer=indexer)
     yield from VIEW_STATE.state_set("state", VIEW_STATES, _text(row["status"]), indexer=indexer)
-    yield from _instant(VIEW_UPDATED, row["updated"], indexer)
+    yield from _at(VIEW_UPDATED, instant(row["updated"], now), indexer)
 
 
 # Missing triggers stay unseen: information_schema.TRIGGERS is empty without the privilege TRIGGER, and that
@@ -258,6 +259,6 @@ def _text(status: object) -> str:
     return str(status) if status is not None else UNKNOWN
 
 
-def _instant(metric: Metric, value: float | None, indexer: str) -> Iterator[Sample]:
-    if value is not None:
-        yield metric.sample(value, indexer=indexer)
+def _at(metric: Metric, moment: float | None, indexer: str) -> Iterator[Sample]:
+    if moment is not None:
+        yield metric.sample(moment, indexer=indexer)

@@ -7,6 +7,7 @@ counted orders are remembered until the order is :data:`MAX_AGE` old.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
@@ -21,6 +22,7 @@ from exporter.magento.stores import of_known_stores
 from exporter.reading.by_id import ById
 from exporter.reading.changes import Changes, Position
 from exporter.reading.clock import DatabaseClock
+from exporter.reading.instants import instant
 
 CLOCK: Final = DatabaseClock("database_clock", connection=Connection.SALES)
 
@@ -126,7 +128,7 @@ def _begin(context: Context, counted: Table, newest: int, clock: int) -> tuple[i
     first = max(0, newest - LOOK_BACK)
     rows = ORDERS.rows(context.database, after=first, limit=LOOK_BACK)
     counted.put_many({_key(row): 1 for row in rows if row["state"] == CANCELED})
-    changed = max((int(row["changed"]) for row in rows), default=clock)
+    changed = max((int(instant(row["changed"], clock) or 0) for row in rows), default=clock)
     return first, Position(_settled(context, changed, clock))
 
 
@@ -139,14 +141,15 @@ def _is_news(row: Row, first: int, counted: Table, clock: int) -> bool:
     return (
         row["state"] == CANCELED
         and int(row["id"]) > first
-        and int(row["created"]) >= clock - MAX_AGE
+        and (instant(row["created"], clock) or 0.0) >= clock - MAX_AGE
         and counted.get(_key(row)) is None
     )
 
 
 def _key(row: Row) -> str:
     """Return a key that sorts by the day of the order's creation, so that old ones can be forgotten."""
-    return f"{int(row['created']) // _DAY:06d}/{int(row['id']):012d}"
+    created = instant(row["created"], math.inf) or 0.0
+    return f"{int(created) // _DAY:06d}/{int(row['id']):012d}"
 
 
 def _initialise(context: Context) -> None:

@@ -10,6 +10,7 @@ from exporter.core.metrics import Sample, gauge
 from exporter.core.ports import Row
 from exporter.core.query import Connection
 from exporter.magento.flags import Flag
+from exporter.reading.instants import age
 from exporter.reading.watch import Ages, Watch
 
 DOCUMENTS: Final = ("order", "invoice", "shipment", "creditmemo")
@@ -81,9 +82,9 @@ class OrderEmailsCollector(Collector):
         """Yield the samples of one run."""
         for document, watch in WATCHES.items():
             unsent = watch.look(context, late=_is_unsent, waits=_waits_for_payment)
-            oldest = min((float(row["created"]) for row in unsent), default=context.now)
+            oldest = max((age(row["created"], context.now) or 0.0 for row in unsent), default=0.0)
             yield UNSENT.sample(len(unsent), document=document)
-            yield OLDEST.sample(context.now - oldest, document=document)
+            yield OLDEST.sample(oldest, document=document)
         yield ASYNC_SENDING.sample(float(ASYNC.is_on(context.database, context.locked)))
 
 

@@ -9,6 +9,7 @@ from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.query import Connection
 from exporter.magento.flags import Flag
+from exporter.reading.instants import age
 from exporter.reading.watch import Ages, Watch
 
 WATCH: Final = Watch(
@@ -60,7 +61,7 @@ class OrderGridCollector(Collector):
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
         missing = WATCH.look(context, late=lambda row: bool(row["missing"]))
-        oldest = min((float(row["created"]) for row in missing), default=context.now)
+        oldest = max((age(row["created"], context.now) or 0.0 for row in missing), default=0.0)
         yield MISSING.sample(len(missing))
-        yield OLDEST.sample(max(0.0, context.now - oldest))
+        yield OLDEST.sample(oldest)
         yield ASYNC_INDEXING.sample(float(ASYNC.is_on(context.database, context.locked)))

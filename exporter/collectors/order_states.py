@@ -21,6 +21,7 @@ from exporter.core.query import LOOSE_SCAN, Connection, Query
 from exporter.magento.orders import OPEN_STATES, PENDING_PAYMENT
 from exporter.reading.batches import in_batches
 from exporter.reading.by_id import ById
+from exporter.reading.instants import NOTED_SINCE, age, instant
 from exporter.reading.per_subject import SUBJECTS_A_STATEMENT, PerSubject
 
 _IN_STATES: Final = ", ".join(f"'{state}'" for state in OPEN_STATES)
@@ -31,6 +32,20 @@ GROUPS = Query(
     SELECT store_id, state, UNIX_TIMESTAMP(MIN(created_at)) AS oldest
     FROM {{sales_order}}
     WHERE state IN ({_IN_STATES})
+    GROUP BY store_id, state
+    """,
+    reads={"sales_order": ("store_id", "state", "created_at")},
+    connection=Connection.SALES,
+    bounded=LOOSE_SCAN,
+)
+
+# Where the least of a group is no instant at all; by the same index.
+GROUPS_NOTED = Query(
+    "order_states_groups_noted",
+    f"""
+    SELECT store_id, state, UNIX_TIMESTAMP(MIN(created_at)) AS oldest
+    FROM {{sales_order}}
+    WHERE state IN ({_IN_STATES}) AND created_at >= FROM_UNIXTIME({NOTED_SINCE})
     GROUP BY store_id, state
     """,
     reads={"sales_order": ("store_id", "state", "created_at")},
@@ -149,7 +164,7 @@ class OrderStatesCollector(Collector):
     """
     source = "database"
     metrics = (OPEN, OLDEST_AGE, TRUNCATED, NEWEST, NEWEST_UNPAID)
-    queries = (GROUPS, COUNTED.query, OLDEST.query, *LATEST.queries)
+    queries = (GROUPS, GROUPS_NOTED, COUNTED.query, OLDEST.query, *LATEST.queries)
     refresh = Refresh(interval=240.0, max_staleness=900.0)
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -164,9 +179,10 @@ class OrderStatesCollector(Collector):
 
 def _by_store_and_state(context: Context) -> _Found:
     found = _Found()
-    for row in context.database.rows(GROUPS):
-        found.oldest[row["store_id"], str(row["state"])] = float(row["oldest"])
-    groups, many, left = list(found.oldest), list[Group](), FIRST_ROWS
+    groups = _note_oldest(context, GROUPS, found)
+    if len(found.oldest) < len(groups):
+        _note_oldest(context, GROUPS_NOTED, found)
+    many, left = list[Group](), FIRST_ROWS
     for some in in_batches(groups, SUBJECTS_A_STATEMENT):
         limit = max(1, min(FIRST_LIMIT, left // len(some)))
         many += _count(context, some, limit, found)
@@ -176,6 +192,17 @@ def _by_store_and_state(context: Context) -> _Found:
         many = _count(context, many, share, found)
     found.truncated = {state for _, state in many}
     return found
+
+
+def _note_oldest(context: Context, query: Query, found: _Found) -> list[Group]:
+    """Note since when each group has orders; return the groups."""
+    groups = []
+    for row in context.database.rows(query):
+        groups.append((row["store_id"], str(row["state"])))
+        created = instant(row["oldest"], context.now)
+        if created is not None:
+            found.oldest[groups[-1]] = created
+    return groups
 
 
 def _count(context: Context, groups: Sequence[Group], limit: int, found: _Found) -> list[Group]:
@@ -204,7 +231,9 @@ def _read_states(context: Context, states: Sequence[str], limit: int, found: _Fo
     found.orders.update(orders)
     for row in rows:
         group = (row["store_id"], str(row["state"]))
-        found.oldest[group] = min(float(row["created"]), found.oldest.get(group, float("inf")))
+        created = instant(row["created"], context.now)
+        if created is not None:
+            found.oldest[group] = min(created, found.oldest.get(group, created))
     in_state = Counter(str(row["state"]) for row in rows)
     return [state for state in states if in_state[state] >= limit]
 
@@ -221,7 +250,7 @@ def _samples(context: Context, found: _Found) -> Iterator[Sample]:
         oldest[label] = min(created, oldest.get(label, created))
     yield from (OPEN.sample(number, store=store, state=state) for (store, state), number in orders.items())
     for (store, state), created in oldest.items():
-        yield OLDEST_AGE.sample(max(0.0, context.now - created), store=store, state=state)
+        yield OLDEST_AGE.sample(context.now - created, store=store, state=state)
     for state in OPEN_STATES:
         yield TRUNCATED.sample(float(state in found.truncated), state=state)
 
@@ -231,7 +260,8 @@ def _newest(context: Context) -> Iterator[Sample]:
     least, most = LATEST_AGES
     orders, unpaid = Counter[str](), Counter[str]()
     for row in LATEST.latest(context.database, LATEST_ORDERS):
-        if least <= context.now - float(row["created"]) <= most:
+        waited = age(row["created"], context.now)
+        if waited is not None and least <= waited <= most:
             store = context.stores.code(row["store_id"])
             orders[store] += 1
             unpaid[store] += row["state"] == PENDING_PAYMENT

@@ -16,6 +16,7 @@ from exporter.magento.orders import Methods
 from exporter.magento.stores import of_known_stores
 from exporter.reading.batches import IDS_A_STATEMENT, in_batches
 from exporter.reading.followed import Followed
+from exporter.reading.instants import instant
 from exporter.reading.per_subject import PerSubject
 
 ORDERS: Final = Followed(
@@ -317,9 +318,9 @@ class _Ledger:
 
     def note_time(self, row: Row) -> None:
         """Remember when the order was placed if it is its store's newest."""
-        if row["store_id"] is None or not row["created"]:
+        created = instant(row["created"], self._now)
+        if row["store_id"] is None or created is None:
             return
-        created = min(float(row["created"]), self._now)
         if created > self._last.get(str(row["store_id"]), 0.0):
             self._last.put(str(row["store_id"]), created)
 

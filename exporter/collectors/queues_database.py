@@ -29,6 +29,7 @@ from exporter.magento.queues import (
 )
 from exporter.reading.changes import Changes, Position
 from exporter.reading.followed import Followed
+from exporter.reading.instants import age, noted
 
 QUEUES = Query(
     "queue_names",
@@ -36,13 +37,15 @@ QUEUES = Query(
     reads={"queue": ("id", "name")},
 )
 
+_UPDATED: Final = noted("updated_at")
+
 OPEN_MESSAGES = Query(
     "queue_open_messages",
-    """
-    SELECT queue_id, COUNT(*) AS messages, UNIX_TIMESTAMP(MIN(updated_at)) AS oldest
+    f"""
+    SELECT queue_id, COUNT(*) AS messages, UNIX_TIMESTAMP(MIN(noted)) AS oldest
     FROM (
-        SELECT queue_id, updated_at
-        FROM {queue_message_status} {index queue_message_status}
+        SELECT queue_id, {_UPDATED} AS noted
+        FROM {{queue_message_status}} {{index queue_message_status}}
         WHERE status = %(status)s
         ORDER BY updated_at
         LIMIT %(limit)s
@@ -158,9 +161,9 @@ def _open_messages(context: Context, queues: Mapping[int, str]) -> Iterator[Samp
                 yield MESSAGES.sample(messages, queue=queue, broker=MYSQL, state=state)
         for metric, states in ((OLDEST_AGE, (NEW, RETRY)), (IN_PROGRESS_AGE, (IN_PROGRESS,))):
             rows = [found[state][number] for state in states if number in found[state]]
-            if rows or all(exact[state] for state in states):
-                age = max((context.now - float(row["oldest"]) for row in rows), default=0.0)
-                yield metric.sample(max(0.0, age), queue=queue, broker=MYSQL)
+            ages = [waited for row in rows if (waited := age(row["oldest"], context.now)) is not None]
+            if ages or (not rows and all(exact[state] for state in states)):
+                yield metric.sample(max((0.0, *ages)), queue=queue, broker=MYSQL)
 
 
 def _published(context: Context, queues: Mapping[int, str]) -> Iterator[Sample]:
@@ -173,13 +176,13 @@ def _changed(context: Context, status: int, metric: Metric, queues: Mapping[int,
     table, database = context.memory.table("changed"), context.database
     known = table.get(str(status))
     rows: Sequence[Row] = ()
+    settle = context.tuning.settle_seconds
     if known is None:
-        newest = database.rows(NEWEST_CHANGE, status=status)[0]["changed"]
-        position = Position(int(newest or 0) + 1)
+        newest = database.rows(NEWEST_CHANGE, status=status)[0]
+        position = Position.behind(newest["changed"], latest=context.now + settle)
     else:
         seen = {int(number): int(changed) for number, changed in known["seen"].items()}
         position = Position(int(known["since"]), int(known["after"]), seen)
-        settle = context.tuning.settle_seconds
         rows = CHANGED.read(database, position, now=context.now, settle=settle, status=status)
     ahead = {str(number): changed for number, changed in position.seen.items()}
     table.put(str(status), {"since": position.since, "after": position.after, "seen": ahead})

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Self
 
 from exporter.core.ports import Database, Row
 from exporter.core.query import Connection, Query
+from exporter.reading.instants import instant
 
 PAGE: Final = 2_000
 """Changed rows read by one statement."""
@@ -31,6 +32,16 @@ class Position:
     since: int
     after: int = 0
     seen: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def behind(cls, changed: Any, *, latest: float) -> Self:
+        """Return the position behind the newest change of before, which is at most at ``latest``."""
+        return cls(int(instant(changed, latest) or 0) + 1)
+
+    def limit(self, latest: float) -> None:
+        """Come back from a time after ``latest``, which a row with a time in the future has led to."""
+        if self.since > latest:
+            self.since, self.after = int(latest), 0
 
     def move(self, since: int, after: int) -> None:
         """Go on from there, but never back."""
@@ -91,14 +102,16 @@ class Changes:
         there are more changes than one run may read, the position is just behind the last one read.
         """
         rows: list[Row] = []
+        # The clocks of the exporter and of the database may differ a little.
+        position.limit(now + settle + 1)
         since, after = position.since, position.after
         for _ in range(PAGES_A_RUN):
             page = database.rows(self.query, since=since, after=after, limit=PAGE, **parameters)
             rows += page
             if len(page) < PAGE:
-                newest = min(int(rows[-1]["changed"]), int(now)) if rows else 0
+                newest = int(instant(rows[-1]["changed"], now) or 0) if rows else 0
                 since, after = newest - round(settle), 0
                 break
             since, after = int(page[-1]["changed"]), int(page[-1]["id"])
-        position.move(since, after)
+        position.move(*((since, after) if since <= now else (int(now), 0)))
         return position.take(rows)

@@ -16,15 +16,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from exporter.core.ports import Row
 from exporter.reading.gaps import Gap, GapTracker
+from exporter.reading.instants import instant
+
+CLOCKS_DIFFER: Final = 300.0
+"""By how many seconds the shop's clock may be ahead of the exporter's."""
 
 
 def created(row: Row, now: float) -> float:
-    """Return when a row was created: 0 if it has no valid time, ``now`` if that is in the future."""
-    return min(float(row["created"] or 0.0), now)
+    """Return when a row was created: 0 if it has no valid time, or one that is far in the future.
+
+    Such a time is not when the row came, so it tells no new row from one that was read. As ``now`` it would
+    be later than all that was known, each time the row is read.
+    """
+    moment = instant(row["created"], now + CLOCKS_DIFFER + 1)
+    return 0.0 if moment is None or moment > now + CLOCKS_DIFFER else moment
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.reading.by_id import newest, newest_id
 from exporter.reading.delayed import DelayedCursor
+from exporter.reading.instants import age
 
 ROWS_A_RUN: Final = 2_000
 """Rows looked at for the first time in one run; an exporter that was away catches up in steps."""
@@ -147,8 +148,9 @@ class _Look:
         self.cursor = DelayedCursor.from_json(self.state) if self.state else self._begin()
 
     def age(self, row: Row) -> float:
-        """Return the row's age in seconds."""
-        return self.context.now - float(row["created"])
+        """Return the row's age in seconds; one that has none is older than all that is watched."""
+        known = age(row["created"], self.context.now)
+        return float("inf") if known is None else known
 
     def rows(self) -> dict[int, Row]:
         """Return the rows that are remembered, as they are now, and those that are old enough now."""

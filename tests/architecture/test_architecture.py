@@ -483,3 +483,40 @@ def test_no_path_of_one_machine_and_no_package_index_is_named() -> None:
 
 def test_the_package_is_typed() -> None:
     assert (Path(exporter.__file__).parent / "py.typed").exists()
+
+
+# --- instants ------------------------------------------------------------------------------------
+
+NOTED = re.compile(r"UNIX_TIMESTAMP\((?:[^()]|\([^()]*\))+\) AS (\w+)")
+AS_IT_STANDS = {
+    ("collectors/expected_orders/history.py", "created"): "goes on from the row that was read last",
+    ("collectors/carts.py", "changed"): "lies in the span that was asked for",
+    ("collectors/checkout/by_time.py", "changed"): "lies in the span that was asked for",
+    ("reading/changes.py", "changed"): "is compared with the times of other changes",
+}
+"""Which instants of the shop do not pass the one function, and why."""
+
+
+@pytest.mark.parametrize("package", ["collectors", "reading"])
+def test_every_instant_of_the_shop_passes_the_one_rule(package: str) -> None:
+    """See exporter/reading/instants.py: a zero date has no age, and the future is now."""
+    names = {name for path in MODULES for name in NOTED.findall(path.read_text(encoding="utf-8"))}
+    assert {"created", "changed", "oldest", "executed"} <= names
+    for path in sorted((PACKAGE / package).rglob("*.py")):
+        module, name = tree(path), str(path.relative_to(PACKAGE))
+        passed = {
+            id(argument)
+            for call in ast.walk(module)
+            if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in {"instant", "age"}
+            for argument in call.args
+        }
+        for node in ast.walk(module):
+            if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Constant):
+                continue
+            of_a_row = ast.unparse(node.value) == "row" or isinstance(node.value, ast.Subscript)
+            if (
+                of_a_row
+                and node.slice.value in names - {"now"}
+                and (name, node.slice.value) not in AS_IT_STANDS
+            ):
+                assert id(node) in passed, f"{path}:{node.lineno}: {ast.unparse(node)}"

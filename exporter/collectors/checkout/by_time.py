@@ -22,6 +22,7 @@ from exporter.core.collector import Context
 from exporter.core.ports import Row
 from exporter.core.query import Connection
 from exporter.reading.clock import DatabaseClock
+from exporter.reading.instants import instant
 from exporter.reading.per_subject import PerSubject
 from exporter.reading.time_slices import TimeSlices
 
@@ -93,7 +94,7 @@ def follow(context: Context, funnel: Funnel, looked: dict[int, int]) -> None:
         looked.update((int(row["id"]), int(row["changed"])) for row in rows)
     if len(ages) > 1:
         # The later looks stop behind the newest change that is visible: a replica may show others late.
-        looks.stop_behind(_received(context, looks))
+        looks.stop_behind(_received(context, looks, now))
         for rows in _look(context, looks, 1):
             funnel.note_quotes([row for row in rows if looked.get(int(row["id"])) != int(row["changed"])])
         for rows in _look(context, looks, 2):
@@ -112,13 +113,13 @@ def _look(context: Context, looks: _Looks, look: int) -> Iterator[Sequence[Row]]
         looks.newest = max((looks.newest, *(int(row["changed"]) for row in rows)))
 
 
-def _received(context: Context, looks: _Looks) -> int:
+def _received(context: Context, looks: _Looks, now: int) -> int:
     """Return the moment behind the newest visible change: a replica that lags may show others later."""
     if looks.newest:  # the first look has just seen one
         return looks.newest + 1
     stores = [{"store": store_id} for store_id in context.stores.ids()]
     rows = NEWEST_CHANGES.rows(context.database, stores)
-    return max((int(row["newest"] or 0) for row in rows), default=0) + 1
+    return max((int(instant(row["newest"], now) or 0) for row in rows), default=0) + 1
 
 
 class _Looks:

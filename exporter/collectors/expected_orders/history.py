@@ -8,6 +8,7 @@ window, however long it is.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from exporter.core.memory import Table
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
 from exporter.reading.followed import Followed
+from exporter.reading.instants import instant
 
 ORDERS: Final = Followed("expected_orders", "sales_order", columns=("store_id",), connection=Connection.SALES)
 
@@ -162,9 +164,11 @@ class History:
         first: dict[str, int] = {}
         last: dict[str, float] = {}
         for row in rows:
-            if row["store_id"] is None or not row["created"]:
+            # An order of the future belongs to its own time: as one of now it would look like a sale.
+            moment = instant(row["created"], math.inf)
+            if row["store_id"] is None or moment is None:
                 continue
-            store, created = str(row["store_id"]), int(row["created"])
+            store, created = str(row["store_id"]), int(moment)
             first[store] = min(created, first.get(store, created))
             last[store] = min(self.now, max(created, last.get(store, 0.0)))
             if created >= self.horizon:

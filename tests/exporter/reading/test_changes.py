@@ -18,6 +18,10 @@ SETTLE = 100.0
 CHANGES = Changes("changes", "things", columns=("store_id",))
 
 
+START = 1_790_000_000
+"""The Unix time from which the seconds of these tests count."""
+
+
 @dataclass
 class Table:
     """Rows by id, each with the time of its last change and the time at which that is visible."""
@@ -33,14 +37,14 @@ class Table:
     def read(self, now: int | None = None) -> list[int]:
         self.now = self.now if now is None else now
         database = FakeDatabase({"changes": self._changes})
-        rows = CHANGES.read(database, self.position, now=self.now, settle=SETTLE)
+        rows = CHANGES.read(database, self.position, now=START + self.now, settle=SETTLE)
         return [row["id"] for row in rows]
 
     def _changes(self, since: int, after: int, limit: int) -> Sequence[dict[str, Any]]:
         found = sorted(
-            (moment, number)
+            (START + moment, number)
             for number, (moment, visible) in self.rows.items()
-            if visible <= self.now and (moment > since or (moment == since and number > after))
+            if visible <= self.now and (START + moment, number) > (since, after)
         )
         return [{"id": number, "changed": moment} for moment, number in found[:limit]]
 
@@ -110,8 +114,8 @@ def test_only_what_will_be_read_again_is_remembered() -> None:
     for number in range(1, 11):
         table.change(number, 1_000 + 30 * number)
     table.read(2_000)
-    assert table.position.since == 1_200
-    assert table.position.seen == {number: 1_000 + 30 * number for number in (7, 8, 9, 10)}
+    assert table.position.since == START + 1_200
+    assert table.position.seen == {number: START + 1_000 + 30 * number for number in (7, 8, 9, 10)}
 
 
 @given(

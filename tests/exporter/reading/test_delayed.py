@@ -12,6 +12,9 @@ from exporter.reading.delayed import Delayed, DelayedCursor
 from tests.harness.core import FakeDatabase, context
 
 AGE = 100.0
+START = 1_790_000_000
+"""The Unix time from which the seconds of a shop's rows count."""
+
 TERMS = Delayed("terms", "terms", key="id", columns=("store_id",), age=AGE)
 
 
@@ -131,13 +134,13 @@ class Terms:
         answers: dict[str, Any] = {
             "terms_newest": [{"id": max(shown, default=None)}],
             "terms_new": lambda after, upto, limit: [
-                {"id": number, "created": moment}
+                {"id": number, "created": START + moment}
                 for number, moment in shown.items()
                 if after < number <= upto
             ][:limit],
         }
-        memory = Memory(self.store, "terms", now)
-        found = TERMS.read(context(memory, now, database=FakeDatabase(answers)))
+        memory = Memory(self.store, "terms", START + now)
+        found = TERMS.read(context(memory, START + now, database=FakeDatabase(answers)))
         memory.commit()
         return [row["id"] for row in found]
 

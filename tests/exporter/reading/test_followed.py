@@ -12,6 +12,9 @@ from exporter.core.memory import Memory, VolatileStore
 from exporter.reading.followed import OPEN_AT_START, PAGE, PAGES_A_RUN, ROWS_A_RUN, Followed
 from tests.harness.core import FakeDatabase, context
 
+START = 1_790_000_000
+"""The Unix time from which the seconds of these tests count."""
+
 TABLE = Followed("t", "t", key="id", columns=("thing",))
 
 
@@ -26,7 +29,7 @@ class Follower:
 
     def _rows(self, after: int, limit: int) -> Sequence[dict[str, Any]]:
         found = [number for number in sorted(self.ids) if number > after][:limit]
-        return [{"id": number, "created": self.created[number]} for number in found]
+        return [{"id": number, "created": START + self.created[number]} for number in found]
 
     def give_again(self, *ids: int) -> None:
         """Let new rows have ids that others had before."""
@@ -40,8 +43,8 @@ class Follower:
     def run(self, now: float = 0.0, *, keep: bool = True) -> list[int]:
         for number in self.ids:
             self.created.setdefault(number, now)
-        memory = Memory(self.store, "c", now)
-        rows = TABLE.read(context(memory, now, database=self.database)).rows
+        memory = Memory(self.store, "c", START + now)
+        rows = TABLE.read(context(memory, START + now, database=self.database)).rows
         if keep:
             memory.commit()
         return [row["id"] for row in rows]
@@ -284,6 +287,31 @@ def test_a_replica_that_lags_makes_nothing_count_twice() -> None:
         follower.ids = whole if step % 2 else whole[:-3]
         expected = {1: [101], 0: []}.get(step, [99 + step, 100 + step] if step % 2 else [])
         assert follower.run(now=15.0 * step) == expected
+
+
+@pytest.mark.parametrize("ahead", [8 * 3_600, 10**8], ids=["hours", "years"])
+def test_a_row_of_the_future_counts_once_although_it_is_restored(ahead: int) -> None:
+    follower = Follower(*range(1, 50))
+    follower.run(0)
+    follower.ids += [50, 51]
+    follower.created[50] = ahead
+    assert follower.run(10) == [50, 51]
+    follower.ids = [number for number in follower.ids if number < 40]
+    assert follower.run(60) == []
+    follower.ids = list(range(1, 52))
+    assert follower.run(120) == []
+    follower.ids.append(52)
+    assert follower.run(180) == [52]
+
+
+def test_a_clock_of_the_shop_that_is_a_little_ahead_loses_no_row_after_a_restore() -> None:
+    follower = Follower(*range(1, 51))
+    follower.run(0)
+    follower.ids = [number for number in follower.ids if number < 40]
+    assert follower.run(60) == []
+    follower.ids.append(40)
+    follower.created[40] = 120 + 90
+    assert follower.run(120) == [40]
 
 
 def test_rows_deleted_from_the_end_are_not_waited_for_longer_than_the_settle_time() -> None:

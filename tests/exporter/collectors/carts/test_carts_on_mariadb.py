@@ -191,7 +191,7 @@ def test_the_table_and_its_oldest_row(observed: ShopInMariaDB) -> None:
     assert found[OLDEST, "us"] == int(then.timestamp())
     assert {key[1] for key in found if key[0] == OLDEST} == {"default", "de", "us"}
     plan = shop.database.row(f"EXPLAIN {carts.OLDEST_CHANGES.sql}")
-    assert plan[-1] == "Using index for group-by"
+    assert "Using index for group-by" in plan[-1]
 
 
 def test_the_carts_of_stores_that_are_gone_share_one_label(observed: ShopInMariaDB) -> None:
