@@ -22,6 +22,7 @@ from exporter.errors import AccessDenied, SettingsError, SpecError, UsageError
 from exporter.evidence.bundles import Bundles
 from exporter.evidence.capture import Sources
 from exporter.evidence.declared import declared
+from exporter.evidence.events import Events
 from exporter.evidence.service import EvidenceService
 from exporter.files.following import Followed
 from exporter.files.token import read_token
@@ -41,6 +42,7 @@ from exporter.threads import DaemonPool
 from exporter.web.app_state import AppState
 from exporter.web.application import create_application
 from exporter.web.auth.web_auth import WebAuth
+from exporter.web.commands import Commands
 
 SOURCES: Final = ("database", "rabbitmq", "artemis", "varnish", "redis", "files")
 _IN_WORDS: Final = {"files": "the shop's directory (magento_root)"}
@@ -85,6 +87,7 @@ class Exporter:
     executors: Mapping[str, Executor] = field(repr=False)
     store: StateStore = field(repr=False)
     evidence: EvidenceService = field(repr=False)
+    events: Events = field(repr=False)
 
     async def close(self) -> None:
         """Let running collectors finish within the shutdown limit, then close every connection."""
@@ -118,7 +121,7 @@ def build(settings: Settings) -> Exporter:
     )
     sources = Sources(runner, executors[_EVIDENCE], backends.prometheus, _setting(backends.env_php))
     evidence = EvidenceService(declared(), sources, Bundles(store))
-    return Exporter(settings, backends, runner, off, executors, store, evidence)
+    return Exporter(settings, backends, runner, off, executors, store, evidence, Events(store, runner))
 
 
 def _setting(env_php: EnvPhp | None) -> Callable[[str], str | None] | None:
@@ -342,6 +345,19 @@ def web_auth(settings: Settings) -> WebAuth:
     return auth
 
 
+def _commands(settings: Settings) -> Commands:
+    """Return how runbooks write their commands: what the settings say needs no setting in the shell."""
+    known = {
+        "MAGENTO": settings.commands.magento_root or str(settings.magento_root or ""),
+        "PROMETHEUS": settings.prometheus.url if settings.prometheus else "",
+        "ALERTMANAGER": settings.links.alertmanager,
+    }
+    variables = {name: value for name, value in known.items() if value}
+    if settings.database:
+        variables["PREFIX"] = settings.database.prefix
+    return Commands(dict(settings.commands.prefixes.items()), variables)
+
+
 def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:
     """Return the web application; the exporter is closed with it."""
     settings = exporter.settings
@@ -359,12 +375,15 @@ def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:
             grafana=settings.links.grafana,
             alertmanager=settings.links.alertmanager,
             evidence=exporter.evidence,
+            events=exporter.events,
             evidence_token=token.current if token else None,
             links=Addresses(settings.links.runbooks, settings.links.grafana, settings.links.standby_runbooks),
+            commands=_commands(settings),
         )
-        capturing = asyncio.create_task(exporter.evidence.work())
+        tasks = [asyncio.create_task(part.work()) for part in (exporter.evidence, exporter.events)]
         yield
-        capturing.cancel()
+        for task in tasks:
+            task.cancel()
         await exporter.close()
 
     return create_application(lifespan, auth)

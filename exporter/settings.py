@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import (
@@ -276,6 +276,22 @@ class Links(Section):
     alertmanager: str = Field("", description="Alertmanager, as people reach it, for the button Silence.")
 
 
+class CommandSettings(Section):
+    """How the commands of the runbooks are run where the shop is."""
+
+    prefixes: dict[
+        Literal["magento", "mysql", "redis-cli", "varnishadm", "varnishstat", "rabbitmqctl", "ps", "curl"],
+        Annotated[str, Field(pattern=r"^[ -&(-~]{1,200}$")],
+    ] = Field(
+        default_factory=dict,
+        description="By program, what runs a command given as one argument, e.g."
+        " magento: kubectl exec -n shop deploy/magento -- sh -c.",
+    )
+    magento_root: str = Field(
+        "", description="The shop's directory there; magento_root by default.", pattern=r"^[A-Za-z0-9_./-]*$"
+    )
+
+
 class Limits(Section):
     """Nested time limits: each must be shorter than the one around it."""
 
@@ -392,6 +408,7 @@ class Settings(Section):
     evidence: EvidenceSettings = Field(EvidenceSettings(), description="Evidence of alerts.")
     web: Web = Field(Web(), description="The HTTP server.")
     links: Links = Field(Links(), description="Addresses in alerts and dashboards.")
+    commands: CommandSettings = Field(CommandSettings(), description="The commands of the runbooks.")
     limits: Limits = Field(Limits(), description="Time and series limits.")
     collectors: Collectors = Field(Collectors(), description="What runs.")
     tuning: TuningSettings = Field(TuningSettings(), description="Numbers in what is computed.")

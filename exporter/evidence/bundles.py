@@ -6,13 +6,14 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from exporter.core.ports import StateStore
 from exporter.errors import SpecError, StateUnavailable
 from exporter.evidence.model import Finding
+from exporter.evidence.money import Cost
 
 log: Final = logging.getLogger("exporter.evidence")
 
@@ -43,6 +44,7 @@ class Bundle:
     captured_at: float
     findings: Mapping[str, Finding]
     ended_at: float = 0.0
+    cost: Cost = field(default_factory=Cost)
 
     @property
     def id(self) -> str:
@@ -118,7 +120,8 @@ def _read(texts: Iterable[str]) -> Iterable[Bundle]:
     for text in texts:
         values: dict[str, Any] = json.loads(text)
         findings = {name: Finding(**found) for name, found in values.pop("findings").items()}
-        yield Bundle(findings=findings, **values)
+        cost = Cost(**values.pop("cost", {}))
+        yield Bundle(findings=findings, cost=cost, **values)
 
 
 def when(unix_time: float) -> str:

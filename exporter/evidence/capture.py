@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -49,13 +49,32 @@ class Asked(Protocol):
         """Return the one value of a query at a moment. May raise :exc:`~exporter.errors.SourceError`."""
 
 
+class Series(Protocol):
+    """One series of an answer."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+
+    @property
+    def value(self) -> float:
+        """Its value at the moment of the question."""
+
+
+class AskedForAll(Asked, Protocol):
+    """The Prometheus server, asked for more than one value."""
+
+    def series(self, query: str, at: float) -> Sequence[Series]:
+        """Return the vector of a query at a moment. May raise :exc:`~exporter.errors.SourceError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What evidence is taken from. ``setting`` raises :exc:`~exporter.errors.UsageError`."""
 
     runner: Runner
     pool: Executor
-    prometheus: Asked | None = None
+    prometheus: AskedForAll | None = None
     setting: Callable[[str], str | None] | None = None
 
 

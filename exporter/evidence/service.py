@@ -7,11 +7,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from exporter.evidence.bundles import Bundle, Bundles, bundle_id
-from exporter.evidence.capture import Sources, capture
+from exporter.evidence.capture import Labels, Sources, capture
 from exporter.evidence.model import Evidence, Finding
+from exporter.evidence.money import Cost, cost
+from exporter.evidence.questions import Answers, Asking, answers
 
 log: Final = logging.getLogger("exporter.evidence")
 
@@ -23,6 +26,10 @@ SHARED_SECONDS: Final = 15.0
 
 READER_SECONDS: Final = 4.0
 """Longest wait of a page for what is seen now."""
+
+
+NOTHING: Final = Asking()
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +50,12 @@ class Notice:
 
 @dataclass(slots=True)
 class Seen:
-    """What is seen now, and when it was looked at."""
+    """What is seen now, and when it was looked at; the answers to a page's queries, and the cost so far."""
 
     at: float
     findings: Mapping[str, Finding] = field(default_factory=dict)
+    answers: Answers = field(default_factory=lambda: Answers({}, {}))
+    cost: Cost = field(default_factory=Cost)
 
 
 class EvidenceService:
@@ -66,7 +75,7 @@ class EvidenceService:
         self._clock = clock
         self._waiting: dict[str, Notice] = {}
         self._news = asyncio.Event()
-        self._now: dict[tuple[str, tuple[tuple[str, str], ...]], asyncio.Task[Seen]] = {}
+        self._now: dict[tuple[str, tuple[tuple[str, str], ...], float], asyncio.Task[Seen]] = {}
 
     def take(self, notices: Sequence[Notice]) -> bool:
         """Note what was sent; return ``False`` if too much waits already and it should be sent again."""
@@ -113,13 +122,14 @@ class EvidenceService:
             bundle = replace(bundle, ended_at=notice.ended_at)
         else:
             return
+        bundle = replace(bundle, cost=await self._cost(bundle.labels, bundle.started_at, bundle.ended_at))
         changes = self.bundles.keep(bundle, self._clock())
         # The disk may be slow, and scrapes go on.
-        await asyncio.get_running_loop().run_in_executor(self._sources.pool, self.bundles.write, changes)
+        await self._in_thread(partial(self.bundles.write, changes))
 
-    async def now(self, alert: str, labels: Mapping[str, str]) -> Seen | None:
+    async def now(self, alert: str, labels: Labels, asking: Asking = NOTHING) -> Seen | None:
         """Return what is seen now, ``None`` if that takes too long. Readers at once share one look."""
-        key = (alert, tuple(sorted(labels.items())))
+        key = (alert, tuple(sorted(labels.items())), asking.started_at)
         task = self._now.get(key)
         if task is None or (task.done() and not self._fresh(task)):
             self._now = {
@@ -127,7 +137,7 @@ class EvidenceService:
             }
             if len(self._now) >= WAITING:
                 return None
-            task = self._now[key] = asyncio.create_task(self._seen(alert, labels))
+            task = self._now[key] = asyncio.create_task(self._seen(alert, labels, asking))
         try:
             return await asyncio.wait_for(asyncio.shield(task), READER_SECONDS)
         except TimeoutError:
@@ -136,9 +146,22 @@ class EvidenceService:
     def _fresh(self, task: asyncio.Task[Seen]) -> bool:
         return 0 <= self._clock() - task.result().at < SHARED_SECONDS
 
-    async def _seen(self, alert: str, labels: Mapping[str, str]) -> Seen:
-        return Seen(self._clock(), await self._look(alert, labels))
+    async def _seen(self, alert: str, labels: Labels, asking: Asking) -> Seen:
+        at = self._clock()
+        ends = time.monotonic() + READER_SECONDS
+        findings = await self._look(alert, labels)
+        server = self._sources.prometheus
+        answered = await self._in_thread(partial(answers, server, asking, labels, ends=ends))
+        return Seen(
+            at, findings, answered, await self._cost(labels, asking.started_at or at, asking.ended_at)
+        )
 
-    async def _look(self, alert: str, labels: Mapping[str, str]) -> dict[str, Finding]:
+    async def _cost(self, labels: Labels, started_at: float, ended_at: float) -> Cost:
+        return await self._in_thread(partial(cost, self._sources.prometheus, labels, started_at, ended_at))
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._sources.pool, work)
+
+    async def _look(self, alert: str, labels: Labels) -> dict[str, Finding]:
         evidence = self.declared.get(alert)
         return await capture(evidence, labels, self._sources) if evidence else {}

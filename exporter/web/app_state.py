@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter.core.runner import Runner
+from exporter.evidence.events import Events
 from exporter.evidence.service import EvidenceService
 from exporter.pack.addresses import NOWHERE, Addresses
+from exporter.web.commands import Commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +25,7 @@ class AppState:
     grafana: str = ""
     alertmanager: str = ""
     evidence: EvidenceService | None = None
+    events: Events | None = None
     evidence_token: Callable[[], bytes] | None = None
     links: Addresses = NOWHERE
+    commands: Commands = field(default_factory=Commands)

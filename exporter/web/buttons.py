@@ -35,7 +35,7 @@ def buttons_of(
         *_silence(page, labels, alertmanager),
         *([("Escalate", f"#{anchor(_ESCALATE)}")] if _ESCALATE in page.sections else []),
     ]
-    made = "".join(f'<a href="{escape(href)}">{text}</a>' for text, href in links)
+    made = "".join(f'<a class="button" href="{escape(href)}">{text}</a>' for text, href in links)
     return f'<nav class="act">{made}</nav>\n' if made else ""
 
 

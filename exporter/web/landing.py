@@ -1,47 +1,37 @@
-"""``/``: what this exporter is, and how each collector is doing."""
+"""``/``: what this exporter observes, how fresh it is, and what is off and why, in one glance."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import groupby
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from exporter import __version__
 from exporter.core.runner import CollectorState, Outcome
 from exporter.web.app_state import AppState
+from exporter.web.evidence_view import duration
+from exporter.web.page import answer
 
 router: Final = APIRouter()
 
-STYLE: Final = """
-:root { color-scheme: light dark; --line: #8884; --bad: #c62828; --good: #2e7d32; }
-@media (prefers-color-scheme: dark) { :root { --bad: #ff8a80; --good: #81c784; } }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-@media (max-width: 40rem) { .help { display: none; } }
-.ok { color: var(--good); } .failing { color: var(--bad); font-weight: 600; } .off { opacity: .65; }
-nav a { margin-right: 1rem; }
-"""
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Magento exporter</title><style>{style}</style></head><body>
-<h1>Magento exporter <small>{version}</small></h1>
-<nav><a href="metrics">Metrics</a><a href="runbooks/">Runbooks</a><a href="incidents">Incidents</a>
-<a href="rules.yml">Alert rules</a>
-<a href="-/ready">Ready</a><a href="-/healthy">Healthy</a></nav>
-<h2>Sources</h2><p>{sources}</p>
-<h2>Collectors</h2><div class="wide"><table>
-<tr><th>Collector</th><th>State</th><th class="number">Age</th><th class="number">Took</th>
-<th class="number">Series</th><th class="help">What it shows</th></tr>
-{rows}</table></div>
-</body></html>
-"""
+_LINKS: Final = (
+    ("metrics", "Metrics"),
+    ("rules.yml", "Alert rules"),
+    ("-/ready", "Ready"),
+    ("-/healthy", "Healthy"),
+)
+_SOURCES: Final = {
+    "database": "Database",
+    "redis": "Redis or Valkey",
+    "varnish": "Varnish",
+    "rabbitmq": "RabbitMQ",
+    "artemis": "ActiveMQ Artemis",
+    "files": "Shop's directory",
+}
 
 
 @router.head("/", include_in_schema=False)
@@ -49,35 +39,109 @@ _PAGE: Final = """<!doctype html>
 async def landing(request: Request) -> HTMLResponse:
     """Return the landing page. It shows the last results and collects nothing."""
     app: AppState = request.app.state.exporter
-    up = app.runner.source_up()
-    sources = ", ".join(
-        f'<span class="{"ok" if good else "failing"}">{escape(name)} {"up" if good else "down"}</span>'
-        for name, good in sorted(up.items())
+    links = " · ".join(f'<a href="{href}">{name}</a>' for href, name in _LINKS)
+    return answer(
+        "Magento exporter",
+        f"{_state(app)}{_sources(app)}{_collectors(app)}{_off(app)}<p><small>{links}</small></p>",
     )
-    rows = "".join((*_running(app), *_off(app)))
-    html = _PAGE.format(
-        style=STYLE, version=escape(__version__), sources=sources or "not asked yet", rows=rows
-    )
-    return HTMLResponse(html)
 
 
-def _running(app: AppState) -> Iterator[str]:
+def _state(app: AppState) -> str:
+    """Say in one sentence whether all is observed, and list what fires."""
+    states = list(app.runner.states.values())
+    failing = [state for state in states if state.outcome is Outcome.FAILING]
+    down = [name for name, good in app.runner.source_up().items() if not good]
+    if down:
+        kind, words = "failing", f"{_names(down)} cannot be reached"
+    elif failing:
+        kind, words = "failing", f"{len(failing)} of {len(states)} collectors fail"
+    elif any(state.runs for state in states):
+        kind, words = "ok", f"All {len(states)} collectors succeed"
+    else:
+        kind, words = "", "Nothing was collected yet: Prometheus has not asked"
+    return (
+        f'<section class="state {kind}"><h1>{escape(words)}</h1>\n'
+        f'<dl class="numbers">{_freshness(states)}{_firing(app)}</dl></section>\n'
+    )
+
+
+def _names(sources: Sequence[str]) -> str:
+    return " and ".join(_SOURCES.get(source, source) for source in sources)
+
+
+def _freshness(states: Sequence[CollectorState]) -> str:
     now = time.time()
-    for state in app.runner.states.values():
-        age = f"{now - state.succeeded_at:.0f} s" if state.succeeded_at else ""
-        took = f"{state.duration * 1000:.0f} ms" if state.runs else ""
-        yield (
-            f'<tr><td>{escape(state.name)}</td><td class="{state.outcome}">{escape(_state(state))}</td>'
-            f'<td class="number">{age}</td><td class="number">{took}</td>'
-            f'<td class="number">{state.exposition.series or ""}</td>'
-            f'<td class="help">{escape(state.collector.help)}</td></tr>\n'
+    ages = [now - state.succeeded_at for state in states if state.succeeded_at]
+    series = sum(state.exposition.series for state in states)
+    pairs = [("Series", f"{series:,}")]
+    if ages:
+        pairs = [("Newest result", duration(min(ages))), ("Oldest result", duration(max(ages))), *pairs]
+    return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs)
+
+
+def _firing(app: AppState) -> str:
+    """Return the number of alerts that were sent here and fire; nothing without the webhook."""
+    if app.evidence is None or app.evidence_token is None:
+        return ""
+    firing = sum(not bundle.ended_at for bundle in app.evidence.bundles.all())
+    return f'<div><dt>Alerts that fire</dt><dd><a href="incidents">{firing}</a></dd></div>'
+
+
+def _sources(app: AppState) -> str:
+    up = app.runner.source_up()
+    tiles = []
+    for source, states in _by_source(app):
+        good = up.get(source)
+        word = {True: "ok", False: "failing", None: "off"}[good]
+        text = {True: "answers", False: "does not answer", None: "not asked yet"}[good]
+        tiles.append(
+            f'<li class="{word}"><b>{escape(_SOURCES.get(source, source))}</b><i class="{word}">{text}</i>'
+            f"<br><small>{len(states)} collector{'s' if len(states) > 1 else ''}</small></li>\n"
         )
+    return f'<h2>Sources</h2>\n<ul class="tiles">\n{"".join(tiles)}</ul>\n' if tiles else ""
 
 
-def _state(state: CollectorState) -> str:
-    return f"failing: {state.reason}" if state.outcome is Outcome.FAILING else str(state.outcome)
+def _by_source(app: AppState) -> Iterator[tuple[str, list[CollectorState]]]:
+    states = sorted(app.runner.states.values(), key=lambda state: state.collector.source)
+    for source, some in groupby(states, key=lambda state: state.collector.source):
+        yield source, list(some)
 
 
-def _off(app: AppState) -> Iterator[str]:
-    for name, why in app.off.items():
-        yield f'<tr class="off"><td>{escape(name)}</td><td colspan="5">off: {escape(why)}</td></tr>\n'
+def _collectors(app: AppState) -> str:
+    """Return the table of collectors, those that fail first."""
+    states = sorted(
+        app.runner.states.values(), key=lambda state: (state.outcome is not Outcome.FAILING, state.name)
+    )
+    rows = "".join(map(_row, states))
+    return (
+        '<h2>Collectors</h2>\n<table class="collectors"><thead><tr><th>Collector</th><th>State</th>'
+        '<th class="number">Age</th><th class="number">Took</th><th class="number">Series</th></tr></thead>'
+        f"<tbody>\n{rows}</tbody></table>\n"
+        if rows
+        else ""
+    )
+
+
+def _row(state: CollectorState) -> str:
+    age = duration(time.time() - state.succeeded_at) if state.succeeded_at else "never"
+    took = f"{state.duration * 1000:.0f}&nbsp;ms" if state.runs else ""
+    word = f"failing: {state.reason}" if state.outcome is Outcome.FAILING else str(state.outcome)
+    return (
+        f"<tr><td>{escape(state.name)}<small>{escape(state.collector.help)}</small></td>"
+        f'<td><i class="{state.outcome}">{escape(word)}</i></td>'
+        f'<td class="number" data-title="age">{age}</td>'
+        f'<td class="number" data-title="took">{took}</td>'
+        f'<td class="number" data-title="series">{state.exposition.series:,}</td></tr>\n'
+    )
+
+
+def _off(app: AppState) -> str:
+    """Return what is off, by reason: one setting often explains several collectors."""
+    if not app.off:
+        return ""
+    ordered = sorted(app.off.items(), key=lambda item: (item[1], item[0]))
+    items = "".join(
+        f"<li><b>{escape(why)}</b>: {escape(', '.join(name for name, _ in some))}</li>\n"
+        for why, some in groupby(ordered, key=lambda item: item[1])
+    )
+    return f'<h2>Off</h2>\n<ul class="off">\n{items}</ul>\n'

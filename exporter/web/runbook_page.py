@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
 from typing import Final
 from urllib.parse import urlencode
 
+from exporter.evidence.bundles import Bundle, when
+from exporter.evidence.model import Evidence
+from exporter.evidence.service import Seen
+from exporter.web.commands import Commands
+from exporter.web.evidence_view import answered, duration, evidence_of, lost
 from exporter.web.runbook_text import Runbook, anchor, command_block
 
 _VARIABLE: Final = re.compile(r"<var>\$\{?([A-Z0-9_]+)(?::\?)?\}?</var>")
 _LINK: Final = re.compile(r'href="([A-Za-z0-9]+)((?:#[^"]*)?)"')
-_AT_ONCE: Final = ("Impact", "First action")
-"""Facts that are shown before anything else; the others wait behind a tap."""
+_ANSWER: Final = re.compile(r'<output data-query="([0-9]+)"></output>')
+_FIRST: Final = "First action"
+_ROUTING: Final = ("category", "service", "severity", "team")
+_WHERE: Final = (
+    "shop",
+    "store",
+    "website",
+    "method",
+    "source",
+    "queue",
+    "indexer",
+    "job_code",
+    "page",
+    "varnish",
+)
+"""Labels that say where it is, in the order in which they are shown at once."""
+
 _SEVERITIES: Final = ("critical", "urgent", "warning", "info", "none")
 _ABBREVIATIONS: Final = ("slo",)
 _SETTINGS: Final = {
@@ -37,24 +57,41 @@ class Link:
     exporter: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page knows of its alert: evidence of then and of now, its buttons, and the reader's world."""
+
+    evidence: Evidence | None = None
+    then: Bundle | None = None
+    now: Seen | None = None
+    buttons: str = ""
+    commands: Commands = field(default_factory=Commands)
+
+
 def list_of(pages: Collection[Runbook]) -> str:
     """Return the body of the list: what wakes people first, then all by subject."""
     critical = [page for page in pages if page.severity == "critical"]
     groups = [*([("Critical", critical)] if critical else []), *_by_subject(pages)]
     return (
-        '<nav class="ways"><a href="../">Exporter</a></nav>\n<h1>Runbooks</h1>\n'
-        f"{_contents([title for title, _ in groups])}"
+        f"<h1>Runbooks</h1>\n{_contents([title for title, _ in groups])}"
         f"<main>{''.join(_group(title, some) for title, some in groups)}</main>"
     )
 
 
-def page_of(page: Runbook, link: Link, buttons: str = "", evidence: str = "") -> str:
-    """Return the body of one page for this link, with its buttons and what was seen of the alert."""
+def page_of(page: Runbook, link: Link, shown: Shown) -> str:
+    """Return the body of one page for this link: first what is wrong and what to do, then what was seen."""
+    evidence = evidence_of(shown.evidence, page, shown.then, shown.now)
+    sections = [*(["What was seen"] if evidence else []), *page.sections]
+    body = _answered(shown.commands.fitted(_filled(page.body, link.labels)), shown.now)
     return (
-        '<nav class="ways"><a href="./">All runbooks</a><a href="../">Exporter</a></nav>\n'
-        f"{_head(page)}{buttons}{_contents(page.sections)}{_told(link)}{_filled(evidence, link.labels)}"
-        f"{_to_set(page, link)}<main>{_filled(page.body, link.labels)}</main>"
+        f"{_head(page, link, shown)}{_contents(sections)}{_told(link)}{_filled(evidence, link.labels)}"
+        f"{_to_set(body, link)}<main>{body}</main>"
     )
+
+
+def _answered(body: str, now: Seen | None) -> str:
+    """Put the answers where the queries stand."""
+    return _ANSWER.sub(lambda found: answered(int(found[1]), now.answers) if now else "", body)
 
 
 def _by_subject(pages: Iterable[Runbook]) -> list[tuple[str, list[Runbook]]]:
@@ -97,16 +134,41 @@ def _contents(titles: Collection[str]) -> str:
     return f'<nav class="contents">{links}</nav>\n' if links else ""
 
 
-def _head(page: Runbook) -> str:
+def _head(page: Runbook, link: Link, shown: Shown) -> str:
     title = f"<h1>{_breakable(page.name)}</h1>\n"
     if not page.facts:
         return title
-    urgent = {name: page.facts[name] for name in _AT_ONCE if name in page.facts}
-    others = {name: value for name, value in page.facts.items() if name not in urgent}
+    others = {name: value for name, value in page.facts.items() if name != _FIRST}
+    first = page.facts.get(_FIRST, "")
     return (
-        f'{title}<p class="summary">{_badge(page)}{escape(page.summary)}</p>\n'
-        f"{_facts(urgent)}<details><summary>About this alert</summary>{_facts(others)}</details>\n"
+        f'<section class="alarm {escape(page.severity)}">\n'
+        f'<p class="kicker">{_badge(page)}{_where(link)}</p>\n'
+        f'{title}<p class="summary">{escape(page.summary)}</p>\n{_numbers(shown)}'
+        f'<p class="first"><b>First</b> {_filled(first, link.labels)}</p>\n{shown.buttons}</section>\n'
+        f"<details><summary>About this alert</summary>{_facts(others)}</details>\n"
     )
+
+
+def _where(link: Link) -> str:
+    """Return where it is: the shop, the store, and what else the alert names."""
+    found = [f"{name} <b>{escape(link.labels[name])}</b>" for name in _WHERE if name in link.labels]
+    return " · ".join(found)
+
+
+def _numbers(shown: Shown) -> str:
+    """Return since when, and what it costs, where either is known or was asked for."""
+    then, now = shown.then, shown.now
+    pairs = []
+    if then is not None:
+        length = duration((then.ended_at or (now.at if now else then.captured_at)) - then.started_at)
+        word = f"over after {length}" if then.ended_at else f"for {length}"
+        pairs.append(("Since", f"{when(then.started_at)}<br><small>{word}</small>"))
+    if then is not None and then.ended_at and then.cost.orders is not None:
+        pairs.append(("Cost", escape(lost(then.cost))))
+    elif now is not None and (then is not None or now.cost.orders is not None):
+        pairs.append(("Cost so far", escape(lost(now.cost))))
+    made = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs)
+    return f'<dl class="numbers">{made}</dl>\n' if made else ""
 
 
 def _facts(facts: Mapping[str, str]) -> str:
@@ -116,15 +178,16 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 def _told(link: Link) -> str:
     """Say what was filled in, and which labels (never their values) could not be."""
-    words = [f"{escape(name)} <b>{escape(value)}</b>" for name, value in link.labels.items()]
+    known = {name: value for name, value in link.labels.items() if name not in (*_WHERE, *_ROUTING)}
+    words = [f"{escape(name)} <b>{escape(value)}</b>" for name, value in known.items()]
     words += [f"{escape(name)} is not plain text: set it by hand" for name in link.refused]
     spans = "".join(f"<span>{text}</span>" for text in words)
     return f'<p class="labels">{spans}</p>\n' if spans else ""
 
 
-def _to_set(page: Runbook, link: Link) -> str:
-    """Return commands that set what the page uses and the link does not carry, or nothing."""
-    names = [name for name in dict.fromkeys(_VARIABLE.findall(page.body)) if name.lower() not in link.labels]
+def _to_set(body: str, link: Link) -> str:
+    """Return commands that set what the page uses and nothing else says, or nothing."""
+    names = list(dict.fromkeys(_VARIABLE.findall(body)))
     if not names:
         return ""
     known = _SETTINGS | {"EXPORTER": (link.exporter, "this exporter")}

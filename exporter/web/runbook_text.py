@@ -38,6 +38,7 @@ _VARIABLE: Final = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)(?::\?)?\}?")
 _ASSIGNED: Final = re.compile(r"^\s*(?:export )?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 _HYPOTHESES: Final = re.compile(r"^(\|.* hypothesis \|.*)\n\|[-| ]+\|\n((?:\|.*\n)+)", re.MULTILINE)
 _LINKED: Final = re.compile(r"\[([^]]*)\]\([^)]*\)")
+_REAL: Final = re.compile(r"\*\*Is it real\?\*\* (.+?)\n\n```promql\n(.+?)\n```", re.DOTALL)
 _CELL: Final = re.compile(r"\s*(?<!\\)\|\s*")
 _WORDS: Final = {
     "read-only": "looks, changes nothing",
@@ -56,6 +57,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What the page asks first, as HTML, and the numbers of the queries that answer it."""
+
+    text: str
+    queries: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Runbook:
     """One page. ``facts`` are the rows of the head's table as HTML, by their name.
 
@@ -67,6 +76,8 @@ class Runbook:
     facts: Mapping[str, str]
     sections: Sequence[str]
     body: str
+    queries: Sequence[str] = ()
+    real: Question | None = None
     severity: str = ""
     subject: str = ""
     diagnosis: Mapping[str, Row] = field(default_factory=dict)
@@ -76,6 +87,7 @@ class Runbook:
 class _Seen:
     """What rendering one page has met so far."""
 
+    queries: list[str] = field(default_factory=list)
     anchors: dict[str, int] = field(default_factory=dict)
     sections: list[str] = field(default_factory=list)
 
@@ -99,6 +111,11 @@ def command_block(title: str, code: str, kind: str = "") -> str:
     )
 
 
+def answer_place(number: int) -> str:
+    """Return where the answer to the page's query of this number is put."""
+    return f'<output data-query="{number}"></output>\n'
+
+
 @lru_cache(maxsize=128)
 def _read(file: Path, _changed: int) -> Runbook:
     text = _FRONT_MATTER.sub("", read_bytes(file).decode("utf-8", "replace"))
@@ -113,10 +130,19 @@ def _read(file: Path, _changed: int) -> Runbook:
         facts={name: _markdown().renderInline(value) for name, value in facts.items()},
         sections=seen.sections,
         body=html,
+        queries=seen.queries,
+        real=_real(body, seen.queries),
         severity=facts.get("Severity", "").partition(",")[0],
         subject=subject[1] if subject else "",
         diagnosis=dict(_diagnosis(body)),
     )
+
+
+def _real(body: str, queries: Sequence[str]) -> Question | None:
+    found = _REAL.search(body)
+    if found is None:
+        return None
+    return Question(_inline(found[1]), [queries.index(query) for query in found[2].split("\n\n")])
 
 
 def _diagnosis(body: str) -> Iterator[tuple[str, Row]]:
@@ -154,7 +180,7 @@ def _render(text: str, seen: _Seen) -> str:
     for token in tokens:
         for child in token.children or ():
             _shorten_link(child)
-    return str(markdown.renderer.render(tokens, markdown.options, {}))
+    return str(markdown.renderer.render(tokens, markdown.options, {"queries": seen.queries}))
 
 
 @lru_cache(maxsize=1)
@@ -210,16 +236,23 @@ def _command(
     tokens: Sequence[Token],
     index: int,
     _options: OptionsDict,
-    _environment: MutableMapping[str, Any],
+    environment: MutableMapping[str, Any],
 ) -> str:
     """Return a fenced block: what it does, and its text with the variables marked.
 
-    Queries are divided by a blank line; each is copied separately, since Prometheus takes one at a time.
+    Queries are divided by a blank line; each is copied separately, since Prometheus takes one at a time,
+    and has a place for its answer.
     """
     language, _, effect = tokens[index].info.strip().partition(" ")
     kind, text = effect or language, tokens[index].content.rstrip()
-    parts = text.split("\n\n") if language == "promql" else [text]
-    return "".join(command_block(_WORDS.get(kind, kind), _with_variables(part), kind) for part in parts)
+    if language != "promql":
+        return command_block(_WORDS.get(kind, kind), _with_variables(text), kind)
+    blocks = []
+    for query in text.split("\n\n"):
+        place = answer_place(len(environment["queries"]))
+        environment["queries"].append(query)
+        blocks.append(command_block(_WORDS.get(kind, kind), _with_variables(query), kind) + place)
+    return "".join(blocks)
 
 
 def _with_variables(text: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +19,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from exporter.evidence.bundles import ID, Bundle
+from exporter.evidence.questions import Asking
+from exporter.evidence.service import Seen
 from exporter.files.reading import reason
 from exporter.web.app_state import AppState
 from exporter.web.buttons import buttons_of
-from exporter.web.evidence_view import evidence_of
 from exporter.web.labels import is_plain, named, plain
 from exporter.web.page import answer
-from exporter.web.runbook_page import Link, list_of, page_of
+from exporter.web.runbook_page import Link, Shown, list_of, page_of
 from exporter.web.runbook_text import Runbook, read
 
 log: Final = logging.getLogger("exporter.web")
@@ -57,7 +59,7 @@ async def index(request: Request) -> HTMLResponse:
     app: AppState = request.app.state.exporter
     files = sorted(directory(app.runbooks).glob("*.md"))
     found = [_runbook(file) for file in files if _NAME.fullmatch(file.stem)]
-    return answer("Runbooks", list_of([page for page in found if page is not None]))
+    return answer("Runbooks", list_of([page for page in found if page is not None]), up="../")
 
 
 @router.head("/runbooks/{alert}", include_in_schema=False)
@@ -76,8 +78,14 @@ async def runbook(request: Request, alert: str) -> Response:
     link = _link(request)
     then = _bundle(app, found, link, request.query_params.get("at", ""))
     labels = then.labels if then else link.labels
-    buttons = buttons_of(found, labels, then, grafana=app.grafana, alertmanager=app.alertmanager)
-    return answer(alert, page_of(found, link, buttons, await _evidence(app, found, labels, then)))
+    shown = Shown(
+        evidence=app.evidence.declared.get(alert) if app.evidence else None,
+        then=then,
+        now=await _now(app, found, labels, then),
+        buttons=buttons_of(found, labels, then, grafana=app.grafana, alertmanager=app.alertmanager),
+        commands=app.commands,
+    )
+    return answer(alert, page_of(found, replace(link, labels=labels), shown), up="../")
 
 
 def _bundle(app: AppState, page: Runbook, link: Link, at: str) -> Bundle | None:
@@ -89,12 +97,12 @@ def _bundle(app: AppState, page: Runbook, link: Link, at: str) -> Bundle | None:
     return found if found is not None and found.alert == page.name else None
 
 
-async def _evidence(app: AppState, page: Runbook, labels: Mapping[str, str], then: Bundle | None) -> str:
-    """Return what was seen when the alert fired and what is seen now; empty if nothing is declared."""
-    evidence = app.evidence.declared.get(page.name) if app.evidence else None
-    if app.evidence is None or evidence is None:
-        return ""
-    return evidence_of(evidence, page, then, await app.evidence.now(page.name, labels))
+async def _now(app: AppState, page: Runbook, labels: Mapping[str, str], then: Bundle | None) -> Seen | None:
+    """Return what is seen now: the facts, the answers to the page's queries, and the cost."""
+    if app.evidence is None:
+        return None
+    times = (then.started_at, then.ended_at) if then else (0.0, 0.0)
+    return await app.evidence.now(page.name, labels, Asking(tuple(page.queries), *times))
 
 
 def _runbook(file: Path) -> Runbook | None:

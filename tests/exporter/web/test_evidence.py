@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,14 +26,17 @@ from hypothesis import strategies as st
 from exporter.core.memory import VolatileStore
 from exporter.core.panels import panel_id
 from exporter.core.runner import Runner
-from exporter.evidence.bundles import Bundle, Bundles
+from exporter.evidence.bundles import Bundle, Bundles, when
 from exporter.evidence.capture import Sources
 from exporter.evidence.declared import declared
+from exporter.evidence.events import Event, Events
 from exporter.evidence.model import Finding
 from exporter.evidence.service import EvidenceService
+from exporter.sources.monitoring import Series
 from exporter.web.alerts import LARGEST, MOST
 from exporter.web.app_state import AppState
 from exporter.web.application import create_application
+from exporter.web.commands import Commands
 
 TOKEN = "t0ken"
 MARK = '<script>alert("x")</script>'
@@ -46,9 +50,11 @@ async def _nothing(_app: FastAPI) -> Any:
 class Served:
     """The application with evidence, asked in process."""
 
-    def __init__(self, pool: ThreadPoolExecutor, *, token: bool = True) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, *, token: bool = True, prometheus: Server | None = None
+    ) -> None:
         runner = Runner([], context=None, store=VolatileStore(), executors={})  # type: ignore[arg-type]
-        sources = Sources(runner, pool, setting=lambda _: "0")
+        sources = Sources(runner, pool, prometheus, setting=lambda _: "0")
         self.service = EvidenceService(declared(), sources, Bundles(VolatileStore()))
         self.application = create_application(_nothing)
         self.application.state.exporter = AppState(
@@ -203,10 +209,13 @@ def kept(served: Served, **labels: str) -> Bundle:
 def test_the_page_shows_then_and_now(served: Served) -> None:
     bundle = kept(served, job="magento")
     text = served.ask("GET", f"/runbooks/MagentoCronStopped?at={bundle.id}").text
-    seen = text[text.index("What was seen") : text.index("</section>")]
+    begins = text.index('<section class="evidence">')
+    seen = text[begins : text.index("</section>", begins)]
     assert "looked at 5 s later" in seen
     assert 'data-title="then">15 m 30 s</td><td data-title="now">not known: the collector is off' in seen
-    assert '<i class="supported">supported</i> cron was switched off for a deploy' in seen
+    assert '<li class="supported first" data-hypothesis="cron was switched off for a deploy' in seen
+    assert "<small>when it fired: against</small>" in seen
+    assert "cron is enabled in env.php: <b>yes → no</b>" in seen
     assert seen.index("cron was switched off") < seen.index("the crontab is gone"), (
         "the supported one is first"
     )
@@ -223,7 +232,9 @@ def test_without_a_bundle_the_page_shows_what_is_true_now(served: Served) -> Non
 def hrefs(served: Served, path: str) -> dict[str, str]:
     text = served.ask("GET", path).text
     act = text[text.index('<nav class="act">') : text.index("</nav>", text.index('<nav class="act">'))]
-    return {name: unescape(href) for href, name in re.findall(r'<a href="([^"]+)">(\w+)</a>', act)}
+    return {
+        name: unescape(href) for href, name in re.findall(r'<a class="button" href="([^"]+)">(\w+)</a>', act)
+    }
 
 
 def test_three_buttons_lead_to_the_alerts_panel_a_silence_and_the_next_person(served: Served) -> None:
@@ -257,9 +268,11 @@ def test_a_bundle_of_another_alert_is_not_shown(served: Served) -> None:
     assert "Nothing was captured" in text
 
 
-def test_an_alert_without_evidence_has_its_page_as_before(served: Served) -> None:
-    text = served.ask("GET", "/runbooks/MagentoWatchdog").text
-    assert "What was seen" not in text
+def test_no_page_is_empty(served: Served) -> None:
+    text = served.ask("GET", "/runbooks/MagentoSeriesGrowth").text
+    rows = served.service.declared.get("MagentoSeriesGrowth")
+    assert rows is None
+    assert "more, which only a person can check" in text
 
 
 def test_incidents_as_a_list_and_as_markdown(served: Served) -> None:
@@ -277,3 +290,87 @@ def test_incidents_as_a_list_and_as_markdown(served: Served) -> None:
 @pytest.mark.parametrize("name", ["x", "..%2f..%2fetc", "0000000000-0123456789abcdef"])
 def test_no_such_incident(served: Served, name: str) -> None:
     assert served.ask("GET", f"/incidents/{name}.md").status_code == 404
+
+
+class Server:
+    """A Prometheus that knows what a shop lost, and one series of each query."""
+
+    def series(self, query: str, _at: float) -> list[Series]:
+        if "revenue_missing" in query:
+            return [Series({"currency": "EUR"}, 1240.4)]
+        return [Series({"shop": "main", "what": MARK}, 36.0)]
+
+    def value(self, query: str, at: float) -> float | None:
+        return self.series(query, at)[0].value
+
+
+def test_the_first_screen_says_what_where_since_when_how_bad_and_what_to_do() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        served = Served(pool, prometheus=Server())
+        bundle = kept(served, job="magento", shop="main", store="de")
+        text = served.ask("GET", f"/runbooks/MagentoCronStopped?at={bundle.id}").text
+    screen = text[text.index('<section class="alarm urgent">') : text.index("</section>")]
+    for part in (
+        "shop <b>main</b> · store <b>de</b>",
+        '<p class="summary">',
+        f"<dt>Since</dt><dd>{when(bundle.started_at)}<br><small>for 2 m",
+        "<dt>Cost so far</dt><dd>about 1,240 EUR, 36 orders missing</dd>",
+        '<p class="first"><b>First</b> ',
+        '<a class="button" href="#escalate">Escalate</a>',
+    ):
+        assert part in screen
+    real = text[text.index('<div class="real">') :]
+    assert real.index("<b>Is it real?</b>") < real.index(
+        "<span>now</span> <b>36</b> <span>when it fired</span> <b>36</b>"
+    )
+    assert MARK not in text
+
+
+def test_without_prometheus_the_page_says_what_it_does_not_know(served: Served) -> None:
+    text = served.ask("GET", f"/runbooks/MagentoCronStopped?at={kept(served, job='magento').id}").text
+    assert "<dt>Cost so far</dt><dd>not known: prometheus.url is not configured</dd>" in text
+    assert '<p class="answer"><span>now</span> prometheus.url is not configured</p>' in text
+
+
+@pytest.mark.parametrize(
+    ("prefix", "first"),
+    [
+        ("kubectl exec -n shop deploy/magento -- sh -c", "kubectl exec -n shop deploy/magento -- sh -c '"),
+        ("magento-cloud ssh -e production", "magento-cloud ssh -e production '"),
+    ],
+)
+def test_commands_fit_the_readers_world(served: Served, prefix: str, first: str) -> None:
+    state = served.application.state
+    commands = Commands({"magento": prefix}, {"MAGENTO": "/app", "PREFIX": ""})
+    state.exporter = replace(state.exporter, commands=commands)
+    text = served.ask("GET", "/runbooks/MagentoPaymentMethodDead?store=de").text
+    [block] = re.findall(r"<code>([^<]*(?:<mark>|</mark>|[^<])*?METHOD=code.*?)</code>", text, re.DOTALL)
+    command = unescape(re.sub("<[^>]+>", "", block))
+    assert command.startswith(first)
+    assert 'cd "/app" && php bin/magento config:show' in command
+    ran = subprocess.run(["sh", "-nc", command.replace(prefix, "sh -c")], capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "Set in your shell: MAGENTO" not in text
+
+
+def test_a_variable_that_is_not_known_is_set_here_and_used_there() -> None:
+    body = '<figure class="command read-only"><code>mysql -e \'SELECT "<var>$STORE</var>"\'</code></figure>'
+    fitted = Commands({"mysql": "sh -c"}).fitted(body)
+    command = unescape(re.sub("<[^>]+>", "", fitted)).replace("mysql -e", "echo")
+    ran = subprocess.run(["sh", "-c", f"STORE=de; {command}"], capture_output=True, text=True, check=True)
+    assert ran.stdout == 'SELECT "de"\n'
+
+
+def test_the_timeline_has_deploys_beside_alerts(served: Served) -> None:
+    bundle = kept(served, job="magento", severity="urgent")
+    events = Events(VolatileStore(), served.application.state.exporter.runner)
+    events._keep(
+        [Event("deploy", "v2 <b>", bundle.started_at - 60), Event("flush", "cache", 1.0)], time.time()
+    )
+    served.application.state.exporter = replace(served.application.state.exporter, events=events)
+    text = served.ask("GET", "/incidents").text
+    assert text.index("MagentoCronStopped</a>") < text.index('<i class="event">Deploy</i> v2 &lt;b&gt;')
+    markdown = served.ask("GET", f"/incidents/{bundle.id}.md").text
+    assert markdown.index("Deploy v2") < markdown.index("**MagentoCronStopped fired**")
+    assert "Cache flushed" not in markdown
+    assert "- cost, by the orders that were expected: not known" in markdown

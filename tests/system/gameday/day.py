@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from alerts.lib.model import Alert, Category
 from sandbox import faults
 from sandbox.demo import Demo, Options, say
 from sandbox.paths import PROJECT
+from sandbox.servers.magento_exporter import MagentoExporter
 from tests.runbooks.__main__ import outcomes
 from tests.runbooks.pages import Page, pages
 from tests.runbooks.shell import Outcome, Range, Shell
@@ -69,6 +71,9 @@ class Result:
     ranked_first: dict[str, str] = field(default_factory=dict)
     """Alert to the hypothesis that its page supports first, of the alerts whose right one is known."""
 
+    evidence_s: dict[str, float] = field(default_factory=dict)
+    """Alert to the seconds from its firing to its evidence."""
+
     wrongly_ranked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     """Everything that was not as it should be."""
@@ -119,6 +124,17 @@ class GameDay(Demo):
         self._since = 0.0
         self._excused: list[Seen] = []
         self.watch = Watch(self.stack)
+
+    @contextmanager
+    def pages(self) -> Iterator[str]:
+        """Yield the address of an exporter that serves the runbooks: a standby if the shop's own is dead."""
+        if self.exporter.running:
+            yield f"http://{self.exporter.address}"
+            return
+        settings = {"prometheus": {"url": self.stack.prometheus.url}}
+        directory = self.state / "servers" / "standby-exporter"
+        with MagentoExporter(directory, settings=settings, module=self.exporter.module) as standby:
+            yield f"http://{standby.address}"
 
     def _watch(self) -> None:
         self._since = time.monotonic()
@@ -260,14 +276,20 @@ class Player:
 
     def _ask_the_page(self) -> None:
         """Note the hypothesis that each alert's page ranks first while the fault is on."""
-        exporter = f"http://{self._day.exporter.address}"
+        with self._day.pages() as exporter:
+            self._ask(exporter)
+
+    def _ask(self, exporter: str) -> None:
         for alert, right in RIGHT.get(self.name, {}).items():
             labels = next(
                 (e.labels for e in self._day.watch.firing() if e.labels["alertname"] == alert), None
             )
             if labels is None:
                 continue
-            first = self.result.ranked_first[alert] = ranked_first(exporter, alert, labels)
+            first, late = ranked_first(exporter, alert, labels)
+            self.result.ranked_first[alert] = first
+            if late is not None:
+                self.result.evidence_s[alert] = late
             if first != right:
                 self.result.wrongly_ranked.append(f"{alert}: {first or 'none'} instead of {right}")
 

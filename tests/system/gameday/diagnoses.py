@@ -82,13 +82,17 @@ Where the sandbox leaves open what a person would find, it is the one whose chec
 that cron starts and that is gone again, a job without a process, a job that passes orders by.
 """
 
-_FIRST: Final = re.compile(r'<i class="supported">supported</i> ([^<]+)<')
+_FIRST: Final = re.compile(r'<li class="supported[^"]*" data-hypothesis="([^"]+)"')
+_LATE: Final = re.compile(r'<p class="times" data-late="([0-9.]+)">Fired')
 
 
-def ranked_first(exporter: str, alert: str, labels: Mapping[str, str]) -> str:
-    """Return the hypothesis that the served runbook supports first, empty if none."""
+def ranked_first(exporter: str, alert: str, labels: Mapping[str, str]) -> tuple[str, float | None]:
+    """Return the hypothesis that the served runbook supports first, empty if none, and its delay.
+
+    The delay is that of the bundle behind the alert, ``None`` if the exporter has none.
+    """
     carried = {name: value for name, value in labels.items() if name != "alertname"}
     page = httpx.get(f"{exporter}/runbooks/{alert}?{urlencode(carried)}", timeout=30, trust_env=False)
     page.raise_for_status()
-    found = _FIRST.search(page.text)
-    return unescape(found[1]) if found else ""
+    found, late = _FIRST.search(page.text), _LATE.search(page.text)
+    return unescape(found[1]) if found else "", float(late[1]) if late else None

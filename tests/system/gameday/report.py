@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from promql.durations import Duration
@@ -137,6 +138,12 @@ def _ranks(faults: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield (
             f"- The page of an alert supported the right hypothesis first ([evidence](evidence.md)) "
             f"in {asked - len(wrong)} of {asked} alerts with evidence."
+        )
+    late = [seconds for fault in faults.values() for seconds in fault.get("evidence_s", {}).values()]
+    if late:
+        yield (
+            f"- Evidence was taken at most {max(late):.0f} s after the alert fired, in half of the cases "
+            f"within {median(late):.1f} s ({len(late)} alerts, in seconds of the run)."
         )
     for text in wrong:
         yield f"- Ranked first: {text}."
