@@ -16,6 +16,7 @@ from dashboards.lib.here import here
 from dashboards.lib.page import Annotation
 from dashboards.lib.style import Colour
 from exporter.collectors import deployment, indexers, page_cache
+from exporter.pack.addresses import NO_RUNBOOK_PAGES
 from promql.expr import Expr, Selector, function, over_time
 
 _MILLISECONDS: Final = 1000
@@ -40,12 +41,18 @@ def _emptied(objects: Selector, five_minutes_before: Selector) -> Expr:
 _PAGES_AND_TICKETS: Final = firing("=~critical|urgent|warning")
 _OBJECTS: Final = here(page_cache.OBJECTS)
 
+_PAGES: Final = (
+    f'<a href="{NO_RUNBOOK_PAGES}{{{{alertname}}}}?store={{{{store}}}}">Runbook and evidence</a> · '
+    f'<a href="{NO_RUNBOOK_PAGES}../incidents">Incidents</a>'
+)
+"""Grafana shows a mark's text as HTML. `magento-exporter pack` writes the address of the exporter's pages."""
+
 FIRING = Annotation(
     name="Alerts",
     expr=_began(_PAGES_AND_TICKETS, _PAGES_AND_TICKETS.before("1m")),
     at_value=True,
     title="{{alertname}}",
-    text="{{severity}} {{store}}",
+    text=f"{{{{severity}}}} {{{{store}}}}<br>{_PAGES}",
     tags="alertname,severity,store",
     colour=Colour.CRITICAL,
 )

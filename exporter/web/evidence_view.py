@@ -88,7 +88,7 @@ def _hypotheses(evidence: Evidence, page: Runbook, before: Findings, current: Fi
         first = " first" if place == 0 and judged.verdict is Verdict.SUPPORTED else ""
         parts.append(
             f'<li class="{judged.verdict}{first}" data-hypothesis="{escape(title)}">'
-            f'<p><i class="{judged.verdict}">{judged.verdict}</i>{other} <b>{row.title}</b></p>'
+            f'<p><i class="{judged.verdict}">{judged.verdict}</i>{other} <b class="title">{row.title}</b></p>'
             f'<p class="why">{"; ".join(_both(fact, before, current) for fact in used)}</p>'
             f'<p class="fix">{row.fix}</p></li>\n'
         )
@@ -158,7 +158,9 @@ def _line(name: str, then: Answer | None, now: Answer) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "no series"
-    return when(value) if _TIMES[0] < value < _TIMES[1] else shown(value, Unit.NUMBER)
+    if _TIMES[0] < value < _TIMES[1]:
+        return when(value)
+    return f"{value:.3g}" if abs(value) < _SMALL else f"{value:,.0f}"
 
 
 def lost(cost: Cost) -> str:
@@ -170,6 +172,12 @@ def lost(cost: Cost) -> str:
     money = " and ".join(_money(cost.money))
     orders = f"{cost.orders:,.0f} orders missing"
     return f"about {money}, {orders}" if money else orders
+
+
+def lost_twice(cost: Cost) -> str:
+    """Return the same as HTML, the number large and the rest small."""
+    large, _, small = lost(cost).partition(", " if cost.money else ": ")
+    return f"{escape(large)}<small>{escape(small)}</small>" if small else escape(large)
 
 
 def _money(money: Mapping[str, float]) -> Iterator[str]:

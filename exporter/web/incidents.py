@@ -15,14 +15,14 @@ from exporter.evidence.events import Event
 from exporter.evidence.model import Evidence, Verdict, ranked
 from exporter.evidence.service import EvidenceService
 from exporter.web.app_state import AppState
-from exporter.web.evidence_view import duration, lost, text_of
+from exporter.web.evidence_view import duration, lost, lost_twice, text_of
 from exporter.web.page import answer
 
 router: Final = APIRouter()
 
 _OFF: Final = "<p>Evidence is off. Set <code>evidence.token_file</code> to turn it on.</p>"
-_ROUTING: Final = frozenset({"category", "service", "severity", "team"})
-"""Labels that say whom to notify, and not where it is."""
+_HIDDEN: Final = frozenset({"category", "service", "severity", "team", "job", "instance"})
+"""Labels that say whom to notify, or who saw it, and not where it is."""
 
 _NONE: Final = '<p class="card">No alert has been sent here yet, and nothing else has happened.</p>'
 _KINDS: Final = {
@@ -77,7 +77,7 @@ def _list(app: AppState) -> str:
 
 def _bundle(bundle: Bundle, service: EvidenceService) -> str:
     query = escape(urlencode({"at": bundle.id, **bundle.labels}))
-    where = {name: value for name, value in bundle.labels.items() if name not in _ROUTING}
+    where = {name: value for name, value in bundle.labels.items() if name not in _HIDDEN}
     labels = " · ".join(f"{escape(name)} <b>{escape(value)}</b>" for name, value in where.items())
     severity = escape(bundle.labels.get("severity", ""))
     badge = f'<i class="{severity}">{severity}</i> ' if severity else ""
@@ -87,13 +87,13 @@ def _bundle(bundle: Bundle, service: EvidenceService) -> str:
         else '<i class="fires">fires</i>'
     )
     name = escape(bundle.alert)
-    costs = f"<br>Cost: {escape(lost(bundle.cost))}" if bundle.cost.orders is not None else ""
+    costs = f'<p class="cost">{lost_twice(bundle.cost)}</p>' if bundle.cost.orders is not None else ""
     return (
-        f'<li class="{severity}"><p><small>{when(bundle.started_at)}</small> {badge}{lasted}</p>\n'
+        f'<li class="{severity}"><div><p><small>{when(bundle.started_at)}</small> {badge}{lasted}</p>\n'
         f'<h2><a href="runbooks/{name}?{query}">{name}</a></h2>\n<p>{labels}</p>\n'
-        f"<p>Likeliest: {escape(_likeliest(bundle, service.declared.get(bundle.alert)))}{costs}</p>\n"
-        f'<p><small><a class="row" href="incidents/{bundle.id}.md">Markdown for the review</a></small></p>'
-        "</li>\n"
+        f"<p>Likeliest: {escape(_likeliest(bundle, service.declared.get(bundle.alert)))}</p></div>\n"
+        f'<div>{costs}<p><small><a class="row" href="incidents/{bundle.id}.md">For the review</a></small></p>'
+        "</div></li>\n"
     )
 
 

@@ -42,7 +42,7 @@ async def landing(request: Request) -> HTMLResponse:
     links = " · ".join(f'<a href="{href}">{name}</a>' for href, name in _LINKS)
     return answer(
         "Magento exporter",
-        f"{_state(app)}{_sources(app)}{_collectors(app)}{_off(app)}<p><small>{links}</small></p>",
+        f"{_state(app)}{_sources(app)}{_off(app)}{_collectors(app)}<p><small>{links}</small></p>",
     )
 
 
@@ -144,4 +144,4 @@ def _off(app: AppState) -> str:
         f"<li><b>{escape(why)}</b>: {escape(', '.join(name for name, _ in some))}</li>\n"
         for why, some in groupby(ordered, key=lambda item: item[1])
     )
-    return f'<h2>Off</h2>\n<ul class="off">\n{items}</ul>\n'
+    return f'<h2>Off, and why</h2>\n<ul class="card off">\n{items}</ul>\n'

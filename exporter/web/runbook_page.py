@@ -14,7 +14,7 @@ from exporter.evidence.bundles import Bundle, when
 from exporter.evidence.model import Evidence
 from exporter.evidence.service import Seen
 from exporter.web.commands import Commands
-from exporter.web.evidence_view import answered, duration, evidence_of, lost
+from exporter.web.evidence_view import answered, duration, evidence_of, lost_twice
 from exporter.web.runbook_text import Runbook, anchor, command_block
 
 _VARIABLE: Final = re.compile(r"<var>\$\{?([A-Z0-9_]+)(?::\?)?\}?</var>")
@@ -162,11 +162,12 @@ def _numbers(shown: Shown) -> str:
     if then is not None:
         length = duration((then.ended_at or (now.at if now else then.captured_at)) - then.started_at)
         word = f"over after {length}" if then.ended_at else f"for {length}"
-        pairs.append(("Since", f"{when(then.started_at)}<br><small>{word}</small>"))
+        day, _, clock = when(then.started_at).partition(" ")
+        pairs.append(("Since", f"{clock}<small>{day}, {word}</small>"))
     if then is not None and then.ended_at and then.cost.orders is not None:
-        pairs.append(("Cost", escape(lost(then.cost))))
+        pairs.append(("Cost", lost_twice(then.cost)))
     elif now is not None and (then is not None or now.cost.orders is not None):
-        pairs.append(("Cost so far", escape(lost(now.cost))))
+        pairs.append(("Cost so far", lost_twice(now.cost)))
     made = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs)
     return f'<dl class="numbers">{made}</dl>\n' if made else ""
 

@@ -313,8 +313,8 @@ def test_the_first_screen_says_what_where_since_when_how_bad_and_what_to_do() ->
     for part in (
         "shop <b>main</b> · store <b>de</b>",
         '<p class="summary">',
-        f"<dt>Since</dt><dd>{when(bundle.started_at)}<br><small>for 2 m",
-        "<dt>Cost so far</dt><dd>about 1,240 EUR, 36 orders missing</dd>",
+        f"<dt>Since</dt><dd>{when(bundle.started_at)[11:]}<small>{when(bundle.started_at)[:10]}, for 2 m",
+        "<dt>Cost so far</dt><dd>about 1,240 EUR<small>36 orders missing</small></dd>",
         '<p class="first"><b>First</b> ',
         '<a class="button" href="#escalate">Escalate</a>',
     ):
@@ -328,7 +328,7 @@ def test_the_first_screen_says_what_where_since_when_how_bad_and_what_to_do() ->
 
 def test_without_prometheus_the_page_says_what_it_does_not_know(served: Served) -> None:
     text = served.ask("GET", f"/runbooks/MagentoCronStopped?at={kept(served, job='magento').id}").text
-    assert "<dt>Cost so far</dt><dd>not known: prometheus.url is not configured</dd>" in text
+    assert "<dt>Cost so far</dt><dd>not known<small>prometheus.url is not configured</small></dd>" in text
     assert '<p class="answer"><span>now</span> prometheus.url is not configured</p>' in text
 
 
