@@ -22,6 +22,7 @@ from alerts.lib.prometheus import rule_file
 from alerts.testing import judge
 from exporter.errors import SpecError
 from exporter.pack.addresses import NO_GRAFANA, NO_RUNBOOKS, NO_STANDBY, is_local
+from exporter.pack.evidence import with_evidence
 from promql.clock import Clock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,6 +108,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write({Path(name): text for name, text in rules.items()}, options.out)
             return 0
         files = everything(found, links, options.time_zone)
+        if options.evidence:
+            file = Path("deploy/alertmanager/alertmanager.yml")
+            files[file] = with_evidence(files[file], options.evidence)
     except SpecError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -163,6 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--grafana-base", default="", help="address of Grafana")
     parser.add_argument(
         "--time-zone", default="UTC", help="where the shop's working hours are: Europe/Berlin (default: UTC)"
+    )
+    parser.add_argument(
+        "--evidence", default="", metavar="URL", help="the exporter to which Alertmanager sends every alert"
     )
     parser.add_argument(
         "--demo", action="store_true", help="write only rules, with links to servers on this machine"

@@ -46,6 +46,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="what Prometheus scrapes (default: where runbooks are)",
     )
     parser.add_argument("--alertmanager", default="", metavar="HOST:PORT", help="where Prometheus finds it")
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="let Alertmanager send every alert to the exporter (docs/evidence.md)",
+    )
     parser.add_argument("--prober", metavar="HOST:PORT", help="the blackbox_exporter, better elsewhere")
     parser.add_argument("--machine", metavar="HOST", help="this machine's name for Prometheus")
     parser.add_argument(
@@ -88,7 +93,7 @@ def _targets(options: argparse.Namespace) -> Targets:
             raise UsageError(f"--{name} {place} is this machine: give the name that Prometheus reaches")
     if options.shop and not _NAME.fullmatch(options.shop):
         raise UsageError(f"--shop {options.shop}: letters, digits, points, dashes")
-    return Targets(options.shop, options.target, options.alertmanager)
+    return Targets(options.shop, options.target, options.alertmanager, evidence=options.evidence)
 
 
 def _other_targets(settings: Settings, options: argparse.Namespace) -> Iterator[str]:

@@ -11,6 +11,7 @@ import yaml
 
 from exporter import __version__
 from exporter.pack.addresses import Addresses
+from exporter.pack.evidence import with_evidence
 from exporter.pack.material import material
 
 WRITTEN_BY: Final = f"Written by magento-exporter pack {__version__}"
@@ -21,17 +22,23 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What Prometheus asks. ``exporter`` is empty where it is the server of the runbooks."""
+    """What Prometheus asks. ``exporter`` is empty where it is the server of the runbooks.
+
+    With ``evidence`` Alertmanager sends every alert to the exporter.
+    """
 
     shop: str = ""
     exporter: str = ""
     alertmanager: str = ""
+    evidence: bool = False
 
 
 def pack(links: Addresses, targets: Targets, time_zone: str) -> dict[str, str]:
     """Return every file by its path below the user's directory."""
     made = {path: headed(path, links.fill_in(text)) for path, text in material().items()}
     made[_ALERTMANAGER] = made[_ALERTMANAGER].replace(_UTC, f"location: {time_zone}\n")
+    if targets.evidence:
+        made[_ALERTMANAGER] = with_evidence(made[_ALERTMANAGER], _exporter_url(links, targets))
     made |= {f"prometheus/targets/{name}": text for name, text in _targets(links, targets)}
     return made
 
@@ -45,6 +52,15 @@ def _targets(links: Addresses, targets: Targets) -> Iterator[tuple[str, str]]:
     yield "magento.yml", _file_sd([exporter_target(links, targets)])
     if targets.alertmanager:
         yield "alertmanager.yml", _file_sd([{"targets": [targets.alertmanager]}])
+
+
+def _exporter_url(links: Addresses, targets: Targets) -> str:
+    """Return where Alertmanager reaches the exporter."""
+    return (
+        f"http://{targets.exporter}"
+        if targets.exporter
+        else links.runbooks.rstrip("/").removesuffix("/runbooks")
+    )
 
 
 def exporter_target(links: Addresses, targets: Targets) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from alerts.lib.links import Links
 from exporter.cli import main
 from exporter.pack.addresses import is_local
 from exporter.pack.material import PLACES, material, rules
+from exporter.web.alerts import MOST
 from promql.clock import Clock
 
 BASES = ("--runbook-base", "https://run.example/m/runbooks/", "--grafana-base", "https://g.example/")
@@ -75,6 +76,31 @@ def test_the_programs_of_prometheus_accept_all_of_it(directory: Path) -> None:
         assert "0 rules" not in done.stdout
     both = yaml.safe_load((directory / "alertmanager/alertmanager.yml").read_text())["time_intervals"]
     assert {part["location"] for named in both for part in named["time_intervals"]} == {"Europe/Berlin"}
+
+
+@pytest.mark.parametrize(
+    ("more", "url"),
+    [
+        ((), "https://runbooks.example/shop/api/alerts"),
+        (("--target", "exporter:9816"), "http://exporter:9816/api/alerts"),
+    ],
+)
+def test_every_alert_goes_to_the_exporter_when_asked(tmp_path: Path, more: tuple[str, ...], url: str) -> None:
+    bases = (
+        "--runbook-base",
+        "https://runbooks.example/shop/runbooks/",
+        "--grafana-base",
+        "https://g.example",
+    )
+    assert main(["pack", "--out", str(tmp_path), *bases, *more, "--evidence"]) == 0
+    file = tmp_path / "alertmanager/alertmanager.yml"
+    done = subprocess.run(["amtool", "check-config", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = yaml.safe_load(file.read_text())
+    first, receiver = found["route"]["routes"][0], found["receivers"][0]
+    assert (first["receiver"], first["continue"]) == ("evidence", True)
+    assert receiver["webhook_configs"][0]["url"] == url
+    assert receiver["webhook_configs"][0]["max_alerts"] == MOST
 
 
 def test_prometheus_finds_the_exporter_where_its_runbooks_are(directory: Path) -> None:
