@@ -285,7 +285,7 @@ class CommandSettings(Section):
     ] = Field(
         default_factory=dict,
         description="By program, what runs a command given as one argument, e.g."
-        " magento: kubectl exec -n shop deploy/magento -- sh -c.",
+        " magento: docker compose exec -T php sh -c.",
     )
     magento_root: str = Field(
         "", description="The shop's directory there; magento_root by default.", pattern=r"^[A-Za-z0-9_./-]*$"

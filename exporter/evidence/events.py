@@ -1,6 +1,6 @@
 """What happened to the shop beside its alerts: deploys, maintenance, flushes and full reindexes.
 
-Told from the exporter's own results as they change, so that a timeline needs no Prometheus. Reads no source.
+Read from the exporter's own results as they change, so that a timeline needs no Prometheus. Reads no source.
 """
 
 from __future__ import annotations

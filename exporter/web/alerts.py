@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from exporter.errors import NotificationError
 from exporter.evidence.service import Notice
 from exporter.web.app_state import AppState
-from exporter.web.labels import plain
+from exporter.web.labels import of_alert, refused
 from exporter.web.runbooks import has_runbook
 
 router: Final = APIRouter()
@@ -29,8 +29,6 @@ MOST: Final = 50
 OLDEST_SECONDS: Final = 30 * 86_400.0
 AHEAD_SECONDS: Final = 3600.0
 """An alert that started longer ago, or later than this from now, is refused."""
-
-_LABELS: Final = 40
 
 
 class _Alert(BaseModel):
@@ -120,6 +118,8 @@ def _notice(alert: _Alert, known: Callable[[str], bool], now: float) -> Notice:
     if not now - OLDEST_SECONDS <= started <= now + AHEAD_SECONDS:
         raise NotificationError(400, "startsAt: too long ago, or in the future")
     ended = alert.endsAt.timestamp() if alert.status == "resolved" else 0.0
-    others = sorted((label, value) for label, value in alert.labels.items() if label != "alertname")
-    labels = dict(list(plain(others).items())[:_LABELS])
-    return Notice(name, labels, alert.fingerprint, started, max(ended, started) if ended else 0.0)
+    if label := refused(alert.labels):
+        raise NotificationError(400, f"labels: {label[:40]!r} has markup, or is too long")
+    return Notice(
+        name, of_alert(alert.labels), alert.fingerprint, started, max(ended, started) if ended else 0.0
+    )

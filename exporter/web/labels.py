@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_.:/@+-]{0,99}")
 """Values that mean only themselves to a shell, to PromQL and to HTML, with quotes or without."""
+
+_REFUSED: Final = re.compile(r"[<>\x00-\x1f\x7f]|.{1001}", re.DOTALL)
+"""Markup, control characters, and what is too long: no label of an alert has them."""
+
+OF_ALERTS: Final = frozenset(
+    {
+        *("job", "instance", "shop", "store", "website", "severity", "team", "service", "category"),
+        *("backend", "broker", "collector", "document", "indexer", "job_code", "layer", "magento_role"),
+        *("master_name", "method", "mountpoint", "page", "queue", "resource", "role", "source", "stage"),
+        *("state", "varnish", "version"),
+    }
+)
+"""Labels of the pack's alerts. Others are not kept: nobody knows what stands in them."""
 
 
 def is_plain(value: str) -> bool:
@@ -24,3 +37,16 @@ def named(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def plain(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the labels with a plain value."""
     return {name: value for name, value in named(pairs).items() if is_plain(value)}
+
+
+def refused(labels: Mapping[str, str]) -> str:
+    """Return the first label whose value is no value of an alert's label; empty if there is none."""
+    return next((name for name, value in labels.items() if _REFUSED.search(value)), "")
+
+
+def of_alert(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that are kept: those of the pack's alerts, plain, and no e-mail address."""
+    known = (
+        (name, value) for name, value in sorted(labels.items()) if name in OF_ALERTS and "@" not in value
+    )
+    return plain(known)

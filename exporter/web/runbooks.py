@@ -24,7 +24,7 @@ from exporter.evidence.service import Seen
 from exporter.files.reading import reason
 from exporter.web.app_state import AppState
 from exporter.web.buttons import buttons_of
-from exporter.web.labels import is_plain, named, plain
+from exporter.web.labels import is_plain, named, of_alert, plain
 from exporter.web.page import answer
 from exporter.web.runbook_page import Link, Shown, list_of, page_of
 from exporter.web.runbook_text import Runbook, read
@@ -93,7 +93,7 @@ def _bundle(app: AppState, page: Runbook, link: Link, at: str) -> Bundle | None:
     if app.evidence is None:
         return None
     bundles = app.evidence.bundles
-    found = bundles.find(at) if ID.fullmatch(at) else bundles.latest(page.name, link.labels)
+    found = bundles.find(at) if ID.fullmatch(at) else bundles.latest(page.name, of_alert(link.labels))
     return found if found is not None and found.alert == page.name else None
 
 

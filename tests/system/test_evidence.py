@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from exporter.evidence.declared import declared
 from sandbox.process import wait_until
 from sandbox.servers.alertmanager import Alertmanager, Webhook
 from sandbox.servers.magento_exporter import MagentoExporter
@@ -46,10 +50,10 @@ class Pair:
         answer.raise_for_status()
         return answer.text
 
-    def send(self, ends_in: timedelta) -> None:
+    def send(self, ends_in: timedelta, **more: str) -> None:
         now = datetime.now(UTC)
         alert = {
-            "labels": LABELS,
+            "labels": {**LABELS, **more},
             "startsAt": (now - timedelta(minutes=17)).isoformat(),
             "endsAt": (now + ends_in).isoformat(),
         }
@@ -74,6 +78,40 @@ def test_what_alertmanager_sends_is_on_the_page(pair: Pair) -> None:
     page = pair.page("/runbooks/MagentoCronStopped?shop=main&instance=shop:9816")
     assert '<i class="supported">supported</i> cron was switched off for a deploy and is still off' in page
     assert 'cron is enabled in env.php</td><td data-title="then">no</td>' in page
+
+
+def test_a_storm_of_webhooks_costs_one_bundle_an_alert_and_delays_no_scrape(pair: Pair) -> None:
+    """A thousand notifications, twenty alerts, two Alertmanagers: each alert is looked at once."""
+    began, names = datetime.now(UTC), [name for name in declared() if name != "MagentoCronStopped"][:20]
+
+    def alert(name: str) -> dict[str, Any]:
+        return {
+            "status": "firing",
+            "labels": {"alertname": name, "job": "magento"},
+            "startsAt": began.isoformat(),
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": f"{names.index(name):016x}",
+        }
+
+    def send(number: int) -> int:
+        body = {"version": "4", "alerts": [alert(names[number % len(names)])]}
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        return httpx.post(f"{pair.url}/api/alerts", json=body, headers=headers, timeout=LONG).status_code
+
+    with ThreadPoolExecutor(8) as senders:
+        sent = senders.map(send, range(1_000))
+        scrapes = [pair.page("/metrics") for _ in range(20)]
+    assert set(sent) == {200}
+    wait_until(
+        lambda: all(f">{name}</a>" in pair.page("/incidents") for name in names),
+        seconds=LONG,
+        what="every alert is listed",
+    )
+    listed = pair.page("/incidents")
+    assert [listed.count(f">{name}</a>") for name in names] == [1] * len(names)
+    assert all('magento_collector_success{collector="deployment"} 1' in page for page in scrapes)
+    late = re.findall(r'magento_collector_errors_total\{.*reason="timeout".*\} (\S+)', pair.page("/metrics"))
+    assert {float(number) for number in late} <= {0.0}
 
 
 def test_it_outlives_a_kill_and_hears_of_the_end(pair: Pair) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +23,8 @@ import httpx
 import pytest
 import yaml
 
+from exporter.evidence.declared import declared
+from sandbox.process import wait_until
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
@@ -32,7 +37,11 @@ from tests.harness.served import Served, serving
 PLANTED = {
     name: f"planted-{name}-{secrets.token_hex(6)}'\" \\&%é"
     for name in ("database", "redis", "rabbitmq", "login", "token", "crypt")
-} | {"token": f"planted-token-{secrets.token_hex(12)}"}
+} | {
+    "token": f"planted-token-{secrets.token_hex(12)}",
+    "evidence": f"planted-evidence-{secrets.token_hex(12)}",
+    "e-mail": f"planted.{secrets.token_hex(6)}@private.invalid",
+}
 
 ENV_PHP = """<?php
 return [
@@ -68,6 +77,8 @@ class Place:
                 "bearer_token_file": str(self.home / "token"),
             },
             "state_file": str(self.home / "state"),
+            "evidence": {"token_file": str(self.home / "evidence")},
+            "prometheus": {"url": "http://127.0.0.1:1", "password_file": str(self.home / "token")},
             "log_level": "debug",
         }
 
@@ -87,6 +98,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
             install(connection)
         database.execute("CREATE USER shop IDENTIFIED BY %s", [PLANTED["database"]])
         database.execute("GRANT SELECT ON magento.* TO shop")
+        database.execute("UPDATE magento.admin_user SET email = %s", [PLANTED["e-mail"]])
+        database.execute("UPDATE magento.cron_schedule SET messages = %s", [PLANTED["e-mail"]])
         with redis.client() as client:
             client.config_set("requirepass", PLANTED["redis"])
         broker.declare_user("shop", PLANTED["rabbitmq"], tags="management", vhost="/")
@@ -110,6 +123,7 @@ def write_files(place: Place) -> None:
     }
     (place.home / "web.yml").write_text(yaml.safe_dump(web))
     (place.home / "token").write_text(PLANTED["token"])
+    (place.home / "evidence").write_text(PLANTED["evidence"])
     PLANTED["key"] = server.key_pem().decode().splitlines()[1]
 
 
@@ -159,7 +173,10 @@ def test_no_secret_is_ever_said_or_left(place: Place) -> None:
         if any(form in text for form in forms(secret))
     ]
     assert found == []
-    assert PLANTED.keys() == {"database", "redis", "rabbitmq", "login", "token", "crypt", "key"}
+    assert "MagentoOrdersStopped" in place.heard["state"], "there is evidence to look into"
+    assert PLANTED.keys() == {
+        *("database", "redis", "rabbitmq", "login", "token", "crypt", "key", "evidence", "e-mail")
+    }
 
 
 def visit(place: Place, served: Served, tls: Any, when: str) -> None:
@@ -183,7 +200,39 @@ def visit(place: Place, served: Served, tls: Any, when: str) -> None:
             time.sleep(2.1)  # scrapes closer together share one run
         token = client.get("/metrics", headers={"Authorization": f"Bearer {PLANTED['token']}"})
         assert token.status_code == 200
+        fire(place, client, login, when)
         place.hear(f"{when}: by token", f"{token.headers}\n{token.text}")
+
+
+def fire(place: Place, client: httpx.Client, login: httpx.Auth, when: str) -> None:
+    """Let every alert that has evidence fire, with an address in its labels, and read what is shown."""
+    now = datetime.now(UTC)
+    labels = {"job": "magento", "store": PLANTED["e-mail"], "customer": PLANTED["e-mail"]}
+    authorization = {"Authorization": f"Bearer {PLANTED['evidence']}"}
+    for name in declared():
+        alert = {
+            "status": "firing",
+            "labels": {"alertname": name, "source": "database", **labels},
+            "startsAt": now.isoformat(),
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": f"{abs(hash((name, when))):016x}"[:16],
+        }
+        sent = client.post("/api/alerts", headers=authorization, json={"version": "4", "alerts": [alert]})
+        place.hear(f"{when}: webhook", sent.text)
+        assert sent.status_code == 200, sent.text
+    listed = ""
+
+    def all_listed() -> bool:
+        nonlocal listed
+        listed = client.get("/incidents", auth=login).text
+        return all(f">{name}</a>" in listed for name in declared())
+
+    wait_until(all_listed, seconds=LONG, what="every alert is listed")
+    place.hear(f"{when}: /incidents", listed)
+    for path in set(re.findall(r'href="((?:runbooks|incidents)/Magento[^"]+|incidents/[0-9][^"]+)"', listed)):
+        answer = client.get(f"/{unescape(path)}", auth=login)
+        assert answer.status_code == 200, path
+        place.hear(f"{when}: {path}", f"{answer.headers}\n{answer.text}")
 
 
 def look_at_process(place: Place, served: Served) -> None:

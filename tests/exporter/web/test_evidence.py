@@ -23,9 +23,11 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.catalogue import catalogue
 from exporter.core.memory import VolatileStore
 from exporter.core.panels import panel_id
 from exporter.core.runner import Runner
+from exporter.errors import StateUnavailable
 from exporter.evidence.bundles import Bundle, Bundles, when
 from exporter.evidence.capture import Sources
 from exporter.evidence.declared import declared
@@ -37,6 +39,7 @@ from exporter.web.alerts import LARGEST, MOST
 from exporter.web.app_state import AppState
 from exporter.web.application import create_application
 from exporter.web.commands import Commands
+from exporter.web.labels import OF_ALERTS
 
 TOKEN = "t0ken"
 MARK = '<script>alert("x")</script>'
@@ -127,6 +130,9 @@ def test_a_notification_is_taken(served: Served) -> None:
         (notification(alert(labels={"n": 1})), 400, "alerts.0.labels.n: not a notification"),
         (notification(*[alert()] * (MOST + 1)), 400, "alerts: not a notification"),
         (notification(alert(), version="5"), 400, "version: not a notification"),
+        (notification(alert(labels={"store": "<b>x</b>"})), 400, "labels: 'store' has markup"),
+        (notification(alert(labels={"store": "a\nb"})), 400, "labels: 'store' has markup"),
+        (notification(alert(labels={"store": "x" * 10_000})), 400, "labels: 'store' has markup, or is too"),
         (b"", 400, "body: not a notification"),
         (b"[" * 100_000, 400, "body: not a notification"),
         (b"\xff\xfe", 400, "body: not a notification"),
@@ -139,6 +145,18 @@ def test_what_is_forged_gets_one_clear_line(served: Served, body: Any, status: i
     assert answer.text.startswith(word)
     assert answer.text.count("\n") == 1
     assert served.service.bundles.all() == []
+
+
+def test_only_the_labels_of_the_packs_alerts_are_kept(served: Served) -> None:
+    labels = {"shop": "main", "store": "jane@private.invalid", "customer": "jane", "queue": "with blanks"}
+    assert served.send(notification(alert(labels=labels))).status_code == 200
+    [notice] = served.service._waiting.values()
+    assert notice.labels == {"job": "magento", "shop": "main"}
+
+
+def test_every_label_of_the_packs_alerts_is_known() -> None:
+    routing = {"job", "instance", "shop", "severity", "team", "service", "category"}
+    assert {label for alert in catalogue().all for label in alert.series_labels} | routing == OF_ALERTS
 
 
 def test_nothing_is_unpacked(served: Served) -> None:
@@ -285,6 +303,44 @@ def test_incidents_as_a_list_and_as_markdown(served: Served) -> None:
     assert markdown.headers["content-type"].startswith("text/markdown")
     assert "- supported: the crontab is gone" in markdown.text
     assert "| since any job was started | 15 m 30 s |" in markdown.text
+
+
+def test_a_full_disk_is_said_and_the_pages_go_on(served: Served) -> None:
+    class Full(VolatileStore):
+        def commit(self, _changes: Any) -> None:
+            raise StateUnavailable("state file: database or disk is full")
+
+    served.service.bundles._store = Full()
+    bundle = kept(served, job="magento")
+    served.service.bundles.write([])
+    assert (
+        "Not kept over a restart: state file: database or disk is full"
+        in served.ask("GET", "/incidents").text
+    )
+    assert "looked at 5 s later" in served.ask("GET", f"/runbooks/MagentoCronStopped?at={bundle.id}").text
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    labels=st.dictionaries(
+        st.sampled_from(["store", "queue", "shop", "x", "alertname"]), st.text(max_size=40)
+    ),
+    starts=st.datetimes(timezones=st.just(UTC)),
+)
+def test_whatever_stands_in_an_alert_only_plain_labels_of_the_pack_are_kept(
+    served: Served, labels: dict[str, str], starts: datetime
+) -> None:
+    labels.setdefault("alertname", "MagentoCronStopped")
+    served.service._waiting.clear()
+    sent = alert(labels=labels, startsAt=starts.isoformat())
+    sent["startsAt"] = sent["startsAt"] if starts.year % 2 else datetime.now(UTC).isoformat()
+    answer = served.send(notification(sent))
+    assert (answer.status_code, answer.text.count("\n")) in ((200, 1), (400, 1))
+    for notice in served.service._waiting.values():
+        assert notice.labels.keys() <= OF_ALERTS
+        assert all(
+            re.fullmatch(r"[A-Za-z0-9_/][A-Za-z0-9_.:/+-]*", value) for value in notice.labels.values()
+        )
 
 
 @pytest.mark.parametrize("name", ["x", "..%2f..%2fetc", "0000000000-0123456789abcdef"])
