@@ -23,6 +23,7 @@ from exporter.core.metrics import Sample
 from exporter.core.ports import StateStore
 from exporter.core.render import EMPTY_EXPOSITION, Exposition, render
 from exporter.errors import (
+    AccessDenied,
     ExporterError,
     SourceLimited,
     SourceTimeout,
@@ -40,6 +41,9 @@ _CHEAP: Final = frozenset({SourceUnavailable.reason, SourceLimited.reason})
 
 RETRY_AFTER: Final = 60.0
 """Seconds until a failed collector is tried again, unless it is due earlier."""
+
+DENIED_ALONE: Final = 2
+"""Collectors of a source that each have a line of their own when a right is missing."""
 
 EARLY: Final = 1.0
 """Seconds before its time at which a collector is due: scrapes are never exactly a minute apart."""
@@ -193,7 +197,7 @@ class Runner:
                 executor, self._collect, state.collector, state.attempted_at
             )
         except ExporterError as error:
-            self._end_badly(state, error.reason, str(error), _trouble(state, error))
+            self._end_badly(state, error.reason, str(error), self._trouble(state, error))
         except Exception as error:
             log.debug("collector %s", state.name, exc_info=True)
             self._end_badly(state, ExporterError.reason, f"{type(error).__name__}: {error}")
@@ -220,6 +224,23 @@ class Runner:
             log.warning("collector %s works again", state.name)
         elif was_failing:
             self._note_end_of(trouble)
+
+    def _trouble(self, state: CollectorState, error: ExporterError) -> str:
+        """Return with whom the collector has trouble that others have as well; empty if it is its own.
+
+        Revoked rights fail each collector on its own: beyond the first few they share one line.
+        """
+        source = state.collector.source
+        if error.common:
+            return "state file" if isinstance(error, StateUnavailable) else f"source {source}"
+        denied = [
+            other
+            for other in self.states.values()
+            if other.reason == AccessDenied.reason and other.collector.source == source and not other.trouble
+        ]
+        if isinstance(error, AccessDenied) and state not in denied and len(denied) >= DENIED_ALONE:
+            return f"source {source} in other collectors"
+        return ""
 
     def _note_end_of(self, trouble: str) -> None:
         """Log once that what several collectors met is over: when the last of them works again."""
@@ -293,10 +314,3 @@ def _sources_of_none(
     sources = [state.collector.source for state in states if state.in_flight()]
     answered = {state.collector.source for state in states if state.flight in ended}
     return frozenset(source for source in sources if sources.count(source) > 1 and source not in answered)
-
-
-def _trouble(state: CollectorState, error: ExporterError) -> str:
-    """Return with whom the collector has trouble that others have as well; empty if it is its own."""
-    if not error.common:
-        return ""
-    return "state file" if isinstance(error, StateUnavailable) else f"source {state.collector.source}"

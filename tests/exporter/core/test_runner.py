@@ -445,6 +445,26 @@ async def test_what_all_collectors_of_a_source_meet_is_one_log_line(caplog: pyte
     ]
 
 
+async def test_rights_that_were_revoked_write_a_few_lines_however_many_collectors_miss_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING, "exporter.runner")
+    probes = [Probe(name) for name in "abcdefgh"]
+    async with bench(*probes) as made:
+        for failing in ("abcdefgh", "abcdefgh", "ab", "", "h"):
+            for probe in probes:
+                probe.error = AccessDenied("no table") if probe.name in failing else None
+            await made.scrape(after=90)
+    said = [record.getMessage() for record in caplog.records]
+    assert sorted(said[:2]) == [f"collector {name} fails: denied: no table" for name in "ab"]
+    assert said[2:4] == [
+        "source database in other collectors fails: denied: no table",
+        "source database in other collectors works again",
+    ]
+    assert sorted(said[4:6]) == [f"collector {name} works again" for name in "ab"]
+    assert said[6:] == ["collector h fails: denied: no table"]
+
+
 async def test_a_collectors_own_failure_shows_beside_that_of_its_source(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
