@@ -90,9 +90,10 @@ class RoleDown:
 
 @dataclass(frozen=True)
 class Unharmed:
-    """The exporter goes on as if nothing were: no failure, no line."""
+    """The exporter goes on as if nothing were: no failure, no line. Not ``alone``: others may suffer."""
 
     make: Break
+    alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -344,12 +345,12 @@ def redis_right_taken(role: str) -> Break:
 def sentinel_locked(world: World) -> Iterator[None]:
     """Let the Sentinel want a password."""
     with world.sentinel.client() as admin:
-        admin.execute_command("CONFIG", "SET", "requirepass", "another")
+        admin.execute_command("ACL", "SETUSER", "default", "resetpass", ">another")
         world.proxies["sentinel"].cut()
         try:
             yield
         finally:
-            admin.execute_command("CONFIG", "SET", "requirepass", "")
+            admin.execute_command("ACL", "SETUSER", "default", "nopass")
 
 
 @contextmanager
@@ -375,7 +376,7 @@ def watcher_tag_taken(world: World) -> Iterator[None]:
 @contextmanager
 def broker_disk_full(world: World) -> Iterator[None]:
     """Raise the disk alarm."""
-    world.rabbitmq.control("set_disk_free_limit", "900TB")
+    world.rabbitmq.control("set_disk_free_limit", "900000GB")
     try:
         yield
     finally:
@@ -421,11 +422,10 @@ def state_disk_full(world: World) -> Iterator[None]:
     """Fill the file system that the state file is on."""
     world.empty_the_journal()  # SQLite writes over the old one without asking for room
     ballast = world.state.parent / "ballast"
-    with ballast.open("wb") as file:
+    with ballast.open("wb", buffering=0) as file:  # else the last block would fail again at the end
         try:
             while True:
                 file.write(b"\0" * 4096)
-                file.flush()
         except OSError:
             pass
     try:
@@ -525,7 +525,7 @@ def _redis(role: str) -> dict[str, Cell]:
 
 
 def _sentinel() -> dict[str, Cell]:
-    def network(mode: Mode, says: str = f"Sentinel.*({FOUND_BY_PORT})") -> RoleDown:
+    def network(mode: Mode, says: str = f"cannot reach the Sentinel|Sentinel.*({FOUND_BY_PORT})") -> RoleDown:
         return RoleDown(through("sentinel", mode), says)
 
     return {
@@ -625,7 +625,7 @@ def _files() -> dict[str, Cell]:
         "permission after content": PERMISSIONS,
         "clock back": Unharmed(clock_moved(-DAY)),
         "clock forward": Unharmed(clock_moved(DAY)),
-        "descriptors exhausted": Unharmed(exhausted()),
+        "descriptors exhausted": Unharmed(exhausted(), alone=False),
         "two exporters": TWO,
     }
 
