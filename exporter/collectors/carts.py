@@ -84,70 +84,96 @@ BANDS: Final = (("lt_15m", 0, 900), ("lt_1h", 900, 3_600))
 _ZERO: Final = Decimal(0)
 
 CARTS_A_BAND: Final = 20_000
-"""Carts of one band read at most; beyond that the band is not known."""
-
-CARTS_A_STEP: Final = 2_000
-"""Carts after which a run reads no further, abandoned ones included."""
-
-SWEEP_SECONDS: Final = 600
-"""Seconds between the beginnings of two sweeps."""
+"""Carts of one band kept at most; beyond that the band is not known."""
 
 CARTS_A_RUN: Final = 2_000
-"""Carts looked at for abandonment by one run at most; after a long absence the rest follows later."""
+"""Carts read by one run at most for each of the looks; after a long absence the rest follows later."""
+
+OVERLAP: Final = 5
+"""Seconds before the newest change that are read again: a transaction may have been open."""
+
+MOST_LAG: Final = 300
+"""Seconds back at most from which changes may still become visible, as on a replica that lags."""
+
+TABLE_SECONDS: Final = 600
+"""Seconds between two looks at the size of the table."""
 
 
 @dataclass(slots=True)
-class Sweep:
-    """One pass over the carts of the last hour, from old to new, in as many runs as it takes.
+class Recent:
+    """The carts of the last hour, kept up to date with the changes since the run before.
 
-    A cart that is changed meanwhile moves to where it is still to be read. So when the sweep ends, all is as
-    it is at that moment. ``carts`` maps those in use to their store and their last change.
+    A deleted cart leaves no change behind, and a change may be committed late. So each cart is read again
+    when it comes into the next band. ``carts`` maps those in use to their store and their last change.
     """
 
     done_until: int
+    read_again_until: int | None = None
+    """Where the second look goes on; nothing before the hour has been read once."""
     carts: dict[int, tuple[int, int]] = field(default_factory=dict)
-    read: Counter[str] = field(default_factory=Counter)
-    unknown: set[str] = field(default_factory=set)
+    newest: int = 0
+    unknown_until: int = 0
+    """The moment before which some changes were left out."""
 
-    def go_on(self, context: Context, now: int, left: int) -> bool:
-        """Read the next carts, some ``left`` of them; return whether all have been read."""
-        for band, youngest, _ in reversed(BANDS):
-            # A cart may be changed in this very second, so the youngest band has no end.
-            end = now - youngest if youngest else now + 1
-            stores = context.stores.ids()
-            for until, rows in CHANGED.read(context.database, stores, self.done_until, end, budget=left):
-                left -= max(len(rows), 1)
-                self.done_until = until
-                self._note(band, rows)
-                if self.read[band] > CARTS_A_BAND:
-                    self.unknown.add(band)
-                    self.done_until = end
-                    break
-            if self.done_until < end or (youngest and left <= 0):
-                return False
+    def go_on(self, context: Context, now: int) -> bool:
+        """Read what has changed; return whether all of the hour is known."""
+        if not self._read(context, self.done_until - OVERLAP, now + 1):
+            if self.read_again_until is not None and self.done_until < now - BANDS[0][2]:
+                self.unknown_until = self.done_until = now  # it would not catch up within the first band
+            return False
+        self.done_until = max(self.newest, now - MOST_LAG)
+        again = now - BANDS[0][2]
+        self._read_again(context, max(self.read_again_until or again, now - BANDS[-1][2]), again)
         return True
 
-    def _note(self, band: str, rows: Sequence[Row]) -> None:
-        self.read[band] += len(rows)
+    def _read(self, context: Context, first: int, end: int) -> bool:
+        stores = context.stores.ids()
+        for until, rows in CHANGED.read(context.database, stores, first, end, budget=CARTS_A_RUN):
+            self._note(rows)
+            self.done_until = until
+        return self.done_until >= end
+
+    def _read_again(self, context: Context, first: int, end: int) -> None:
+        stores = context.stores.ids()
+        for until, rows in CHANGED.read(context.database, stores, first, end, budget=CARTS_A_RUN):
+            for number in [n for n, (_, changed) in self.carts.items() if first <= changed < until]:
+                del self.carts[number]
+            self._note(rows)
+            first = until
+        self.read_again_until = first
+
+    def _note(self, rows: Sequence[Row]) -> None:
         if len(rows) >= CHANGED.page:
-            self.unknown.add(band)
+            self.unknown_until = max(self.unknown_until, int(rows[-1]["changed"]) + 1)
         for row in rows:
+            self.newest = max(self.newest, int(row["changed"]))
             if row["in_use"]:
                 self.carts[int(row["id"])] = (row["store_id"], int(row["changed"]))
             else:
                 self.carts.pop(int(row["id"]), None)
 
     def counts(self, now: int) -> dict[str, Counter[int]]:
-        """Return the carts in use by store id, for each band that could be read whole."""
-        return {
-            band: Counter(
-                store_id
-                for store_id, changed in self.carts.values()
-                if now - oldest <= changed and (changed < now - youngest or not youngest)
-            )
-            for band, youngest, oldest in BANDS
-            if band not in self.unknown
-        }
+        """Return the carts in use by store id, for each band of which all are known; forget older ones."""
+        (_, _, young), (_, _, old) = BANDS
+        found: dict[str, Counter[int]] = {band: Counter() for band, _, _ in BANDS}
+        youngest, older = found.values()
+        gone = []
+        for number, (store_id, changed) in self.carts.items():
+            if changed >= now - young:
+                youngest[store_id] += 1
+            elif changed >= now - old:
+                older[store_id] += 1
+            else:
+                gone.append(number)
+        for number in gone:
+            del self.carts[number]
+        for band, after, oldest in BANDS:
+            if found[band].total() > CARTS_A_BAND:
+                self.unknown_until = max(self.unknown_until, now - after if after else now + 1)
+                self.carts = {n: cart for n, cart in self.carts.items() if cart[1] >= self.unknown_until}
+            if self.unknown_until > now - oldest:
+                del found[band]
+        return found
 
 
 class CartsCollector(Collector):
@@ -163,8 +189,8 @@ class CartsCollector(Collector):
     active and has items. A cart that became an order, was merged into another one, or was emptied is not
     abandoned. A cart that is taken up again and left again counts again.
 
-    The active carts are read every ten minutes, 2,000 at each run. So in a large shop their number is of
-    some minutes ago.
+    A cart that is deleted is counted until it is a quarter of an hour old, after that until it is an hour
+    old: a deletion leaves no trace. After a start the carts of the last hour are read, 2,000 at each run.
 
     `quote.updated_at` also moves when a price rule marks carts to be recalculated and, in some shops, when
     a customer looks at the cart.
@@ -175,9 +201,8 @@ class CartsCollector(Collector):
     refresh = Refresh(interval=60.0, max_staleness=3_600.0, background=True)
 
     def __init__(self) -> None:
-        self._began = 0
-        self._sweep: Sweep | None = None
-        self._behind = False
+        self._looked_at = 0
+        self._recent: Recent | None = None
         self._counts: dict[str, Counter[int]] = {}
         self._table: list[Sample] = []
 
@@ -185,20 +210,18 @@ class CartsCollector(Collector):
         """Yield the samples of one run; only the size of the table where the index is missing."""
         now = CLOCK.read(context.database)
         by_time = quotes_by_time(context.database)
-        if not 0 <= now - self._began < SWEEP_SECONDS and self._sweep is None:
+        if not 0 <= now - self._looked_at < TABLE_SECONDS:
             self._table = [*_size(context), *(_oldest(context) if by_time else ())]
-            self._sweep = Sweep(now - BANDS[-1][2]) if by_time else None
-            self._began, self._behind = now, True
+            self._looked_at = now
         yield from self._table
         if not by_time:
             return
         _initialise(context)
-        left = CARTS_A_STEP
-        if self._behind:
-            read, done = _count_abandoned(context, now)
-            left, self._behind = left - read, not done
-        if left > 0 and self._sweep is not None and self._sweep.go_on(context, now, left):
-            self._counts, self._sweep = self._sweep.counts(now), None
+        _count_abandoned(context, now)
+        if self._recent is None or not 0 <= now + 1 - self._recent.done_until <= BANDS[-1][2]:
+            self._recent, self._counts = Recent(now - BANDS[-1][2]), {}
+        if self._recent.go_on(context, now):
+            self._counts = self._recent.counts(now)
         yield from _active(context, self._counts)
         yield from _abandoned(context)
 
@@ -228,25 +251,19 @@ def _active(context: Context, counts: Mapping[str, Counter[int]]) -> Iterator[Sa
             yield ACTIVE.sample(number, store=code, age=band)
 
 
-def _count_abandoned(context: Context, now: int) -> tuple[int, bool]:
-    """Count the carts whose last change has become old enough; return how many were read, and whether all.
-
-    Of a mass update, PAGE a second are counted.
-    """
+def _count_abandoned(context: Context, now: int) -> None:
+    """Count the carts whose last change has become old enough. Of a mass update, PAGE a second are."""
     remembered = context.memory.table("looks")
     number, value = context.memory.counters(ABANDONED), context.memory.counters(ABANDONED_VALUE)
     end = now - int(context.tuning.abandoned_after_seconds)
     done: int = remembered.get("done_until", end)
-    read = 0
     for until, rows in CHANGED.read(context.database, context.stores.ids(), done, end, budget=CARTS_A_RUN):
-        read += len(rows)
         for (store_id, currency), totals in _in_use(rows).items():
             code = context.stores.code(store_id)
             number.add(len(totals), store=code)
             value.add(sum(totals, _ZERO), store=code, currency=currency or context.stores.currency(store_id))
         done = until
     remembered.put("done_until", done)
-    return read, done >= end
 
 
 def _initialise(context: Context) -> None:

@@ -138,6 +138,9 @@ FIRST_ROWS: Final = 5_000
 ROWS_A_RUN: Final = 3_000
 """Orders that the stores and states which have more share in one run, if that gives each of them more."""
 
+COUNT_ALL_SECONDS: Final = 720.0
+"""Seconds after which the groups with more than FIRST_LIMIT are counted again."""
+
 Group = tuple[int | None, str]
 
 
@@ -157,8 +160,8 @@ class OrderStatesCollector(Collector):
     help = "Open orders by store and state, and the oldest one's age; from sales_order."
     notes = """
     Not all orders are counted in a shop with very many open ones: at first up to 100 of each store and
-    state. Those with more share 3,000. If that is not enough, `magento_orders_open_truncated` is 1, and the
-    numbers in this state are lower bounds.
+    state. Those with more share 3,000, every twelve minutes. If that is not enough,
+    `magento_orders_open_truncated` is 1, and the numbers in this state are lower bounds.
 
     In a shop with more than 1,000 orders in two hours, the newest 1,000 say how many wait for their payment.
     """
@@ -167,17 +170,31 @@ class OrderStatesCollector(Collector):
     queries = (GROUPS, GROUPS_NOTED, COUNTED.query, OLDEST.query, *LATEST.queries)
     refresh = Refresh(interval=240.0, max_staleness=900.0)
 
+    def __init__(self) -> None:
+        self._counted = _Found()
+        self._counted_at = 0.0
+
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
         by_store = context.database.has_index(
             "sales_order", "store_id", "state", "created_at", connection=Connection.SALES
         )
-        found = _by_store_and_state(context) if by_store else _by_state(context)
+        found = self._by_store_and_state(context) if by_store else _by_state(context)
         yield from _samples(context, found)
         yield from _newest(context)
 
+    def _by_store_and_state(self, context: Context) -> _Found:
+        found, many = _first(context)
+        fresh = 0 <= context.now - self._counted_at < COUNT_ALL_SECONDS
+        if not (fresh and self._counted.orders.keys() >= set(many)):
+            self._counted, self._counted_at = _count_all(context, found, many), context.now
+        found.orders.update({group: max(found.orders[group], self._counted.orders[group]) for group in many})
+        found.truncated = self._counted.truncated & {state for _, state in many}
+        return found
 
-def _by_store_and_state(context: Context) -> _Found:
+
+def _first(context: Context) -> tuple[_Found, list[Group]]:
+    """Count every group up to a limit; return the groups that may have more."""
     found = _Found()
     groups = _note_oldest(context, GROUPS, found)
     if len(found.oldest) < len(groups):
@@ -187,11 +204,16 @@ def _by_store_and_state(context: Context) -> _Found:
         limit = max(1, min(FIRST_LIMIT, left // len(some)))
         many += _count(context, some, limit, found)
         left -= sum(found.orders[group] for group in some)
+    return found, many
+
+
+def _count_all(context: Context, found: _Found, many: Sequence[Group]) -> _Found:
+    """Count the groups that have more, as far as the rows of a run go."""
+    counted = _Found({group: found.orders[group] for group in many}, truncated={state for _, state in many})
     share = ROWS_A_RUN // max(len(many), 1)
-    if share > max((found.orders[group] for group in many), default=share):
-        many = _count(context, many, share, found)
-    found.truncated = {state for _, state in many}
-    return found
+    if share > max(counted.orders.values(), default=share):
+        counted.truncated = {state for _, state in _count(context, many, share, counted)}
+    return counted
 
 
 def _note_oldest(context: Context, query: Query, found: _Found) -> list[Group]:

@@ -17,6 +17,7 @@ sequence table without an order are the failed placements.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
@@ -96,8 +97,9 @@ CARTS_A_STATEMENT: Final = 2_000
 HELD_NUMBERS: Final = TimeSlices(
     "placements_held_numbers",
     "quote",
-    columns=("is_active", "reserved_order_id"),
-    select="store_id, CASE WHEN is_active = 1 THEN reserved_order_id END AS number",
+    columns=("entity_id", "is_active", "reserved_order_id"),
+    select="""entity_id AS id, store_id, UNIX_TIMESTAMP(updated_at) AS changed,
+                   CASE WHEN is_active = 1 THEN reserved_order_id END AS number""",
     page=CARTS_A_STATEMENT,
     connection=Connection.CHECKOUT,
 )
@@ -150,6 +152,9 @@ NUMBERS_A_RUN: Final = 2_000
 WHILE_READING: Final = 30
 """Seconds after the look began in which a cart may be changed and is still found."""
 
+OVERLAP: Final = 15
+"""Seconds before the newest change seen that are read again: a transaction may have been open."""
+
 LATEST: Final = 500
 """Newest orders with which the first run begins to judge how each store numbers its orders."""
 
@@ -170,6 +175,41 @@ _NUMBERS_A_STATEMENT: Final = 500
 
 Placement = tuple[int, int]
 """A number: the store's id, and the value, which is the number's id in the store's sequence table."""
+
+
+@dataclass(slots=True)
+class Reserved:
+    """The numbers that active carts keep: a run reads only what has changed since the run before.
+
+    ``carts`` maps a cart to its last change, its store and its number.
+    """
+
+    stores: frozenset[int] = frozenset()
+    first: int = 0
+    """From this change on the carts of these stores have been read."""
+    newest: int = 0
+    carts: dict[int, tuple[int, int, str]] = field(default_factory=dict)
+
+    def read(self, context: Context, stores: frozenset[int], first: int, end: int) -> bool:
+        """Read the stores' carts changed since ``first``; return whether they were not too many."""
+        known = self.stores & stores if self.first <= first else frozenset[int]()
+        rows: list[Row] = []
+        for some, since in ((known, max(first, self.newest - OVERLAP)), (stores - known, first)):
+            budget = CARTS_A_RUN - len(rows)
+            found = HELD_NUMBERS.whole(context.database, sorted(some), since, end, budget=budget)
+            if some and found is None:
+                self.stores = frozenset()
+                return False
+            rows += found or ()
+        self.stores, self.first = stores, first
+        self.newest = max((int(row["changed"]) for row in rows), default=first)
+        kept = {number: cart for number, cart in self.carts.items() if cart[0] >= first and cart[1] in stores}
+        for row in rows:
+            kept.pop(int(row["id"]), None)
+            if row["number"]:
+                kept[int(row["id"])] = (int(row["changed"]), row["store_id"], str(row["number"]))
+        self.carts = kept
+        return True
 
 
 class PlacementsCollector(Collector):
@@ -218,6 +258,7 @@ class PlacementsCollector(Collector):
     def __init__(self) -> None:
         self._sequences: dict[int, OrderSequence] = {}
         self._read_at = 0.0
+        self._reserved = Reserved()
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run. A store without a sequence table has no series."""
@@ -237,7 +278,7 @@ class PlacementsCollector(Collector):
         for store_id, top in tops.items():
             numbers[store_id].notice(top, context.now, since, newer_orders=newer_orders)
         _note_times(context, orders)
-        _decide(context, sequences, numbers)
+        _decide(context, sequences, numbers, self._reserved)
         _remember(context, numbers)
         yield from _samples(context, numbers)
 
@@ -354,7 +395,10 @@ def _note_times(context: Context, orders: Iterable[Row]) -> None:
 
 
 def _decide(
-    context: Context, sequences: Mapping[int, OrderSequence], numbers: Mapping[int, OrderNumbers]
+    context: Context,
+    sequences: Mapping[int, OrderSequence],
+    numbers: Mapping[int, OrderNumbers],
+    reserved: Reserved,
 ) -> None:
     """Count the numbers whose outcome is known by now, and hold those that a cart keeps."""
     settled = dict(_take_settled(context, sequences, numbers))
@@ -371,7 +415,8 @@ def _decide(
     failed = expired - placed
     unplaced = [placement for placement in settled if placement not in placed]
     if unplaced:
-        kept = _kept(context, sequences, unplaced, since=min(settled[placement] for placement in unplaced))
+        since = min(settled[placement] for placement in unplaced)
+        kept = _kept(context, sequences, unplaced, reserved, since=since)
         for store_id, value in kept:
             numbers[store_id].held[value] = context.now
         # The carts were read after the orders: an order committed in between is found by looking again.
@@ -417,7 +462,12 @@ def _placed(
 
 
 def _kept(
-    context: Context, sequences: Mapping[int, OrderSequence], unplaced: Sequence[Placement], *, since: float
+    context: Context,
+    sequences: Mapping[int, OrderSequence],
+    unplaced: Sequence[Placement],
+    reserved: Reserved,
+    *,
+    since: float,
 ) -> set[Placement]:
     """Return those of the numbers, all taken after ``since``, that an active cart keeps or may keep.
 
@@ -426,23 +476,17 @@ def _kept(
     """
     if not quotes_by_time(context.database):
         return set()
-    stores = tuple(sorted({store_id for store_id, _ in unplaced}))
-    carts = _changed_carts(context, stores, context.now - since + context.tuning.settle_seconds)
-    if carts is None:
+    stores = frozenset(store_id for store_id, _ in unplaced)
+    now = CLOCK.read(context.database)
+    seconds = context.now - since + context.tuning.settle_seconds
+    if not reserved.read(context, stores, now - min(HOLD_WINDOW, int(seconds) + 1), now + WHILE_READING):
         return set(unplaced)
-    reserved = {(row["store_id"], row["number"]) for row in carts}
+    known = {(store_id, number) for _, store_id, number in reserved.carts.values()}
     return {
         (store_id, value)
         for store_id, value in unplaced
-        if (store_id, sequences[store_id].increment_id(value)) in reserved
+        if (store_id, sequences[store_id].increment_id(value)) in known
     }
-
-
-def _changed_carts(context: Context, stores: Sequence[int], seconds: float) -> Sequence[Row] | None:
-    """Return the carts that were changed in the last seconds, or None if these are too many to read."""
-    now = CLOCK.read(context.database)
-    first = now - min(HOLD_WINDOW, int(seconds) + 1)
-    return HELD_NUMBERS.whole(context.database, stores, first, now + WHILE_READING, budget=CARTS_A_RUN)
 
 
 def _count(context: Context, placed: set[Placement], failed: set[Placement]) -> None:

@@ -14,8 +14,8 @@ from typing import Final
 from exporter.core.ports import Database, Row
 from exporter.core.query import Connection, Query
 
-FIRST_WIDTH: Final = 300
-"""Seconds of the first slice: some 300 carts in a shop with 20 orders a minute."""
+FIRST_WIDTH: Final = 60
+"""Seconds of the first slice: some 300 carts in a shop with 100 orders a minute."""
 
 _FACTOR: Final = 8
 """By how much a slice with too many rows is made narrower; one with that much room is made wider."""

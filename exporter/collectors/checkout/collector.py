@@ -7,7 +7,7 @@ from typing import Final
 
 from exporter.collectors.checkout import by_id, by_time
 from exporter.collectors.checkout.funnel import PAYMENT_STEPS, SHIPPING_STEPS, Funnel
-from exporter.core.collector import Collector, Context
+from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.query import Connection
 from exporter.magento.checkout import quotes_by_time
@@ -63,16 +63,17 @@ class CheckoutCollector(Collector):
     - An administrator's cart counts in every stage at once, when it becomes an order.
 
     `magento_checkout_carts_since_last_order` begins at 0 with each order of the store, an imported one
-    included. Carts of the same scrape as an order count as older.
+    included. Carts of the same run as an order count as older.
 
     Counting begins with the first start. Stages that a cart had reached before are not counted.
 
     On Magento 2.4.7 and newer, a step that leaves `quote.updated_at` alone is found half an hour after the
     cart's last change, at its next change, or with its order. Before 2.4.7, the newest 5,000 unfinished
-    carts are read in turns, 250 at each scrape. So a stage can show 20 scrapes late, and an older cart
-    shows with its order only.
+    carts are read in turns, 250 at each run. So a stage can show 20 runs late, and an older cart shows
+    with its order only.
     """
     source = "database"
+    refresh = EVERY_HALF_MINUTE
     metrics = (STAGE_REACHED, CARTS_SINCE_ORDER, SHOP_CARTS_SINCE_ORDER)
     queries = (
         *by_time.QUERIES,

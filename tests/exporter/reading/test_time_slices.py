@@ -62,9 +62,9 @@ def test_an_empty_span_is_not_read() -> None:
 
 
 def test_a_busy_slice_is_read_again_in_parts() -> None:
-    changes = Changes([second for second in range(FIRST_WIDTH) if second % 10 == 0])
+    changes = Changes([second for second in range(FIRST_WIDTH) if second % 5 == 0])
     done, found = changes.found(FIRST_WIDTH)
-    assert (done, len(found)) == (FIRST_WIDTH, FIRST_WIDTH // 10)
+    assert (done, len(found)) == (FIRST_WIDTH, FIRST_WIDTH // 5)
     assert changes.pages[0] == PAGE
     assert max(changes.pages[1:]) < PAGE
 
@@ -83,4 +83,4 @@ def test_rows_are_whole_or_none(seconds: list[int], budget: int) -> None:
 def test_a_second_with_a_page_of_rows_ends_the_reading() -> None:
     changes = Changes([5] * PAGE + [900])
     assert whole(sliced(changes.read, 0, 1_000, page=PAGE, budget=10_000), 1_000, page=PAGE) is None
-    assert len(changes.pages) < 10
+    assert len(changes.pages) <= 10

@@ -1,4 +1,4 @@
-"""The carts of an hour are read in steps while the shop goes on; at the end all is as it is then."""
+"""The carts of an hour are read in steps while the shop goes on, and then kept up to date by the changes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import pytest
+
 from exporter.collectors import carts
-from exporter.collectors.carts import ACTIVE, BANDS, CARTS_A_STEP, CartsCollector
+from exporter.collectors.carts import ACTIVE, BANDS, CARTS_A_RUN, CartsCollector
 from exporter.core.memory import VolatileStore
 from exporter.core.metrics import Sample
 from tests.harness.core import NOON, FakeDatabase, run
@@ -59,7 +61,19 @@ def active(samples: Sequence[Sample]) -> Counter[tuple[str, str]]:
     return +Counter({(s.labels[0], s.labels[1]): int(s.value) for s in samples if s.metric is ACTIVE})
 
 
-def test_a_large_shop_is_read_in_steps_and_the_end_is_exact() -> None:
+def goes_on(shop: Shop, chance: Random, *, deleted: bool = False) -> None:
+    """Let a minute pass: carts are changed, bought, taken up again, and some are new."""
+    shop.now += 60
+    for number in chance.sample(sorted(shop.carts), min(300, len(shop.carts))):
+        store, before, _ = shop.carts[number]
+        shop.carts[number] = (store, shop.now - chance.randrange(60), chance.random() < 0.5)
+        if deleted and before > shop.now - 900:
+            del shop.carts[number]
+    for number in range(len(shop.carts) * 2, len(shop.carts) * 2 + 20):
+        shop.carts.setdefault(number, (chance.choice(STORES), shop.now, True))
+
+
+def test_a_large_shop_is_read_in_steps_and_is_exact_from_then_on() -> None:
     shop, chance = Shop(), Random(7)  # noqa: S311 - a story, no secret
     for number in range(9_000):
         shop.carts[number] = (
@@ -75,28 +89,75 @@ def test_a_large_shop_is_read_in_steps_and_the_end_is_exact() -> None:
         found = active(run(collector, state, shop.now, database=database))
         steps.append(shop.read - before)
         if not found:
-            shop.now += 60
-            for number in chance.sample(range(9_000), 300):  # changed, bought, or taken up again
-                shop.carts[number] = (
-                    shop.carts[number][0],
-                    shop.now - chance.randrange(60),
-                    chance.random() < 0.5,
-                )
+            goes_on(shop, chance)
     assert found == shop.truth()
     assert len(steps) > 3
-    assert max(steps) <= 2 * CARTS_A_STEP
+    assert max(steps) <= 2 * CARTS_A_RUN
+    for _ in range(70):
+        goes_on(shop, chance)
+        before = shop.read
+        assert active(run(collector, state, shop.now, database=database)) == shop.truth()
+        assert shop.read - before <= 3 * 320 + 100, "the changed ones at three ages, and an overlap"
 
 
-def test_a_small_shop_is_read_once_in_ten_minutes() -> None:
+def test_a_deleted_cart_is_forgotten_when_it_comes_into_the_next_band() -> None:
+    shop, chance = Shop(), Random(8)  # noqa: S311 - a story, no secret
+    shop.carts = {number: (1, shop.now - number, True) for number in range(600)}
+    collector, state, database = CartsCollector(), VolatileStore(), shop.database()
+    for _ in range(10):
+        goes_on(shop, chance)
+        assert active(run(collector, state, shop.now, database=database)) == shop.truth()
+    goes_on(shop, chance, deleted=True)
+    run(collector, state, shop.now, database=database)
+    shop.now += 900
+    for _ in range(2):
+        shop.now += 1
+        found = active(run(collector, state, shop.now, database=database))
+    assert found == shop.truth()
+
+
+def test_changes_that_a_replica_shows_late_are_counted() -> None:
+    shop, chance = Shop(), Random(9)  # noqa: S311 - a story, no secret
+    shop.carts = {number: (1, shop.now - 8 * number, True) for number in range(400)}
+    database, collector, state = shop.database(), CartsCollector(), VolatileStore()
+    for _ in range(10):
+        shown = {number: cart for number, cart in shop.carts.items() if cart[1] <= shop.now - 90}
+        all_of_them, shop.carts = shop.carts, shown
+        found = active(run(collector, state, shop.now, database=database))
+        assert found == shop.truth()
+        shop.carts = all_of_them
+        shop.now += 60
+        for number in range(len(all_of_them), len(all_of_them) + 30):
+            shop.carts[number] = (2, shop.now - chance.randrange(60), True)
+
+
+def test_a_small_shop_reads_only_what_has_changed() -> None:
     shop = Shop()
     shop.carts = {number: (1, shop.now - 8 * number, True) for number in range(100)}
     collector, state, database = CartsCollector(), VolatileStore(), shop.database()
-    first = active(run(collector, state, shop.now, database=database))
-    assert first == shop.truth()
+    assert active(run(collector, state, shop.now, database=database)) == shop.truth()
     read = shop.read
-    for _ in range(9):
+    for _ in range(20):
         shop.now += 60
-        assert active(run(collector, state, shop.now, database=database)) == first
-    assert shop.read == read, "nothing was abandoned either: no cart is an hour old"
-    shop.now += 60
-    assert active(run(collector, state, shop.now, database=database)) == shop.truth() != first
+        assert active(run(collector, state, shop.now, database=database)) == shop.truth()
+    assert shop.read - read <= 20 * 8 + 20, "what comes into the next band, and the newest one again"
+
+
+def test_a_shop_that_changes_more_than_can_be_read_shows_nothing_false(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(carts, "CARTS_A_RUN", 200)
+    shop, chance = Shop(), Random(10)  # noqa: S311 - a story, no secret
+    shop.carts = {number: (1, shop.now - 3 * number, True) for number in range(1_200)}
+    collector, state, database = CartsCollector(), VolatileStore(), shop.database()
+    while not active(run(collector, state, shop.now, database=database)):
+        shop.now += 60
+    for number in range(8_000):  # a price rule marks every cart
+        shop.carts[number] = (1, shop.now - chance.randrange(60), True)
+    known = []
+    for _ in range(90):
+        shop.now += 60
+        found = active(run(collector, state, shop.now, database=database))
+        known.append({band for _, band in found})
+    assert set() in known
+    assert active(run(collector, state, shop.now, database=database)) == shop.truth()

@@ -127,6 +127,25 @@ def test_many_stores_and_states_share_a_budget(mariadb: MariaDB, monkeypatch: py
         assert found["magento_orders_open", "us", "processing"] < 30
 
 
+def test_large_groups_are_counted_again_after_some_minutes(mariadb: MariaDB) -> None:
+    with shop_in_mariadb(mariadb) as observed:
+        fill(observed, [(1, "processing", 250)])
+        collector, now = OrderStatesCollector(), NOW.timestamp()
+        read = []
+        observed.reader(collector)._observer = lambda _query, rows, _seconds: read.append(rows)
+        assert_true(observed, observed.run(collector, now), now)
+        fill(observed, [(1, "holded", 99), (2, "processing", 30)])
+        first = sum(read)
+        found = observed.run(collector, now + 240)
+        assert sum(read) - first <= first + 129 - 250
+        assert_true(observed, found, now + 240)
+        fill(observed, [(2, "new", 250)])
+        assert_true(observed, observed.run(collector, now + 480), now + 480)
+        observed.shop.database.execute("DELETE FROM {sales_order} WHERE state = 'processing' LIMIT 20")
+        found = observed.run(collector, now + 480 + order_states.COUNT_ALL_SECONDS)
+        assert_true(observed, found, now + 480 + order_states.COUNT_ALL_SECONDS)
+
+
 def test_the_oldest_is_exact_by_index_even_when_the_count_is_not(
     mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
