@@ -517,7 +517,12 @@ def peers(shop: Shop) -> dict[str, Cost]:
 
 
 def process(shop: ShopInMariaDB, directory: Path) -> tuple[float, float]:
-    """Start the real exporter; return the seconds to its first answer, and its resident MiB after ten."""
+    """Start the real exporter; return the seconds to its first answer, and its resident MiB after ten.
+
+    httpx imports rich where it finds it. Only the tools of this repository bring it along, so it is hidden.
+    """
+    (directory / "rich.py").write_text("raise ImportError\n", encoding="utf-8")
+    os.environ["PYTHONPATH"] = f"{directory}{os.pathsep}{ROOT}"
     settings = {
         "database": {
             "host": shop.server.host,

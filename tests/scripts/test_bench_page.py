@@ -100,3 +100,15 @@ def test_what_the_shop_feels_names_both_and_their_ratio(
     page = bench_page.as_page(results)
     assert "0.990 times the orders a second, 1.050 times the p99" in page
     assert "| without the exporter | 100.0 | 90.0 to 110.0 | 10.00 | 20.00 |" in page
+
+
+def test_a_goal_that_is_missed_says_what_stands_in_the_way(
+    bench_page: ModuleType, results: dict[str, Any]
+) -> None:
+    results["cases"]["0"]["process"]["resident_mib"] = 80.0
+    page = bench_page.as_page(results)
+    assert "| rows a scrape | 2,000 | 200.0 | met |" in page
+    assert "| rows at 500 stores, against 3 | 2 times | 2.50 | **missed** |" in page
+    assert "| resident MiB | 75 | 80.0 | **missed** |" in page
+    (missed,) = [line for line in page.splitlines() if line.startswith("- ")]
+    assert missed.startswith("- resident MiB: ")
