@@ -18,6 +18,7 @@ from dashboards.lib.style import Colour
 from exporter.collectors import deployment, indexers, page_cache
 from exporter.pack.addresses import NO_RUNBOOK_PAGES
 from promql.expr import Expr, Selector, function, over_time
+from promql.metrics import SHOP
 
 _MILLISECONDS: Final = 1000
 _EACH_MINUTE: Final = slice("$__interval", "1m")
@@ -65,12 +66,14 @@ MAINTENANCE = Annotation(
     colour=Colour.MUTED,
 )
 
+# Without a mark of `magento-exporter deploy`, the last deployment of static content stands for it.
 DEPLOYED = Annotation(
     name="Deployments",
-    expr=here(deployment.DEPLOYED) * _MILLISECONDS,
+    expr=here(deployment.DEPLOY_STARTED).or_else(here(deployment.DEPLOYED), on=SHOP) * _MILLISECONDS,
     at_value=True,
     title="Deployment",
-    text="Static content was deployed",
+    text="{{release}}",
+    tags="release",
     colour=Colour.ACCENT,
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, gauge
+from exporter.core.ports import Deploy
 from exporter.magento.releases import support_ends
 from exporter.reading.instants import instant
 
@@ -32,6 +33,16 @@ DEPLOYED = gauge(
     "magento_static_content_deployed_timestamp_seconds",
     "Unix time of the last static content deployment (pub/static/deployed_version.txt).",
 )
+DEPLOY_STARTED = gauge(
+    "magento_deploy_started_timestamp_seconds",
+    "Unix time at which the last deployment began that `magento-exporter deploy` marked.",
+    "release",
+)
+DEPLOY_ENDED = gauge(
+    "magento_deploy_ended_timestamp_seconds",
+    "Unix time at which that deployment ended; absent while it is going on.",
+    "release",
+)
 
 
 class DeploymentCollector(Collector):
@@ -44,11 +55,15 @@ class DeploymentCollector(Collector):
     `app/etc/env.php`, `var/.maintenance.flag` and `pub/static/deployed_version.txt`. With several web
     nodes, this is the state of one of them.
 
+    `magento-exporter deploy start --magento-root` and `end` leave a mark in `var/`, from which come
+    `magento_deploy_started_timestamp_seconds` and `magento_deploy_ended_timestamp_seconds`
+    (docs/deployments.md).
+
     The dates of support are those that Adobe published by August 2026. Extended support, which is paid for,
     is not counted. Up to 2.4.4 few queues follow `magento_queue_default_connection`.
     """
     source = "files"
-    metrics = (INFO, SUPPORT_ENDS, QUEUE_CONNECTION, MAINTENANCE, DEPLOYED)
+    metrics = (INFO, SUPPORT_ENDS, QUEUE_CONNECTION, MAINTENANCE, DEPLOYED, DEPLOY_STARTED, DEPLOY_ENDED)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield what the files say."""
@@ -65,3 +80,12 @@ class DeploymentCollector(Collector):
         deployed = instant(files.static_deployed_at(), context.now)
         if deployed is not None:
             yield DEPLOYED.sample(deployed)
+        yield from _marked(files.deploy())
+
+
+def _marked(deploy: Deploy | None) -> Iterable[Sample]:
+    if deploy is None:
+        return
+    yield DEPLOY_STARTED.sample(deploy.started, release=deploy.release)
+    if deploy.ended is not None:
+        yield DEPLOY_ENDED.sample(deploy.ended, release=deploy.release)

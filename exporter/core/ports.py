@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -107,6 +108,15 @@ class Stores(Protocol):
         """Return the store's country by two letters (``general/country/default``)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """A release, and when its deployment began and ended; ``ended`` is ``None`` while it is going on."""
+
+    release: str
+    started: float
+    ended: float | None
+
+
 class Files(Protocol):
     """The few files of the shop's directory that say how it is deployed."""
 
@@ -124,6 +134,9 @@ class Files(Protocol):
 
     def static_deployed_at(self) -> float | None:
         """Return the Unix time of the last static content deployment, ``None`` if there was none."""
+
+    def deploy(self) -> Deploy | None:
+        """Return the last deployment that was marked, ``None`` if none was."""
 
 
 class StateStore(Protocol):

@@ -15,6 +15,8 @@ _SHOP: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 HALF_HOUR: Final = 1800
 TWO_HOURS: Final = 7200
 WEEK: Final = 7 * 86_400
+_SEEN: Final = 300
+"""Seconds that the newest value of a series may be old: Prometheus's own limit."""
 _HOLDING: Final = (
     'severity=~"critical|urgent"',
     'alertname=~"MagentoCronLagging|MagentoIndexerBacklogGrowing|MagentoIndexerStuck|MagentoQueueStalled"',
@@ -93,6 +95,14 @@ class Questions:
         query = f"max(avg_over_time({self._range(self._of(deployment.MAINTENANCE.name), seconds)}))"
         return self.prometheus.value(query, at) or 0.0
 
+    def deployed(self, release: str, at: float) -> tuple[float, float] | None:
+        """Return when the release's deployment began and ended, as the exporter saw it in the shop."""
+        began, ended = (
+            self._newest(f'{metric.name}{{release="{release}"}}', at)
+            for metric in (deployment.DEPLOY_STARTED, deployment.DEPLOY_ENDED)
+        )
+        return None if began is None or ended is None else (began, ended)
+
     def probed_seconds(self, seconds: float, at: float) -> float | None:
         """Return how long the shop's pages took, from outside."""
         pages = self._of('probe_duration_seconds{page!=""}')
@@ -101,6 +111,9 @@ class Questions:
     def _expected(self, window: str) -> str:
         selector = self._of(expected_orders.EXPECTED.name + f'{{window="{window}"}}')
         return f"sum({selector})"
+
+    def _newest(self, selector: str, at: float) -> float | None:
+        return self.prometheus.value(f"max(last_over_time({self._range(self._of(selector), _SEEN)}))", at)
 
     def _increase(self, name: str, seconds: float, at: float) -> float:
         query = f"sum(increase({self._range(self._of(name), seconds)}))"

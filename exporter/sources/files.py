@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from exporter.core.ports import Deploy
 from exporter.errors import AccessDenied, SourceUnavailable, UnexpectedAnswer
 from exporter.files.following import Reader
-from exporter.files.reading import reason
+from exporter.files.reading import read_bytes, reason
+from exporter.magento.deploy import LARGEST, MARK, understood
 from exporter.sources.env_php import EnvPhp
 
 COMPOSER_LOCK: Final = Path("composer.lock")
@@ -61,6 +63,19 @@ class ShopFiles:
         """Return when ``deployed_version.txt`` was last written."""
         changed = self._changed(DEPLOYED_VERSION)
         return changed / 1e9 if changed is not None else None
+
+    def deploy(self) -> Deploy | None:
+        """Return the last deployment that ``magento-exporter deploy`` marked."""
+        try:
+            return understood(read_bytes(self._root / MARK, limit=LARGEST))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except PermissionError:
+            raise AccessDenied(f"{MARK} may not be read") from None
+        except OSError as error:
+            raise UnexpectedAnswer(f"{MARK}: {reason(error)}") from None
+        except ValueError:
+            raise UnexpectedAnswer(f"{MARK} cannot be understood") from None
 
     def _changed(self, path: Path) -> int | None:
         """Return the modification time in ns, ``None`` if there is no such file."""

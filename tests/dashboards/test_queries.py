@@ -21,6 +21,7 @@ from dashboards.lib.uids import (
     AFTER_ORDER,
     CHECKOUT,
     CRON,
+    DEPLOYS,
     EXPORTER,
     INDEXERS,
     OVERVIEW,
@@ -28,7 +29,7 @@ from dashboards.lib.uids import (
     QUEUES,
     SLO,
 )
-from exporter.collectors import cron, indexers, order_states, redis
+from exporter.collectors import cron, deployment, indexers, order_states, redis
 from exporter.core import self_metrics
 from exporter.core.panels import panel_id
 from exporter.magento import queues
@@ -43,8 +44,8 @@ PAGES = pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
 KNOWN = known_series()
 GIGABYTE = 1e9
 QUEUE = {"queue": "export", "broker": "rabbitmq"}
-Sample = tuple[Selectable, str, Mapping[str, str], float]
-"""A metric or a recording, its shop, its other labels, and the value that it has all the time."""
+Sample = tuple[Selectable, str, Mapping[str, str], float | str]
+"""A metric or a recording, its shop, its other labels, and its value or values."""
 
 
 def state(metric: Selectable, shop: str, current: str, states: Sequence[str]) -> list[Sample]:
@@ -132,6 +133,16 @@ def large_store_among_small_ones() -> Iterator[Sample]:
         yield LEAST["1h"], "a", {"store": f"small{number}"}, 0.1 - number / 1_000
 
 
+LAGS: list[Sample] = [(cron.LAG, "a", {}, "0+60x10")]
+"""The lag is the time, in seconds."""
+
+
+def marked(began: float, ended: float) -> list[Sample]:
+    """Return the marks of a deployment, and of its end or that of one before."""
+    labels = {"release": "v2"}
+    return [(deployment.DEPLOY_STARTED, "a", labels, began), (deployment.DEPLOY_ENDED, "a", labels, ended)]
+
+
 CASES: Mapping[str, tuple[str, str, int, list[Sample], Answer]] = {
     "the worse state of two shops": (
         INDEXERS, "state", 0, [*indexer("a", "working"), *indexer("b", "suspended")], [(PRICE, 2)],
@@ -200,6 +211,11 @@ CASES: Mapping[str, tuple[str, str, int, list[Sample], Answer]] = {
         SLO, "checkout_lasts", 0, month(90), [({}, 0)],
     ),
     "nobody knows how long the budget lasts": (SLO, "checkout_lasts", 0, [], []),
+    "cron before a deployment": (DEPLOYS, "cron_lag", 0, [*LAGS, *marked(480, 540)], [({}, 210)]),
+    "cron after a deployment": (DEPLOYS, "cron_lag", 1, [*LAGS, *marked(480, 540)], [({}, 600)]),
+    "a deployment is going on": (DEPLOYS, "cron_lag", 1, [*LAGS, *marked(570, 300)], []),
+    "no deployment was marked": (DEPLOYS, "cron_lag", 0, LAGS, []),
+    "how long a deployment took": (DEPLOYS, "releases", 2, marked(480, 540), [({"release": "v2"}, 60)]),
 }  # fmt: skip
 """Dashboard, panel, number of the query, what there is, and the answer."""
 
@@ -258,7 +274,7 @@ def complaint(expression: str, samples: Sequence[Sample], answer: Answer, folder
     series = [
         {
             "series": metric.name + braces({"job": "magento", "instance": shop, **labels}),
-            "values": f"{value}x10",
+            "values": value if isinstance(value, str) else f"{value}x10",
         }
         for metric, shop, labels, value in samples
     ]

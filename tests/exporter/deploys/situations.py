@@ -118,6 +118,10 @@ def _of(situation: Situation) -> Iterator[tuple[str, str, int, float]]:
     for moment in range(NOW - 3 * HOUR, NOW + 1, MINUTE):
         late = moment > ENDED
         yield "up", "", moment, 1
+        if moment >= BEGAN:
+            yield "magento_deploy_started_timestamp_seconds", ',release="v2"', moment, BEGAN
+        if moment >= ENDED:
+            yield "magento_deploy_ended_timestamp_seconds", ',release="v2"', moment, ENDED
         away = situation.away[0] < moment <= situation.away[1]
         yield "magento_collector_success", ',collector="orders"', moment, float(not away)
         yield "magento_maintenance_mode", "", moment, float(moment >= situation.maintenance_since)

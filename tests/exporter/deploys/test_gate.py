@@ -71,6 +71,16 @@ def test_the_verdict_is_that_of_a_person_who_knows_what_happened(
         assert words in said["before"] + said["after"]
 
 
+def test_the_mark_in_the_shop_says_when_a_release_was_deployed(
+    prometheus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["gate", "--after", "--prometheus", prometheus, "--shop", "payments-broken", "--release"]
+    assert main([*ask, "v2"]) == 1
+    assert "placements failed after" in capsys.readouterr().out
+    assert main([*ask, "v1"]) == 2
+    assert "knows no end of a deployment of v1" in capsys.readouterr().err
+
+
 def test_a_peak_is_no_reason_for_who_wants_it(prometheus: str) -> None:
     assert main(["gate", "--before", "--peak-ok", "--prometheus", prometheus, "--shop", "peak"]) == 0
 
@@ -95,7 +105,6 @@ def test_a_shop_that_prometheus_does_not_know_is_not_judged(
     "more",
     [
         ("--minutes", "1"),
-        ("--release", "1.2"),
         ("--alertmanager", "http://am"),
         ("--release", "a b", "--alertmanager", "http://am"),
         ("--shop", 'x"} or vector(1)'),

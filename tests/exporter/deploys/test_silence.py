@@ -17,6 +17,7 @@ import pytest
 from exporter.cli import main
 from exporter.deploys import silence
 from exporter.errors import UnexpectedAnswer
+from exporter.magento.deploy import MARK, understood
 from exporter.sources.monitoring import Alertmanager as Api
 from exporter.sources.monitoring import Prometheus as PrometheusApi
 from exporter.sources.monitoring import Server
@@ -67,6 +68,35 @@ def test_a_deployment_silences_what_it_causes_and_nothing_after_its_end(
     capsys.readouterr()
     assert deploy(alertmanager, "end", "v1.2", "--shop", "shop.example") == 2
     assert "no deployment of v1.2 is going on" in capsys.readouterr().err
+
+
+def test_a_deployment_whose_silence_is_over_is_still_marked_as_ended(
+    alertmanager: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "var").mkdir()
+    root = ("--magento-root", str(tmp_path))
+    assert deploy(alertmanager, "start", "v1.3", *root) == 0
+    assert deploy(alertmanager, "end", "v1.3") == 0
+    capsys.readouterr()
+    assert deploy(alertmanager, "end", "v1.3", *root) == 2
+    assert "no deployment of v1.3 is going on" in capsys.readouterr().err
+    mark = tmp_path / MARK
+    assert mark.stat().st_mode & 0o777 == 0o644
+    marked = understood(mark.read_bytes())
+    assert marked.ended is not None
+    assert 0 <= marked.ended - marked.started < 60
+    assert list(mark.parent.iterdir()) == [mark]
+
+
+def test_a_mark_alone_needs_no_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = ["deploy", "start", "--release", "v1"]
+    assert main(alone) == 2
+    assert main([*alone, "--magento-root", str(tmp_path)]) == 2  # no var/
+    assert "No such file" in capsys.readouterr().err
+    (tmp_path / "var").mkdir()
+    assert main([*alone, "--magento-root", str(tmp_path)]) == 0
+    assert main(["deploy", "end", "--release", "v2", "--magento-root", str(tmp_path)]) == 2
+    assert "does not say that a deployment of v2 began" in capsys.readouterr().err
 
 
 def test_a_critical_alert_is_never_silenced(alertmanager: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporter.core.ports import Deploy
 from tests.harness.shop import NOW
 
 
@@ -25,6 +26,10 @@ class Files:
 
     def static_deployed_at(self) -> float | None:
         return NOW.timestamp() - 3600
+
+    def deploy(self) -> Deploy | None:
+        began = NOW.timestamp() - 4200
+        return Deploy("v1.2", began, began + 600)
 
 
 SOURCE = Files

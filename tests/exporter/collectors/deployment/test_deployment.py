@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from exporter.collectors.deployment import (
+    DEPLOY_ENDED,
+    DEPLOY_STARTED,
     DEPLOYED,
     INFO,
     MAINTENANCE,
@@ -18,7 +20,9 @@ from exporter.collectors.deployment import (
     DeploymentCollector,
 )
 from exporter.core.metrics import Sample
-from exporter.errors import SourceUnavailable, UnexpectedAnswer
+from exporter.deploys import marker
+from exporter.errors import SourceUnavailable, UnexpectedAnswer, UsageError
+from exporter.magento.deploy import MARK
 from exporter.sources.env_php import ENV_PHP, EnvPhp
 from exporter.sources.files import ShopFiles
 from tests.harness.core import run
@@ -106,3 +110,35 @@ def test_an_env_php_that_is_being_written_hides_neither_mode_nor_maintenance(roo
         INFO.sample(1, version="2.4.8-p1", edition="community", mode="production"),
         *OF_THE_VERSION,
     ]
+
+
+def test_a_marked_deployment_is_a_series_from_its_start(root: Path) -> None:
+    marker.start(root, "v1.2", now=1_700_000_000)
+    assert collect(root)[-1] == DEPLOY_STARTED.sample(1_700_000_000, release="v1.2")
+    marker.end(root, "v1.2", now=1_700_000_600)
+    assert collect(root)[-2:] == [
+        DEPLOY_STARTED.sample(1_700_000_000, release="v1.2"),
+        DEPLOY_ENDED.sample(1_700_000_600, release="v1.2"),
+    ]
+    marker.start(root, "v1.3", now=1_700_001_000)
+    assert collect(root)[-1] == DEPLOY_STARTED.sample(1_700_001_000, release="v1.3")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"release": "a", "started": 1}',
+        '{"release": "a b", "started": 1, "ended": null}',
+        '{"release": "a", "started": NaN, "ended": null}',
+        '{"release": "a", "started": true, "ended": "now"}',
+        '{"release": "a", "started": 1, "ended": 1' + " " * 4096 + "}",
+    ],
+)
+def test_a_mark_that_is_none_hides_neither_mode_nor_maintenance(root: Path, text: str) -> None:
+    (root / MARK).write_text(text)
+    with pytest.raises(UnexpectedAnswer, match="magento-exporter-deploy"):
+        collect(root)
+    with pytest.raises(UsageError):
+        marker.end(root, "a", now=1)
