@@ -46,6 +46,12 @@ class Account:
     def __str__(self) -> str:
         return f"{_text(self.user)}@{_text(self.host)}"
 
+    def counted(self) -> str:
+        """Return the statement that says 1 if the server has the account, and 0 if not."""
+        return (
+            f"SELECT COUNT(*) FROM mysql.user WHERE User = {_text(self.user)} AND Host = {_text(self.host)}"
+        )
+
 
 def connections_with_room(threads: int) -> int:
     """Return how many connections the account may have.

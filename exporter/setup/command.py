@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from exporter.doctor.examination import Finding, Status
 from exporter.doctor.report import as_table
@@ -18,7 +18,7 @@ from exporter.errors import UsageError
 from exporter.settings import Settings, gather
 from exporter.setup.programs import Identity, has_systemd, run, serves
 from exporter.setup.shop import groups_to_read, shops
-from exporter.setup.steps import Service, Step, put, steps
+from exporter.setup.steps import DatabaseUser, Service, Step, put, steps
 from exporter.setup.wanted import Wanted
 from exporter.sources.env_php import ENV_PHP
 
@@ -104,12 +104,15 @@ def _undo(record: Path, ask: Callable[[str], bool]) -> int:
     wanted = _from_record(known["wanted"])
     done = {step.name: step for step in steps(wanted) if step.name in known["done"]}
     for name in reversed(known["done"]):
+        if name in known.get("kept", ()):
+            print(f"kept: {name}, which was there before, with the password and the rights it has now")
+            _done_with(record, known, name)
+            continue
         if not ask(f"Undo: {name}?"):
             print(f"Left: {name}")
             continue
         done[name].undo()
-        known["done"] = [other for other in known["done"] if other != name]
-        put(record, json.dumps(known, indent=1) + "\n", mode=0o600)
+        _done_with(record, known, name)
         print(f"undone: {name}")
     if known["done"]:
         return 1
@@ -119,11 +122,19 @@ def _undo(record: Path, ask: Callable[[str], bool]) -> int:
     return 0
 
 
+def _done_with(record: Path, known: dict[str, Any], name: str) -> None:
+    known["done"] = [other for other in known["done"] if other != name]
+    put(record, json.dumps(known, indent=1) + "\n", mode=0o600)
+
+
 def _note(record: Path, step: Step, wanted: Wanted) -> None:
     """Write down that a step is about to be done: what is half done can be undone too."""
     known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {"done": []}
     known["wanted"] = _to_record(wanted)
-    known["done"] += [] if step.name in known["done"] else [step.name]
+    if step.name not in known["done"]:
+        if isinstance(step, DatabaseUser) and step.exists():
+            known["kept"] = [step.name]  # somebody else's: undoing must not drop it
+        known["done"].append(step.name)
     put(record, json.dumps(known, indent=1) + "\n", mode=0o600)
 
 

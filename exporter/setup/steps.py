@@ -156,6 +156,12 @@ class DatabaseUser:
         finally:
             backends.close()
 
+    def exists(self) -> bool:
+        """Return whether the database has the user already."""
+        account = Account(self.wanted.database_user, self.wanted.from_host)
+        found = must(self.wanted.admin, given=f"{account.counted()};\n")
+        return found.output.split()[-1:] == ["1"]
+
     def says(self) -> Iterator[str]:
         """Yield the statements without the password, and who runs them."""
         rights = self._rights()

@@ -118,6 +118,17 @@ def test_from_nothing_to_a_report_again_and_back(machine: Machine) -> None:
     assert machine.setup("--undo", "--yes").stdout == "There is nothing to undo.\n"
 
 
+def test_a_database_user_that_was_there_before_is_not_dropped(machine: Machine) -> None:
+    machine.real.database.execute(f"CREATE USER {DATABASE_USER} IDENTIFIED BY 'old'")
+    assert machine.setup("--yes").returncode == 0
+    assert machine.setup("--yes").returncode == 0
+    back = machine.setup("--undo", "--yes")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert "kept: database user, which was there before" in back.stdout
+    assert machine.database_users() == [DATABASE_USER]
+    assert not machine.config.exists()
+
+
 def test_nothing_is_done_without_an_answer(machine: Machine) -> None:
     outcome = machine.setup(given="")
     assert outcome.returncode == 2
@@ -131,7 +142,7 @@ def test_what_failed_half_way_is_mended_by_running_it_again(machine: Machine) ->
     assert failed.returncode == 2
     assert failed.stderr == "magento-exporter: false: exit code 1\n"
     done = json.loads((machine.config / "setup.json").read_text())["done"]
-    assert "settings" not in done
+    assert not {"database user", "settings"} & set(done)
     assert machine.setup("--yes").returncode == 0
     # Somebody took a right away, and the settings were changed by hand.
     machine.real.database.execute(f"REVOKE SELECT (status) ON magento.m2_cron_schedule FROM {DATABASE_USER}")
