@@ -42,6 +42,7 @@ PARTS: Final[Mapping[str, Part]] = {
             "build/simulated.json",
         ),
     ),
+    "interop": Part(("scripts/generate_interop.py",), ("deploy/interop/*.yml",)),
     "golden": Part(("-m", "tests.exporter.collectors.golden", "update"), ("tests/**/*.prom",), servers=True),
     "notifications": Part(
         ("-m", "tests.alerts.notifications"), ("tests/alerts/notifications.md",), servers=True

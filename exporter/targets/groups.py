@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urljoin
 
 from exporter.magento.roles import ROLE, TOGETHER, BehindSentinel, Role, Server, shared
 
@@ -31,8 +33,12 @@ PAGES: Final = (
     ("home", "", "magento_page"),
     ("cart", "customer/section/load/?sections=cart", "magento_cart"),
     ("graphql", "graphql", "magento_graphql"),
+    ("indexable", "", "magento_indexable"),
+    ("robots", "/robots.txt", "magento_robots"),
 )
-"""What is asked for at every base URL: the page's name, its path, and the module of deploy/blackbox."""
+"""What is asked for at every base URL: the page's name, its path (with a slash: of the host), and the module."""
+_FILES: Final = re.compile(r"sitemap|feed.*")
+"""The names of pages that are files, by which the rules know them."""
 
 Group = dict[str, Any]
 
@@ -108,12 +114,16 @@ def _group(address: str, shop: str, roles: Sequence[Role]) -> Group:
 
 
 def _probes(urls: Iterable[tuple[str, str]], wanted: Wanted) -> Iterator[Group]:
-    more = ((name, path, "magento_page") for name, path in wanted.pages.items())
-    pages = (*PAGES, *more)
-    for url in dict.fromkeys(url for _, url in urls):
-        for page, path, module in pages:
-            labels = {"shop": wanted.shop, "page": page, "module": module, "prober": wanted.prober}
-            yield {"targets": [f"{url}{path.lstrip('/')}"], "labels": labels}
+    pages = (*PAGES, *((name, path.lstrip("/"), _module(name)) for name, path in wanted.pages.items()))
+    bases = dict.fromkeys(url for _, url in urls)
+    asked = dict.fromkeys((urljoin(url, path), page, module) for url in bases for page, path, module in pages)
+    for target, page, module in asked:
+        labels = {"shop": wanted.shop, "page": page, "module": module, "prober": wanted.prober}
+        yield {"targets": [target], "labels": labels}
+
+
+def _module(page: str) -> str:
+    return "magento_file" if _FILES.fullmatch(page) else "magento_page"
 
 
 def _address(host: str, port: int) -> str:

@@ -36,6 +36,13 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
 
 
+def a_shop(place: Path) -> Path:
+    """Make what is in every shop's directory, but its var/."""
+    (place / "app/etc").mkdir(parents=True)
+    (place / "app/etc/env.php").write_text("<?php return [];")
+    return place
+
+
 def silences(url: str, release: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = httpx.get(f"{url}/api/v2/silences").json()
     return [one for one in found if release in one["comment"]]
@@ -73,7 +80,7 @@ def test_a_deployment_silences_what_it_causes_and_nothing_after_its_end(
 def test_a_deployment_whose_silence_is_over_is_still_marked_as_ended(
     alertmanager: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "var").mkdir()
+    (a_shop(tmp_path) / "var").mkdir()
     root = ("--magento-root", str(tmp_path))
     assert deploy(alertmanager, "start", "v1.3", *root) == 0
     assert deploy(alertmanager, "end", "v1.3") == 0
@@ -91,7 +98,7 @@ def test_a_deployment_whose_silence_is_over_is_still_marked_as_ended(
 def test_a_mark_alone_needs_no_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alone = ["deploy", "start", "--release", "v1"]
     assert main(alone) == 2
-    assert main([*alone, "--magento-root", str(tmp_path)]) == 2  # no var/
+    assert main([*alone, "--magento-root", str(a_shop(tmp_path))]) == 2  # no var/
     assert "No such file" in capsys.readouterr().err
     (tmp_path / "var").mkdir()
     assert main([*alone, "--magento-root", str(tmp_path)]) == 0

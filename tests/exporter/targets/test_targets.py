@@ -19,6 +19,7 @@ from exporter.settings import validate
 from exporter.targets.files import MARK, text, write
 from exporter.targets.groups import Wanted, groups, remarks
 
+PROJECT = Path(__file__).parents[3]
 ENV_PHP = Path(__file__).parents[1] / "magento" / "env_php"
 SPLIT = """<?php return [
     'db' => [
@@ -29,6 +30,7 @@ SPLIT = """<?php return [
         'slave_connection' => ['default' => ['host' => 'db3', 'dbname' => 'shop']]],
     'http_cache_hosts' => [['host' => 'v1', 'port' => '6081'], ['host' => 'v2', 'port' => '6081']],
 ];"""
+PROBED = set(yaml.safe_load((PROJECT / "deploy/blackbox/blackbox.yml").read_text())["modules"])
 STORES = (
     {"store_id": 1, "code": "de", "is_active": 1, "website_id": 1, "website": "base"},
     {"store_id": 2, "code": "fr", "is_active": 1, "website_id": 2, "website": "french"},
@@ -139,8 +141,23 @@ def test_every_active_store_is_probed_at_its_own_address_once() -> None:
     assert [g["targets"][0] for g in probes if g["labels"]["page"] == "category"] == [
         "https://shop.example/women.html", "https://french.example/women.html",
     ]  # fmt: skip
-    assert {g["labels"]["module"] for g in probes} == {"magento_page", "magento_cart", "magento_graphql"}
+    assert {g["labels"]["module"] for g in probes} == {name for name in PROBED if name != "magento_file"}
     assert all(g["labels"]["prober"] == "far:9115" for g in probes)
+
+
+def test_search_engines_are_asked_for_by_host_and_files_by_their_age() -> None:
+    urls = [("de", "https://shop.example/"), ("fr", "https://shop.example/fr/")]
+    pages = {"sitemap": "/pub/sitemap.xml", "feed_google": "media/feed.xml"}
+    asked = {
+        (group["targets"][0], group["labels"]["page"]): group["labels"]["module"]
+        for group in groups((), urls, wanted(pages=pages))["probe"]
+    }
+    robots = [target for target, page in asked if page == "robots"]
+    assert robots == ["https://shop.example/robots.txt"]
+    assert asked["https://shop.example/fr/", "indexable"] == "magento_indexable"
+    assert asked["https://shop.example/fr/pub/sitemap.xml", "sitemap"] == "magento_file"
+    assert asked["https://shop.example/media/feed.xml", "feed_google"] == "magento_file"
+    assert set(asked.values()) == PROBED
 
 
 @pytest.mark.parametrize(
