@@ -5,30 +5,30 @@ A line ``# allow-list: metrics, regex`` is followed by the one line, or the list
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from alerts.__main__ import rule_files
 from alerts.catalogue import Catalogue, catalogue
-from alerts.lib.links import Links
 from exporter.collectors import all_collectors
 from exporter.core.self_metrics import SELF_METRICS
-from promql.clock import Clock
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "deploy" / "interop"
-_MARK: Final = re.compile(r"( *)# allow-list: (metrics|recordings), (regex|datadog)\n")
+_MARK: Final = "# allow-list: "
 
 
-def metrics(text: str) -> list[str]:
-    """Return the exporter's metrics that rules in this text read."""
+def metrics(found: Catalogue) -> list[str]:
+    """Return the exporter's series that the rules read."""
     known = {metric.name for collector in all_collectors() for metric in collector.metrics}
     known |= {metric.name for metric in SELF_METRICS}
-    return sorted(known & set(re.findall(r"\bmagento_\w+", text)))
+    known |= {f"{name}{suffix}" for name in known for suffix in ("_sum", "_count")}
+    trees = [alert.expr for alert in found.all]
+    trees += [recording.expr for group in found.recordings.values() for recording in group]
+    return sorted(known & {name for tree in trees for name in tree.metrics()})
 
 
 def recordings(found: Catalogue) -> list[str]:
@@ -48,21 +48,19 @@ FORMS: Final[Mapping[str, Callable[[Sequence[str], str], str]]] = {"regex": _reg
 
 
 def filled(text: str, lists: Mapping[str, Sequence[str]]) -> str:
-    """Return the file's text with the lists of now."""
-    mark = _MARK.search(text)
-    if mark is None:
-        return text
-    indent, which, form = mark.groups()
-    rest = text[mark.end() :]
-    old = re.match(rf"(?:{indent}(?:- .*|regex: .*)\n)*", rest)
-    return text[: mark.end()] + FORMS[form](lists[which], indent) + rest[old.end() if old else 0 :]
+    """Return the file's text with the lists of now, each after its mark."""
+    lines = text.splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if line.strip().startswith(_MARK))
+    which, form = lines[at].strip().removeprefix(_MARK).split(", ")
+    indent = lines[at][: lines[at].index("#")]
+    old = list(takewhile(lambda line: line.startswith((f"{indent}- ", f"{indent}regex: ")), lines[at + 1 :]))
+    return "".join((*lines[: at + 1], FORMS[form](lists[which], indent), *lines[at + 1 + len(old) :]))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the files, or with ``--check`` say which are not fresh."""
     found = catalogue()
-    rules = "".join(rule_files(found, Links(), Clock()).values())
-    lists = {"metrics": metrics(rules), "recordings": recordings(found)}
+    lists = {"metrics": metrics(found), "recordings": recordings(found)}
     code = 0
     for file in sorted(FOLDER.glob("*.yml")):
         text = file.read_text(encoding="utf-8")

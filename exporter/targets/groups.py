@@ -36,7 +36,7 @@ PAGES: Final = (
     ("indexable", "", "magento_indexable"),
     ("robots", "/robots.txt", "magento_robots"),
 )
-"""What is asked for at every base URL: the page's name, its path (with a slash: of the host), and the module."""
+"""What is asked for at every base URL: the page, its path (from the host if it has a slash), its module."""
 _FILES: Final = re.compile(r"sitemap|feed.*")
 """The names of pages that are files, by which the rules know them."""
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from exporter.cli import COMMANDS
 from exporter.collectors import all_collectors
@@ -24,6 +25,7 @@ NAMED = re.compile(
 )
 """A path from the root; one with a part in angle brackets is a pattern for people."""
 
+ROLE = ROOT / "deploy/ansible/roles/magento_exporter/defaults/main.yml"
 OLD_NAMES = "migration.md"
 NOT_METRICS = {"magento_exporter", "magento_role", "magento_root"}  # a user, a label, and a setting
 
@@ -62,6 +64,7 @@ def test_metrics_that_are_named_exist(page: Path) -> None:
     if page.name == OLD_NAMES:
         rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
         text = "\n".join(row[2] for row in rows)
+    known |= yaml.safe_load(ROLE.read_text()).keys()
     named = {name for name in METRIC.findall(text) if "_alert_" not in name}
     assert named - known - NOT_METRICS == set()
 
