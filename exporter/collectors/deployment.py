@@ -80,12 +80,13 @@ class DeploymentCollector(Collector):
         deployed = instant(files.static_deployed_at(), context.now)
         if deployed is not None:
             yield DEPLOYED.sample(deployed)
-        yield from _marked(files.deploy())
+        yield from _marked(files.deploy(), context.now)
 
 
-def _marked(deploy: Deploy | None) -> Iterable[Sample]:
+def _marked(deploy: Deploy | None, now: float) -> Iterable[Sample]:
     if deploy is None:
         return
-    yield DEPLOY_STARTED.sample(deploy.started, release=deploy.release)
-    if deploy.ended is not None:
-        yield DEPLOY_ENDED.sample(deploy.ended, release=deploy.release)
+    for metric, moment in ((DEPLOY_STARTED, deploy.started), (DEPLOY_ENDED, deploy.ended)):
+        known = instant(moment, now)
+        if known is not None:
+            yield metric.sample(known, release=deploy.release)
