@@ -50,7 +50,14 @@ def _play(
     with interruptible(), exclusive(state), Sink() as sink:
         clear(state)
         install_packages()
-        day = GameDay(state, scale=scale, waves=waves, healthy_seconds=healthy, sink=sink)
+        day = GameDay(
+            state,
+            scale=scale,
+            waves=waves,
+            healthy_seconds=healthy,
+            sink=sink,
+            after_wave=lambda played: report.write(results, played),
+        )
         try:
             day.run()
         except KeyboardInterrupt:

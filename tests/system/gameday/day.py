@@ -114,10 +114,12 @@ class GameDay(Demo):
         waves: Sequence[Sequence[str]],
         healthy_seconds: float,
         sink: Sink,
+        after_wave: Callable[[GameDay], None],
     ) -> None:
         super().__init__(fast(state, scale, sink), state)
         self.scale, self.waves, self.sink = scale, waves, sink
         self.healthy_seconds = healthy_seconds
+        self._after_wave = after_wave
         self.results: dict[str, Result] = {}
         self.healthy: Healthy | None = None
         self.seconds = 0.0
@@ -148,6 +150,7 @@ class GameDay(Demo):
         for wave in self.waves:
             self._play(wave)
             self.seconds = time.monotonic() - began
+            self._after_wave(self)
         self.watch.stop()
 
     def _let_pass(self, seconds: float) -> Healthy:
@@ -415,6 +418,7 @@ def summary(name: str, result: Result) -> str:
     return ", ".join(
         [f"{'FAIL' if result.complaints else 'ok  '} {name}", *parts, *ends,
          f"{len(result.runbook_commands)} commands",
+         *(f"ranked wrongly {text}" for text in result.wrongly_ranked),
          *(text for text in result.complaints if not text.startswith("unexpected"))]
     )  # fmt: skip
 
