@@ -48,6 +48,7 @@ SOURCES: Final = ("database", "rabbitmq", "artemis", "varnish", "redis", "files"
 _IN_WORDS: Final = {"files": "the shop's directory (magento_root)"}
 _THREADS_OF_OTHER_SOURCES: Final = 1
 _EVIDENCE: Final = "evidence"
+_EVIDENCE_THREADS: Final = 2  # an alert that fires and a reader do not wait for one another
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -107,7 +108,9 @@ def build(settings: Settings) -> Exporter:
     backends = open_backends(settings)
     wanted, off = choose(settings, backends.configured())
     store: StateStore = SQLiteState(settings.state_file) if settings.state_file else VolatileStore()
-    executors = _executors(settings, backends.configured()) | {_EVIDENCE: DaemonPool(1, _EVIDENCE)}
+    executors = _executors(settings, backends.configured()) | {
+        _EVIDENCE: DaemonPool(_EVIDENCE_THREADS, _EVIDENCE)
+    }
     runner = Runner(
         [collector() for collector in wanted],
         context=context_factory(settings, backends),

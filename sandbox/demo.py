@@ -30,6 +30,8 @@ INSTALL_SECONDS = 300
 OBSERVER = "magento_exporter"
 OBSERVER_PASSWORD = "observer"
 EVIDENCE_TOKEN = "evidence"
+GRAFANA = "http://localhost:3000"
+"""Where docker-compose.yml has it; a demo starts none."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ def exporter_settings(stack: Stack) -> dict[str, Any]:
         "magento_root": str(stack.shop_directory),
         "state_file": str(stack.state / "servers" / "magento-exporter" / "state"),
         "prometheus": {"url": stack.prometheus.url},
+        "links": {"grafana": GRAFANA, "alertmanager": stack.alertmanager.url},
         "evidence": {"token_file": str(evidence_token(stack))},
     }
 

@@ -79,9 +79,12 @@ class Sources:
 
 
 async def capture(
-    evidence: Evidence, labels: Labels, sources: Sources, *, seconds: float = SECONDS
+    evidence: Evidence, labels: Labels, sources: Sources, *, at: float = 0.0, seconds: float = SECONDS
 ) -> dict[str, Finding]:
-    """Return a finding for each fact, by its name. Raises nothing for what cannot be seen."""
+    """Return a finding for each fact, by its name. Raises nothing for what cannot be seen.
+
+    Prometheus remembers: with ``at`` it is asked about that Unix time.
+    """
     ends = time.monotonic() + seconds
     if any(isinstance(fact, OwnSeries | SourceFails | CollectorFails) for fact in evidence.facts):
         await sources.runner.scrape(deadline=seconds / 2)  # collectors that have just run do not run again
@@ -89,12 +92,12 @@ async def capture(
     for fact in evidence.facts:
         left = ends - time.monotonic()
         found[fact.name] = (
-            await _look(fact, labels, sources, left) if left > 0 else Finding(fact.name, None, NO_TIME)
+            await _look(fact, labels, sources, left, at) if left > 0 else Finding(fact.name, None, NO_TIME)
         )
     return found
 
 
-async def _look(fact: Fact, labels: Labels, sources: Sources, left: float) -> Finding:
+async def _look(fact: Fact, labels: Labels, sources: Sources, left: float, at: float) -> Finding:
     if isinstance(fact, OwnSeries):
         return _own(fact, labels, sources)
     if isinstance(fact, SourceFails):
@@ -103,20 +106,20 @@ async def _look(fact: Fact, labels: Labels, sources: Sources, left: float) -> Fi
         return _collector(fact, labels, sources)
     if isinstance(fact, LabelIs):
         return Finding(fact.name, float(re.fullmatch(fact.pattern, labels.get(fact.label, "")) is not None))
-    work = asyncio.get_running_loop().run_in_executor(sources.pool, _ask, fact, labels, sources)
+    work = asyncio.get_running_loop().run_in_executor(sources.pool, _ask, fact, labels, sources, at)
     try:
         return await asyncio.wait_for(asyncio.shield(work), left)
     except TimeoutError:
         return Finding(fact.name, None, NO_TIME)
 
 
-def _ask(fact: Fact, labels: Labels, sources: Sources) -> Finding:
+def _ask(fact: Fact, labels: Labels, sources: Sources, at: float) -> Finding:
     """Look at what takes a file or a server, in a worker thread."""
     try:
         if isinstance(fact, Setting):
             return _setting(fact, sources)
         assert isinstance(fact, PromQL)  # noqa: S101 - the only other kind
-        return _promql(fact, labels, sources)
+        return _promql(fact, labels, sources, at or time.time())
     except ExporterError as error:
         return Finding(fact.name, None, str(error))
 
@@ -135,11 +138,11 @@ def _setting(fact: Setting, sources: Sources) -> Finding:
         raise UsageError(f"env.php: {fact.path} is not a number") from None
 
 
-def _promql(fact: PromQL, labels: Labels, sources: Sources) -> Finding:
+def _promql(fact: PromQL, labels: Labels, sources: Sources, at: float) -> Finding:
     if sources.prometheus is None:
         return Finding(fact.name, None, "prometheus.url is not configured")
     selecting = matchers(labels, fact.labels, anywhere=fact.anywhere)
-    value = sources.prometheus.value(fact.query.replace("%s", selecting), time.time())
+    value = sources.prometheus.value(fact.query.replace("%s", selecting), at)
     if value is None:
         return Finding(fact.name, None, "Prometheus has no such series")
     return Finding(fact.name, value)
@@ -207,4 +210,6 @@ def _picked(pick: Pick, values: list[float]) -> float:
         return max(values)
     if pick is Pick.SMALLEST:
         return min(values)
-    return sum(values) if pick is Pick.SUM else float(len(values))
+    if pick is Pick.SUM:
+        return sum(values)
+    return float(len(values) if pick is Pick.COUNT else sum(value > 0 for value in values))

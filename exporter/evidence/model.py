@@ -28,6 +28,7 @@ class Pick(StrEnum):
     SMALLEST = "smallest"
     SUM = "sum"
     COUNT = "count"
+    POSITIVE = "count of those above 0"
 
 
 @dataclass(frozen=True, slots=True)

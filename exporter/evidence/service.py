@@ -24,6 +24,9 @@ WAITING: Final = 100
 SHARED_SECONDS: Final = 15.0
 """Seconds for which several readers of a page share what was seen."""
 
+LATE_SECONDS: Final = 60.0
+"""If an alert is older when it is sent, as after an outage, Prometheus is asked about then."""
+
 READER_SECONDS: Final = 4.0
 """Longest wait of a page for what is seen now."""
 
@@ -108,7 +111,9 @@ class EvidenceService:
     async def _handle(self, notice: Notice) -> None:
         bundle = self.bundles.find(notice.id)
         if bundle is None:
-            findings = await self._look(notice.alert, notice.labels)
+            late = self._clock() - notice.started_at > LATE_SECONDS
+            at = notice.started_at if late else 0.0
+            findings = await self._look(notice.alert, notice.labels, at)
             bundle = Bundle(
                 alert=notice.alert,
                 labels=dict(notice.labels),
@@ -162,6 +167,6 @@ class EvidenceService:
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._sources.pool, work)
 
-    async def _look(self, alert: str, labels: Labels) -> dict[str, Finding]:
+    async def _look(self, alert: str, labels: Labels, at: float = 0.0) -> dict[str, Finding]:
         evidence = self.declared.get(alert)
-        return await capture(evidence, labels, self._sources) if evidence else {}
+        return await capture(evidence, labels, self._sources, at=at) if evidence else {}

@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -38,6 +39,10 @@ passthru('cd {project} && {python} -m sandbox.repairs {state} ' . implode(' ', $
 """The sandbox has no Magento to run: the command is reported, and ends the fault that it repairs."""
 
 
+DEPLOYED_AGO = 2 * 86_400.0
+"""Seconds since the shop was deployed: nothing that happens now is a deploy's doing."""
+
+
 def make(endpoints: Mapping[str, Any], *, version: str) -> None:
     """Make the directory that `endpoints` names, for the shop whose servers they name."""
     root = Path(endpoints["directory"])
@@ -46,7 +51,9 @@ def make(endpoints: Mapping[str, Any], *, version: str) -> None:
     (root / "app/etc/env.php").write_text(f"<?php\nreturn {_php(_settings(endpoints, version))};\n")
     product = {"name": "magento/product-community-edition", "version": version}
     (root / "composer.lock").write_text(json.dumps({"packages": [product]}, indent=4))
-    (root / "pub/static/deployed_version.txt").write_text(str(int(time.time())))
+    deployed, moment = root / "pub/static/deployed_version.txt", time.time() - DEPLOYED_AGO
+    deployed.write_text(str(int(moment)))
+    os.utime(deployed, (moment, moment))
     where = {"project": PROJECT, "python": sys.executable, "state": root.parents[1]}
     (root / "bin/magento").write_text(_fill(_CONSOLE, where))
     (root / "bin/magento").chmod(0o755)

@@ -98,9 +98,9 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def picture(self, file: Path, *, whole: bool = False) -> None:
-        """Write what the screen shows, or the whole page, as PNG."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
+    def picture(self, file: Path, *, whole: bool = False, **form: Any) -> None:
+        """Write what the screen shows, or the whole page, as PNG or in another form."""
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=whole, **form)
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def call(self, method: str, **parameters: Any) -> Mapping[str, Any]:

@@ -88,7 +88,7 @@ _AHEAD: Final = OwnSeries(
     "ahead",
     "views that are ahead of their changelog",
     metric=indexers.VERSION_AHEAD,
-    pick=Pick.SUM,
+    pick=Pick.POSITIVE,
     ignore=("indexer",),
     absent=0.0,
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 from exporter.collectors import bulk, cron, queues_database
 from exporter.evidence.conditions import above, at_most, both
-from exporter.evidence.declared.shared import DAY, DEPLOYED
+from exporter.evidence.declared.shared import DEPLOYED, HOUR
 from exporter.evidence.model import Evidence, Hypothesis, OwnSeries, PromQL, Setting, Unit
 from exporter.magento import queues
 
@@ -53,12 +53,6 @@ _FAILED: Final = PromQL(
     query=f"sum(increase({queues.FAILED.name}{{%s}}[1h]))",
     labels=("queue", "broker"),
 )
-_DONE_HOUR: Final = PromQL(
-    "done_hour",
-    "messages done in an hour",
-    query=f"sum(increase({queues.COMPLETED.name}{{%s}}[1h]))",
-    labels=("queue", "broker"),
-)
 _BULK_WAITING: Final = OwnSeries("waiting", "bulk operations that wait", metric=bulk.WAITING)
 _BULK_FALLING: Final = PromQL(
     "falling",
@@ -98,19 +92,19 @@ EVIDENCE: Final = (
     ),
     Evidence(
         "MagentoQueueMessagesFailing",
-        facts=(_FAILED, _DONE_HOUR, DEPLOYED),
+        facts=(_FAILED, _DONE, DEPLOYED),
         hypotheses=(
             Hypothesis(
                 "a deploy broke the consumer's code",
-                both(above("failed"), at_most("done_hour"), at_most("deployed", DAY)),
+                both(above("failed"), at_most("done"), at_most("deployed", 6 * HOUR)),
             ),
             Hypothesis(
                 "something that the consumer needs is away or forbidden",
-                both(above("failed"), at_most("done_hour", 5), above("deployed", DAY)),
+                both(above("failed"), at_most("done"), above("deployed", 6 * HOUR)),
             ),
             Hypothesis(
                 "single wrong data: a deleted product, a wrong SKU",
-                both(above("failed"), above("done_hour", 5)),
+                both(above("failed"), above("done")),
             ),
         ),
     ),

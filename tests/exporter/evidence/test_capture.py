@@ -99,6 +99,8 @@ def look(pool: ThreadPoolExecutor) -> Look:
         (Pick.LARGEST, {"store": "de"}, 5),
         (Pick.SUM, {"store": "de"}, 8),
         (Pick.COUNT, {"store": "de"}, 2),
+        (Pick.POSITIVE, {"store": "de"}, 2),
+        (Pick.SMALLEST, {}, 3),
         (Pick.SUM, {"store": "de", "state": "new", "queue": "not its label"}, 3),
         (Pick.SUM, {}, 78),
     ],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,9 @@ from exporter.core.memory import VolatileStore
 from exporter.core.runner import Runner
 from exporter.evidence.bundles import Bundles
 from exporter.evidence.capture import Sources
-from exporter.evidence.model import Evidence, Finding, Setting
+from exporter.evidence.model import Evidence, Finding, PromQL, Setting
 from exporter.evidence.service import SHARED_SECONDS, WAITING, EvidenceService, Notice
+from exporter.sources.monitoring import Series
 from tests.harness.core import NOON, Clock
 from tests.harness.limits import LONG
 
@@ -46,6 +48,20 @@ class Shop:
                 await asyncio.sleep(0.001)
 
         await asyncio.wait_for(wait(), LONG)
+
+
+class Remembers:
+    """A Prometheus that notes about when it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    def value(self, _query: str, at: float) -> float | None:
+        self.asked.append(at)
+        return 1.0
+
+    def series(self, _query: str, _at: float) -> Sequence[Series]:
+        return []
 
 
 def play(script: Callable[[Shop], Awaitable[None]]) -> Shop:
@@ -124,3 +140,18 @@ def test_readers_share_what_is_seen_now() -> None:
         assert shop.readings == 2
 
     play(script)
+
+
+def test_prometheus_is_asked_about_then_where_the_alert_comes_late() -> None:
+    server = Remembers()
+    fact = PromQL("f", "t", query="x")
+
+    async def script(shop: Shop) -> None:
+        shop.service.declared = {CRON.alert: Evidence(CRON.alert, (fact,), ())}
+        shop.service._sources = replace(shop.service._sources, prometheus=server)
+        shop.clock.forward(600)
+        shop.service.take([notice()])
+        await shop.until(lambda: bool(shop.service.bundles.all()))
+
+    play(script)
+    assert server.asked[0] == NOON
