@@ -20,7 +20,9 @@ from exporter.web.page import answer
 
 router: Final = APIRouter()
 
-_OFF: Final = "<p>Evidence is off. Set <code>evidence.token_file</code> to turn it on.</p>"
+_OFF: Final = (
+    '<p class="card">Alerts are not sent here. Set <code>evidence.token_file</code> to turn it on.</p>'
+)
 _HIDDEN: Final = frozenset({"category", "service", "severity", "team", "job", "instance"})
 """Labels that say whom to notify, or who saw it, and not where it is."""
 
@@ -60,10 +62,11 @@ async def incident(request: Request, incident: str) -> Response:
 
 
 def _list(app: AppState) -> str:
-    if app.evidence is None or app.evidence_token is None:
+    if app.evidence is None:
         return _OFF
     trouble = app.evidence.bundles.trouble
-    note = f'<p class="failing">Not kept over a restart: {escape(trouble)}</p>' if trouble else ""
+    note = "" if app.evidence_token else _OFF
+    note += f'<p class="failing">Not kept over a restart: {escape(trouble)}</p>' if trouble else ""
     bundles, events = app.evidence.bundles.all(), app.events.all() if app.events else []
     rows = [
         *((bundle.started_at, _bundle(bundle, app.evidence)) for bundle in bundles),
