@@ -38,12 +38,10 @@ _WORTH: Final = 200.0
 """Keys or objects that a cache must have had."""
 
 _END: Final = "\U0010ffff"
-_DEPLOY_STARTED: Final = "magento_deploy_started_timestamp_seconds"
-_DEPLOY_ENDED: Final = "magento_deploy_ended_timestamp_seconds"
 _WATCHED: Final = (
     deployment.DEPLOYED.name,
-    _DEPLOY_STARTED,
-    _DEPLOY_ENDED,
+    deployment.DEPLOY_STARTED.name,
+    deployment.DEPLOY_ENDED.name,
     deployment.MAINTENANCE.name,
     redis.KEYS.name,
     page_cache.OBJECTS.name,
@@ -92,9 +90,9 @@ class Observer:
             yield Event("maintenance", "on" if new else _OFF, now)
         elif name == deployment.DEPLOYED.name and old not in (None, new):
             yield Event("deploy", "static files", new)
-        elif name == _DEPLOY_STARTED and old != new and now - new < KEPT_SECONDS:
+        elif name == deployment.DEPLOY_STARTED.name and old != new and now - new < KEPT_SECONDS:
             yield Event("deploy", labels["release"], new)
-        elif name == _DEPLOY_ENDED and old != new:
+        elif name == deployment.DEPLOY_ENDED.name and old != new:
             yield Event("deploy", labels["release"], 0.0, new)
         elif name in _CACHES and old is not None and old >= _WORTH and new < _FLUSHED * old:
             yield Event("flush", labels.get("role", labels.get("varnish", "")), now)

@@ -11,7 +11,7 @@ from exporter.evidence import events as module
 from exporter.evidence.events import MOST, Event, Events, Values
 
 NOW = 1_800_000_000.0
-STARTED, ENDED = "magento_deploy_started_timestamp_seconds", "magento_deploy_ended_timestamp_seconds"
+STARTED, ENDED = deployment.DEPLOY_STARTED.name, deployment.DEPLOY_ENDED.name
 
 
 def value(name: str, number: float, **labels: str) -> Values:
