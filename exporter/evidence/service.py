@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from exporter.evidence.bundles import Bundle, Bundles, bundle_id
-from exporter.evidence.capture import Labels, Sources, capture
+from exporter.evidence.capture import SECONDS, Labels, Sources, capture
 from exporter.evidence.model import Evidence, Finding
 from exporter.evidence.money import Cost, cost
 from exporter.evidence.questions import Answers, Asking, answers
@@ -153,8 +153,8 @@ class EvidenceService:
 
     async def _seen(self, alert: str, labels: Labels, asking: Asking) -> Seen:
         at = self._clock()
-        ends = time.monotonic() + READER_SECONDS
-        findings = await self._look(alert, labels)
+        ends = time.monotonic() + 0.9 * READER_SECONDS
+        findings = await self._look(alert, labels, seconds=0.7 * READER_SECONDS)
         server = self._sources.prometheus
         answered = await self._in_thread(partial(answers, server, asking, labels, ends=ends))
         return Seen(
@@ -167,6 +167,8 @@ class EvidenceService:
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._sources.pool, work)
 
-    async def _look(self, alert: str, labels: Labels, at: float = 0.0) -> dict[str, Finding]:
+    async def _look(
+        self, alert: str, labels: Labels, at: float = 0.0, seconds: float = SECONDS
+    ) -> dict[str, Finding]:
         evidence = self.declared.get(alert)
-        return await capture(evidence, labels, self._sources, at=at) if evidence else {}
+        return await capture(evidence, labels, self._sources, at=at, seconds=seconds) if evidence else {}
