@@ -141,18 +141,19 @@ def answered(number: int, answers: Answers) -> str:
     if now.why and (then is None or then.why):
         return f'<p class="answer"><span>now</span> {escape(now.why)}</p>'
     rows = dict.fromkeys([*(name for name, _ in now.rows), *(name for name, _ in (then or Answer()).rows)])
-    lines = "".join(_line(name, then, now) for name in rows)
+    own = "as in the alert" if len(rows) > 1 else ""
+    lines = "".join(_line(name, then, now, name or own) for name in rows)
     more = f"<p>and {now.more} more</p>" if now.more else ""
     return f'<div class="answer">{lines}{more}</div>'
 
 
-def _line(name: str, then: Answer | None, now: Answer) -> str:
+def _line(name: str, then: Answer | None, now: Answer, said: str) -> str:
     values = "".join(
         f"<span>{word}</span> <b>{escape(_number(dict(answer.rows).get(name)))}</b> "
         for word, answer in (("now", now), ("when it fired", then))
         if answer is not None
     )
-    return f"<p>{values}{escape(name)}</p>"
+    return f"<p>{values}{escape(said)}</p>"
 
 
 def _number(value: float | None) -> str:

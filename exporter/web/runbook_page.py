@@ -23,16 +23,8 @@ _ANSWER: Final = re.compile(r'<output data-query="([0-9]+)"></output>')
 _FIRST: Final = "First action"
 _ROUTING: Final = ("category", "service", "severity", "team")
 _WHERE: Final = (
-    "shop",
-    "store",
-    "website",
-    "method",
-    "source",
-    "queue",
-    "indexer",
-    "job_code",
-    "page",
-    "varnish",
+    *("shop", "store", "website", "method", "source", "queue", "indexer", "job_code", "page", "varnish"),
+    *("backend", "document", "role", "resource", "magento_role", "mountpoint"),
 )
 """Labels that say where it is, in the order in which they are shown at once."""
 
