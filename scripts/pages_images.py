@@ -7,23 +7,17 @@ each on a phone and on a desktop, light and dark. Needs Chromium, and an exporte
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
 from typing import Final
-
-import httpx
 
 from tests.harness.browser import Browser
 
 IMAGES: Final = Path(__file__).resolve().parents[1] / "docs" / "images"
 SCREENS: Final = {390: (844, 1.5, True), 1280: (900, 1.0, False)}
 """Width of a screen to its height, its density, and whether it is a phone."""
-
-_FIRST: Final = re.compile(r'<a href="(runbooks/(\w+)\?at=[^"]+)"')
 
 
 def main() -> None:
@@ -33,18 +27,21 @@ def main() -> None:
     parser.add_argument("--alert", default="", help="whose runbook to draw")
     parser.add_argument("--out", type=Path, default=IMAGES, help="directory for the images")
     options = parser.parse_args()
-    pages = {"landing": "", "incidents": "incidents", "runbook": _runbook(options.exporter, options.alert)}
     with tempfile.TemporaryDirectory() as home, Browser(Path(home)) as browser:
+        runbook = _runbook(browser, options.exporter, options.alert)
+        pages = {"landing": "", "incidents": "incidents", "runbook": runbook}
         for name, file in _draw(browser, options.exporter, pages, options.out):
             print(name, file)
 
 
-def _runbook(exporter: str, alert: str) -> str:
-    listed = httpx.get(f"{exporter}/incidents", timeout=30, trust_env=False).text
-    for path, name in _FIRST.findall(listed):
-        if alert in ("", name):
-            return unescape(path)
-    sys.exit(f"the exporter has not seen {alert or 'an alert'}")
+def _runbook(browser: Browser, exporter: str, alert: str) -> str:
+    """Return the path of the runbook of the newest alert that the exporter has seen, or of this one."""
+    browser.open(f"{exporter}/incidents")
+    listed: list[tuple[str, str]] = browser.run(
+        "[...document.querySelectorAll('h2 a')].map(a => [a.textContent, a.getAttribute('href')])"
+    )
+    found = [path for name, path in listed if alert in ("", name)]
+    return found[0] if found else sys.exit(f"the exporter has not seen {alert or 'an alert'}")
 
 
 def _draw(browser: Browser, exporter: str, pages: dict[str, str], out: Path) -> Iterator[tuple[str, Path]]:
