@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -519,10 +520,15 @@ def peers(shop: Shop) -> dict[str, Cost]:
 def process(shop: ShopInMariaDB, directory: Path) -> tuple[float, float]:
     """Start the real exporter; return the seconds to its first answer, and its resident MiB after ten.
 
-    httpx imports rich where it finds it. Only the tools of this repository bring it along, so it is hidden.
+    As where it is installed: its bytecode is there, and rich and pygments are not. Only the tools of this
+    repository bring those along, and httpx imports them where it finds them.
     """
-    (directory / "rich.py").write_text("raise ImportError\n", encoding="utf-8")
+    for name in ("pygments", "rich"):
+        (directory / f"{name}.py").write_text("raise ImportError\n", encoding="utf-8")
     os.environ["PYTHONPATH"] = f"{directory}{os.pathsep}{ROOT}"
+    os.environ["PYTHONPYCACHEPREFIX"] = str(directory / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run([sys.executable, "-m", "exporter", "--version"], check=True, capture_output=True)
     settings = {
         "database": {
             "host": shop.server.host,

@@ -198,7 +198,7 @@ class CartsCollector(Collector):
     source = "database"
     metrics = (ACTIVE, ABANDONED, ABANDONED_VALUE, TABLE_ROWS, OLDEST)
     queries = (CLOCK.query, CHANGED.query, OLDEST_CHANGES)
-    refresh = Refresh(interval=60.0, max_staleness=3_600.0, background=True)
+    refresh = Refresh(interval=180.0, max_staleness=3_600.0, background=True)
 
     def __init__(self) -> None:
         self._looked_at = 0

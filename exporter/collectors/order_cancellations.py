@@ -84,7 +84,7 @@ class OrderCancellationsCollector(Collector):
     source = "database"
     metrics = (CANCELLATIONS, CANCELED_BASE)
     queries = (CLOCK.query, *ORDERS.queries, CHANGED.query)
-    refresh = Refresh(interval=120.0, max_staleness=600.0)
+    refresh = Refresh(interval=240.0, max_staleness=900.0)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""

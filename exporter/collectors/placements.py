@@ -152,7 +152,7 @@ NUMBERS_A_RUN: Final = 2_000
 WHILE_READING: Final = 30
 """Seconds after the look began in which a cart may be changed and is still found."""
 
-OVERLAP: Final = 15
+OVERLAP: Final = 5
 """Seconds before the newest change seen that are read again: a transaction may have been open."""
 
 LATEST: Final = 500
