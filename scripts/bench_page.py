@@ -23,9 +23,10 @@ GOALS: Final = (
         "rows a scrape",
         2_000,
         lambda case: case["total"]["rows_read"],
-        "Most rows are carts: each change is read by three collectors, and once more when it is settled and"
-        " when it is half an hour old. One reader for all three would save about a third, and tie their"
-        " refresh intervals and failures together.",
+        "Most rows are carts: each change is read by three collectors, and again when it is settled and when"
+        " it is half an hour old. Some 100 of them are read only because a change may wait for a lock for"
+        " 50 s before it is seen. One reader for all three would save about a third, and tie their refresh"
+        " intervals and failures together.",
     ),
     Goal(
         "statements a scrape",

@@ -152,8 +152,12 @@ NUMBERS_A_RUN: Final = 2_000
 WHILE_READING: Final = 30
 """Seconds after the look began in which a cart may be changed and is still found."""
 
-OVERLAP: Final = 5
-"""Seconds before the newest change seen that are read again: a transaction may have been open."""
+OVERLAP: Final = 60
+"""Seconds before the newest change seen that are read again.
+
+A change bears the time at which its statement began, and may wait for a lock before it can be seen: 50
+seconds as InnoDB comes (innodb_lock_wait_timeout).
+"""
 
 LATEST: Final = 500
 """Newest orders with which the first run begins to judge how each store numbers its orders."""

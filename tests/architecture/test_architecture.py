@@ -492,6 +492,7 @@ AS_IT_STANDS = {
     ("collectors/expected_orders/history.py", "created"): "goes on from the row that was read last",
     ("collectors/carts.py", "changed"): "lies in the span that was asked for",
     ("collectors/checkout/by_time.py", "changed"): "lies in the span that was asked for",
+    ("collectors/placements.py", "changed"): "lies in the span that was asked for",
     ("reading/changes.py", "changed"): "is compared with the times of other changes",
 }
 """Which instants of the shop do not pass the one function, and why."""
