@@ -18,6 +18,7 @@ from dashboards.lib.variables import values_of
 from exporter.collectors.cron import CronCollector
 from exporter.collectors.deployment import INFO, SUPPORT_ENDS
 from exporter.core import self_metrics as own
+from exporter.reading.members import NOT_OBSERVED
 from exporter.web.metrics import BUILD_INFO
 from promql.expr import (
     Expr,
@@ -246,7 +247,10 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
         title="How is each collector doing?",
         meaning="Every collector: whether it works, how old its data is and what it costs.",
         good="Works, a few milliseconds, nothing dropped.",
-        then="Off is a choice, or its source is not configured.",
+        then=(
+            "Off is a choice, or its source is not configured. Members not read: stores or changelogs without"
+            " the right to read them; the doctor has the GRANT."
+        ),
         asks=(
             Ask(expr=max_by(here(own.ENABLED, collector=_CHOSEN), "collector")),
             Ask(expr=min_by(here(own.SUCCESS, collector=_CHOSEN), "collector")),
@@ -256,6 +260,11 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
             Ask(expr=sum_by(here(own.DROPPED, collector=_CHOSEN), "collector")),
             Ask(
                 expr=sum_by(increase(here(own.ERRORS, collector=_CHOSEN)["1d"]), "collector").or_else(
+                    max_by(here(own.ENABLED, collector=_CHOSEN), "collector") * 0
+                )
+            ),
+            Ask(
+                expr=sum_by(here(NOT_OBSERVED, collector=_CHOSEN), "collector").or_else(
                     max_by(here(own.ENABLED, collector=_CHOSEN), "collector") * 0
                 )
             ),
@@ -287,6 +296,7 @@ _TRUST: Final[tuple[Panel | Stack, ...]] = (
                 threshold=thresholds.ANY_DROPPED,
             ),
             Column(field="Value #G", title="Failed runs (24 h)", width=160, decimals=0),
+            Column(field="Value #H", title="Members not read", unit="locale", width=150, decimals=0),
         ),
         sort="Value #D",
         width=24,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
@@ -23,6 +24,7 @@ from exporter.magento.indexers import (
     indexers_of,
 )
 from exporter.reading.instants import instant
+from exporter.reading.members import NOT_OBSERVED, MemberReader
 
 # `updated` is a DATETIME that holds UTC; the session's time zone is UTC, so this is its Unix time.
 INDEXERS = Query(
@@ -179,6 +181,9 @@ class IndexersCollector(Collector):
     with `indexer/use_application_lock`, heals it without touching the row.
     `magento_indexer_view_updated_timestamp_seconds` says since when it has been in that state.
 
+    A changelog that cannot be read, because it is locked or is not built as Magento builds them, costs the
+    numbers of its own indexer only. `magento_collector_member_not_observed` names it.
+
     Not seen: missing triggers, and which rows belong to modules that were removed.
     """
     source = "database"
@@ -193,12 +198,14 @@ class IndexersCollector(Collector):
         CHANGELOG_VERSION,
         CHANGELOG_MISSING,
         VERSION_AHEAD,
+        NOT_OBSERVED,
     )
     queries = (INDEXERS, VIEW_ROWS, NEWEST_VERSION, BACKLOG_ENTITIES)
     refresh = EVERY_HALF_MINUTE
 
     def __init__(self) -> None:
         self._backlogs = Backlogs()
+        self._changelogs = MemberReader(self.name)
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of the indexers, then of the views by the names of their indexers."""
@@ -214,7 +221,9 @@ class IndexersCollector(Collector):
         for view, row in views.items():
             yield from _view(names[view], row, context.now)
             if row["mode"] == "enabled":
-                yield from _changes(context, self._backlogs, view, names[view], int(row["version"] or 0))
+                look = partial(_changes, context, self._backlogs, view, names[view], int(row["version"] or 0))
+                yield from self._changelogs.read(names[view], look)
+        yield from self._changelogs.samples()
 
 
 def _first_of_each(rows: Sequence[Row]) -> dict[str, Row]:

@@ -18,19 +18,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, counter, gauge, having
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.errors import MissingTable
+from exporter.errors import AccessDenied, SourceError, SourceUnavailable
 from exporter.magento.checkout import SEQUENCE_TABLE, OrderSequence, quotes_by_time
 from exporter.magento.objective import Day, counted, learned
 from exporter.magento.order_numbers import OrderNumbers
 from exporter.reading.batches import in_batches
 from exporter.reading.by_id import ById
 from exporter.reading.clock import DatabaseClock
+from exporter.reading.members import NOT_OBSERVED, MemberReader
 from exporter.reading.reused import created
 from exporter.reading.time_slices import TimeSlices
 
@@ -225,6 +227,10 @@ class PlacementsCollector(Collector):
     Magento takes an order number before it asks for the money. A declined payment or an exception rolls the
     order back, but not the number. So a number without an order is a failed placement.
 
+    What Magento refuses before that takes no number: a product that is known to be sold out, a cart below
+    the least amount, an address without a shipping method. It is neither an attempt nor a failure. It shows
+    in the funnel, as a cart that has a payment method and does not get to `placement_attempt`.
+
     The unit is a number, not a customer. After an ordinary decline each further try takes a new number.
     With a hosted payment the tries of one cart share one. A cart of several addresses takes one number per
     order.
@@ -238,6 +244,10 @@ class PlacementsCollector(Collector):
     An order that is deleted within `tuning.settle_seconds` of its placement counts as failed. A number
     whose sequence row was itself rolled back never counts.
 
+    A store view whose sequence table the exporter may not read, such as one that was opened after the rights
+    were given, has no series. `magento_collector_member_not_observed` names it, and the doctor prints the
+    GRANT.
+
     An extension may number orders in its own way; then the sequence says nothing. A store whose latest
     three orders from carts all have such numbers has no series here, until an order with a number of the
     sequence appears.
@@ -247,7 +257,7 @@ class PlacementsCollector(Collector):
     nor card testing is taken for the usual. Until seven days are known it is 95 %.
     """
     source = "database"
-    metrics = (ATTEMPTS, FAILED, WAITING, OBJECTIVE)
+    metrics = (ATTEMPTS, FAILED, WAITING, OBJECTIVE, NOT_OBSERVED)
     queries = (
         SEQUENCES,
         SEQUENCE_TOPS,
@@ -261,20 +271,20 @@ class PlacementsCollector(Collector):
 
     def __init__(self) -> None:
         self._sequences: dict[int, OrderSequence] = {}
+        self._missing: dict[int, str] = {}
         self._read_at = 0.0
         self._reserved = Reserved()
+        self._stores = MemberReader(self.name)
 
     def collect(self, context: Context) -> Iterable[Sample]:
-        """Yield the samples of one run. A store without a sequence table has no series."""
+        """Yield the samples of one run. A store whose sequence table cannot be read has no series."""
         sequences = self._current(context)
+        orders = _latest_orders(context) if sequences else ()
+        tops = self._tops(context, sequences)
+        yield from self._stores.samples()
+        sequences = {store_id: sequences[store_id] for store_id in tops}
         if not sequences:
             return
-        orders = _latest_orders(context)
-        try:
-            tops = _tops(context, sequences)
-        except MissingTable:
-            self._sequences = {}
-            raise
         numbers = _remembered(context, tops)
         _judge_numbering(orders, sequences, tops, numbers)
         since = _last_run(context)
@@ -291,9 +301,38 @@ class PlacementsCollector(Collector):
         stores = set(context.stores.view_ids())
         fresh = context.now - self._read_at < REREAD_SEQUENCES and self._read_at <= context.now
         if not (self._sequences and fresh and stores == self._sequences.keys()):
-            self._sequences = _sequences(context, stores)
+            sequences = _sequences(context, stores)
+            self._sequences = {
+                store_id: sequence
+                for store_id, sequence in sequences.items()
+                if context.database.has_table(sequence.table, connection=Connection.SALES)
+            }
+            self._missing = {
+                store_id: sequence.table
+                for store_id, sequence in sequences.items()
+                if store_id not in self._sequences
+            }
             self._read_at = context.now
+        for store_id, table in self._missing.items():
+            problem = AccessDenied(f"{table} is missing, or may not be read: the doctor has the GRANT")
+            self._stores.miss(context.stores.code(store_id), problem)
         return self._sequences
+
+    def _tops(self, context: Context, sequences: Mapping[int, OrderSequence]) -> dict[int, int]:
+        """Return every sequence's largest id; if one cannot be read, that of each of the others."""
+        if not sequences:
+            return {}
+        try:
+            return _tops(context, sequences)
+        except SourceUnavailable:
+            raise
+        except SourceError:
+            self._sequences = {}
+        tops: dict[int, int] = {}
+        for store_id, sequence in sequences.items():
+            look = partial(_top, context, sequence)
+            tops.update(self._stores.read(context.stores.code(store_id), look))
+        return tops
 
 
 def _sequences(context: Context, stores: Iterable[int]) -> dict[int, OrderSequence]:
@@ -304,11 +343,7 @@ def _sequences(context: Context, stores: Iterable[int]) -> dict[int, OrderSequen
         for row in context.database.rows(SEQUENCES)
         if row["store_id"] in stores
     ]
-    return {
-        sequence.store_id: sequence
-        for sequence in found
-        if context.database.has_table(sequence.table, connection=Connection.SALES)
-    }
+    return {sequence.store_id: sequence for sequence in found}
 
 
 def _tops(context: Context, sequences: Mapping[int, OrderSequence]) -> dict[int, int]:
@@ -320,6 +355,10 @@ def _tops(context: Context, sequences: Mapping[int, OrderSequence]) -> dict[int,
         rows = context.database.rows(tops_of_some, **stores)
         tops.update((int(row["store_id"]), int(row["top"] or 0)) for row in rows)
     return tops
+
+
+def _top(context: Context, sequence: OrderSequence) -> Iterable[tuple[int, int]]:
+    return _tops(context, {sequence.store_id: sequence}).items()
 
 
 # --- memory ------------------------------------------------------------------------------------

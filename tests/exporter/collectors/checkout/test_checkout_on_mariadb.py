@@ -12,6 +12,7 @@ import pytest
 from exporter.collectors import checkout
 from exporter.collectors.checkout import CheckoutCollector, by_id, by_time
 from exporter.collectors.checkout import funnel as counting
+from exporter.collectors.placements import PlacementsCollector
 from exporter.core.memory import VolatileStore
 from exporter.core.ports import StateStore
 from exporter.core.query import Query
@@ -209,6 +210,29 @@ def test_declines_are_attempts_only_where_the_number_stays(funnel: Funnel) -> No
     assert found[("default", "payment_method", "guest")] == 2
     shop.orders.buy(ordinary)
     assert funnel.run() == funnel.settled() == funnel.truth()
+
+
+@pytest.mark.parametrize(
+    ("registered", "virtual"),
+    [(False, False), (True, False), (False, True)],
+    ids=["guest", "registered", "virtual"],
+)
+def test_what_is_refused_before_a_number_is_taken_is_a_cart_that_stays_at_its_payment(
+    funnel: Funnel, *, registered: bool, virtual: bool
+) -> None:
+    """Sold out, below the least amount: no attempt and no failure, but a step that the cart does not take."""
+    shop, placements = funnel.observed.shop, PlacementsCollector()
+    customer_id = shop.customers.register() if registered else None
+    state = VolatileStore()
+    funnel.observed.run(placements, state=state)
+    cart = shop.carts.open("de", virtual=virtual, customer_id=customer_id)
+    shop.carts.advance(cart, "payment_method")
+    who = "registered" if registered else "guest"
+    stages = ("cart", "payment_method") if virtual else STEPS[:4]
+    assert funnel.settled() == of("de", who, stages) == funnel.truth()
+    found = funnel.observed.run(placements, NOW.timestamp() + 600, state=state)
+    assert found["magento_checkout_placement_attempts_total", "de"] == 0
+    assert found["magento_checkout_failed_placements_total", "de"] == 0
 
 
 def test_several_orders_of_one_cart_are_one(funnel: Funnel) -> None:

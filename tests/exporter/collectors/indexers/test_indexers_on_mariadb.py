@@ -9,6 +9,7 @@ import pytest
 
 from exporter.collectors.indexers import BACKLOG_ENTITIES, NEWEST_VERSION, IndexersCollector
 from exporter.core.collector import Tuning
+from exporter.rights.statements import Account
 from exporter.sources.database import DatabaseLimits
 from sandbox.servers.mariadb import MariaDB
 from tests.harness.shop import ShopInMariaDB, shop_in_mariadb
@@ -168,9 +169,12 @@ def test_a_changelog_that_goes_and_comes_is_noticed_without_a_restart(shop: Shop
     shop.read_through(IndexersCollector(), remembers)
     assert collected(shop)[("magento_indexer_backlog", "inventory")] == 1
     shop.database.rows("DROP TABLE {inventory_cl}")
-    with pytest.raises(Exception, match="database error"):
-        collected(shop)
-    assert collected(shop)[("magento_indexer_changelog_missing", "inventory")] == 1
+    found = collected(shop)
+    assert found["magento_collector_member_not_observed", "indexers", "inventory"] == 1
+    assert ("magento_indexer_backlog", "inventory") not in found
+    found = collected(shop)
+    assert found["magento_indexer_changelog_missing", "inventory"] == 1
+    assert not of(found, "magento_collector_member_not_observed")
 
 
 def test_a_view_of_a_strange_name_harms_no_other(shop: ShopInMariaDB) -> None:
@@ -188,3 +192,45 @@ def test_the_changelog_is_read_by_its_key(shop: ShopInMariaDB) -> None:
     plan = shop.explain(BACKLOG_ENTITIES.on(changelog="inventory_cl"), version=55_000, newest=60_000)
     assert [(row["type"], row["key"]) for row in plan] == [("range", "PRIMARY")]
     assert int(plan[0]["rows"]) < 12_000
+
+
+def without(found: dict[tuple[str, ...], float], indexer: str) -> dict[tuple[str, ...], float]:
+    return {key: value for key, value in found.items() if indexer not in key}
+
+
+def test_a_changelog_that_is_not_built_as_magentos_costs_its_own_indexer_only(shop: ShopInMariaDB) -> None:
+    """Of an extension with a column of its own for what changed."""
+    add_view(shop, "catalog_product_price", version=1)
+    add_changelog(shop, "catalog_product_price", [1, 2, 3])
+    before, foreign = collected(shop), "amasty_sorting_bestseller"
+    assert before
+    add_view(shop, foreign)
+    shop.database.rows(
+        f"CREATE TABLE {{{foreign}_cl}} (version_id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, product_id INT)"
+    )
+    shop.database.rows(f"INSERT INTO {{{foreign}_cl}} (product_id) VALUES (1), (2)")
+    shop.server.execute(
+        f"GRANT SELECT (version_id) ON {shop.name}.{shop.prefix}{foreign}_cl"
+        f" TO {Account(shop.login(IndexersCollector.queries))}"
+    )
+    found = collected(shop)
+    assert without(found, foreign) == before
+    assert found["magento_collector_member_not_observed", "indexers", foreign] == 1
+    assert ("magento_indexer_backlog", foreign) not in found
+    assert found["magento_indexer_mode", foreign, "schedule"] == 1
+
+
+def test_a_locked_changelog_costs_its_own_indexer_only(shop: ShopInMariaDB) -> None:
+    for view in ("catalog_product_price", "catalog_product_category"):
+        add_view(shop, view, version=1)
+        add_changelog(shop, view, [1, 2, 3])
+    collector = IndexersCollector()
+    shop.read_through(collector, shop.open(collector.queries, limits=DatabaseLimits(lock_wait=1)))
+    before = shop.run(collector)
+    with shop.connection() as other:
+        other.execute("LOCK TABLES {catalog_product_price_cl} WRITE")
+        found = shop.run(collector)
+        other.execute("UNLOCK TABLES")
+    assert without(before, "catalog_product_price").items() <= found.items()
+    assert found["magento_collector_member_not_observed", "indexers", "catalog_product_price"] == 1
+    assert shop.run(collector) == before

@@ -1,6 +1,7 @@
 """Failed placements against the truth: numbers of the sequences that no order has."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from exporter.collectors import placements
 from exporter.collectors.placements import HOLD_SECONDS, PlacementsCollector
 from exporter.core.memory import VolatileStore
 from exporter.core.ports import StateStore
-from exporter.errors import MissingTable
 from exporter.magento.checkout import OrderSequence
+from exporter.rights.statements import Account
 from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
 from tests.harness import truth
-from tests.harness.shop import NOW, ShopInMariaDB, add_stores, shop_in_mariadb
+from tests.harness.shop import LIMITS, NOW, ShopInMariaDB, add_stores, shop_in_mariadb
 
 SETTLED = 181.0
 """A scrape that notices a number, and the one at which it is old enough."""
@@ -33,6 +34,7 @@ class Placements:
         self.now = NOW.timestamp()
         self.collector = PlacementsCollector()
         observed.read_through(self.collector, observed.open(self.collector.queries))
+        self.not_observed: set[str] = set()
         self.start = truth.sequence_tops(observed.shop)
         if begin:
             self.run()
@@ -41,8 +43,10 @@ class Placements:
         """Scrape; return per store the attempts, the failed ones, and the numbers that wait."""
         self.now += forward
         found = self.observed.run(self.collector, self.now, state=self.state)
+        self.not_observed = {key[-1] for key in found if key[0] == placements.NOT_OBSERVED.name}
+        found = {key: value for key, value in found.items() if key[0] != placements.NOT_OBSERVED.name}
         names = (placements.ATTEMPTS.name, placements.FAILED.name, placements.WAITING.name)
-        stores = {store for _, store in found}
+        stores = {store for name, store in found if name in names}
         return {store: tuple(int(found[name, store]) for name in names) for store in stores}  # type: ignore[misc]
 
     def settled(self) -> dict[str, tuple[int, int, int]]:
@@ -289,9 +293,29 @@ def test_a_store_without_its_sequence_table_has_no_series(mariadb: MariaDB) -> N
     with shop_in_mariadb(mariadb) as observed:
         taken = Placements(observed)
         observed.shop.database.execute("DROP TABLE {sequence_order_2}")
-        with pytest.raises(MissingTable):
-            taken.run()
-        assert set(taken.run()) == {"default", "us"}
+        for _ in range(2):
+            assert set(taken.run()) == {"default", "us"}
+            assert taken.not_observed == {"de"}
+
+
+def test_a_store_whose_sequence_may_not_be_read_is_named_and_the_others_count(mariadb: MariaDB) -> None:
+    """A store view that was opened after the rights were given."""
+    with shop_in_mariadb(mariadb) as observed:
+        taken = Placements(observed)
+        user = Account(observed.login(taken.collector.queries))
+        table = f"{observed.name}.sequence_order_2"
+        observed.server.execute(f"REVOKE SELECT (sequence_value) ON {table} FROM {user}")
+        for _ in range(2):
+            assert set(taken.run()) == {"default", "us"}
+            assert taken.not_observed == {"de"}
+        anew = Placements(observed, taken.state, begin=False)
+        forgets = replace(LIMITS, remember_absence=0)
+        observed.read_through(anew.collector, observed.open(anew.collector.queries, limits=forgets))
+        assert set(anew.run()) == {"default", "us"}
+        assert anew.not_observed == {"de"}
+        observed.server.execute(f"GRANT SELECT (sequence_value) ON {table} TO {user}")
+        assert set(anew.run(forward=placements.REREAD_SEQUENCES)) == {"default", "us", "de"}
+        assert anew.not_observed == set()
 
 
 def test_a_new_store_and_a_deleted_one(mariadb: MariaDB) -> None:
