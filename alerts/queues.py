@@ -270,24 +270,26 @@ ALERTS: Final = (
         value=series(bulk.WAITING_AGE),
         threshold=warning(limits.BULK_WAITING_SECONDS),
         unit=Unit.SECONDS,
-        scope="",
+        scope="consumer",
         for_=5 * MINUTE,
         keep_firing_for=10 * MINUTE,
         no_data=NoData.OPTIONAL,
         summary="A bulk request is not started.",
-        description="A bulk request has waited {{ $value | humanizeDuration }} for its first operation "
-        "(limit %limit%).",
+        description="A bulk request of {{ $labels.consumer }} has had operations without a start for "
+        "{{ $value | humanizeDuration }} (limit %limit%).",
         impact="The admin shows it as not started; an integration waits for an answer that does not come.",
         first_action="Look for the consumer: async.operations.all, or product_action_attribute.update.",
         why=(
             "No consumer has taken an operation of async.operations.all that is not started. Other "
-            "consumers do not record a start, so their operations count until they end. Magento's own "
-            "clean-up never deletes such operations."
+            "consumers do not record a start, so their operations (consumer others) count until they end. "
+            "Magento's own clean-up never deletes such operations."
         ),
         panel=Panel("magento-queues", "bulk_waiting"),
         cases=Cases(
+            entity={"consumer": "async.operations.all"},
             inputs={"waiting_age": Input(bulk.WAITING_AGE, bad=At(3720), good=At(0), edge=At(3600))},
-            expected_description="A bulk request has waited 1h 2m 0s for its first operation (limit 1h).",
+            expected_description="A bulk request of async.operations.all has had operations without a start "
+            "for 1h 2m 0s (limit 1h).",
         ),
     ),
 )

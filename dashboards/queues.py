@@ -406,11 +406,11 @@ _BULK: Final[tuple[Panel, ...]] = (
     Graph(
         key="bulk_waiting",
         title="How long do bulk operations wait?",
-        meaning="Time since the oldest bulk with an operation not yet started was submitted.",
+        meaning="Age of the oldest bulk with an operation without a start; of others, without an end.",
         good="Minutes.",
         then="Rising: nobody consumes `async.operations.all`.",
         asks=(
-            Ask(expr=max_by(here(bulk.WAITING_AGE)), legend="oldest waits"),
+            Ask(expr=max_by(here(bulk.WAITING_AGE), "consumer"), legend="oldest waits: {{consumer}}"),
             Ask(expr=max_by(here(bulk.RUNNING_AGE)), legend="oldest runs"),
         ),
         unit="s",
@@ -423,10 +423,10 @@ _BULK: Final[tuple[Panel, ...]] = (
     Graph(
         key="bulk_depth",
         title="How much bulk work is left?",
-        meaning="Open operations that no consumer has started.",
+        meaning="Open operations without a start. Those of others than `async.operations.all` may run.",
         good="Falls after each bulk edit or import.",
         then="Does not fall: see the consumers.",
-        asks=(Ask(expr=sum_by(here(bulk.WAITING)), legend="not started"),),
+        asks=(Ask(expr=sum_by(here(bulk.WAITING), "consumer"), legend="{{consumer}}"),),
         unit="locale",
         empty="bulk collector off",
         width=8,

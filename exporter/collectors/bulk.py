@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -12,7 +12,6 @@ from exporter.core.query import Query
 from exporter.reading.instants import NOTED_SINCE, age, noted
 
 _STARTED: Final = noted("bulk.start_time")
-_READS: Final = {"magento_operation": ("status", "started_at")}
 _INDEX: Final = {"magento_operation": ("status", "started_at")}
 
 BY_STATUS = Query(
@@ -27,17 +26,24 @@ BY_STATUS = Query(
     index=_INDEX,
 )
 
+# The topic is no part of the index: as a condition of the inner select, a LIMIT would bound nothing.
+_NOT_STARTED: Final = """
+        SELECT id, bulk_uuid, COALESCE(LEFT(topic_name, 6) = 'async.', 0) AS notes_start
+        FROM {magento_operation} {index magento_operation}
+        WHERE status = 4 AND started_at IS NULL
+        ORDER BY id
+        LIMIT %(limit)s"""
+_NOT_STARTED_READS: Final = {"magento_operation": ("id", "bulk_uuid", "topic_name", "status", "started_at")}
+
 WAITING_OPERATIONS = Query(
     "bulk_waiting",
-    """
-    SELECT COUNT(*) AS operations
-    FROM (
-        SELECT 1 FROM {magento_operation} {index magento_operation}
-        WHERE status = 4 AND started_at IS NULL
-        LIMIT %(limit)s
-    ) AS counted
+    f"""
+    SELECT notes_start, COUNT(*) AS operations
+    FROM ({_NOT_STARTED}
+    ) AS waiting
+    GROUP BY notes_start
     """,
-    reads=_READS,
+    reads=_NOT_STARTED_READS,
     index=_INDEX,
 )
 
@@ -46,18 +52,15 @@ OLDEST_WAITING = Query(
     f"""
     SELECT UNIX_TIMESTAMP(MIN({_STARTED})) AS since
     FROM (
-        SELECT bulk_uuid FROM {{magento_operation}} {{index magento_operation}}
-        WHERE status = 4 AND started_at IS NULL
-        ORDER BY id
+        SELECT bulk_uuid
+        FROM ({_NOT_STARTED}
+        ) AS waiting
+        WHERE notes_start = %(notes_start)s
         LIMIT 100
     ) AS oldest
     JOIN {{magento_bulk}} AS bulk {{index magento_bulk}} ON bulk.uuid = oldest.bulk_uuid
     """,
-    reads={
-        "magento_operation": ("id", "bulk_uuid", "status", "started_at"),
-        "magento_bulk": ("uuid", "start_time"),
-    },
-    bounded="joins at most 100 rows with one row each",
+    reads={**_NOT_STARTED_READS, "magento_bulk": ("uuid", "start_time")},
     index={**_INDEX, "magento_bulk": ("uuid",)},
 )
 
@@ -72,7 +75,7 @@ OLDEST_RUNNING = Query(
         LIMIT 1
     ) AS oldest
     """,
-    reads=_READS,
+    reads={"magento_operation": ("status", "started_at")},
     index=_INDEX,
 )
 
@@ -80,6 +83,9 @@ STATUSES: Final[Mapping[int, str]] = MappingProxyType(
     {4: "open", 2: "failed_retriable", 3: "failed", 5: "rejected"}
 )
 """``magento_operation.status`` but complete (framework-bulk ``OperationInterface``)."""
+
+CONSUMERS: Final[Mapping[int, str]] = MappingProxyType({1: "async.operations.all", 0: "others"})
+"""Who works on an operation, by whether a start is noted: only for the topics ``async.*``."""
 
 OPERATIONS = gauge(
     "magento_bulk_operations",
@@ -93,11 +99,14 @@ EXACT = gauge(
 )
 WAITING = gauge(
     "magento_bulk_operations_waiting",
-    "Open operations that no consumer has started (status 4, no started_at); a lower bound whenever open is.",
+    "Open operations without a start (status 4, no started_at); a lower bound whenever open is. Those of"
+    " others than async.operations.all never have one: they wait or run.",
+    "consumer",
 )
 WAITING_AGE = gauge(
     "magento_bulk_oldest_waiting_age_seconds",
-    "Time since the oldest bulk with an operation not yet started was submitted, 0 if none waits.",
+    "Time since the oldest bulk with an open operation without a start was submitted, 0 if there is none.",
+    "consumer",
 )
 RUNNING_AGE = gauge(
     "magento_bulk_oldest_running_age_seconds",
@@ -115,9 +124,9 @@ class BulkCollector(Collector):
     no series.
 
     Operations are counted up to `tuning.backlog_scan_limit`. If there are more, the number is a lower bound
-    and `magento_bulk_operations_exact` is 0. Only the consumer `async.operations.all` sets `started_at`:
-    operations of other consumers count as waiting until they end. Magento deletes an operation with its
-    bulk after 60 days.
+    and `magento_bulk_operations_exact` is 0. Only the consumer `async.operations.all` sets `started_at`.
+    Operations of the others, such as `product_action_attribute.update`, are apart (`consumer="others"`): of
+    them it is not known whether they wait or run. Magento deletes an operation with its bulk after 60 days.
     """
     source = "database"
     metrics = (OPERATIONS, EXACT, WAITING, WAITING_AGE, RUNNING_AGE)
@@ -134,9 +143,19 @@ class BulkCollector(Collector):
             number = int(database.rows(BY_STATUS, status=status, limit=limit)[0]["operations"])
             yield OPERATIONS.sample(number, status=name)
             yield EXACT.sample(float(number < limit), status=name)
-        waiting = int(database.rows(WAITING_OPERATIONS, limit=limit)[0]["operations"])
-        yield WAITING.sample(waiting)
-        waited = age(database.rows(OLDEST_WAITING)[0]["since"], context.now)
-        if waited is not None or not waiting:
-            yield WAITING_AGE.sample(waited or 0.0)
+        yield from _waiting(context, limit)
         yield RUNNING_AGE.sample(age(database.rows(OLDEST_RUNNING)[0]["since"], context.now) or 0.0)
+
+
+def _waiting(context: Context, limit: int) -> Iterator[Sample]:
+    """Yield the operations without a start, and since when they are asked for."""
+    database = context.database
+    rows = database.rows(WAITING_OPERATIONS, limit=limit)
+    waiting = {int(row["notes_start"]): int(row["operations"]) for row in rows}
+    for notes_start, consumer in CONSUMERS.items():
+        number = waiting.get(notes_start, 0)
+        yield WAITING.sample(number, consumer=consumer)
+        oldest = database.rows(OLDEST_WAITING, limit=limit, notes_start=notes_start) if number else ()
+        waited = age(oldest[0]["since"], context.now) if oldest else 0.0
+        if waited is not None:
+            yield WAITING_AGE.sample(waited, consumer=consumer)

@@ -20,7 +20,8 @@ KEYS_WITHOUT_EXPIRY = gauge(
 )
 SESSIONS = gauge(
     "magento_sessions",
-    "Live sessions, bots included: keys of the session database. Absent if it holds something else as well.",
+    "Live sessions, bots included: keys of the session database. Absent if it holds something else as well,"
+    " or nothing has ever been in it.",
 )
 MEMORY_USED = gauge(
     "magento_redis_memory_used_bytes", "Memory used by the role's server (used_memory).", "role"
@@ -84,7 +85,16 @@ class RedisCollector(Collector):
                 yield from _server(role, info)
         session = answers.get(SESSION)
         if session is not None and not _shared(session, answers):
-            yield SESSIONS.sample(_database(session).get("keys", 0))
+            yield from _sessions(context, _database(session).get("keys", 0))
+
+
+def _sessions(context: Context, keys: int) -> Iterator[Sample]:
+    """Yield the sessions, and 0 only where there were some: some settings keep them elsewhere."""
+    table = context.memory.table("sessions")
+    if keys and not table.get("seen"):
+        table.put("seen", True)
+    if keys or table.get("seen"):
+        yield SESSIONS.sample(keys)
 
 
 def _database(info: Mapping[str, Any]) -> Mapping[str, int]:

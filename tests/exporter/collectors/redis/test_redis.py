@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporter.collectors.redis import RedisCollector
+from exporter.core.memory import VolatileStore
 from tests.harness.core import run, values
 
 OLD: Mapping[str, Any] = {
@@ -28,8 +29,10 @@ class Servers:
         return self.answers
 
 
-def collected(**answers: Mapping[str, Any] | None) -> dict[tuple[str, ...], float]:
-    return values(run(RedisCollector(), redis=Servers(**answers)))
+def collected(
+    store: VolatileStore | None = None, **answers: Mapping[str, Any] | None
+) -> dict[tuple[str, ...], float]:
+    return values(run(RedisCollector(), store, redis=Servers(**answers)))
 
 
 def test_a_server_that_does_not_count_errors_gives_no_refused_writes() -> None:
@@ -42,7 +45,14 @@ def test_a_server_that_does_not_count_errors_gives_no_refused_writes() -> None:
 def test_an_empty_database_has_no_line() -> None:
     found = collected(cache=OLD, session={**OLD, "database": 2, "db0": {"keys": 9, "expires": 1}})
     assert found["magento_redis_keys", "session"] == 0
-    assert found["magento_sessions",] == 0
+
+
+def test_no_sessions_are_0_only_where_there_were_some() -> None:
+    """Where `session/save` is `valkey`, Magento 2.4.9 keeps them in files, and that database stays empty."""
+    store, empty = VolatileStore(), {**OLD, "database": 2}
+    assert ("magento_sessions",) not in collected(store, session=empty)
+    assert collected(store, session={**empty, "db2": {"keys": 9, "expires": 9}})["magento_sessions",] == 9
+    assert collected(store, session=empty)["magento_sessions",] == 0
 
 
 def test_one_database_number_on_two_servers_is_not_shared() -> None:
