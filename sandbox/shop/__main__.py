@@ -13,6 +13,7 @@ import pymysql
 
 from sandbox.errors import SandboxError
 from sandbox.shop import bulk_history, install
+from sandbox.shop.builders.legacy import add_legacy
 from sandbox.shop.builders.shop import Shop
 from sandbox.shop.schema import VERSIONS
 from sandbox.shop.simulation import Endpoints, Faults, Pace, World, everything, run_all
@@ -75,6 +76,7 @@ def _install(options: argparse.Namespace) -> None:
                 cursor.execute(f"USE `{name}`")
             shop = install(connection, version=options.version, prefix=options.prefix)
             _seed(shop)
+            add_legacy(shop)
             for week in range(options.weeks, 0, -1):
                 _past_week(shop, week, options.rate)
             _past(shop, options.history_days, options.rate)

@@ -290,9 +290,12 @@ def test_the_command_installs_a_shop_with_a_past(mariadb: MariaDB) -> None:
         again = main([*common, "--prefix", "p_"])
         orders = mariadb.execute("SELECT COUNT(*) FROM p_sales_order", database=name)
         customers = mariadb.execute("SELECT COUNT(*) FROM p_customer_entity", database=name)
+        undated = mariadb.execute("SELECT COUNT(*) FROM p_sales_order WHERE created_at = 0", database=name)
+        foreign = mariadb.execute("SELECT COUNT(product_id) FROM p_vendor_feed_cl", database=name)
     finally:
         mariadb.execute(f"DROP DATABASE IF EXISTS {name}")
 
     assert (status, again) == (0, 2)
-    assert orders == ((144,),)
+    assert orders == ((145,),)
+    assert (undated, foreign) == (((1,),), ((2,),))
     assert customers[0][0] > 0
