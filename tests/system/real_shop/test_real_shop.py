@@ -25,6 +25,7 @@ from sandbox.servers.mariadb import MariaDB
 from sandbox.shop import install
 from sandbox.shop.schema import VERSIONS
 from tests.harness.limits import LONG
+from tests.runbooks.pages import pages
 
 DUMP: Final = os.environ.get("MAGENTO_DUMP", "")
 VERSION: Final = os.environ.get("MAGENTO_DUMP_VERSION", "2.4.8")
@@ -162,6 +163,40 @@ def test_values_are_those_that_the_database_says(both: Both, read: Mapping[tuple
         for view, version in views
     )
     assert total("magento_indexer_mode", "schedule") == len(views)
+
+
+# --- what a runbook asks -----------------------------------------------------------------------------
+
+STATEMENT: Final = re.compile(r'mysql (?:-\w+ )*-e "(?:[^"\\]|\\.)*"')
+LABELS: Final = {
+    "QUEUE": "async.operations.all",
+    "JOB_CODE": "consumers_runner",
+    "STORE": "default",
+    "INDEXER": "catalog_product_price",
+    "DOCUMENT": "order",
+    "STATE": "processing",
+    "METHOD": "checkmo",
+}
+
+
+@pytest.mark.parametrize("name", [REAL, OURS], ids=["real", "empty"])
+def test_every_statement_of_a_runbook_runs(both: Both, name: str) -> None:
+    """On the real shop, and on one in which nothing has happened: an empty answer is no error."""
+    blocks = [block for page in pages() for block in page.blocks() if block.effect == "read-only"]
+    asked = [statement for block in blocks for statement in STATEMENT.findall(block.text)]
+    assert len(asked) > 100
+    login = f"--no-defaults --socket={both.server.socket} --user=root --database={name}"
+    function = f'mysql() {{ {program("mariadb")} {login} "$@"; }}'
+    environment = {**os.environ, **LABELS, "PREFIX": both.prefix}
+    complaints = []
+    for statement in asked:
+        command = ["bash", "-uc", f"{function}; {statement}"]
+        result = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=LONG, check=False
+        )
+        if result.returncode or result.stderr:
+            complaints.append(f"{statement}\n{result.stderr}")
+    assert complaints == []
 
 
 # --- how it is built -------------------------------------------------------------------------------
