@@ -25,14 +25,14 @@ from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, counter, gauge, having
 from exporter.core.ports import Row
 from exporter.core.query import Connection, Query
-from exporter.errors import AccessDenied, SourceError, SourceUnavailable
+from exporter.errors import AccessDenied, SourceError
 from exporter.magento.checkout import SEQUENCE_TABLE, OrderSequence, quotes_by_time
 from exporter.magento.objective import Day, counted, learned
 from exporter.magento.order_numbers import OrderNumbers
 from exporter.reading.batches import in_batches
 from exporter.reading.by_id import ById
 from exporter.reading.clock import DatabaseClock
-from exporter.reading.members import NOT_OBSERVED, MemberReader
+from exporter.reading.members import NOT_OBSERVED, OF_ALL, MemberReader
 from exporter.reading.reused import created
 from exporter.reading.time_slices import TimeSlices
 
@@ -324,7 +324,7 @@ class PlacementsCollector(Collector):
             return {}
         try:
             return _tops(context, sequences)
-        except SourceUnavailable:
+        except OF_ALL:
             raise
         except SourceError:
             self._sequences = {}

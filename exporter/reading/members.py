@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 from exporter.core.metrics import Sample, gauge
-from exporter.errors import SourceError, SourceTimeout, SourceUnavailable
+from exporter.errors import LoginRefused, SourceError, SourceLimited, SourceTimeout, SourceUnavailable
 
 log: Final = logging.getLogger("exporter.reading")
 
@@ -21,6 +21,9 @@ NOT_OBSERVED: Final = gauge(
     "collector",
     "member",
 )
+
+OF_ALL: Final = (SourceUnavailable, SourceLimited, LoginRefused)
+"""What is no member's own: the server is gone, or lets the exporter in no more."""
 
 SHOWN: Final = 50
 """Members named at most."""
@@ -42,7 +45,7 @@ class MemberReader:
     def read(self, member: str, look: Callable[[], Iterable[Answer]]) -> list[Answer]:
         """Return what the look gives, or nothing if this member cannot be read.
 
-        Raises :exc:`~exporter.errors.SourceUnavailable`: then there is nothing to be read at all.
+        Raises the errors in :data:`OF_ALL`: then there is nothing to be read at all.
         """
         known = self._failing.get(member)
         timeouts = sum(isinstance(error, SourceTimeout) for error in self._found.values())
@@ -51,7 +54,7 @@ class MemberReader:
             return []
         try:
             return list(look())
-        except SourceUnavailable:
+        except OF_ALL:
             raise
         except SourceError as error:
             self._found[member] = error

@@ -7,7 +7,15 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter.errors import AccessDenied, MissingColumn, SourceTimeout, SourceUnavailable
+from exporter.errors import (
+    AccessDenied,
+    LoginRefused,
+    MissingColumn,
+    SourceError,
+    SourceLimited,
+    SourceTimeout,
+    SourceUnavailable,
+)
 from exporter.reading.members import NOT_OBSERVED, SHOWN, MemberReader
 
 
@@ -22,10 +30,6 @@ def sick() -> Iterable[int]:
 
 def locked() -> Iterable[int]:
     raise SourceTimeout("locked")
-
-
-def gone() -> Iterable[int]:
-    raise SourceUnavailable("gone")
 
 
 def named(members: MemberReader) -> list[str]:
@@ -46,8 +50,12 @@ def test_only_the_sick_member_is_lost_and_named() -> None:
     assert named(members) == []
 
 
-def test_a_server_that_is_gone_has_no_members() -> None:
-    with pytest.raises(SourceUnavailable):
+@pytest.mark.parametrize("error", [SourceUnavailable, SourceLimited, LoginRefused])
+def test_a_server_that_is_gone_or_lets_nobody_in_has_no_members(error: type[SourceError]) -> None:
+    def gone() -> Iterable[int]:
+        raise error("gone")
+
+    with pytest.raises(error):
         MemberReader("indexers").read("a", gone)
 
 

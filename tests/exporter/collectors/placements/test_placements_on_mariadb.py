@@ -318,6 +318,19 @@ def test_a_store_whose_sequence_may_not_be_read_is_named_and_the_others_count(ma
         assert anew.not_observed == set()
 
 
+def test_a_store_whose_sequence_is_locked_is_named_and_the_others_count(mariadb: MariaDB) -> None:
+    with shop_in_mariadb(mariadb) as observed:
+        taken = Placements(observed)
+        limits = replace(LIMITS, lock_wait=1)
+        observed.read_through(taken.collector, observed.open(taken.collector.queries, limits=limits))
+        with observed.connection() as other:
+            other.execute("LOCK TABLES {sequence_order_2} WRITE")
+            assert set(taken.run()) == {"default", "us"}
+            assert taken.not_observed == {"de"}
+            other.execute("UNLOCK TABLES")
+        assert set(taken.run()) == {"default", "us", "de"}
+
+
 def test_a_new_store_and_a_deleted_one(mariadb: MariaDB) -> None:
     with shop_in_mariadb(mariadb) as observed:
         taken, database = Placements(observed), observed.shop.database
