@@ -116,8 +116,8 @@ PERSONAL = re.compile(
     r"|postcode|telephone|fax|ip|x_forwarded_for|password_hash|token|secret|hash|customer_note|query_text"
     r"|additional_information|additional_data|cc_.*|body|details|serialized_data|messages|session_id)"
 )
-NOT_PERSONAL = {"send_email", ("queue", "name")}
-"""Whether an e-mail is to be sent at all, and the name of a queue."""
+NOT_PERSONAL = {"send_email", ("queue", "name"), ("magento_operation", "topic_name")}
+"""Whether an e-mail is to be sent at all, and the names of a queue and of a topic."""
 
 
 def test_no_collector_reads_a_personal_column() -> None:
