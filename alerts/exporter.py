@@ -21,7 +21,7 @@ from promql.metrics import PROBE_SUCCESS, SCRAPE_DURATION, SHOP, UP
 JOBS: Final = "=~magento|magento-exporter"
 """The scrape jobs of this exporter. `magento-nginx` is none of them; the label `shop` tells shops apart."""
 
-_ALWAYS_NEEDED: Final = "database|redis|varnish"
+_ALWAYS_NEEDED: Final = "database|redis|search|varnish"
 _BROKER: Final = "rabbitmq"
 _LAST_KNOWN: Final = "20m"
 """How long the last state of a source counts when the exporter dies with it. By then MagentoExporterDown
@@ -185,7 +185,8 @@ ALERTS: Final = (
         summary="A server that the shop cannot sell without does not answer.",
         description="The shop's {{ $labels.source }} does not answer the exporter.",
         impact="Without the database nobody can buy. Without Varnish nobody gets a page. Without Redis, "
-        "logins and carts are lost. Without RabbitMQ every order ends in an error.",
+        "logins and carts are lost. Without RabbitMQ every order ends in an error. Without the search engine "
+        "categories are empty.",
         first_action="Place a test order. If it fails as well, start that server; if it works, only the "
         "exporter is cut off.",
         why="A restart takes less than two minutes. Without the database no orders are read, and "
@@ -212,7 +213,7 @@ ALERTS: Final = (
         first_action="See whether the shop itself works; then connect by hand from the exporter's machine.",
         why="One failed round may be chance. After five minutes the server is dead or frozen, or the "
         "network blocks the way. A refused login does not count here; MagentoCollectorFailing is about "
-        "that. MagentoBackendDown is about database, Redis and Varnish, and from Magento 2.4.5 on RabbitMQ.",
+        "that. MagentoBackendDown is about database, Redis, search, Varnish, and RabbitMQ from 2.4.5 on.",
         cases=Cases(
             entity={"source": "rabbitmq"},
             inputs={

@@ -27,11 +27,14 @@ def _probed(metric: Selectable) -> Expr:
 _FOR_SEARCH_ENGINES: Final = "robots|indexable"
 """The pages that are probed for what they say to search engines, not for being served."""
 
+_EXPOSED: Final = "exposed.*"
+"""The pages that are files which nobody may read: a probe that succeeds has read one."""
+
 _FILES: Final = "sitemap|feed.*"
 """The pages that are files: their date says when they were written."""
 
 _SERVED: Final = max_by(
-    series(PROBE_SUCCESS, shop=_ANY, page=f"!~{_FOR_SEARCH_ENGINES}|{_FILES}|"), *SHOP, "page"
+    series(PROBE_SUCCESS, shop=_ANY, page=f"!~{_FOR_SEARCH_ENGINES}|{_FILES}|{_EXPOSED}|"), *SHOP, "page"
 )
 """1 for a page that at least one prober got."""
 
@@ -159,6 +162,28 @@ ALERTS: Final = (
             silent={"the shop is down": {"home": At(0)}},
             expected_description="The probe robots of shop:9816 finds `noindex`, or `Disallow: /` for "
             "everybody.",
+        ),
+    ),
+    _probe(
+        name="MagentoFileExposed",
+        severity=Severity.CRITICAL,
+        value=max_by(series(PROBE_SUCCESS, shop=_ANY, page=f"=~{_EXPOSED}"), *SHOP, "page"),
+        op="==",
+        threshold=1,
+        maintenance=True,
+        for_=2 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="The shop serves a file that nobody may read.",
+        description="{{ $labels.instance }} ({{ $labels.page }}) is served to everybody.",
+        impact="Whoever reads env.php has the database's password and the key of all encrypted settings.",
+        first_action="Close the path at the edge, then change every password and key in the file.",
+        why="Scanners find such a file within hours. The probe reads the text, so a page that says 'not "
+        "found' with status 200 does not count.",
+        panel=Panel("magento-probes", "exposed"),
+        cases=Cases(
+            entity={"page": "exposed_env"},
+            inputs={"page": Input(PROBE_SUCCESS, labels={"prober": "far:9115"}, bad=At(1), good=At(0))},
+            expected_description="shop:9816 (exposed_env) is served to everybody.",
         ),
     ),
     _probe(

@@ -439,6 +439,7 @@ CONNECTIONS_REFUSED_RATIO: Final = Threshold(
 )
 LOCK_WAITERS: Final = Threshold(
     warning=1.0,
+    critical=9.0,
     reason="A healthy wait lasts milliseconds, so a sample seldom sees one. Here every sample sees more.",
 )
 DEADLOCKS: Final = Threshold(
@@ -454,6 +455,13 @@ REPLICA_LAG_SECONDS: Final = Threshold(
     critical=300.0,
     reason="A customer who is sent to the replica does not see the cart of half a minute ago.",
 )
+SEARCH_DOCUMENTS_RATIO: Final = Threshold(
+    warning=0.9,
+    low=True,
+    reason="A tenth fewer documents than at any time of the last day: more than sells out or is disabled.",
+)
+SEARCH_DOCUMENTS: Final = 50
+"""A store with fewer products changes by a tenth with every few that are disabled."""
 DISK_FREE_RATIO: Final = Threshold(
     warning=0.1,
     critical=0.01,

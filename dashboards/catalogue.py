@@ -18,7 +18,12 @@ from dashboards import (
     money,
     overview,
     page_cache,
+    php_web,
+    probes,
     queues,
+    rabbitmq,
+    redis,
+    search,
     slo,
 )
 from dashboards.lib.page import Dashboard
@@ -35,7 +40,12 @@ DASHBOARDS: Final[tuple[Dashboard, ...]] = (
     slo.DASHBOARD,
     deploys.DASHBOARD,
     golden_path.DASHBOARD,
+    probes.DASHBOARD,
+    php_web.DASHBOARD,
     database.DASHBOARD,
+    redis.DASHBOARD,
+    search.DASHBOARD,
+    rabbitmq.DASHBOARD,
     host.DASHBOARD,
     exporter.DASHBOARD,
 )

@@ -452,7 +452,7 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
         then="All pages: DNS, CDN, certificate or edge. Cart and GraphQL alone: PHP or what it needs.",
         asks=(
             Ask(
-                expr=max_by(series(PROBE_SUCCESS, shop="=~$shop", page="!="), "shop", "page"),
+                expr=max_by(series(PROBE_SUCCESS, shop="=~$shop", page="!~|exposed.*"), "shop", "page"),
                 legend="{{shop}} {{page}}",
             ),
         ),

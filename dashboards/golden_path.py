@@ -6,16 +6,16 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.platform import database, redis, search, web
-from alerts.thresholds import Threshold
 from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.graphs import graph
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Graph, Panel, Row, Timeline
+from dashboards.lib.panels import Ask, Panel, Row, Timeline
 from dashboards.lib.style import Colour, words
 from dashboards.lib.there import LEGEND, SERVER, there, without
-from dashboards.lib.uids import DATABASE, GOLDEN_PATH, HOST, OVERVIEW, PAGE_CACHE
+from dashboards.lib.uids import DATABASE, GOLDEN_PATH, HOST, OVERVIEW, PAGE_CACHE, PHP_WEB
 from promql import platform as of
-from promql.expr import Expr, increase, max_by, min_by, over_time, rate, series, sum_by
+from promql.expr import increase, max_by, min_by, over_time, rate, series, sum_by
 from promql.metrics import PROBE_DURATION, PROBE_SUCCESS
 
 UID: Final = GOLDEN_PATH
@@ -24,55 +24,25 @@ _PROBE: Final = "no blackbox_exporter, or its target has no shop and page"
 _MYSQLD: Final = without("mysqld_exporter")
 _REDIS: Final = without("redis_exporter")
 _SEARCH: Final = without("elasticsearch_exporter", "--es.all")
-_PHP: Final = without("php-fpm_exporter")
+_PHP: Final = "neither `php.pools` in the exporter's settings nor a php-fpm_exporter"
 _NGINX: Final = without("nginx-prometheus-exporter")
 _VARNISH: Final = without("prometheus_varnish_exporter")
 
 
-def _graph(
-    key: str,
-    title: str,
-    asks: Expr,
-    unit: str,
-    *,
-    texts: tuple[str, str, str, str],
-    link: Link,
-    legend: str = LEGEND,
-    threshold: Threshold | None = None,
-) -> Panel:
-    """Return one of four graphs in a hop's row; ``texts`` are meaning, good, then and empty."""
-    meaning, good, then, empty = texts
-    return Graph(
-        key=key,
-        title=title,
-        meaning=meaning,
-        good=good,
-        then=then,
-        asks=(Ask(expr=asks, legend=legend),),
-        unit=unit,
-        decimals=0 if unit == "locale" else None,
-        empty=empty,
-        threshold=threshold,
-        width=6,
-        height=6,
-        link=link,
-    )
-
-
 _OUTSIDE: Final[tuple[Panel, ...]] = (
-    _graph(
+    graph(
         "served",
         "Are pages served?",
-        min_by(series(PROBE_SUCCESS, shop="=~$shop", page="!="), "page"),
+        min_by(series(PROBE_SUCCESS, shop="=~$shop", page="!~|exposed.*"), "page"),
         "none",
         texts=("1 for a page that the prober outside gets.", "All at 1.", "Go down, hop by hop.", _PROBE),
         link=Link("Are we selling?", OVERVIEW, "selling"),
         legend="{{page}}",
     ),
-    _graph(
+    graph(
         "page_seconds",
         "How long do customers wait?",
-        min_by(over_time("avg", series(PROBE_DURATION, shop="=~$shop", page="!=")["5m"]), "page"),
+        min_by(over_time("avg", series(PROBE_DURATION, shop="=~$shop", page="!~|exposed.*")["5m"]), "page"),
         "s",
         texts=(
             "Time that the fastest prober waits for each page, as a mean of five minutes.",
@@ -87,7 +57,7 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
 )
 
 _EDGE: Final[tuple[Panel, ...]] = (
-    _graph(
+    graph(
         "edge_requests",
         "Varnish: requests",
         sum_by(rate(there(of.VARNISH_REQUESTS)[_RATE]), *SERVER),
@@ -95,7 +65,7 @@ _EDGE: Final[tuple[Panel, ...]] = (
         texts=("Requests per second.", "Follows the day.", "A rise without orders: crawlers.", _VARNISH),
         link=Link("Who answers?", PAGE_CACHE, "requests"),
     ),
-    _graph(
+    graph(
         "edge_errors",
         "Varnish: no answer of the origin",
         max_by(there(web.ERRORS), *SERVER),
@@ -109,7 +79,7 @@ _EDGE: Final[tuple[Panel, ...]] = (
         link=Link("Is the origin healthy?", PAGE_CACHE, "backends"),
         threshold=thresholds.EDGE_ERRORS_RATIO,
     ),
-    _graph(
+    graph(
         "varnish_queue",
         "Varnish: requests that wait",
         max_by(there(of.VARNISH_QUEUE), *SERVER),
@@ -122,7 +92,7 @@ _EDGE: Final[tuple[Panel, ...]] = (
         ),
         link=Link("Do threads run out?", UID, "varnish_threads"),
     ),
-    _graph(
+    graph(
         "varnish_threads",
         "Varnish: out of threads",
         sum_by(increase(there(of.VARNISH_THREADS_LIMITED)["5m"]), *SERVER),
@@ -138,7 +108,7 @@ _EDGE: Final[tuple[Panel, ...]] = (
 )
 
 _WEB: Final[tuple[Panel, ...]] = (
-    _graph(
+    graph(
         "web_requests",
         "nginx: requests",
         sum_by(rate(there(of.NGINX_REQUESTS)[_RATE]), *SERVER),
@@ -146,7 +116,7 @@ _WEB: Final[tuple[Panel, ...]] = (
         texts=("Requests per second.", "Misses and uncached pages.", "A rise: the cache is empty.", _NGINX),
         link=Link("Does the cache keep its pages?", PAGE_CACHE, "hit_ratio"),
     ),
-    _graph(
+    graph(
         "web_dropped",
         "nginx: connections dropped",
         sum_by(increase(there(of.NGINX_ACCEPTED)["5m"]), *SERVER)
@@ -160,7 +130,7 @@ _WEB: Final[tuple[Panel, ...]] = (
         ),
         link=Link("Is the machine busy?", HOST, "cpu"),
     ),
-    _graph(
+    graph(
         "web_active",
         "nginx: open connections",
         max_by(there(of.NGINX_ACTIVE), *SERVER),
@@ -168,7 +138,7 @@ _WEB: Final[tuple[Panel, ...]] = (
         texts=("Open connections.", "Follows the requests.", "Rising alone: PHP is slow.", _NGINX),
         link=Link("Are workers free?", UID, "php_queue"),
     ),
-    _graph(
+    graph(
         "varnish_threads_now",
         "Varnish: threads",
         max_by(there(of.VARNISH_THREADS), *SERVER),
@@ -179,37 +149,42 @@ _WEB: Final[tuple[Panel, ...]] = (
 )
 
 _WORKERS: Final[tuple[Panel, ...]] = (
-    _graph(
+    graph(
         "php_active",
         "PHP: busy workers",
-        max_by(there(of.PHP_ACTIVE), *SERVER),
+        max_by(there(web.PHP_ACTIVE), *SERVER),
         "locale",
         texts=("Workers that run a request.", "Below pm.max_children.", "A plateau is the limit.", _PHP),
         link=Link("Does anybody wait?", UID, "php_queue"),
     ),
-    _graph(
-        "php_idle",
-        "PHP: idle workers",
-        min_by(there(of.PHP_IDLE), *SERVER),
-        "locale",
-        texts=("Workers that wait for a request.", "At least one.", "None: see the queue.", _PHP),
-        link=Link("Does anybody wait?", UID, "php_queue"),
+    graph(
+        "php_exhausted",
+        "PHP: no worker is free",
+        max_by(there(web.PHP_FULL), *SERVER),
+        "none",
+        texts=("1: none is idle, and none can be started.", "0.", "See what they wait for, below.", _PHP),
+        link=Link("Does each pool answer?", PHP_WEB, "up"),
     ),
-    _graph(
+    graph(
         "php_queue",
         "PHP: requests that wait",
-        max_by(there(of.PHP_QUEUE), *SERVER),
-        "locale",
-        texts=("Requests in the listen queue.", "None.", "See what the workers wait for, below.", _PHP),
-        link=Link("Does the database wait?", DATABASE, "waiters"),
-    ),
-    _graph(
-        "php_full",
-        "PHP: limit reached",
-        sum_by(increase(there(of.PHP_FULL)["10m"]), *SERVER),
+        max_by(there(web.PHP_QUEUE), *SERVER),
         "locale",
         texts=(
-            "How often pm.max_children was reached, over ten minutes at each moment.",
+            "Requests that wait; always 0 on a Unix socket.",
+            "None.",
+            "See what the workers wait for, below.",
+            _PHP,
+        ),
+        link=Link("Does the database wait?", DATABASE, "waiters"),
+    ),
+    graph(
+        "php_full",
+        "PHP: limit reached",
+        max_by(there(web.PHP_LIMIT), *SERVER),
+        "locale",
+        texts=(
+            "How often pm.max_children was reached, over an hour at each moment.",
             "Seldom.",
             "Workers are slow or too few: look below before you add some.",
             _PHP,
@@ -219,7 +194,7 @@ _WORKERS: Final[tuple[Panel, ...]] = (
 )
 
 _DATA: Final[tuple[Panel, ...]] = (
-    _graph(
+    graph(
         "database_queries",
         "Database: statements",
         sum_by(rate(there(of.QUERIES)[_RATE]), *SERVER),
@@ -227,7 +202,7 @@ _DATA: Final[tuple[Panel, ...]] = (
         texts=("Statements per second.", "Follows the day.", "A rise alone: an import or a flush.", _MYSQLD),
         link=Link("What is it busy with?", DATABASE, "queries"),
     ),
-    _graph(
+    graph(
         "database_refused",
         "Database: connections refused",
         max_by(there(database.REFUSED), *SERVER),
@@ -236,7 +211,7 @@ _DATA: Final[tuple[Panel, ...]] = (
         link=Link("Will connections run out?", DATABASE, "connections"),
         threshold=thresholds.CONNECTIONS_REFUSED_RATIO,
     ),
-    _graph(
+    graph(
         "database_waiters",
         "Database: waiting for a lock",
         max_by(there(database.LOCK_WAITERS), *SERVER),
@@ -245,7 +220,7 @@ _DATA: Final[tuple[Panel, ...]] = (
         link=Link("Does anything wait?", DATABASE, "waiters"),
         threshold=thresholds.LOCK_WAITERS,
     ),
-    _graph(
+    graph(
         "database_connections",
         "Database: connections",
         max_by(there(database.CONNECTIONS), *SERVER),
@@ -257,7 +232,7 @@ _DATA: Final[tuple[Panel, ...]] = (
 )
 
 _MEMORY: Final[tuple[Panel, ...]] = (
-    _graph(
+    graph(
         "redis_commands",
         "Redis: commands",
         sum_by(rate(there(of.REDIS_COMMANDS)[_RATE]), *SERVER),
@@ -265,7 +240,7 @@ _MEMORY: Final[tuple[Panel, ...]] = (
         texts=("Commands per second.", "Follows PHP.", "A rise alone: configuration read anew.", _REDIS),
         link=Link("Are workers free?", UID, "php_queue"),
     ),
-    _graph(
+    graph(
         "redis_errors",
         "Redis: writes refused",
         sum_by(increase(there(of.REDIS_ERRORS, err="OOM")["5m"]), *SERVER),
@@ -278,7 +253,7 @@ _MEMORY: Final[tuple[Panel, ...]] = (
         ),
         link=Link("How full is it?", UID, "redis_memory"),
     ),
-    _graph(
+    graph(
         "redis_clients",
         "Redis: connections",
         max_by(there(of.REDIS_CLIENTS), *SERVER) / max_by(there(of.REDIS_MOST_CLIENTS), *SERVER),
@@ -286,7 +261,7 @@ _MEMORY: Final[tuple[Panel, ...]] = (
         texts=("Share of maxclients in use.", "A few per cent.", "PHP processes hang.", _REDIS),
         link=Link("Are workers free?", UID, "php_queue"),
     ),
-    _graph(
+    graph(
         "redis_memory",
         "Redis: memory",
         max_by(there(redis.MEMORY), *SERVER),
@@ -303,7 +278,7 @@ _MEMORY: Final[tuple[Panel, ...]] = (
 )
 
 _FIND: Final[tuple[Panel, ...]] = (
-    _graph(
+    graph(
         "search_queries",
         "Search: queries",
         sum_by(rate(there(of.SEARCH_QUERIES)[_RATE]), *SERVER),
@@ -311,7 +286,7 @@ _FIND: Final[tuple[Panel, ...]] = (
         texts=("Queries per second.", "Follows uncached categories.", "A rise: crawlers.", _SEARCH),
         link=Link("Who answers?", PAGE_CACHE, "requests"),
     ),
-    _graph(
+    graph(
         "search_rejected",
         "Search: requests rejected",
         sum_by(increase(there(of.SEARCH_REJECTED, type="=~search|write")["5m"]), *SERVER),
@@ -319,7 +294,7 @@ _FIND: Final[tuple[Panel, ...]] = (
         texts=("Rejected over five minutes, at each moment.", "None.", "It is overloaded.", _SEARCH),
         link=Link("Is the machine busy?", HOST, "cpu"),
     ),
-    _graph(
+    graph(
         "search_seconds",
         "Search: time of a query",
         sum_by(rate(there(of.SEARCH_TIME)[_RATE]), *SERVER)
@@ -328,16 +303,16 @@ _FIND: Final[tuple[Panel, ...]] = (
         texts=("Mean time of a query.", "Some milliseconds.", "Too little memory, or a full disk.", _SEARCH),
         link=Link("Is the disk full?", HOST, "disk_free"),
     ),
-    _graph(
+    graph(
         "search_read_only",
         "Search: read-only indexes",
-        max_by(there(of.SEARCH_READ_ONLY), *SERVER),
+        max_by(there(search.READ_ONLY), *SERVER),
         "locale",
         texts=(
             "Indexes that accept no change.",
             "None.",
             "Its disk is too full: make room.",
-            without("elasticsearch_exporter", "--es.indices_settings"),
+            "neither `search` in the exporter's settings nor --es.indices_settings",
         ),
         link=Link("Is the disk full?", HOST, "disk_free"),
     ),

@@ -26,6 +26,7 @@ from exporter.evidence.events import Events
 from exporter.evidence.service import EvidenceService
 from exporter.files.following import Followed
 from exporter.files.token import read_token
+from exporter.magento.search import Said, ShopsEngine
 from exporter.magento.stores import StoreDirectory
 from exporter.pack.addresses import Addresses
 from exporter.settings import Credentials, DatabaseServer, RedisSentinel, RedisServer, Settings
@@ -34,8 +35,10 @@ from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.env_php import EnvPhp, locate
 from exporter.sources.files import ShopFiles
 from exporter.sources.monitoring import Prometheus, Server
+from exporter.sources.php_fpm import PhpFpm, PhpTarget
 from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
 from exporter.sources.redis import RedisServers, RedisTarget, SentinelTarget
+from exporter.sources.search import SearchEngine, SearchTarget
 from exporter.sources.state import SQLiteState
 from exporter.sources.varnish import VarnishInstance, Varnishstat
 from exporter.threads import DaemonPool
@@ -44,7 +47,7 @@ from exporter.web.application import create_application
 from exporter.web.auth.web_auth import WebAuth
 from exporter.web.commands import Commands
 
-SOURCES: Final = ("database", "rabbitmq", "artemis", "varnish", "redis", "files")
+SOURCES: Final = ("database", "rabbitmq", "artemis", "varnish", "redis", "search", "php", "files")
 _IN_WORDS: Final = {"files": "the shop's directory (magento_root)"}
 _THREADS_OF_OTHER_SOURCES: Final = 1
 _EVIDENCE: Final = "evidence"
@@ -62,6 +65,8 @@ class Backends:
     artemis: Artemis | None = None
     varnish: Varnishstat | None = None
     redis: RedisServers | None = None
+    search: SearchEngine | None = None
+    php: PhpFpm | None = None
     files: ShopFiles | None = None
     env_php: EnvPhp | None = None
     prometheus: Prometheus | None = None
@@ -175,6 +180,8 @@ def open_backends(settings: Settings) -> Backends:
         artemis=_artemis(settings.artemis, limits, env_php) if settings.artemis else None,
         varnish=_varnish(settings.varnish, limits) if settings.varnish else None,
         redis=_redis(settings.redis, env_php) if settings.redis else None,
+        php=_php(settings.php, limits) if settings.php else None,
+        search=_search(settings.search, limits, database, env_php) if settings.search else None,
         files=ShopFiles(settings.magento_root, env_php) if settings.magento_root else None,
         env_php=env_php,
         prometheus=_prometheus(settings.prometheus, env_php) if settings.prometheus else None,
@@ -265,6 +272,31 @@ def _varnish(wanted: sections.Varnish, limits: sections.Limits) -> Varnishstat:
     return Varnishstat(instances, program=wanted.program, timeout=limits.read_seconds)
 
 
+def _php(wanted: sections.Php, limits: sections.Limits) -> PhpFpm:
+    return PhpFpm(
+        PhpTarget(wanted.pools, wanted.status_path, wanted.opcache_script, seconds=limits.read_seconds)
+    )
+
+
+def _search(
+    wanted: sections.Search, limits: sections.Limits, database: MySQL | None, env_php: EnvPhp | None
+) -> SearchEngine:
+    if database is None:
+        raise SettingsError("search: it needs the database, which knows the stores")
+    return SearchEngine(
+        SearchTarget(
+            engine=ShopsEngine(
+                database, locked_by(env_php), Said(wanted.url or "", wanted.prefix or "")
+            ).current,
+            user=wanted.user,
+            password=_password(wanted, env_php),
+            tls=wanted.tls.context() if wanted.tls else None,
+            connect=limits.connect_seconds,
+            read=limits.read_seconds,
+        )
+    )
+
+
 def _redis(wanted: sections.Redis, env_php: EnvPhp | None) -> RedisServers:
     roles = {"cache": wanted.cache, "page_cache": wanted.page_cache, "session": wanted.session}
     return RedisServers({role: _redis_target(server, env_php) for role, server in roles.items() if server})
@@ -315,6 +347,8 @@ def context_factory(settings: Settings, backends: Backends) -> ContextFactory:
             artemis=backends.artemis or _Absent("artemis"),
             varnish=backends.varnish or _Absent("varnish"),
             redis=backends.redis or _Absent("redis"),
+            search=backends.search or _Absent("search"),
+            php=backends.php or _Absent("php"),
             files=backends.files or _Absent("files"),
             memory=memory,
             now=now,

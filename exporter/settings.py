@@ -222,6 +222,41 @@ class Redis(Section):
     session: RedisServer | None = Field(None, description="Sessions (usually database 2).")
 
 
+class Search(Credentials):
+    """The shop's search engine. What is not said here is as the shop's system configuration says it."""
+
+    url: str | None = Field(
+        None,
+        description="Its address, e.g. http://opensearch:9200, if the exporter reaches it elsewhere.",
+        pattern=r"^https?://[^@\s]+$",
+    )
+    prefix: str | None = Field(
+        None, description="What the names of its indexes begin with, if it is not what the shop says."
+    )
+    tls: Tls | None = Field(None, description="Trust for an https address.")
+
+
+class Php(Section):
+    """PHP-FPM's pools, asked over FastCGI."""
+
+    pools: dict[str, str] = Field(
+        description="The pools by name: a socket's path, or host:port. With PHP 8, their `pm.status_listen`.",
+        min_length=1,
+    )
+    status_path: str = Field("/status", description="The pools' `pm.status_path`.", pattern=r"^/[^?\s]*$")
+    opcache_script: Path | None = Field(
+        None, description="Where deploy/php/opcache.php lies on PHP's machine; without it no OPcache."
+    )
+
+    @field_validator("pools")
+    @classmethod
+    def _are_addresses(cls, pools: dict[str, str]) -> dict[str, str]:
+        for name, address in pools.items():
+            if not (address.startswith("/") or _HOST_AND_PORT.fullmatch(address)):
+                raise ValueError(f"{name}: write the path of a socket, or host:port")
+        return pools
+
+
 class PrometheusServer(Credentials):
     """The Prometheus server that scrapes this exporter, asked only for the evidence of an alert."""
 
@@ -404,6 +439,10 @@ class Settings(Section):
     )
     varnish: Varnish | None = Field(None, description="The shop's Varnish, if any.")
     redis: Redis | None = Field(None, description="The shop's Redis or Valkey, if any.")
+    php: Php | None = Field(None, description="The shop's PHP-FPM pools, if they can be reached from here.")
+    search: Search | None = Field(
+        None, description="The shop's search engine; an empty section takes its address from the shop."
+    )
     prometheus: PrometheusServer | None = Field(None, description="Prometheus, for the evidence of alerts.")
     evidence: EvidenceSettings = Field(EvidenceSettings(), description="Evidence of alerts.")
     web: Web = Field(Web(), description="The HTTP server.")

@@ -64,6 +64,8 @@ PROBE_LAST_MODIFIED: Final = External(
     "probe_http_last_modified_timestamp_seconds", Kind.GAUGE, _BLACKBOX, _PROBE
 )
 PROBE_CERTIFICATE: Final = External("probe_ssl_earliest_cert_expiry", Kind.GAUGE, _BLACKBOX, _PROBE)
+PROBE_STATUS: Final = External("probe_http_status_code", Kind.GAUGE, _BLACKBOX, _PROBE)
+PROBE_PHASE: Final = External("probe_http_duration_seconds", Kind.GAUGE, _BLACKBOX, (*_PROBE, "phase"))
 PROBE_DURATION: Final = External("probe_duration_seconds", Kind.GAUGE, _BLACKBOX, _PROBE)
 PROBE_UP: Final = External("up", Kind.GAUGE, PROMETHEUS, _PROBE)
 PROCESS: Final = "the process metrics of the Prometheus client library"

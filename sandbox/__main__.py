@@ -10,7 +10,7 @@ from sandbox.errors import SandboxError
 from sandbox.events import EVENTS, happen
 from sandbox.paths import STATE
 from sandbox.shop.schema import VERSIONS
-from sandbox.stack import owner
+from sandbox.stack import BESIDE, DISK, REPLICA, SENTINEL, owner
 
 EXIT_USAGE = 2
 
@@ -44,6 +44,7 @@ def show(options: argparse.Namespace) -> None:
             scrape_seconds=options.scrape_seconds,
             version=options.version,
             prefix=options.prefix,
+            beside=tuple(options.beside),
             shop_arguments=given(options, "speed", "rate", "seed"),
             history=given(options, "rate", "history_days"),
         )
@@ -112,6 +113,14 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--seconds", type=positive, metavar="N", help="stop after N seconds")
     run.add_argument(
         "--fault", action="append", default=[], metavar="NAME", help="switched on from the start"
+    )
+    run.add_argument(
+        "--with",
+        dest="beside",
+        nargs="*",
+        default=[DISK, REPLICA, SENTINEL],
+        choices=BESIDE,
+        help="what the shop has beside the rest; `search` needs Java and Maven",
     )
     run.add_argument("--keep", action="store_true", help="keep the servers' data and logs")
     run.add_argument("--scrape-seconds", type=positive, default=5, metavar="N", help="between two scrapes")

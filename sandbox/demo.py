@@ -17,13 +17,14 @@ from sandbox import faults, packages
 from sandbox.errors import SandboxError, ServerError
 from sandbox.paths import PROJECT, STATE
 from sandbox.process import Process
+from sandbox.scratch import SmallDisk
 from sandbox.server_faults import ServerFaults
 from sandbox.servers.alertmanager import CONFIGURATION, Webhook
 from sandbox.servers.magento_exporter import MagentoExporter
 from sandbox.servers.redis import DATABASES
 from sandbox.shop import directory
 from sandbox.shop.schema import VERSIONS
-from sandbox.stack import DATABASE, Stack, exclusive
+from sandbox.stack import DATABASE, SEARCH, Stack, exclusive
 
 WWW = PROJECT / "sandbox" / "shop" / "www"
 INSTALL_SECONDS = 300
@@ -55,6 +56,8 @@ class Options:
     """Alertmanager's configuration file."""
     exporter: tuple[str, ...] = ("exporter",)
     """Module of the exporter, and the arguments before its own."""
+    beside: tuple[str, ...] = ()
+    """Some of `sandbox.stack.BESIDE`."""
     exporter_settings: Mapping[str, Any] = field(default_factory=dict)
     """Laid over the exporter's settings for this shop."""
 
@@ -87,6 +90,7 @@ class Demo:
             scrape_seconds=options.scrape_seconds,
             prefix=options.prefix,
             alertmanager=options.alertmanager,
+            beside=options.beside,
         )
         self.exporter = MagentoExporter(
             state / "servers" / "magento-exporter",
@@ -97,13 +101,7 @@ class Demo:
             f"http://{self.exporter.address}/api/alerts", evidence_token(self.stack)
         )
         self.shop = shop_process(options, state)
-        self.faults = ServerFaults(
-            mariadb=self.stack.mariadb,
-            redis=self.stack.redis,
-            rabbitmq=self.stack.rabbitmq,
-            varnish=self.stack.varnish,
-            exporter=self.exporter,
-        )
+        self.faults = ServerFaults(self.stack, self.exporter)
 
     def run(self) -> None:
         """Bring everything up, watch it, and take it down."""
@@ -117,7 +115,11 @@ class Demo:
             self.stack.launch()
             install_shop(self.stack, self.options)
             directory.make(self.stack.endpoints(), version=self.options.version)
+            if SEARCH in self.stack.beside:
+                self.stack.name_search()
             self.stack.wait_ready()
+            if SEARCH in self.stack.beside:
+                self.stack.fill_search()
             self._start_shop_and_exporter(undo)
             say(f"up after {time.monotonic() - began:.1f} s\n\n{self._addresses()}\n")
             for name in self.options.faults:
@@ -195,6 +197,12 @@ def exporter_settings(stack: Stack) -> dict[str, Any]:
         "redis": {
             role: {"host": stack.redis.host, "port": stack.redis.port, "database": number}
             for role, number in DATABASES.items()
+        },
+        **({"search": {}} if SEARCH in stack.beside else {}),
+        "php": {
+            "pools": {"www": str(stack.storefront.php_fpm.status_socket)},
+            "status_path": "/php-fpm-status",
+            "opcache_script": str(PROJECT / "deploy" / "php" / "opcache.php"),
         },
         "varnish": {"instances": [str(stack.varnish.name_directory)]},
         "magento_root": str(stack.shop_directory),
@@ -274,6 +282,7 @@ def shop_process(options: Options, state: Path) -> Process:
 
 def clear(state: Path) -> None:
     """Remove what an earlier run left in the state directory; the cache may stay."""
+    SmallDisk(state / "servers" / "disk").stop()
     for name in ("servers", "faults"):
         shutil.rmtree(state / name, ignore_errors=True)
     for name in ("endpoints.json", "urls.json"):

@@ -37,6 +37,18 @@ FAULTS: tuple[Fault, ...] = (
         'magento_queue_broker_alarm{resource="memory"} is 1; nothing new is published',
     ),
     Fault(
+        "certificate-expiring",
+        "the shop's certificate ends in half a day, and nobody renews it",
+        Actor.SERVERS,
+        "probe_ssl_earliest_cert_expiry is near",
+    ),
+    Fault(
+        "connections-full",
+        "clients take every free connection of MariaDB and ask for more",
+        Actor.SERVERS,
+        'mysql_global_status_connection_errors_total{error="max_connections"} rises',
+    ),
+    Fault(
         "database-down",
         "MariaDB is frozen: connections are accepted and never answered",
         Actor.SERVERS,
@@ -49,10 +61,28 @@ FAULTS: tuple[Fault, ...] = (
         'magento_source_up{source="database"} is 0; mysql_up is 0',
     ),
     Fault(
+        "disk-filling",
+        "a file grows on a small disk until it is nearly full",
+        Actor.SERVERS,
+        "node_filesystem_avail_bytes falls in a straight line",
+    ),
+    Fault(
+        "disk-full",
+        "a small disk has no byte left",
+        Actor.SERVERS,
+        "node_filesystem_avail_bytes is 0",
+    ),
+    Fault(
         "exporter-down",
         "the Magento exporter is dead",
         Actor.SERVERS,
         'up{job="magento"} is 0; every magento_ series ends',
+    ),
+    Fault(
+        "locks-held",
+        "a transaction holds the lock of a row for which others wait",
+        Actor.SERVERS,
+        "mysql_global_status_innodb_row_lock_current_waits stays above 1",
     ),
     Fault(
         "rabbitmq-down",
@@ -71,6 +101,48 @@ FAULTS: tuple[Fault, ...] = (
         "Redis is full and refuses writes; the simulated shoppers buy on without a session",
         Actor.SERVERS,
         "magento_redis_refused_writes_total rises; no new session is kept",
+    ),
+    Fault(
+        "replica-lagging",
+        "the replica receives everything and applies nothing",
+        Actor.SERVERS,
+        "mysql_slave_status_seconds_behind_master grows",
+    ),
+    Fault(
+        "replica-stopped",
+        "somebody stopped the replica",
+        Actor.SERVERS,
+        "both threads are 0, and mysql_slave_status_seconds_behind_master is gone",
+    ),
+    Fault(
+        "search-alias-missing",
+        "the alias of the first store's product index is lost",
+        Actor.SERVERS,
+        "magento_search_alias_missing is 1 for one store",
+    ),
+    Fault(
+        "search-down",
+        "the search engine is dead",
+        Actor.SERVERS,
+        'magento_source_up{source="search"} is 0',
+    ),
+    Fault(
+        "search-drift",
+        "a reindex made an index with a third of the products missing",
+        Actor.SERVERS,
+        "magento_search_index_documents falls with a new version",
+    ),
+    Fault(
+        "search-readonly",
+        "the product indexes accept no changes, as after a full disk",
+        Actor.SERVERS,
+        "magento_search_index_read_only is 1",
+    ),
+    Fault(
+        "sentinel-no-quorum",
+        "one of two Sentinels is dead",
+        Actor.SERVERS,
+        "redis_sentinel_master_ckquorum_status is 0",
     ),
     Fault(
         "storefront-down",
@@ -175,6 +247,12 @@ FAULTS: tuple[Fault, ...] = (
         "orders wait for their e-mail",
     ),
     Fault(
+        "file-exposed",
+        "the web server serves app/etc/env.php as text",
+        Actor.SHOP,
+        'probe_success{page="exposed_env"} is 1',
+    ),
+    Fault(
         "grid-missing",
         "new orders do not reach the admin's grid",
         Actor.SHOP,
@@ -205,6 +283,12 @@ FAULTS: tuple[Fault, ...] = (
         "no requests, no carts, no orders",
     ),
     Fault(
+        "opcache-full",
+        "PHP uses more files than OPcache has room for",
+        Actor.SHOP,
+        "magento_opcache_full is 1",
+    ),
+    Fault(
         "orders-stuck-pending-payment",
         "payment confirmations do not arrive and sales_clean_orders fails",
         Actor.SHOP,
@@ -227,6 +311,12 @@ FAULTS: tuple[Fault, ...] = (
         "nobody uses one method (paypal_express, or those named in the switch's file)",
         Actor.SHOP,
         "orders of that method stop; the others go on",
+    ),
+    Fault(
+        "php-full",
+        "every page that no cache answers takes twenty seconds, as if a service hung",
+        Actor.SHOP,
+        "magento_php_fpm_exhausted is 1; requests wait for a worker",
     ),
     Fault(
         "queue-errors",

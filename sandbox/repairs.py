@@ -30,9 +30,12 @@ REPAIRS: Final[Mapping[str, str]] = {
     "exporter-down": _RUN + r"magento-exporter",
     "indexer-stuck": r"magento indexer:reset .*catalog_product_price",
     "maintenance": r"magento maintenance:disable",
+    "opcache-full": r"systemctl (restart|reload) '?php",
     "rabbitmq-down": _RUN + r"rabbitmq",
     "redis-down": _RUN + r"(redis|valkey)",
     "redis-full": r"redis-cli config set maxmemory",
+    "search-alias-missing": r"magento indexer:reindex .*catalogsearch_fulltext",
+    "search-drift": r"magento indexer:reindex .*catalogsearch_fulltext",
     "varnish-down": _RUN + r"varnish",
 }
 """Fault to the command that ends it. What is missing here is repaired elsewhere: by a payment provider, a

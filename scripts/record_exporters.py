@@ -24,7 +24,8 @@ import httpx
 from promql.platform import SERIES
 from sandbox.process import LOOPBACK, accepts, free_port, wait_until
 from sandbox.servers.mariadb import MariaDB
-from sandbox.servers.redis import Redis
+from sandbox.servers.rabbitmq import RabbitMQ
+from sandbox.servers.redis import Redis, Sentinel
 from sandbox.servers.storefront import Storefront
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -54,11 +55,15 @@ def main() -> None:
     parser.add_argument("suites", type=Path)
     parser.add_argument("--mysql-port", type=int)
     parser.add_argument("--search", default="")
-    parser.add_argument("--only", nargs="*", default=["mysqld", "redis", "storefront", "node", "search"])
+    parser.add_argument(
+        "--only", nargs="*", default=["mysqld", "redis", "storefront", "node", "search", "rabbitmq"]
+    )
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
+        if "rabbitmq" in options.only:
+            _rabbitmq(home)
         for suite in SUITES:
             programs = options.suites / suite / "x" / "usr" / "bin"
             if "mysqld" in options.only:
@@ -111,11 +116,10 @@ def _login(file: Path, said: str) -> str:
 
 
 def _redis(programs: Path, home: Path) -> None:
-    with Redis(home / "redis") as server, Sentinel(home / "sentinel", arguments=["--sentinel"]) as sentinel:
+    with Redis(home / "redis") as server, Sentinel(home / "sentinel") as sentinel:
         with server.client() as client:
             client.set("key", "value")
-        with sentinel.client() as client:
-            client.execute_command("SENTINEL", "MONITOR", "shop", LOOPBACK, server.port, 2)
+        sentinel.watch(server, master="shop", quorum=2)
         server.refuse_writes()
         with server.client() as client:
             client.execute_command("EVAL", "return redis.pcall('SET', 'a', 'b')['err']", "0")
@@ -129,14 +133,17 @@ def _redis(programs: Path, home: Path) -> None:
         )
 
 
-class Sentinel(Redis):
-    """A Sentinel: it needs a file that it can write."""
-
-    def command(self) -> Sequence[str | Path]:
-        """Return the command line."""
-        file = self.directory / "sentinel.conf"
-        file.write_text(f"port {self.port}\nbind {LOOPBACK}\ndir {self.directory}\n")
-        return ["/usr/bin/redis-server", file, "--sentinel"]
+def _rabbitmq(home: Path) -> None:
+    """Record RabbitMQ's own page: its exporter is a part of it."""
+    with RabbitMQ(home / "rabbitmq") as server:
+        server.declare_queues(["export"])
+        address = f"http://{LOOPBACK}:{server.prometheus_port}/metrics"
+        text = httpx.get(address, timeout=20, trust_env=False).raise_for_status().text
+    found = re.search(r'rabbitmq_version="(\d+\.\d+)', text)
+    version = found[1] if found else "unknown"
+    head = f"# rabbitmq_prometheus {version}\n"
+    page = OUT / f"rabbitmq-{version}@rabbitmq-{version}.prom"
+    page.write_text(head + "\n".join(_reduced(text)) + "\n")
 
 
 def _storefront(programs: Path, home: Path) -> None:

@@ -297,15 +297,20 @@ def _lower_layers() -> Iterable[dict[str, Any]]:
     Each exporter has a job and an instance of its own. The alerts about servers always have a shop's name.
     """
     slow = ("MagentoPagesSlow", "MagentoEdgeErrors", "MagentoVarnishThreadsOut")
-    stops = ("MagentoDatabaseRefusesConnections", "MagentoDiskFull", "MagentoSearchDown")
+    stops = (
+        "MagentoDatabaseRefusesConnections",
+        "MagentoDatabaseBlocked",
+        "MagentoDiskFull",
+        "MagentoSearchDown",
+    )
     yield _inhibit([_one_of((*stops, "MagentoPhpFull"))], [_one_of(slow)], _NAMED_SHOP)
     yield _inhibit([_one_of(stops)], ['alertname = "MagentoPhpFull"'], _NAMED_SHOP)
     yield _inhibit(['alertname = "MagentoDatabaseLocksHeld"'], [_one_of(slow)], _NAMED_SHOP)
-    yield _inhibit(
-        ['alertname = "MagentoDatabaseRefusesConnections"'],
-        ['alertname = "MagentoDatabaseConnectionsHigh"'],
-        (*_NAMED_SHOP, ROLE),
-    )
+    for worse, milder in (
+        ("MagentoDatabaseRefusesConnections", "MagentoDatabaseConnectionsHigh"),
+        ("MagentoDatabaseBlocked", "MagentoDatabaseLocksHeld"),
+    ):
+        yield _inhibit([f'alertname = "{worse}"'], [f'alertname = "{milder}"'], (*_NAMED_SHOP, ROLE))
     yield _inhibit(
         ['alertname = "MagentoDiskFull"'],
         ['alertname =~ "MagentoDiskFilling|MagentoSearchReadOnly"'],
@@ -315,6 +320,11 @@ def _lower_layers() -> Iterable[dict[str, Any]]:
         ['alertname = "MagentoReplicaStopped"'], ['alertname = "MagentoReplicaLagging"'], (*SHOP, ROLE)
     )
     yield _inhibit(['alertname = "MagentoBackendDown"'], [_one_of((*slow, "MagentoPhpFull"))], _NAMED_SHOP)
+    yield _inhibit(
+        ['alertname = "MagentoSearchDown"'],
+        ['alertname = "MagentoBackendDown"', 'source = "search"'],
+        _NAMED_SHOP,
+    )
 
 
 def _inhibit(source: Sequence[str], target: Sequence[str], equal: Sequence[str]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Final
 from alerts.lib.condition import OUTSIDE_MAINTENANCE_OF_THE_SHOP
 from alerts.lib.model import Alert, Category, NoData, Severity, Team
 from alerts.lib.recording import Recording
-from exporter.magento.roles import ROLE
-from promql.expr import Expr
+from exporter.magento.roles import ROLE, Role
+from promql.expr import Expr, max_by, relabel, union
 from promql.metrics import SHOP
 
 GROUP: Final = "platform"
@@ -27,6 +27,17 @@ platform: Final = partial(
     no_data=NoData.EXTERNAL,
 )
 """An alert about a server: without its exporter it has no data and is silent, also during maintenance."""
+
+
+def ours(expr: Expr, role: Role) -> Expr:
+    """Return what the Magento exporter itself knows of a server, labelled as by its own exporter."""
+    return relabel(max_by(expr, *SHOP), target=ROLE, value=role)
+
+
+def first_ours(own: Expr, role: Role, other: Expr) -> Expr:
+    """Return our own number, or that of another exporter for a shop that has none of ours."""
+    known = ours(own, role)
+    return union(known, other.unless(known, on=("shop",)))
 
 
 def recorded(name: str, expr: Expr, about: str) -> Recording:

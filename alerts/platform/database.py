@@ -11,7 +11,7 @@ from alerts.platform.common import SERVER, platform, recorded
 from alerts.thresholds import critical, warning
 from exporter.magento.roles import ROLE, Role
 from promql import platform as of
-from promql.expr import increase, max_by, min_by, over_time, series, sum_by, union
+from promql.expr import clamp_max, increase, max_by, min_by, over_time, series, sum_by, union
 from promql.platform import CHANNEL, having, of_shop
 
 _PAGE: Final = "magento-database"
@@ -23,10 +23,23 @@ CONNECTIONS: Final = recorded(
     max_by(of_shop(of.CONNECTED), *SERVER) / max_by(of_shop(of.MOST_CONNECTIONS), *SERVER),
     "Share of the database's connections that are in use.",
 )
+_WAS_FULL: Final = (
+    max_by(over_time("max", of_shop(of.CONNECTED)["5m"]), *SERVER)
+    / max_by(of_shop(of.MOST_CONNECTIONS), *SERVER)
+).truth(">=", 1)
+"""MariaDB refuses whoever has no right to the spare connection when he logs in, and counts him among those
+whose login failed. Only beyond the spare one it counts as MySQL does."""
+
 REFUSED: Final = recorded(
     "magento:database_connections_refused:ratio5m",
-    sum_by(increase(of_shop(of.CONNECTION_ERRORS, error="max_connections")["5m"]), *SERVER)
-    / (sum_by(increase(of_shop(of.CONNECTIONS)["5m"]), *SERVER) > 0),
+    clamp_max(
+        (
+            sum_by(increase(of_shop(of.CONNECTION_ERRORS, error="max_connections")["5m"]), *SERVER)
+            + sum_by(increase(of_shop(of.FAILED_CONNECTS)["5m"]), *SERVER) * _WAS_FULL
+        )
+        / (sum_by(increase(of_shop(of.CONNECTIONS)["5m"]), *SERVER) > 0),
+        1,
+    ),
     "Share of the last five minutes' attempts to connect that found no free connection.",
 )
 LOCK_WAITERS: Final = recorded(
@@ -101,7 +114,20 @@ ALERTS: Final = (
                     good=Hourly(0),
                     edge=Hourly(600),
                 ),
+                "failed": Input(of.FAILED_CONNECTS, bad=Hourly(0), good=Hourly(0)),
+                "connected": Input(of.CONNECTED, bad=At(40), good=At(40)),
+                "most": Input(of.MOST_CONNECTIONS, bad=At(200), good=At(200)),
                 "attempts": Input(of.CONNECTIONS, bad=Hourly(6_000), good=Hourly(6_000)),
+            },
+            fires={
+                "MariaDB counts them as failed logins": {
+                    "refused": Hourly(0),
+                    "failed": Hourly(1_200),
+                    "connected": At(200),
+                },
+            },
+            silent={
+                "logins fail, and connections are free": {"refused": Hourly(0), "failed": Hourly(1_200)},
             },
             reaches_limit_after=2 * MINUTE,
             clears_after=2 * MINUTE,
@@ -132,6 +158,29 @@ ALERTS: Final = (
             },
             needs_all_inputs=False,
             expected_description="90% of the connections of database are in use (limit 80 %).",
+        ),
+    ),
+    platform(
+        name="MagentoDatabaseBlocked",
+        service="database",
+        severity=Severity.CRITICAL,
+        value=over_time("min", series(LOCK_WAITERS)["3m"]),
+        threshold=critical(limits.LOCK_WAITERS),
+        for_=MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="One transaction blocks many others in the database.",
+        description="For three minutes {{ $value }} or more statements have waited for a row lock in "
+        "{{ $labels.magento_role }} (limit %limit%).",
+        impact="Checkouts hang for up to 50 seconds and then fail.",
+        first_action="Find the oldest transaction, and end it.",
+        why="Cron, indexers and consumers together do not wait with ten statements: these are customers.",
+        panel=Panel(_PAGE, "waiters"),
+        cases=Cases(
+            entity=_DATABASE,
+            inputs={"waiters": Input(of.LOCK_WAITERS, bad=At(12), good=At(0), edge=At(9))},
+            reaches_limit_after=3 * MINUTE,
+            expected_description="For three minutes 12 or more statements have waited for a row lock in "
+            "database (limit 9).",
         ),
     ),
     platform(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.lib.cases import MINUTE, At, Cases, Hourly, Input
+from alerts.lib.cases import MINUTE, At, Cases, Gone, Hourly, Input
 from alerts.lib.condition import only_where
-from alerts.lib.model import Panel, Severity, Unit
-from alerts.platform.common import SERVER, platform, recorded
+from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
+from alerts.platform.common import SERVER, first_ours, platform, recorded
 from alerts.thresholds import warning
-from exporter.magento.roles import ROLE
+from exporter.collectors import php_fpm
+from exporter.magento.roles import ROLE, Role
 from promql import platform as of
 from promql.expr import increase, max_by, min_by, over_time, series, sum_by
-from promql.metrics import PROBE_DURATION
+from promql.metrics import PROBE_DURATION, SHOP
 from promql.platform import of_shop
 
 _PAGE: Final = "magento-golden-path"
@@ -42,13 +43,50 @@ ERRORS: Final = recorded(
     / (series(REQUESTS) > 0),
     "Share of the requests for which Varnish got no answer of the origin: it answers 503 or a stale page.",
 )
+PHP_ACTIVE: Final = recorded(
+    "magento:php_active:count",
+    first_ours(
+        series(php_fpm.PROCESSES, shop="!=", state=php_fpm.ACTIVE),
+        Role.PHP,
+        max_by(of_shop(of.PHP_ACTIVE), *SERVER),
+    ),
+    "Workers of PHP-FPM that run a request, in the pool with the most.",
+)
+PHP_QUEUE: Final = recorded(
+    "magento:php_queue:count",
+    first_ours(series(php_fpm.QUEUE, shop="!="), Role.PHP, max_by(of_shop(of.PHP_QUEUE), *SERVER)),
+    "Requests that wait for a worker of PHP-FPM. On a Unix socket it is always 0.",
+)
+PHP_LIMIT: Final = recorded(
+    "magento:php_limit_reached:increase1h",
+    first_ours(
+        increase(series(php_fpm.FULL, shop="!=")["1h"]),
+        Role.PHP,
+        max_by(increase(of_shop(of.PHP_FULL)["1h"]), *SERVER),
+    ),
+    "How often a pool of PHP-FPM reached pm.max_children in the last hour.",
+)
 PHP_FULL: Final = recorded(
     "magento:php_full:bool",
-    max_by(of_shop(of.PHP_IDLE).truth("==", 0) * of_shop(of.PHP_QUEUE).truth(">", 0), *SERVER),
-    "1 while a pool of PHP-FPM has no idle worker and requests wait for one, else 0.",
+    first_ours(
+        series(php_fpm.EXHAUSTED, shop="!="),
+        Role.PHP,
+        max_by(
+            of_shop(of.PHP_IDLE).truth("==", 0)
+            * (of_shop(of.PHP_QUEUE) + increase(of_shop(of.PHP_FULL)["1h"])).truth(">", 0),
+            *SERVER,
+        ),
+    ),
+    "1 while a pool of PHP-FPM has no idle worker and can start none, else 0.",
+)
+OPCACHE: Final = recorded(
+    "magento:opcache_short:bool",
+    max_by(series(php_fpm.OPCACHE_FULL), *SHOP)
+    + sum_by(increase(series(php_fpm.OPCACHE_RESTARTS, reason="=~oom|hash")["1h"]), *SHOP).truth(">", 0.5),
+    "Above 0 while OPcache takes no more files, or was emptied in the last hour because it was full.",
 )
 
-RECORDINGS: Final = (REQUESTS, ERRORS, PHP_FULL)
+RECORDINGS: Final = (REQUESTS, ERRORS, PHP_ACTIVE, PHP_QUEUE, PHP_LIMIT, PHP_FULL, OPCACHE)
 
 ALERTS: Final = (
     platform(
@@ -157,21 +195,65 @@ ALERTS: Final = (
         for_=3 * MINUTE,
         keep_firing_for=5 * MINUTE,
         summary="All PHP workers are busy, and requests wait.",
-        description="PHP-FPM on {{ $labels.instance }} has no idle worker, and its queue is not empty.",
+        description="PHP-FPM on {{ $labels.instance }} has no idle worker, and can start none.",
         impact="Cart and checkout hang and then fail; cached pages still come.",
         first_action="See what the workers wait for: database, search, Redis or a payment provider.",
-        why="Busy workers alone are a good peak. A queue beside them for five minutes means that customers "
-        "wait for longer than they do.",
-        panel=Panel(_PAGE, "php_queue"),
+        why="PHP-FPM keeps spare workers as long as it can. None for five minutes, at the limit or with "
+        "requests that wait, means that customers wait for longer than they do.",
+        panel=Panel(_PAGE, "php_exhausted"),
         cases=Cases(
             entity=_PHP,
             inputs={
                 "idle": Input(of.PHP_IDLE, labels={"socket_path": "www"}, bad=At(0), good=At(3)),
                 "queue": Input(of.PHP_QUEUE, labels={"socket_path": "www"}, bad=At(7), good=At(0)),
+                "limit": Input(
+                    of.PHP_FULL, labels={"socket_path": "www"}, bad=At(0), good=At(0), needed=False
+                ),
+                "ours": Input(
+                    php_fpm.EXHAUSTED, labels={"pool": "www"}, bad=Gone(), good=Gone(), needed=False
+                ),
             },
-            silent={"busy, but nobody waits": {"queue": At(0)}},
+            silent={
+                "busy, but nobody waits": {"queue": At(0)},
+                "our exporter sees spare workers": {"ours": At(0)},
+            },
+            fires={"on a Unix socket the queue is always 0": {"queue": At(0), "limit": Hourly(6)}},
+            needs_all_inputs=False,
             reaches_limit_after=2 * MINUTE,
-            expected_description="PHP-FPM on shop:9816 has no idle worker, and its queue is not empty.",
+            expected_description="PHP-FPM on shop:9816 has no idle worker, and can start none.",
+        ),
+    ),
+    Alert(
+        name="MagentoOpcacheFull",
+        severity=Severity.URGENT,
+        team=Team.PLATFORM,
+        service="php",
+        category=Category.PLATFORM,
+        no_data=NoData.OPTIONAL,
+        value=series(OPCACHE),
+        threshold=0,
+        for_=10 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="OPcache is full: PHP compiles its files again and again.",
+        description="OPcache on {{ $labels.instance }} takes no more files, or was emptied when it was full.",
+        impact="Every page that no cache answers takes a multiple of its time, and the processors are busy.",
+        first_action="Compare memory and keys with their limits, then raise the one that is short.",
+        why="A cache that is large enough never fills. A deploy replaces files within minutes and empties it "
+        "by hand, which does not count.",
+        panel=Panel("magento-php-web", "opcache_full"),
+        cases=Cases(
+            inputs={
+                "full": Input(php_fpm.OPCACHE_FULL, labels={"pool": "www"}, bad=At(1), good=At(0)),
+                "restarts": Input(
+                    php_fpm.OPCACHE_RESTARTS,
+                    labels={"pool": "www", "reason": "oom"},
+                    bad=At(0),
+                    good=At(0),
+                ),
+            },
+            fires={"it is emptied again and again": {"full": At(0), "restarts": Hourly(12)}},
+            needs_all_inputs=False,
+            expected_description="OPcache on shop:9816 takes no more files, or was emptied when it was full.",
         ),
     ),
 )

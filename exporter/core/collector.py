@@ -20,7 +20,9 @@ from exporter.core.ports import (
     Database,
     Files,
     Locked,
+    Php,
     Redis,
+    Search,
     Stores,
     Varnish,
     nothing_locked,
@@ -77,6 +79,8 @@ class Context:
     artemis: Artemis
     varnish: Varnish
     redis: Redis
+    search: Search
+    php: Php
     files: Files
     memory: Memory
     now: float

@@ -66,6 +66,29 @@ class Varnish(Protocol):
         """
 
 
+class Search(Protocol):
+    """The shop's search engine."""
+
+    def product_indexes(self) -> Sequence[Mapping[str, Any]]:
+        """Return every index of products: store id, version, in_use (its alias leads to it), and its state.
+
+        The state is health, documents, bytes and read_only.
+        """
+
+
+class Php(Protocol):
+    """PHP-FPM's pools."""
+
+    def pools(self) -> Mapping[str, Mapping[str, Any] | None]:
+        """Return, per pool, the fields of its status page (``listen queue``).
+
+        A pool that did not answer is ``None``; raises only if none answered.
+        """
+
+    def opcache(self) -> Mapping[str, Mapping[str, Any] | None]:
+        """Return, per pool, what ``opcache_get_status`` says; empty if that is not asked for."""
+
+
 class Redis(Protocol):
     """The Redis or Valkey servers, by role."""
 

@@ -11,6 +11,8 @@ def of_source(settings: Settings, source: str) -> str:
         return _databases(settings.database)
     if source == "rabbitmq" and settings.rabbitmq is not None:
         return settings.rabbitmq.url
+    if source == "search" and settings.search is not None:
+        return settings.search.url or "the address in the shop's system configuration"
     if source == "varnish" and settings.varnish is not None:
         return f"{settings.varnish.program}, {', '.join(map(of_varnish, settings.varnish.instances))}"
     if source == "redis" and settings.redis is not None:

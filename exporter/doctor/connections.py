@@ -55,6 +55,7 @@ def check(subject: Examination) -> Iterator[Finding]:
         ("rabbitmq", _rabbitmq),
         ("artemis", _artemis),
         ("varnish", _varnish),
+        ("search", _engine),
     ):
         if getattr(subject.backends, source) is None:
             continue
@@ -98,6 +99,10 @@ def _fix(source: str, error: SourceError) -> str:
         "varnish": (
             "run it where Varnish runs, as a user of the group that owns Varnish's working directory",
             "let the exporter's user run varnishstat",
+        ),
+        "search": (
+            "set search.url to where this machine reaches the engine; without it the shop's address counts",
+            "check search.user and search.password_file, and its right to monitor <prefix>_product_*",
         ),
     }
     return fixes[source][denied]
@@ -198,6 +203,22 @@ def _artemis(subject: Examination) -> Iterator[Finding]:
     artemis = subject.backends.artemis
     assert artemis is not None  # noqa: S101 - the caller has looked
     yield Finding(Status.OK, "artemis", f"{len(artemis.queues())} queues")
+
+
+def _engine(subject: Examination) -> Iterator[Finding]:
+    engine = subject.backends.search
+    assert engine is not None  # noqa: S101 - the caller has looked
+    found = engine.product_indexes()
+    used = sum(index["in_use"] for index in found)
+    if not used:
+        yield Finding(
+            Status.WARNING, "search indexes", f"{len(found)} product indexes, and no alias leads to one",
+            "compare search.prefix with the shop's index prefix; else reindex catalogsearch_fulltext",
+        )  # fmt: skip
+    else:
+        yield Finding(
+            Status.OK, "search indexes", f"{used} product indexes in use, {len(found) - used} unused"
+        )
 
 
 def _varnish(subject: Examination) -> Iterator[Finding]:

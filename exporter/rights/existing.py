@@ -20,6 +20,7 @@ from exporter.errors import AccessDenied, SourceError
 from exporter.magento import stores
 from exporter.magento.checkout import SEQUENCE_TABLE, sequence_table
 from exporter.magento.indexers import CHANGELOG, VIEWS, VIEWS_WITHOUT_INDEXER, changelog
+from exporter.magento.search import PREFIX
 from exporter.rights.held import held, sees_all, surplus
 from exporter.rights.statements import (
     Account,
@@ -161,6 +162,11 @@ def other_rights(user: str, settings: Settings) -> Iterator[str]:
         yield f"RabbitMQ: rabbitmqctl add_user {user} '<password>'"
         yield f"RabbitMQ: rabbitmqctl set_user_tags {user} management"
         yield f"RabbitMQ: rabbitmqctl set_permissions -p {vhost} {user} '^$' '^$' '^$'"
+    if settings.search:
+        family = f"{settings.search.prefix or PREFIX}_product_*"
+        yield f"Elasticsearch: a role with cluster monitor, and monitor and view_index_metadata on {family}"
+        yield "OpenSearch: a role with cluster_monitor, and indices_monitor with indices:admin/aliases/get on"
+        yield f"OpenSearch: {family}"
     if settings.artemis:
         yield f"Artemis: artemis user add --user-command-user {user} --role {user}"
         yield f"Artemis: in etc/management.xml give the role {user} the access get*, and in"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import ssl
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
 
-from exporter.errors import AccessDenied, SettingsError, UnexpectedAnswer
+from exporter.errors import AccessDenied, SettingsError, SourceTimeout, UnexpectedAnswer
 from exporter.sources.http import asking
 
 LARGEST: Final = 16 * 1024 * 1024
@@ -22,7 +23,8 @@ _REFUSED: Final = (401, 403)
 class Server:
     """Where a server is. ``secret`` is called at every request; without ``user`` it is a bearer token.
 
-    ``connect`` and ``read`` are seconds. As they are, a person or a pipeline waits.
+    ``connect``, ``read`` and ``whole`` are seconds: to connect, to the next bytes, and to the last one. As
+    they are, a person or a pipeline waits.
     """
 
     url: str
@@ -31,6 +33,7 @@ class Server:
     tls: ssl.SSLContext | None = None
     connect: float = 5.0
     read: float = 30.0
+    whole: float = math.inf
 
     def auth(self) -> httpx.Auth | None:
         """Return who asks; ``None`` without a login."""
@@ -61,11 +64,12 @@ class Series:
 
 
 class Api:
-    """A server of the Prometheus family."""
+    """A server that answers in JSON: one of the Prometheus family, or a search engine."""
 
-    def __init__(self, name: str, server: Server) -> None:
+    def __init__(self, name: str, server: Server, *, largest: int | None = None) -> None:
         """Open nothing yet; raises :exc:`SettingsError` for a URL that is none."""
         self._name = name
+        self._largest = largest or LARGEST
         self._server = server
         try:
             self._url = httpx.URL(server.url.rstrip("/"))
@@ -88,6 +92,8 @@ class Api:
             response = self._answer(client, method, path, auth=auth, **more)
         if response.status_code in _REFUSED:
             raise AccessDenied(f"{self._name} refused the login")
+        if response.is_redirect:
+            raise UnexpectedAnswer(f"{self._name} sends us elsewhere (status {response.status_code})")
         if not response.is_success:
             raise UnexpectedAnswer(f"{self._name} answered with status {response.status_code}")
         if not response.content:
@@ -100,11 +106,14 @@ class Api:
     def _answer(self, client: httpx.Client, method: str, path: str, **more: Any) -> httpx.Response:
         """Return the answer with its whole body, as far as it is not too large."""
         body = bytearray()
+        end = time.monotonic() + self._server.whole
         with client.stream(method, path, **more) as response:
             for part in response.iter_bytes():
                 body += part
-                if len(body) > LARGEST:
-                    raise UnexpectedAnswer(f"{self._name} answered with more than {LARGEST} bytes")
+                if len(body) > self._largest:
+                    raise UnexpectedAnswer(f"{self._name} answered with more than {self._largest} bytes")
+                if time.monotonic() > end:
+                    raise SourceTimeout(f"{self._name} did not finish its answer in time")
         return httpx.Response(response.status_code, content=bytes(body))
 
 

@@ -35,8 +35,14 @@ PAGES: Final = (
     ("graphql", "graphql", "magento_graphql"),
     ("indexable", "", "magento_indexable"),
     ("robots", "/robots.txt", "magento_robots"),
+    ("exposed_env", "app/etc/env.php", "magento_exposed"),
+    ("exposed_git", ".git/HEAD", "magento_exposed"),
+    ("exposed_log", "var/log/system.log", "magento_exposed"),
 )
-"""What is asked for at every base URL: the page, its path (from the host if it has a slash), its module."""
+"""What is asked for at every base URL: the page, its path (from the host if it has a slash), its module.
+
+The module of the `exposed` ones succeeds if a file is served that nobody may read.
+"""
 _FILES: Final = re.compile(r"sitemap|feed.*")
 """The names of pages that are files, by which the rules know them."""
 

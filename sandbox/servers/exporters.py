@@ -8,6 +8,8 @@ from sandbox.paths import DEPLOY
 from sandbox.process import LOOPBACK, accepts, free_port
 from sandbox.servers.base import Server, program
 from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.nginx import Nginx
+from sandbox.servers.opensearch import OpenSearch
 from sandbox.servers.redis import Redis
 from sandbox.servers.varnish import Varnish
 
@@ -19,6 +21,8 @@ PAGES = (
     ("graphql", "/graphql", "magento_graphql"),
 )
 """What is asked for from outside: the page's name, its path, and the module that knows how."""
+EXPOSED = ("exposed_env", "/app/etc/env.php", "magento_exposed")
+"""A file that nobody may read. Its module succeeds if it is served."""
 
 
 class Exporter(Server):
@@ -113,6 +117,14 @@ class BlackboxExporter(Exporter):
     name = "blackbox-exporter"
     job = "probe"
 
+    def __init__(self, directory: Path, *, authority: Path | None = None) -> None:
+        super().__init__(directory)
+        self.authority = authority
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the file of the one authority that it trusts, if there is one."""
+        return {"SSL_CERT_FILE": str(self.authority)} if self.authority else {}
+
     def command(self) -> Sequence[str | Path]:
         """Return the command line."""
         return [
@@ -121,14 +133,55 @@ class BlackboxExporter(Exporter):
             f"--web.listen-address={self.address}",
         ]
 
-    def pages(self, shop: str, storefront: str) -> list[dict[str, Any]]:
-        """Return what Prometheus lets it ask for: the pages of the storefront at this address."""
+    def pages(self, shop: str, storefront: str, edge: str = "") -> list[dict[str, Any]]:
+        """Return what Prometheus lets it ask for: the storefront's pages, the first by https at `edge`."""
         return [
             {
-                "targets": [f"{storefront}{path}"],
+                "targets": [f"{edge if edge and page == PAGES[0][0] else storefront}{path}"],
                 "labels": {"shop": shop, "page": page, "module": module, "prober": self.address},
             }
-            for page, path, module in PAGES
+            for page, path, module in (*PAGES, EXPOSED)
+        ]
+
+
+class NginxExporter(Exporter):
+    """Observes an nginx by its status page."""
+
+    name = "nginx-exporter"
+    job = "nginx"
+
+    def __init__(self, directory: Path, *, nginx: Nginx) -> None:
+        super().__init__(directory)
+        self.nginx = nginx
+
+    def command(self) -> Sequence[str | Path]:
+        """Return the command line."""
+        return [
+            program("prometheus-nginx-exporter"),
+            f"-nginx.scrape-uri=http://{self.nginx.host}:{self.nginx.status_port}/nginx-status",
+            f"-web.listen-address={self.address}",
+        ]
+
+
+class SearchExporter(Exporter):
+    """Observes an OpenSearch."""
+
+    name = "search-exporter"
+    job = "elasticsearch"
+
+    def __init__(self, directory: Path, *, search: OpenSearch) -> None:
+        super().__init__(directory)
+        self.search = search
+
+    def command(self) -> Sequence[str | Path]:
+        """Return the command line."""
+        return [
+            program("prometheus-elasticsearch-exporter"),
+            f"--es.uri={self.search.url}",
+            "--es.all",
+            "--es.indices",
+            "--es.indices_settings",
+            f"--web.listen-address={self.address}",
         ]
 
 
@@ -139,5 +192,9 @@ class NodeExporter(Exporter):
     job = "node"
 
     def command(self) -> Sequence[str | Path]:
-        """Return the command line."""
-        return [program("prometheus-node-exporter"), f"--web.listen-address={self.address}"]
+        """Return the command line; `/dev/shm` is looked at, where a database may keep temporary tables."""
+        return [
+            program("prometheus-node-exporter"),
+            "--collector.filesystem.mount-points-exclude=^/(proc|sys|run|mnt|media|tmp|var/lib/(docker|containers)/.+)($|/)",
+            f"--web.listen-address={self.address}",
+        ]

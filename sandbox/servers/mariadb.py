@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pymysql
 from pymysql.connections import Connection
@@ -141,6 +141,55 @@ class MariaDB(Server):
         with self.connect(database) as connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters or None)
             return tuple(cursor.fetchall())
+
+
+COPIES: Final = ("--server-id=1", "--log-bin=binlog")
+"""What a server needs that a replica follows."""
+
+REPLICATION_USER: Final = "replica"
+
+
+class Replica(MariaDB):
+    """A MariaDB that follows another one from its first statement on."""
+
+    name = "mariadb-replica"
+
+    def __init__(self, directory: Path) -> None:
+        own = ("--server-id=2", "--read-only", "--relay-log=relay", "--innodb-buffer-pool-size=64M")
+        super().__init__(directory, arguments=own)
+
+    def follow(self, primary: MariaDB) -> None:
+        """Begin to follow a server that was started with `COPIES`."""
+        login = f"'{REPLICATION_USER}'@'%%'"
+        primary.execute(f"CREATE USER IF NOT EXISTS {login} IDENTIFIED BY %s", [REPLICATION_USER])
+        primary.execute(f"GRANT REPLICATION SLAVE ON *.* TO {login.replace('%%', '%')}")
+        self.execute(
+            "CHANGE MASTER TO MASTER_HOST=%s, MASTER_PORT=%s, MASTER_USER=%s, MASTER_PASSWORD=%s,"
+            " MASTER_USE_GTID=slave_pos",
+            [primary.host, primary.port, REPLICATION_USER, REPLICATION_USER],
+        )
+        self.execute("START SLAVE")
+
+    def stop_following(self) -> None:
+        """Stop both threads, as somebody does who forgets to start them again."""
+        self.execute("STOP SLAVE")
+
+    def go_on(self) -> None:
+        """Start both threads."""
+        self.execute("START SLAVE")
+
+    def fall_behind(self) -> None:
+        """Receive everything and apply nothing of it for an hour."""
+        self._delay(3600)
+
+    def catch_up(self) -> None:
+        """Apply at once again."""
+        self._delay(0)
+
+    def _delay(self, seconds: int) -> None:
+        self.execute("STOP SLAVE")
+        self.execute(f"CHANGE MASTER TO MASTER_DELAY={seconds}")
+        self.execute("START SLAVE")
 
 
 def as_root() -> list[str]:

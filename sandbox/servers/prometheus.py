@@ -23,11 +23,20 @@ ROLES = {
     "varnish": "varnish",
     "node": "node+database+session+cache+page_cache+amqp+php+web+varnish",
 }
+SHOP = "demo"
+"""The shop's name, as Prometheus' targets carry it."""
+
+
+def labelled(roles: str) -> dict[str, str]:
+    """Return the labels of a target with these roles, as `magento-exporter targets` writes them."""
+    return {"shop": SHOP, "magento_role": roles}
+
+
 LABELS = {
-    "magento": {"shop": "demo"},
-    **{job: {"shop": "demo", "magento_role": roles} for job, roles in ROLES.items()},
+    "magento": {"shop": SHOP},
+    **{job: labelled(roles) for job, roles in ROLES.items()},
 }
-"""The labels of a job's targets, as `magento-exporter targets` writes them for a shop on one machine."""
+"""The labels of a job's targets for a shop on one machine."""
 
 
 class Prometheus(Server):
@@ -95,6 +104,12 @@ class Prometheus(Server):
         half = directory / f".{job}.incomplete"
         half.write_text(yaml.safe_dump([dict(group) for group in groups]))
         half.replace(directory / f"{job}.yml")
+
+    def add_target(self, job: str, address: str, labels: Mapping[str, str]) -> None:
+        """Add a target with labels of its own to those of a job."""
+        usual = {"targets": self.targets.get(job, []), "labels": LABELS.get(job, {})}
+        self.set_groups(job, [*filter(lambda group: group["targets"], [usual]),
+                              {"targets": [address], "labels": dict(labels)}])  # fmt: skip
 
     def command(self) -> Sequence[str | Path]:
         """Return Prometheus' command line."""

@@ -91,3 +91,25 @@ class Redis(Server):
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )
+
+
+class Sentinel(Redis):
+    """A Sentinel; it keeps what it learns in a file of its own."""
+
+    name = "sentinel"
+
+    def prepare(self) -> None:
+        """Write the file, unless it has one."""
+        file = self.directory / "sentinel.conf"
+        if not file.exists():
+            file.write_text(f"port {self.port}\nbind {self.host}\ndir {self.directory}\n")
+
+    def command(self) -> Sequence[str | Path]:
+        """Return redis-server's command line for a Sentinel."""
+        return [program("redis-server"), self.directory / "sentinel.conf", "--sentinel"]
+
+    def watch(self, server: Redis, *, master: str, quorum: int) -> None:
+        """Watch a server under a name; a Sentinel that is silent for a second counts as down."""
+        with self.client() as client:
+            client.execute_command("SENTINEL", "MONITOR", master, server.host, server.port, quorum)
+            client.execute_command("SENTINEL", "SET", master, "down-after-milliseconds", 1000)

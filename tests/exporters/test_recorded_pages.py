@@ -29,10 +29,11 @@ PROGRAMS = {
     platform.NGINX: "nginx",
     platform.VARNISH: "varnish",
     platform.NODE: "node",
+    platform.RABBITMQ: "rabbitmq",
 }
 VERSIONS = {
     "mysqld": 3, "redis": 3, "elasticsearch": 3, "nginx": 3, "varnish": 2, "node": 3, "blackbox": 3,
-    "phpfpm": 1,
+    "phpfpm": 1, "rabbitmq": 1,
 }  # fmt: skip
 """How many versions of each exporter are recorded."""
 

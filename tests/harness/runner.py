@@ -33,7 +33,7 @@ class OneCollector:
     ) -> None:
         self.collector = collector()
         self.store = store or VolatileStore()
-        names = ("broker", "artemis", "varnish", "redis", "files")
+        names = ("broker", "artemis", "varnish", "redis", "search", "php", "files")
         self._sources = {name: Nothing() for name in names} | dict(sources or {})
         self._on_context = on_context
 
@@ -45,7 +45,8 @@ class OneCollector:
         def context(memory: Memory, at: float) -> Context:
             source: Any = database or Nothing()
             stores: Any = StoreDirectory(database) if database else Nothing()
-            made = Context(database=source, stores=stores, memory=memory, now=at, **self._sources)
+            sources = {"stores": stores, **self._sources}
+            made = Context(database=source, memory=memory, now=at, **sources)
             self._on_context(made)
             return made
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.certificates import Certificate
 from sandbox.demo import WWW
 from sandbox.servers.exporters import PAGES, BlackboxExporter
 from sandbox.servers.storefront import Storefront
-from tests.harness.certificates import Certificate
 from tests.harness.limits import LONG
 
 MODULE = {page: module for page, _, module in PAGES}

@@ -2,7 +2,9 @@
 
 import contextlib
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,9 +12,7 @@ from sandbox import faults, packages
 from sandbox.errors import SandboxError
 from sandbox.server_faults import ServerFaults
 from sandbox.servers.base import Server
-from sandbox.servers.rabbitmq import RabbitMQ
-from sandbox.servers.redis import Redis
-from sandbox.stack import exclusive, owner
+from sandbox.stack import BESIDE, Stack, exclusive, owner
 
 
 @pytest.fixture
@@ -119,60 +119,58 @@ def test_a_fault_is_a_file_that_anybody_can_make(tmp_path: Path) -> None:
     assert faults.switched_on(tmp_path, faults.Actor.SERVERS) == {"database-down"}
 
 
-class Recorder(Server):
+class Recorder:
+    """Stands for any part of a stack, and notes what is done to it."""
+
     def __init__(self, name: str, done: list[str]) -> None:
-        self.name = name
-        self.done = done
+        self._name = name
+        self._done = done
 
-    def prepare(self) -> None: ...
-
-    def command(self) -> list[str]:
-        return []
-
-    def ready(self) -> bool:
-        return True
-
-    def pause(self) -> None:
-        self.done.append(f"{self.name} paused")
-
-    def resume(self) -> None:
-        self.done.append(f"{self.name} resumed")
-
-    def kill(self) -> None:
-        self.done.append(f"{self.name} killed")
-
-    def restart(self) -> None:
-        self.done.append(f"{self.name} restarted")
+    def __getattr__(self, verb: str) -> Callable[..., None]:
+        return lambda *_, **__: self._done.append(f"{self._name} {verb}")
 
 
-class RecordedRabbitMQ(Recorder, RabbitMQ):
-    def block_publishers(self) -> None:
-        self.done.append(f"{self.name} blocked")
+class RecordedStack:
+    """A stack in which nothing runs."""
 
-    def admit_publishers(self) -> None:
-        self.done.append(f"{self.name} open")
+    def __init__(self, done: list[str], beside: tuple[str, ...] = BESIDE) -> None:
+        self.beside = beside
+        self._done = done
+        self.parts: dict[str, Recorder] = {}
+        self.sentinels = (self.part("sentinel-1"), self.part("sentinel-2"))
+
+    def part(self, name: str) -> Recorder:
+        return self.parts.setdefault(name, Recorder(name, self._done))
+
+    def __getattr__(self, name: str) -> Recorder:
+        return self.part(name)
 
 
-class RecordedRedis(Recorder, Redis):
-    def refuse_writes(self) -> None:
-        self.done.append(f"{self.name} full")
-
-    def accept_writes(self) -> None:
-        self.done.append(f"{self.name} roomy")
+def recorded(done: list[str], *beside: str) -> tuple[ServerFaults, RecordedStack]:
+    stack = RecordedStack(done, beside)
+    return ServerFaults(cast("Stack", stack), cast("Server", stack.part("exporter"))), stack
 
 
 def test_every_server_fault_has_an_action_and_an_undo() -> None:
     done: list[str] = []
-    servers = {name: Recorder(name, done) for name in ("mariadb", "varnish", "exporter")}
-    redis, rabbitmq = RecordedRedis("redis", done), RecordedRabbitMQ("rabbitmq", done)
-    subject = ServerFaults(redis=redis, rabbitmq=rabbitmq, **servers)
+    subject, stack = recorded(done, *BESIDE)
     registered = [fault.name for fault in faults.FAULTS if fault.actor is faults.Actor.SERVERS]
     for name in registered:
         done.clear()
         assert subject.apply({name}) == [f"{name} is on"]
         assert subject.apply({name}) == []
-        assert sum(subject.affected(server) for server in (redis, rabbitmq, *servers.values())) == 1
+        affected = [part for part in stack.parts.values() if subject.affected(cast("Server", part))]
+        ends = done[0].split()[1] in {"kill", "pause"}
+        assert len(affected) == int(ends), name
         assert subject.apply(set()) == [f"{name} is off"]
         assert len(done) == 2
         assert done[0].split()[0] == done[1].split()[0]
-    assert subject.affected(redis) is False
+    assert not any(subject.affected(cast("Server", part)) for part in stack.parts.values())
+
+
+def test_a_fault_of_a_part_that_is_not_there_says_how_to_get_it() -> None:
+    done: list[str] = []
+    subject, _ = recorded(done)
+    with pytest.raises(SandboxError, match="--with replica"):
+        subject.apply({"replica-stopped"})
+    assert done == []

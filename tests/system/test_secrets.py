@@ -24,12 +24,12 @@ import pytest
 import yaml
 
 from exporter.evidence.declared import declared
+from sandbox.certificates import Certificate
 from sandbox.process import wait_until
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from sandbox.shop import install
-from tests.harness.certificates import Certificate
 from tests.harness.limits import LONG
 from tests.harness.served import Served, serving
 

@@ -9,6 +9,7 @@ const PRODUCTS = 60;
 const TOP_MENU = '<esi:include src="/page_cache/block/esi/blocks/%5B%22catalog.topnav%22%5D/handles/WyJkZWZhdWx0Il0%3D/" />';
 const CATEGORIES = ['women', 'men', 'gear', 'training', 'sale'];
 
+keep_opcache_in_shape();
 if (fault_is_on('maintenance')) {
     http_response_code(503);
     header('Retry-After: 60');
@@ -22,6 +23,8 @@ if (preg_match('#^/(checkout|customer)(/|$)#', $path)) {
     send_store_config();
 } elseif (str_starts_with($path, '/page_cache/block/esi/')) {
     send_fragment();
+} elseif ($path === '/app/etc/env.php') {
+    send_configuration();
 } elseif ($path === '/') {
     send_page('Home', ['cms_p_2', 'cat_c', 'FPC']);
 } elseif (preg_match('#^/product-(\d+)\.html$#', $path, $match) && $match[1] >= 1 && $match[1] <= PRODUCTS) {
@@ -84,6 +87,18 @@ function send_store_config(): void
     echo json_encode(['data' => ['storeConfig' => ['store_code' => 'default']]]);
 }
 
+/** What a web server's own rules close, unless they were lost. */
+function send_configuration(): void
+{
+    if (!fault_is_on('file-exposed')) {
+        http_response_code(403);
+        send_uncacheable('<h1>403 Forbidden</h1>');
+        return;
+    }
+    header('Content-Type: text/plain');
+    echo "<?php\nreturn ['crypt' => ['key' => 'invented']];\n";
+}
+
 function send_uncacheable(string $body): void
 {
     header('Cache-Control: max-age=0, must-revalidate, no-cache, no-store');
@@ -93,8 +108,34 @@ function send_uncacheable(string $body): void
     echo $body;
 }
 
-/** Take about as many milliseconds as said, as rendering would. */
+/** Take about as many milliseconds as said, as rendering would; or twenty seconds, if a service hangs. */
 function work(int $milliseconds): void
 {
-    usleep($milliseconds * 1000);
+    usleep((fault_is_on('php-full') ? 20000 : $milliseconds) * 1000);
+}
+
+/** Use more files than OPcache has room for while the fault is on, and begin anew after it. */
+function keep_opcache_in_shape(): void
+{
+    $status = function_exists('opcache_get_status') ? opcache_get_status(false) : false;
+    if ($status === false) {
+        return;
+    }
+    if (!fault_is_on('opcache-full')) {
+        if ($status['cache_full']) {
+            opcache_reset();
+        }
+        return;
+    }
+    $directory = getenv('SANDBOX_STATE') . '/servers/classes';
+    if (!$status['cache_full'] && (is_dir($directory) || mkdir($directory))) {
+        for ($number = 0; $number < 400; $number++) {
+            $file = "$directory/Class$number.php";
+            if (!is_file($file)) {
+                file_put_contents($file, "<?php return $number;\n");
+                touch($file, time() - 60); // OPcache takes no file that has just changed
+            }
+            include $file;
+        }
+    }
 }

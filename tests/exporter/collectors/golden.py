@@ -64,8 +64,10 @@ def without_collector(collectors: Iterable[type[Collector]]) -> list[Path]:
 
 def _answered(collector: type[Collector]) -> list[CollectorState]:
     """Scrape a source that is no database before, a minute later and ten minutes later."""
-    source = life_of(collector).SOURCE()
-    one = OneCollector(collector, sources={CONTEXT.get(collector.source, collector.source): source})
+    life = life_of(collector)
+    source = life.SOURCE()
+    name = CONTEXT.get(collector.source, collector.source)
+    one = OneCollector(collector, sources={name: source, **getattr(life, "BESIDE", {})})
     states = []
     for now in (NOW, LATER, LAST):
         states.append(one.scrape(now))

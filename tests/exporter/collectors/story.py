@@ -3,7 +3,8 @@
 Each collector has a ``life.py`` beside its tests. Of a collector of the database it has ``past(shop, now)``,
 what was there before the exporter came; ``minute(shop, at)``, what happens then and moves its counters; and
 ``many(shop, rows, before)``, if it reads tables that grow beside orders and carts. Of another source it has
-``SOURCE``, a class whose objects answer as the source does and go on when their ``step`` is raised.
+``SOURCE``, a class whose objects answer as the source does and go on when their ``step`` is raised, and
+``BESIDE`` if it asks for more: the sources by their names in the context.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from exporter.settings import Tls, gather, read_secret
 from exporter.sources.env_php import EnvPhp
 from exporter.sources.files import ShopFiles
 from exporter.web.auth.web_auth import WebAuth
-from tests.harness.certificates import Certificate
+from sandbox.certificates import Certificate
 
 LONG_AGO = 1_700_000_000
 

@@ -23,7 +23,7 @@ from exporter.web import server
 from exporter.web.auth import credentials
 from exporter.web.auth.credentials import LANE_LENGTH, Access, Logins
 from exporter.web.listener import Listener, listen
-from tests.harness.certificates import Certificate
+from sandbox.certificates import Certificate
 from tests.harness.limits import LONG
 from tests.harness.served import Served, serving
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.harness.certificates import Certificate
+from sandbox.certificates import Certificate
 from tests.harness.limits import LONG
 from tests.harness.served import Served, serving
 

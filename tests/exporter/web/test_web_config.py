@@ -9,7 +9,7 @@ import pytest
 
 from exporter.errors import SettingsError
 from exporter.web.auth.web_auth import WebAuth
-from tests.harness.certificates import Certificate
+from sandbox.certificates import Certificate
 
 FILES = Path(__file__).parent / "web_config"
 

@@ -15,12 +15,12 @@ from exporter.app import build
 from exporter.collectors.cron import CronCollector
 from exporter.core.runner import CollectorState, Outcome
 from exporter.settings import validate
+from sandbox.certificates import Certificate
 from sandbox.process import LOOPBACK
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from tests.exporter.sources.test_redis_sentinel import MASTER, Sentinel
-from tests.harness.certificates import Certificate
 from tests.harness.shop import PASSWORD, shop_in_mariadb
 from tests.system.fault_matrix.proxy import Mode, Proxies
 

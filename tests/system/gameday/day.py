@@ -17,6 +17,7 @@ from sandbox import faults
 from sandbox.demo import Demo, Options, say
 from sandbox.paths import PROJECT
 from sandbox.servers.magento_exporter import MagentoExporter
+from sandbox.stack import BESIDE
 from tests.runbooks.__main__ import outcomes
 from tests.runbooks.pages import Page, pages
 from tests.runbooks.shell import Outcome, Range, Shell
@@ -433,6 +434,7 @@ def fast(state: Path, scale: float, sink: Sink) -> Options:
         scrape_seconds=1,
         rules=rules,
         alertmanager=sink.configuration(state / "alertmanager.yml", scale),
+        beside=BESIDE,
         exporter=("tests.system.gameday.exporter", f"{scale:g}"),
         exporter_settings={
             "limits": {"minimum_refresh_seconds": 0.5},

@@ -115,6 +115,8 @@ _SERVER: Final = SwitchOff(
 )
 _CODE: Final = SwitchOff("it stands for an error in code or data that a developer repairs")
 _SENDER: Final = SwitchOff("it stands for a sender that somebody stops")
+_CHOICE: Final = SwitchOff("which connection is ended is a person's choice")
+_OTHER_SERVER: Final = SwitchOff("its page is about a server to which the sandbox's commands do not lead")
 _ORDERS_LOW_AFTER: Final = (
     "its windows look back over hours, so it still holds when the cause that inhibited it is gone"
 )
@@ -379,8 +381,83 @@ _SELLING: Final[Mapping[str, Expectation]] = {
     "search-zero-results": Expectation(minutes=30, end=_CODE),
 }  # fmt: skip
 
+_PLATFORM: Final[Mapping[str, Expectation]] = {
+    "certificate-expiring": Expectation(
+        fires=(seen("MagentoCertificateExpiring"),), minutes=70, end=_PROVIDER
+    ),
+    "connections-full": Expectation(
+        fires=(seen("MagentoDatabaseRefusesConnections", magento_role="database"),),
+        minutes=10,
+        may={seen("MagentoDatabaseConnectionsHigh"): "what comes before, if it lasts for ten minutes"},
+        unanswered=("mysql",),
+        end=_SENDER,
+    ),
+    "disk-filling": Expectation(fires=(seen("MagentoDiskFilling"),), minutes=75, end=_SENDER),
+    "disk-full": Expectation(
+        fires=(seen("MagentoDiskFull"),),
+        minutes=5,
+        may={seen("MagentoDiskFilling"): "the same disk, once the trend of three hours shows it"},
+        end=_SENDER,
+    ),
+    "file-exposed": Expectation(
+        fires=(seen("MagentoFileExposed", page="exposed_env"),), minutes=5, end=_CODE
+    ),
+    "locks-held": Expectation(
+        fires=(seen("MagentoDatabaseBlocked", magento_role="database"),),
+        minutes=8,
+        kept_back=_one("MagentoDatabaseLocksHeld"),
+        end=_CHOICE,
+    ),
+    "opcache-full": Expectation(
+        fires=(seen("MagentoOpcacheFull"),), minutes=15, end=Fix("MagentoOpcacheFull", "Give it room")
+    ),
+    "php-full": Expectation(
+        fires=(seen("MagentoPhpFull", magento_role="php"),),
+        minutes=15,
+        kept_back=_one("MagentoPagesSlow", "MagentoEdgeErrors", "MagentoVarnishThreadsOut"),
+        may={
+            seen("MagentoBackendsSick"): "the health check waits for a worker as well",
+            seen("MagentoBackendSick"): "the health check waits for a worker as well",
+            seen("MagentoProbeFailing"): "the probe gives up before a worker is free",
+            seen("MagentoProbePageFailing"): "the probe gives up before a worker is free",
+            seen("MagentoNobodyComes"): "no visit ends",
+            seen("MagentoPageCacheHitRatioCollapsed"): "what fails is not cached for two minutes, and these "
+            "do not shrink with the clock",
+        },
+        end=_PROVIDER,
+    ),
+    "replica-lagging": Expectation(
+        fires=(seen("MagentoReplicaLagging", magento_role="database_replica"),), minutes=10, end=_SENDER
+    ),
+    "replica-stopped": Expectation(
+        fires=(seen("MagentoReplicaStopped", magento_role="database_replica"),), minutes=5, end=_OTHER_SERVER
+    ),
+    "search-alias-missing": Expectation(
+        fires=(seen("MagentoSearchAliasMissing", store="default"),),
+        minutes=10,
+        end=Fix("MagentoSearchAliasMissing", "Reindex"),
+    ),
+    "search-down": Expectation(
+        fires=(seen("MagentoSearchDown", magento_role="search"),),
+        minutes=8,
+        kept_back=_one(*_BLIND, collector="search"),
+        may={seen("MagentoBackendDown", source="search"): "what our own exporter says, if it is the first"},
+        unanswered=("curl",),
+        end=_SERVER,
+    ),
+    "search-drift": Expectation(
+        fires=(seen("MagentoSearchDrift", store="default"),),
+        minutes=35,
+        end=Fix("MagentoSearchDrift", "Reindex"),
+    ),
+    "search-readonly": Expectation(fires=(seen("MagentoSearchReadOnly"),), minutes=5, end=_OTHER_SERVER),
+    "sentinel-no-quorum": Expectation(
+        fires=(seen("MagentoSentinelNoQuorum", master_name="shop"),), minutes=10, end=_OTHER_SERVER
+    ),
+}
+
 EXPECTED: Final[Mapping[str, Expectation]] = {
-    **_EXPORTER, **_CRON, **_INDEXERS, **_QUEUES, **_CACHE, **_AFTER_THE_ORDER, **_SELLING
+    **_EXPORTER, **_CRON, **_INDEXERS, **_QUEUES, **_CACHE, **_AFTER_THE_ORDER, **_SELLING, **_PLATFORM
 }  # fmt: skip
 
 WAVES: Final = (
@@ -396,6 +473,12 @@ WAVES: Final = (
     ("database-killed",),
     ("cron-stopped",),
     ("registrations-flood", "search-zero-results", "backend-sick"),
+    ("certificate-expiring", "disk-filling", "file-exposed", "locks-held", "replica-stopped",
+     "search-readonly", "sentinel-no-quorum"),
+    ("disk-full", "opcache-full", "replica-lagging", "search-alias-missing"),
+    ("php-full",),
+    ("connections-full", "search-drift"),
+    ("search-down",),
     ("maintenance",),
     ("checkout-stalled",),
     ("no-traffic",),

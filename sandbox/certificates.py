@@ -1,4 +1,4 @@
-"""Certificates for tests, made on the spot."""
+"""Certificates of servers on 127.0.0.1, made on the spot."""
 
 from __future__ import annotations
 
@@ -24,20 +24,23 @@ class Certificate:
 
     @classmethod
     def authority(cls, name: str) -> Self:
+        """Return a new authority that is valid for a year."""
         key = ec.generate_private_key(ec.SECP256R1())
-        return cls(key, _signed(name, key, name, key, authority=True))
+        return cls(key, _signed(name, key, name, key, authority=True, days=365))
 
-    def issue(self, name: str, *, expired: bool = False) -> Certificate:
-        """Return a certificate for 127.0.0.1 that this authority signed; it is valid for a day, or was."""
+    def issue(self, name: str, *, expired: bool = False, days: float = 1) -> Certificate:
+        """Return a certificate for 127.0.0.1 that this authority signed; it is valid so long, or was."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
         since = timedelta(days=-2) if expired else timedelta()
-        return Certificate(key, _signed(name, key, issuer, self.key, authority=False, since=since))
+        return Certificate(key, _signed(name, key, issuer, self.key, authority=False, since=since, days=days))
 
     def pem(self) -> bytes:
+        """Return the certificate."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def key_pem(self, passphrase: bytes | None = None) -> bytes:
+        """Return the key, locked by a passphrase if there is one."""
         locked = (
             serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
         )
@@ -51,6 +54,7 @@ class Certificate:
         return context
 
     def write(self, certificate: Path, key: Path) -> None:
+        """Write both into files."""
         certificate.write_bytes(self.pem())
         key.write_bytes(self.key_pem())
 
@@ -62,6 +66,7 @@ def _signed(
     by: ec.EllipticCurvePrivateKey,
     *,
     authority: bool,
+    days: float,
     since: timedelta = timedelta(),
 ) -> x509.Certificate:
     now = datetime.now(UTC) + since
@@ -73,7 +78,7 @@ def _signed(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
     if not authority:

@@ -1,0 +1,239 @@
+"""The search engine: each store's product index, and the servers behind it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts import thresholds
+from alerts.platform import search as rules
+from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.graphs import graph
+from dashboards.lib.here import here
+from dashboards.lib.links import Link
+from dashboards.lib.page import Dashboard
+from dashboards.lib.panels import Ask, Panel, Row, Stat, Timeline
+from dashboards.lib.style import Colour, words
+from dashboards.lib.there import SERVER, there, without
+from dashboards.lib.uids import HOST, INDEXERS, OVERVIEW, PAGE_CACHE, SEARCH
+from exporter.collectors import search
+from promql import platform as of
+from promql.expr import increase, max_by, min_by, rate, sum_by
+
+UID: Final = SEARCH
+_OFF: Final = "no `search` in the exporter's settings"
+_ABSENT: Final = without("elasticsearch_exporter", "--es.all")
+_RATE: Final = "$__rate_interval"
+_STORE: Final = "{{store}}"
+
+_HEADER: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="missing_now",
+        title="Stores without an index",
+        meaning="Active stores for which no alias leads to a product index.",
+        good="None.",
+        then="Their categories are empty: reindex catalogsearch_fulltext.",
+        asks=(Ask(expr=sum_by(here(search.ALIAS_MISSING))),),
+        unit="locale",
+        decimals=0,
+        empty=_OFF,
+        threshold=thresholds.ANY_DOWN,
+        width=6,
+        link=Link("Which, since when?", UID, "alias"),
+    ),
+    Stat(
+        key="share_now",
+        title="Documents, of a day's most",
+        meaning="The store whose index has lost the largest share of its documents in a day.",
+        good="Near 100 %.",
+        then="A reindex left products out, or many were disabled.",
+        asks=(Ask(expr=min_by(here(rules.SHARE))),),
+        unit="percentunit",
+        decimals=0,
+        empty=_OFF,
+        threshold=thresholds.SEARCH_DOCUMENTS_RATIO,
+        width=6,
+        link=Link("Which, since when?", UID, "documents"),
+    ),
+    Stat(
+        key="read_only_now",
+        title="Read-only indexes",
+        meaning="Indexes that accept no changes.",
+        good="None.",
+        then="The engine's disk is or was too full.",
+        asks=(Ask(expr=max_by(there(rules.READ_ONLY))),),
+        unit="locale",
+        decimals=0,
+        empty="neither `search` in the exporter's settings nor --es.indices_settings",
+        threshold=thresholds.ANY_DOWN,
+        width=6,
+        link=Link("Since when?", UID, "read_only"),
+    ),
+    Stat(
+        key="unused_now",
+        title="Indexes nobody uses",
+        meaning="Product indexes to which no alias leads.",
+        good="None, or one while a reindex runs.",
+        then="Reindexes that broke off leave them. They take disk and memory.",
+        asks=(Ask(expr=max_by(here(search.UNUSED))),),
+        unit="locale",
+        decimals=0,
+        empty=_OFF,
+        base=Colour.NEUTRAL,
+        width=6,
+        link=Link("How large are indexes?", UID, "size"),
+    ),
+)
+
+_STORES: Final[tuple[Panel, ...]] = (
+    Timeline(
+        key="alias",
+        title="Has every store an index?",
+        meaning="Whether an alias leads to the product index of each store.",
+        good="There throughout.",
+        then="Missing: every category that no cache holds is empty. Reindex catalogsearch_fulltext.",
+        asks=(Ask(expr=max_by(here(search.ALIAS_MISSING), "store"), legend=_STORE),),
+        unit="none",
+        empty=_OFF,
+        mappings=words({0.0: ("there", Colour.GOOD), 1.0: ("missing", Colour.CRITICAL)}),
+        width=8,
+        height=7,
+        link=Link("Is the indexer healthy?", INDEXERS, "backlog"),
+    ),
+    graph(
+        "documents",
+        "Has an index lost products?",
+        min_by(here(rules.SHARE), "store"),
+        "percentunit",
+        texts=(
+            "Documents of each index, as a share of the most that it had in the last day.",
+            "Near 100 %.",
+            "A step down with a new version: a reindex left products out.",
+            _OFF,
+        ),
+        link=Link("Was there a reindex?", UID, "version"),
+        legend=_STORE,
+        threshold=thresholds.SEARCH_DOCUMENTS_RATIO,
+        width=8,
+    ),
+    graph(
+        "count",
+        "How many products are found?",
+        max_by(here(search.DOCUMENTS), "store"),
+        "locale",
+        texts=("Documents of each index in use.", "Level.", "A step: a reindex, or an import.", _OFF),
+        link=Link("Was there a reindex?", UID, "version"),
+        legend=_STORE,
+        width=8,
+    ),
+)
+
+_INDEXES: Final[tuple[Panel, ...]] = (
+    Timeline(
+        key="status",
+        title="Are the indexes healthy?",
+        meaning="Health of each index in use. Yellow: a replica is missing, which is normal with one node.",
+        good="Green, or yellow throughout.",
+        then="Red: a part of the index is lost. See the engine's log and disk.",
+        asks=(Ask(expr=max_by(here(search.STATUS), "store"), legend=_STORE),),
+        unit="none",
+        empty=_OFF,
+        mappings=words(
+            {0.0: ("green", Colour.GOOD), 1.0: ("yellow", Colour.GOOD), 2.0: ("red", Colour.CRITICAL)}
+        ),
+        width=6,
+        height=6,
+        link=Link("Does the engine answer?", UID, "down"),
+    ),
+    Timeline(
+        key="read_only",
+        title="Do the indexes accept changes?",
+        meaning="Whether each index in use is read-only.",
+        good="They do throughout.",
+        then="The engine's disk is too full: make room.",
+        asks=(Ask(expr=max_by(here(search.READ_ONLY), "store"), legend=_STORE),),
+        unit="none",
+        empty=_OFF,
+        mappings=words({0.0: ("yes", Colour.GOOD), 1.0: ("read-only", Colour.CRITICAL)}),
+        width=6,
+        height=6,
+        link=Link("Is the disk full?", HOST, "disk_free"),
+    ),
+    graph(
+        "version",
+        "When was it reindexed?",
+        max_by(here(search.VERSION), "store"),
+        "locale",
+        texts=(
+            "Number of the index in use; each full reindex makes the next one.",
+            "A step at each full reindex.",
+            "Many steps: somebody reindexes again and again.",
+            _OFF,
+        ),
+        link=Link("Which jobs ran?", INDEXERS, "state"),
+        legend=_STORE,
+    ),
+    graph(
+        "size",
+        "How large are the indexes?",
+        max_by(here(search.BYTES), "store"),
+        "bytes",
+        texts=("Size of each index in use.", "Level.", "Growth: compare with the disk.", _OFF),
+        link=Link("Is the disk full?", HOST, "disk_free"),
+        legend=_STORE,
+    ),
+)
+
+_ENGINE: Final[tuple[Panel, ...]] = (
+    Timeline(
+        key="down",
+        title="Does the engine answer?",
+        meaning="Whether the engine is red or gives its exporter no state.",
+        good="Up throughout.",
+        then="Down: categories are empty or errors. See its process, disk and memory.",
+        asks=(Ask(expr=max_by(there(rules.DOWN), *SERVER), legend="{{magento_role}} {{instance}}"),),
+        unit="none",
+        empty=_ABSENT,
+        mappings=words({0.0: ("up", Colour.GOOD), 1.0: ("down", Colour.CRITICAL)}),
+        width=6,
+        height=6,
+        link=Link("Are we selling?", OVERVIEW, "selling"),
+    ),
+    graph(
+        "queries",
+        "How much is searched?",
+        sum_by(rate(there(of.SEARCH_QUERIES)[_RATE]), *SERVER),
+        "reqps",
+        texts=("Queries per second.", "Follows uncached categories.", "A rise alone: crawlers.", _ABSENT),
+        link=Link("Does the cache keep its pages?", PAGE_CACHE, "hit_ratio"),
+    ),
+    graph(
+        "seconds",
+        "How long does a query take?",
+        sum_by(rate(there(of.SEARCH_TIME)[_RATE]), *SERVER)
+        / (sum_by(rate(there(of.SEARCH_QUERIES)[_RATE]), *SERVER) > 0),
+        "s",
+        texts=("Mean time of a query.", "Some milliseconds.", "Too little memory, or a full disk.", _ABSENT),
+        link=Link("Is the machine busy?", HOST, "cpu"),
+    ),
+    graph(
+        "rejected",
+        "Does it reject requests?",
+        sum_by(increase(there(of.SEARCH_REJECTED, type="=~search|write")["5m"]), *SERVER),
+        "locale",
+        texts=("Rejected over five minutes, at each moment.", "None.", "It is overloaded.", _ABSENT),
+        link=Link("Is the machine busy?", HOST, "cpu"),
+    ),
+)
+
+DASHBOARD: Final = Dashboard(
+    uid=UID,
+    title="Magento / Search",
+    description="Each store's product index in OpenSearch or Elasticsearch, and the engine behind it.",
+    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    rows=(
+        Row(panels=_HEADER),
+        Row(title="Does every store find its products?", panels=_STORES),
+        Row(title="Are the indexes healthy?", panels=_INDEXES),
+        Row(title="Is the engine well?", panels=_ENGINE),
+    ),
+)
