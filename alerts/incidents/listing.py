@@ -119,8 +119,8 @@ _SELLING: Final = (
         By("MagentoIndexerInvalid", Fault("indexer-invalid")),
         By("MagentoNobodyComes", Fault("no-traffic")),
         note="The first two need elasticsearch_exporter, or `search` in the settings. Read-only stops no "
-        "search, so it is urgent. Empty categories stay in the page cache afterwards, and a probe of a cached "
-        "category stays green.",
+        "search, so it is urgent. Empty categories stay in the page cache afterwards, and a probe of a "
+        "cached category stays green.",
     ),
     _caught(
         12,
@@ -175,7 +175,7 @@ _LOAD: Final = (
         Harm.STOPS,
         By("MagentoDiskFull", Fault("disk-full")),
         *_FAILS,
-        note="The first needs node_exporter; for `/dev/shm` its flag "
+        note="The first needs node_exporter. For `/dev/shm` its flag "
         "`--collector.filesystem.mount-points-exclude` must not name `/dev`.",
     ),
     _caught(
@@ -184,8 +184,8 @@ _LOAD: Final = (
         Harm.STOPS,
         By("MagentoDatabaseBlocked", Fault("locks-held")),
         *_FAILS,
-        note=f"The first {_MYSQLD}, and ten statements that wait. A metadata lock is no row lock: it shows as "
-        "orders that fail.",
+        note=f"The first {_MYSQLD}, and ten statements that wait. A metadata lock is no row lock: it shows "
+        "as orders that fail.",
     ),
     _caught(
         20,
