@@ -1,6 +1,6 @@
 """PHP-FPM over FastCGI: the status of each pool, and OPcache through a small script of ours.
 
-FastCGI is written here in the few records that one request needs (FastCGI specification 1.0, sections 3 to 5).
+FastCGI is written here in the few records that one request needs (FastCGI 1.0, sections 3 to 5).
 """
 
 from __future__ import annotations

@@ -15,11 +15,12 @@ from exporter.evidence.declared import (
     queues,
     redis,
     selling,
+    servers,
 )
 from exporter.evidence.model import Evidence
 
 
 def declared() -> Mapping[str, Evidence]:
     """Return the evidence of every alert that has some, by the alert's name."""
-    parts = (backends, cron, indexers, machines, orders, outside, page_cache, queues, redis, selling)
+    parts = (backends, cron, indexers, machines, orders, outside, page_cache, queues, redis, selling, servers)
     return {evidence.alert: evidence for part in parts for evidence in part.EVIDENCE}

@@ -94,6 +94,26 @@ _SESSIONS_IN_FILES: Final = Setting(
     equals="files",
 )
 
+ON_LOCKS: Final = Evidence(
+    "MagentoDatabaseLocksHeld",
+    facts=(LOCK_WAITERS, RUNNING_STATEMENTS, INDEXERS_WORKING, _LONGEST_JOB, DEADLOCKS),
+    hypotheses=(
+        Hypothesis("an indexer or cron job", given(above("lock_waiters"), above("indexers_working"))),
+        Hypothesis(
+            "an import or a bulk update",
+            given(above("lock_waiters"), both(at_most("indexers_working"), above("deadlocks"))),
+        ),
+        Hypothesis(
+            "a forgotten session or a report",
+            given(
+                above("lock_waiters"),
+                both(at_most("indexers_working"), at_most("longest_job", 600), at_most("deadlocks")),
+            ),
+        ),
+    ),
+)
+"""What holds the locks is asked in the same way however many wait."""
+
 EVIDENCE: Final = (
     Evidence(
         "MagentoDatabaseRefusesConnections",
@@ -108,24 +128,7 @@ EVIDENCE: Final = (
             ),
         ),
     ),
-    Evidence(
-        "MagentoDatabaseLocksHeld",
-        facts=(LOCK_WAITERS, RUNNING_STATEMENTS, INDEXERS_WORKING, _LONGEST_JOB, DEADLOCKS),
-        hypotheses=(
-            Hypothesis("an indexer or cron job", given(above("lock_waiters"), above("indexers_working"))),
-            Hypothesis(
-                "an import or a bulk update",
-                given(above("lock_waiters"), both(at_most("indexers_working"), above("deadlocks"))),
-            ),
-            Hypothesis(
-                "a forgotten session or a report",
-                given(
-                    above("lock_waiters"),
-                    both(at_most("indexers_working"), at_most("longest_job", 600), at_most("deadlocks")),
-                ),
-            ),
-        ),
-    ),
+    ON_LOCKS,
     Evidence(
         "MagentoReplicaStopped",
         facts=(_SQL_ERROR, _IO_ERROR, DISK_FREE),

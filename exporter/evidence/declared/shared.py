@@ -147,21 +147,21 @@ KILLED: Final = shop_wide(
 STATUS: Final = shop_wide(
     "status",
     "largest status that a probe from outside gets (0: no answer)",
-    query='max(probe_http_status_code{page!~"robots|indexable|sitemap|feed.*|",%s})',
+    query='max(probe_http_status_code{page!~"robots|indexable|sitemap|feed.*|exposed.*|",%s})',
     labels=("page",),
 )
 PROBE_SECONDS: Final = shop_wide(
     "probe_seconds",
     "the slowest probe from outside takes",
     Unit.SECONDS,
-    query='max(probe_duration_seconds{page!~"robots|indexable|sitemap|feed.*|",%s})',
+    query='max(probe_duration_seconds{page!~"robots|indexable|sitemap|feed.*|exposed.*|",%s})',
     labels=("page",),
 )
 SERVED: Final = shop_wide(
     "served",
     "share of probed pages that are served",
     Unit.SHARE,
-    query='avg(max by (page) (probe_success{page!~"robots|indexable|sitemap|feed.*|",%s}))',
+    query='avg(max by (page) (probe_success{page!~"robots|indexable|sitemap|feed.*|exposed.*|",%s}))',
 )
 CERTIFICATE: Final = shop_wide(
     "certificate",

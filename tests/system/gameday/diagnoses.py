@@ -34,7 +34,9 @@ RIGHT: Final[Mapping[str, Mapping[str, str]]] = {
     "changelog-reset": {
         "MagentoIndexerVersionAhead": 'the changelog was emptied by hand to "clear the backlog"'
     },
+    "certificate-expiring": {"MagentoCertificateExpiring": "the renewal fails"},
     "checkout-stalled": {"MagentoOrdersStopped": "a step is broken: JavaScript, CSP, carrier, setting"},
+    "connections-full": {"MagentoDatabaseRefusesConnections": "more PHP workers than connections"},
     "consumer-dead": {"MagentoQueueStalled": "nobody starts the consumer"},
     "consumer-dead-amqp": {"MagentoConsumerDead": "it dies at its start or at its first message"},
     "cron-bloat": {"MagentoCronTableBloated": "rows of a module that was removed"},
@@ -47,10 +49,13 @@ RIGHT: Final[Mapping[str, Mapping[str, str]]] = {
     "cron-stopped": {"MagentoCronStopped": "the crontab is gone (new server, deploy, restored backup)"},
     "database-down": {"MagentoBackendDown": "the server hangs or is overloaded"},
     "database-killed": {"MagentoBackendDown": _DEAD},
+    "disk-filling": {"MagentoDiskFilling": "an import, dump or reindex"},
+    "disk-full": {"MagentoDiskFull": "a dump or a backup"},
     "emails-unsent": {"MagentoOrderEmailsUnsent": "the mail server refuses or is out of reach"},
     "exporter-down": {
         "MagentoExporterUnreachable": "the process is not there: not started after a reboot, or stopped"
     },
+    "file-exposed": {"MagentoFileExposed": "the rules that deny it were lost in a deploy"},
     "grid-missing": {
         "MagentoOrdersMissingFromGrid": "an order was committed behind the copy's mark (releases of 2026)"
     },
@@ -62,17 +67,27 @@ RIGHT: Final[Mapping[str, Mapping[str, str]]] = {
         "MagentoIndexerStuck": "the process was killed: deploy, memory, closed terminal",
         "MagentoIndexerViewStuck": _LEFT,
     },
+    "locks-held": {"MagentoDatabaseBlocked": "a forgotten session or a report"},
     "maintenance": {"MagentoMaintenanceForgotten": "it was forgotten"},
     "no-traffic": {"MagentoNobodyComes": "DNS, certificate or CDN"},
+    "opcache-full": {"MagentoOpcacheFull": "`opcache.max_accelerated_files` is too small"},
     "orders-stuck-pending-payment": {"MagentoOrdersPendingPaymentStuck": "one order stops the job"},
     "page-uncacheable": {
         "MagentoPageCacheHitRatioCollapsed": "a block or an extension makes pages uncacheable"
     },
     "payment-declined": {"MagentoPaymentsFail": "the payment provider is down or declines"},
+    "php-full": {"MagentoPhpFull": "too few workers"},
     "queue-errors": {"MagentoQueueMessagesFailing": "something that the consumer needs is away or forbidden"},
     "rabbitmq-down": {"MagentoBackendDown": _DEAD},
     "redis-down": {"MagentoBackendDown": _DEAD},
     "redis-full": {"MagentoSessionWritesRefused": "the limit fell (restart, new server)"},
+    "replica-lagging": {"MagentoReplicaLagging": "the replica's disk is too slow"},
+    "replica-stopped": {"MagentoReplicaStopped": "somebody stopped it"},
+    "search-alias-missing": {"MagentoSearchAliasMissing": "a reindex broke off"},
+    "search-down": {"MagentoSearchDown": "it was killed"},
+    "search-drift": {"MagentoSearchDrift": "a reindex left products out"},
+    "search-readonly": {"MagentoSearchReadOnly": "somebody set it"},
+    "sentinel-no-quorum": {"MagentoSentinelNoQuorum": "Sentinels are down"},
     "storefront-down": {"MagentoProbeFailing": "the edge is dead or frozen"},
     "varnish-down": {"MagentoBackendDown": _DEAD},
 }
