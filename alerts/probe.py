@@ -166,7 +166,7 @@ ALERTS: Final = (
     ),
     _probe(
         name="MagentoFileExposed",
-        severity=Severity.CRITICAL,
+        severity=Severity.URGENT,
         value=max_by(series(PROBE_SUCCESS, shop=_ANY, page=f"=~{_EXPOSED}"), *SHOP, "page"),
         op="==",
         threshold=1,

@@ -34,6 +34,8 @@ from promql.render import layout
 RUNBOOKS = ROOT / "runbooks"
 DECLARATIONS = sorted(path for path in (ROOT / "alerts").rglob("*.py") if path.parent.name != "lib")
 CANNOT_BUY = {
+    "MagentoDatabaseBlocked",
+    "MagentoSearchAliasMissing",
     "MagentoOrdersStopped",
     "MagentoPaymentsFail",
     "MagentoPaymentMethodDead",
