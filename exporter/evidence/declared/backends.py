@@ -54,7 +54,7 @@ def _ways(source: str = "") -> tuple[SourceFails, SourceFails, SourceFails]:
 
 _DEAD: Final = both(above("refused"), at_most("no_answer"))
 _SILENT: Final = above("no_answer")
-_REDIS_ANSWERS: Final = SourceFails("answers", "all servers of Redis fail", Unit.YES_NO, source="redis")
+_ALL_FAIL: Final = SourceFails("all_fail", "all servers of Redis fail", Unit.YES_NO, source="redis")
 
 _HEALTHY: Final = OwnSeries(
     "healthy",
@@ -94,7 +94,7 @@ _MESSAGES: Final = OwnSeries(
     absent=0.0,
 )
 _MANY: Final = 10_000.0
-_LAST_UP: Final = shop_wide(
+_EXPORTER_UP: Final = shop_wide(
     "up", "its exporter reaches it", Unit.YES_NO, query="max(up{%s})", labels=("magento_role",)
 )
 _NODES: Final = shop_wide(
@@ -133,9 +133,7 @@ EVIDENCE: Final = (
         "MagentoBackendDown",
         facts=(*_ways(), CONNECTIONS),
         hypotheses=(
-            Hypothesis(
-                "it has no connection left", given(above("connections", 0.9), both(above("refused"), _DEAD))
-            ),
+            Hypothesis("it has no connection left", given(above("connections", 0.9), _DEAD)),
             Hypothesis("the server is dead", _DEAD),
             Hypothesis("the server hangs or is overloaded", _SILENT),
         ),
@@ -150,12 +148,12 @@ EVIDENCE: Final = (
     ),
     Evidence(
         "MagentoSessionStoreDown",
-        facts=(*_ways("redis"), _REDIS_ANSWERS),
+        facts=(*_ways("redis"), _ALL_FAIL),
         hypotheses=(
             # Where other servers of Redis answer, how this one fails is not known.
-            Hypothesis("the server is dead", given(above("answers"), _DEAD)),
-            Hypothesis("it is frozen, or the way is blocked", given(above("answers"), _SILENT)),
-            Hypothesis("password or rights changed", given(above("answers"), above("forbidden"))),
+            Hypothesis("the server is dead", given(above("all_fail"), _DEAD)),
+            Hypothesis("it is frozen, or the way is blocked", given(above("all_fail"), _SILENT)),
+            Hypothesis("password or rights changed", given(above("all_fail"), above("forbidden"))),
         ),
     ),
     Evidence(
@@ -200,7 +198,7 @@ EVIDENCE: Final = (
     ),
     Evidence(
         "MagentoSearchDown",
-        facts=(_LAST_UP, _RED, _NODES, _SEARCH_DISK),
+        facts=(_EXPORTER_UP, _RED, _NODES, _SEARCH_DISK),
         hypotheses=(
             Hypothesis("its disk is full", at_most("search_disk", 0.1)),
             Hypothesis("a node of several is gone", above("nodes_gone")),
