@@ -43,6 +43,13 @@ def evidence_of(evidence: Evidence | None, page: Runbook, then: Bundle | None, n
     )
 
 
+def supported_first(evidence: Evidence | None, then: Bundle | None, now: Seen | None) -> str:
+    """Return the title of the hypothesis that is shown first, if the facts support it; empty if not."""
+    before, current = (then.findings if then else None), (now.findings if now else None)
+    judged = ranked(evidence, judging(before, current, over=_is_over(then))) if evidence else []
+    return judged[0].hypothesis.title if judged and judged[0].verdict is Verdict.SUPPORTED else ""
+
+
 def judging(before: Findings, current: Findings, *, over: bool) -> Mapping[str, Finding]:
     """Return the findings that rank the hypotheses: those of then once it is over, of now while it fires."""
     return (before if over else current) or before or current or {}

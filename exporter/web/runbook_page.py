@@ -14,7 +14,7 @@ from exporter.evidence.bundles import Bundle, when
 from exporter.evidence.model import Evidence
 from exporter.evidence.service import Seen
 from exporter.web.commands import Commands
-from exporter.web.evidence_view import answered, duration, evidence_of, lost_twice
+from exporter.web.evidence_view import answered, duration, evidence_of, lost_twice, supported_first
 from exporter.web.runbook_text import Runbook, anchor, command_block
 
 _VARIABLE: Final = re.compile(r"<var>\$\{?([A-Z0-9_]+)(?::\?)?\}?</var>")
@@ -136,9 +136,19 @@ def _head(page: Runbook, link: Link, shown: Shown) -> str:
         f'<section class="alarm {escape(page.severity)}">\n'
         f'<p class="kicker">{_badge(page)}{_where(link)}</p>\n'
         f'{title}<p class="summary">{escape(page.summary)}</p>\n{_numbers(shown)}'
-        f'<p class="first"><b>First</b> {_filled(first, link.labels)}</p>\n{shown.buttons}</section>\n'
+        f'<p class="first"><b>First</b> {_filled(first, link.labels)}</p>\n'
+        f"{_likeliest(page, link, shown)}{shown.buttons}</section>\n"
         f"<details><summary>About this alert</summary>{_facts(others)}</details>\n"
     )
+
+
+def _likeliest(page: Runbook, link: Link, shown: Shown) -> str:
+    """Return the hypothesis that the facts support first and its fix, or nothing."""
+    title = supported_first(shown.evidence, shown.then, shown.now)
+    row = page.diagnosis.get(title)
+    if row is None:
+        return ""
+    return f'<p class="likeliest"><b>Likeliest</b> {row.title}: {_filled(row.fix, link.labels)}</p>\n'
 
 
 def _where(link: Link) -> str:

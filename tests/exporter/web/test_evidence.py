@@ -372,6 +372,8 @@ def test_the_first_screen_says_what_where_since_when_how_bad_and_what_to_do() ->
         f"<dt>Since</dt><dd>{when(bundle.started_at)[11:]}<small>{when(bundle.started_at)[:10]}, for 2 m",
         "<dt>Cost so far</dt><dd>about 1,240 EUR<small>36 orders missing</small></dd>",
         '<p class="first"><b>First</b> ',
+        '<p class="likeliest"><b>Likeliest</b> cron was switched off for a deploy',
+        '<a href="#cron-is-disabled">',
         '<a class="button" href="#escalate">Escalate</a>',
     ):
         assert part in screen
