@@ -16,7 +16,17 @@ _REFUSED: Final = re.compile(r"[<>\x00-\x1f\x7f]|.{1001}", re.DOTALL)
 OF_ALERTS: Final = frozenset(
     {
         *("job", "instance", "shop", "store", "website", "severity", "team", "service", "category"),
-        *("backend", "broker", "collector", "document", "indexer", "job_code", "layer", "magento_role"),
+        *(
+            "backend",
+            "broker",
+            "collector",
+            "consumer",
+            "document",
+            "indexer",
+            "job_code",
+            "layer",
+            "magento_role",
+        ),
         *("master_name", "method", "mountpoint", "page", "queue", "resource", "role", "source", "stage"),
         *("state", "varnish", "version"),
     }
