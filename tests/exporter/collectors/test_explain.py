@@ -90,8 +90,11 @@ class Recorder:
 
     def rows(self, query: Query, /, **parameters: object) -> Sequence[Mapping[str, Any]]:
         text = query.text(indexes=self._source._indexes(query))
+        rows = self._source.rows(
+            query, **parameters
+        )  # what fails, as on a module's own changelog, has no plan
         self.asked.append(Statement(query, parameters, text))
-        return self._source.rows(query, **parameters)
+        return rows
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)

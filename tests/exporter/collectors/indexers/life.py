@@ -12,7 +12,8 @@ def past(shop: Shop, now: datetime) -> None:  # noqa: ARG001 - a trigger writes 
     shop.customers.save_product(3)
     shop.database.insert("mview_state", view_id="foreign", mode="enabled", status="idle", version_id=0)
     shop.database.execute("CREATE TABLE {foreign_cl} (version_id int PRIMARY KEY, product_id int)")
-    shop.database.execute("INSERT INTO {foreign_cl} VALUES (1, 3)")
+    rows = [(number, 3) for number in range(1, 1_201)]
+    shop.database.insert_many("foreign_cl", ("version_id", "product_id"), rows)
 
 
 def minute(shop: Shop, at: datetime) -> None:  # noqa: ARG001

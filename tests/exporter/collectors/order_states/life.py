@@ -1,4 +1,4 @@
-"""Orders in several states."""
+"""Orders in several states, one of them without a time: PHP makes 1970 of a zero date."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sandbox.shop import Shop
 def past(shop: Shop, now: datetime) -> None:
     held = shop.orders.place("us", at=now - timedelta(minutes=200))
     shop.orders.set_state(held, "holded", "holded", at=now - timedelta(minutes=190))
+    shop.database.update("sales_order", {"entity_id": held}, created_at=datetime(1970, 1, 2))  # noqa: DTZ001 - UTC
 
 
 def minute(shop: Shop, at: datetime) -> None:
