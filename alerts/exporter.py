@@ -13,7 +13,7 @@ from alerts.probe import SERVED_SHARE
 from alerts.queues import SELLS_WITHOUT_BROKER
 from alerts.thresholds import critical, warning
 from exporter.collectors import expected_orders, placements
-from exporter.collectors.deployment import INFO, SUPPORT_ENDS
+from exporter.collectors.deployment import INFO, PATCH_MISSING, SUPPORT_ENDS
 from exporter.core import self_metrics as own
 from promql.expr import Expr, absent, age, aggregate, now, over_time, series, union
 from promql.metrics import PROBE_SUCCESS, SCRAPE_DURATION, SHOP, UP
@@ -364,6 +364,29 @@ ALERTS: Final = (
             fires={"it has ended": {"ends": Ago(80 * 86_400)}},
             expected_description="Standard support of Magento 2.4.7-p10 ends in 80d 0h 0m 0s (limit 90d;"
             " a negative time: it has ended).",
+        ),
+    ),
+    _exporter(
+        name="MagentoSecurityPatchMissing",
+        value=series(PATCH_MISSING),
+        op="==",
+        threshold=1,
+        for_=12 * HOUR,
+        keep_firing_for=HOUR,
+        no_data=NoData.OPTIONAL,
+        summary="The shop lacks a security patch of its line.",
+        description="Magento {{ $labels.version }} is not the newest patch of its line.",
+        impact="Scanners find shops with a known hole within days.",
+        first_action="Read what the newest patch closes, and agree on a date.",
+        why="The newest patches are those that this exporter knows. Half a day keeps out a deployment "
+        "that is taken back.",
+        panel=Panel("magento-exporter", "patch"),
+        cases=Cases(
+            entity={"version": "2.4.7-p9"},
+            inputs={"missing": Input(PATCH_MISSING, bad=At(1), good=At(0))},
+            step=30 * MINUTE,
+            warm_up=2 * HOUR,
+            expected_description="Magento 2.4.7-p9 is not the newest patch of its line.",
         ),
     ),
     _exporter(

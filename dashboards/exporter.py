@@ -16,7 +16,7 @@ from dashboards.lib.style import MINUTES, Colour, line, override, words
 from dashboards.lib.uids import EXPORTER, OVERVIEW
 from dashboards.lib.variables import values_of
 from exporter.collectors.cron import CronCollector
-from exporter.collectors.deployment import INFO, SUPPORT_ENDS
+from exporter.collectors.deployment import INFO, PATCH_MISSING, SUPPORT_ENDS
 from exporter.core import self_metrics as own
 from exporter.reading.members import NOT_OBSERVED
 from exporter.web.metrics import BUILD_INFO
@@ -514,6 +514,20 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="version or its support not known",
         threshold=thresholds.SUPPORT_SECONDS,
+        width=5,
+        height=6,
+        link=Link("Which version is it?", UID, "shop"),
+    ),
+    Stat(
+        key="patch",
+        title="Has it the newest patch?",
+        meaning="Whether a newer patch of this version's line is out, as far as this exporter knows.",
+        good="Yes.",
+        then="Read what the newest patch closes, and agree on a date.",
+        asks=(Ask(expr=max_by(here(PATCH_MISSING))),),
+        unit="none",
+        empty="version or its line not known",
+        mappings=words({0.0: ("yes", Colour.GOOD), 1.0: ("no", Colour.WARNING)}),
         width=5,
         height=6,
         link=Link("Which version is it?", UID, "shop"),

@@ -417,11 +417,12 @@ _SECURITY: Final = (
         By("MagentoRegistrationsUnusual"),
         because="Registrations only. Magento keeps a customer's failed logins in a column without an index.",
     ),
-    _not_seen(
+    _caught(
         53,
         "A security patch is missing",
         Harm.WAITS,
-        "The version is exported, but nothing compares it with what is known to be unsafe.",
+        By("MagentoSecurityPatchMissing"),
+        note="As far as the installed exporter knows patches. Mage-OS and older lines are not known.",
     ),
     _caught(
         54,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.ports import Deploy
-from exporter.magento.releases import support_ends
+from exporter.magento.releases import newer_patch, patch_is_known, support_ends
 from exporter.reading.instants import instant
 
 INFO = gauge(
@@ -21,6 +21,12 @@ SUPPORT_ENDS = gauge(
     "magento_support_end_timestamp_seconds",
     "Unix time at which Adobe's standard support of this version's line ends, security fixes included. Absent"
     " where that is not known, as of Mage-OS.",
+    "version",
+)
+PATCH_MISSING = gauge(
+    "magento_security_patch_missing",
+    "1 if a newer patch of this version's line is out, as far as this exporter knows, else 0. Absent for an"
+    " unknown line.",
     "version",
 )
 QUEUE_CONNECTION = gauge(
@@ -60,10 +66,20 @@ class DeploymentCollector(Collector):
     (docs/deployments.md).
 
     The dates of support are those that Adobe published by August 2026. Extended support, which is paid for,
-    is not counted. Up to 2.4.4 few queues follow `magento_queue_default_connection`.
+    is not counted. So are the newest patches of each line: install a newer exporter to know of newer ones.
+    Up to 2.4.4 few queues follow `magento_queue_default_connection`.
     """
     source = "files"
-    metrics = (INFO, SUPPORT_ENDS, QUEUE_CONNECTION, MAINTENANCE, DEPLOYED, DEPLOY_STARTED, DEPLOY_ENDED)
+    metrics = (
+        INFO,
+        SUPPORT_ENDS,
+        PATCH_MISSING,
+        QUEUE_CONNECTION,
+        MAINTENANCE,
+        DEPLOYED,
+        DEPLOY_STARTED,
+        DEPLOY_ENDED,
+    )
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield what the files say."""
@@ -74,6 +90,9 @@ class DeploymentCollector(Collector):
         ends = support_ends(edition, version)
         if ends is not None:
             yield SUPPORT_ENDS.sample(ends, version=version)
+        if patch_is_known(edition, version):
+            missing = newer_patch(edition, version) is not None
+            yield PATCH_MISSING.sample(float(missing), version=version)
         connection = files.queue_connection()
         if connection:
             yield QUEUE_CONNECTION.sample(1, connection=connection)

@@ -69,6 +69,11 @@ def support_ends(edition: str, version: str) -> float | None:
     return datetime.combine(last + timedelta(days=1), time(), UTC).timestamp()
 
 
+def patch_is_known(edition: str, version: str) -> bool:
+    """Return whether it is known here which patch of the version's line is the newest."""
+    return edition != MAGE_OS and line(version) in NEWEST_PATCH
+
+
 def newer_patch(edition: str, version: str) -> str | None:
     """Return the newest patch of the version's line if the version is older; else None."""
     known = numbers(version)

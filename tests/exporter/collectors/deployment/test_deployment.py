@@ -15,6 +15,7 @@ from exporter.collectors.deployment import (
     DEPLOYED,
     INFO,
     MAINTENANCE,
+    PATCH_MISSING,
     QUEUE_CONNECTION,
     SUPPORT_ENDS,
     DeploymentCollector,
@@ -29,6 +30,7 @@ from tests.harness.core import run
 
 OF_THE_VERSION = (
     SUPPORT_ENDS.sample(datetime(2028, 6, 1, tzinfo=UTC).timestamp(), version="2.4.8-p1"),
+    PATCH_MISSING.sample(1, version="2.4.8-p1"),
     QUEUE_CONNECTION.sample(1, connection="db"),
 )
 
