@@ -11,19 +11,18 @@ from dashboards.lib.graphs import graph
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Panel, Row, Stat, Timeline
+from dashboards.lib.panels import Ask, Panel, Row, Stat, Timeline, Worst
 from dashboards.lib.style import Colour, words
 from dashboards.lib.there import SERVER, there, without
 from dashboards.lib.uids import HOST, INDEXERS, OVERVIEW, PAGE_CACHE, SEARCH
 from exporter.collectors import search
 from promql import platform as of
-from promql.expr import increase, max_by, min_by, rate, sum_by
+from promql.expr import Expr, increase, max_by, min_by, rate, sum_by
 
 UID: Final = SEARCH
 _OFF: Final = "no `search` in the exporter's settings"
 _ABSENT: Final = without("elasticsearch_exporter", "--es.all")
 _RATE: Final = "$__rate_interval"
-_STORE: Final = "{{store}}"
 
 _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
@@ -84,102 +83,144 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
 )
 
-_STORES: Final[tuple[Panel, ...]] = (
-    Timeline(
-        key="alias",
-        title="Has every store an index?",
-        meaning="Whether an alias leads to the product index of each store.",
-        good="There throughout.",
-        then="Missing: every category that no cache holds is empty. Reindex catalogsearch_fulltext.",
-        asks=(Ask(expr=max_by(here(search.ALIAS_MISSING), "store"), legend=_STORE),),
-        unit="none",
+
+def _worst(
+    key: str,
+    title: str,
+    asks: Expr,
+    unit: str,
+    *,
+    above: float,
+    rest: str,
+    texts: tuple[str, str, str],
+    link: Link,
+) -> Panel:
+    """Return a graph of the stores beyond a value: a shop may have hundreds of stores."""
+    meaning, good, then = texts
+    return Worst(
+        key=key,
+        title=title,
+        meaning=meaning,
+        good=good,
+        then=then,
+        asks=(Ask(expr=asks, legend="{{store}}"),),
+        unit=unit,
         empty=_OFF,
-        mappings=words({0.0: ("there", Colour.GOOD), 1.0: ("missing", Colour.CRITICAL)}),
         width=8,
         height=7,
+        link=link,
+        by="store",
+        above=above,
+        rest=rest,
+    )
+
+
+_STORES: Final[tuple[Panel, ...]] = (
+    _worst(
+        "alias",
+        "Which stores have no index?",
+        max_by(here(search.ALIAS_MISSING), "store"),
+        "none",
+        above=0,
+        rest="every store has one",
+        texts=(
+            "1 for each store to whose product index no alias leads.",
+            "None.",
+            "Every category that no cache holds is empty. Reindex catalogsearch_fulltext.",
+        ),
         link=Link("Is the indexer healthy?", INDEXERS, "backlog"),
+    ),
+    _worst(
+        "lost",
+        "Which stores have lost products?",
+        1 - max_by(here(rules.SHARE), "store"),
+        "percentunit",
+        above=0.05,
+        rest="none more than 5 %",
+        texts=(
+            "Share of the documents that each index has lost within a day, where it is more than 5 %.",
+            "None.",
+            "A step with a new version of the index: a reindex left products out.",
+        ),
+        link=Link("Was there a reindex?", UID, "version"),
     ),
     graph(
         "documents",
-        "Has an index lost products?",
-        min_by(here(rules.SHARE), "store"),
+        "How complete is the worst index?",
+        min_by(here(rules.SHARE)),
         "percentunit",
         texts=(
-            "Documents of each index, as a share of the most that it had in the last day.",
+            "Documents of the index that lost most, as a share of the most that it had in the last day.",
             "Near 100 %.",
-            "A step down with a new version: a reindex left products out.",
+            "A step down: see which store, and whether there was a reindex.",
             _OFF,
         ),
-        link=Link("Was there a reindex?", UID, "version"),
-        legend=_STORE,
+        link=Link("Which store?", UID, "lost"),
+        legend="the worst store",
         threshold=thresholds.SEARCH_DOCUMENTS_RATIO,
-        width=8,
-    ),
-    graph(
-        "count",
-        "How many products are found?",
-        max_by(here(search.DOCUMENTS), "store"),
-        "locale",
-        texts=("Documents of each index in use.", "Level.", "A step: a reindex, or an import.", _OFF),
-        link=Link("Was there a reindex?", UID, "version"),
-        legend=_STORE,
         width=8,
     ),
 )
 
 _INDEXES: Final[tuple[Panel, ...]] = (
-    Timeline(
-        key="status",
-        title="Are the indexes healthy?",
-        meaning="Health of each index in use. Yellow: a replica is missing, which is normal with one node.",
-        good="Green, or yellow throughout.",
-        then="Red: a part of the index is lost. See the engine's log and disk.",
-        asks=(Ask(expr=max_by(here(search.STATUS), "store"), legend=_STORE),),
-        unit="none",
-        empty=_OFF,
-        mappings=words(
-            {0.0: ("green", Colour.GOOD), 1.0: ("yellow", Colour.GOOD), 2.0: ("red", Colour.CRITICAL)}
+    _worst(
+        "status",
+        "Which indexes are red?",
+        max_by(here(search.STATUS), "store"),
+        "none",
+        above=search.RED - 0.5,
+        rest="none",
+        texts=(
+            "2 for each index in use of which a part is lost. One without a replica does not count.",
+            "None.",
+            "See the engine's log and disk.",
         ),
-        width=6,
-        height=6,
         link=Link("Does the engine answer?", UID, "down"),
     ),
-    Timeline(
-        key="read_only",
-        title="Do the indexes accept changes?",
-        meaning="Whether each index in use is read-only.",
-        good="They do throughout.",
-        then="The engine's disk is too full: make room.",
-        asks=(Ask(expr=max_by(here(search.READ_ONLY), "store"), legend=_STORE),),
-        unit="none",
-        empty=_OFF,
-        mappings=words({0.0: ("yes", Colour.GOOD), 1.0: ("read-only", Colour.CRITICAL)}),
-        width=6,
-        height=6,
+    graph(
+        "read_only",
+        "How many indexes accept no changes?",
+        sum_by(here(search.READ_ONLY)),
+        "locale",
+        texts=("Indexes in use that are read-only.", "None.", "The engine's disk is too full.", _OFF),
         link=Link("Is the disk full?", HOST, "disk_free"),
+        legend="read-only",
+        width=4,
     ),
     graph(
         "version",
-        "When was it reindexed?",
-        max_by(here(search.VERSION), "store"),
+        "When was reindexed?",
+        sum_by(here(search.VERSION)),
         "locale",
         texts=(
-            "Number of the index in use; each full reindex makes the next one.",
+            "The versions of all indexes together: each full reindex of a store adds one.",
             "A step at each full reindex.",
             "Many steps: somebody reindexes again and again.",
             _OFF,
         ),
         link=Link("Which jobs ran?", INDEXERS, "state"),
-        legend=_STORE,
+        legend="all stores",
+        width=4,
+    ),
+    graph(
+        "count",
+        "How many products are found?",
+        sum_by(here(search.DOCUMENTS)),
+        "locale",
+        texts=("Documents of all indexes in use.", "Level.", "A step: a reindex, or an import.", _OFF),
+        link=Link("Was there a reindex?", UID, "version"),
+        legend="all stores",
+        width=4,
     ),
     graph(
         "size",
         "How large are the indexes?",
-        max_by(here(search.BYTES), "store"),
+        sum_by(here(search.BYTES)),
         "bytes",
-        texts=("Size of each index in use.", "Level.", "Growth: compare with the disk.", _OFF),
+        texts=("Size of all indexes in use.", "Level.", "Growth: compare with the disk.", _OFF),
         link=Link("Is the disk full?", HOST, "disk_free"),
-        legend=_STORE,
+        legend="all stores",
+        width=4,
     ),
 )
 
