@@ -442,6 +442,10 @@ LOCK_WAITERS: Final = Threshold(
     critical=9.0,
     reason="A healthy wait lasts milliseconds, so a sample seldom sees one. Here every sample sees more.",
 )
+RUNNING_STATEMENTS: Final = Threshold(
+    warning=30.0,
+    reason="A healthy shop runs a few at once. Thirty at every sample are more than processors can serve.",
+)
 DEADLOCKS: Final = Threshold(
     warning=30.0,
     reason="Magento repeats a deadlocked order a few times. Three a minute are more than it hides.",

@@ -11,6 +11,7 @@ from sandbox.servers.mariadb import MariaDB
 
 TRIES_A_SECOND: Final = 5
 WAITERS: Final = 14
+REPORTERS: Final = 40
 ROW: Final = "UPDATE sandbox_locks SET touched = touched + 1 WHERE id = 1"
 
 
@@ -56,6 +57,22 @@ class Crowd(Clients):
         for connection in held:
             with suppress(pymysql.MySQLError):
                 connection.close()
+
+
+class Reporters(Clients):
+    """Run so many long statements at once that everybody waits for a processor or the disk."""
+
+    def start(self) -> None:
+        """Begin to run them."""
+        super().start()
+        for _ in range(REPORTERS):
+            self._run(self._report)
+
+    def _report(self) -> None:
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            while not self._ending.is_set():
+                with suppress(pymysql.MySQLError):
+                    cursor.execute("DO SLEEP(1)")
 
 
 class Hoarder(Clients):

@@ -145,6 +145,12 @@ FAULTS: tuple[Fault, ...] = (
         "redis_sentinel_master_ckquorum_status is 0",
     ),
     Fault(
+        "slow-database",
+        "forty long statements run at once",
+        Actor.SERVERS,
+        "mysql_global_status_threads_running stays above 40",
+    ),
+    Fault(
         "storefront-down",
         "Varnish is frozen: the storefront accepts connections and never answers",
         Actor.SERVERS,

@@ -57,6 +57,7 @@ class ServerFaults:
                 lambda: search.set_read_only(on=True), lambda: search.set_read_only(on=False), needs=SEARCH
             ),
             "sentinel-no-quorum": Action(sentinel.kill, sentinel.restart, sentinel, SENTINEL),
+            "slow-database": Action(stack.reporters.start, stack.reporters.stop),
             "storefront-down": Action(varnish.pause, varnish.resume, varnish),
             "varnish-down": Action(varnish.kill, varnish.restart, varnish),
         }

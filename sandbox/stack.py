@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
-from sandbox.crowds import Crowd, Hoarder, as_the_shop
+from sandbox.crowds import Crowd, Hoarder, Reporters, as_the_shop
 from sandbox.errors import SandboxError
 from sandbox.scratch import SmallDisk
 from sandbox.servers.alertmanager import CONFIGURATION, Alertmanager
@@ -118,7 +118,7 @@ class Stack:
 
     def _make_what_is_beside(self, home: Path) -> None:
         shop = as_the_shop(self.mariadb, user=DATABASE_USER, password=DATABASE_PASSWORD, database=DATABASE)
-        self.crowd, self.hoarder = Crowd(shop), Hoarder(shop)
+        self.crowd, self.hoarder, self.reporters = Crowd(shop), Hoarder(shop), Reporters(shop)
         self.replica = Replica(home / "mariadb-replica")
         self.replica_exporter = MysqldExporter(home / "replica-exporter", mariadb=self.replica)
         self.sentinels = (Sentinel(home / "sentinel-1"), Sentinel(home / "sentinel-2"))
@@ -210,8 +210,8 @@ class Stack:
         """Stop everything that runs; all of it is tried even when a part resists."""
         for name in (URLS, ENDPOINTS):
             (self.state / name).unlink(missing_ok=True)
-        self.crowd.stop()
-        self.hoarder.stop()
+        for clients in (self.crowd, self.hoarder, self.reporters):
+            clients.stop()
         failures = []
         for part in reversed(self.parts):
             try:

@@ -502,6 +502,13 @@ _MORE: Final = (
         By("MagentoSentinelNoQuorum", Fault("sentinel-no-quorum")),
         note="It needs redis_exporter beside a Sentinel.",
     ),
+    _caught(
+        65,
+        "The database is slow under many long statements",
+        Harm.COSTS,
+        By("MagentoDatabaseSlow", Fault("slow-database")),
+        note=f"It {_MYSQLD}.",
+    ),
 )
 
 INCIDENTS: Final = (*_SERVERS, *_SELLING, *_LOAD, *_BACKGROUND, *_SECURITY, *_MORE)

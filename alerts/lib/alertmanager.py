@@ -305,10 +305,13 @@ def _lower_layers() -> Iterable[dict[str, Any]]:
     )
     yield _inhibit([_one_of((*stops, "MagentoPhpFull"))], [_one_of(slow)], _NAMED_SHOP)
     yield _inhibit([_one_of(stops)], ['alertname = "MagentoPhpFull"'], _NAMED_SHOP)
-    yield _inhibit(['alertname = "MagentoDatabaseLocksHeld"'], [_one_of(slow)], _NAMED_SHOP)
+    yield _inhibit(
+        ['alertname =~ "MagentoDatabaseLocksHeld|MagentoDatabaseSlow"'], [_one_of(slow)], _NAMED_SHOP
+    )
     for worse, milder in (
         ("MagentoDatabaseRefusesConnections", "MagentoDatabaseConnectionsHigh"),
         ("MagentoDatabaseBlocked", "MagentoDatabaseLocksHeld"),
+        ("MagentoDatabaseBlocked", "MagentoDatabaseSlow"),
     ):
         yield _inhibit([f'alertname = "{worse}"'], [f'alertname = "{milder}"'], (*_NAMED_SHOP, ROLE))
     yield _inhibit(

@@ -209,6 +209,30 @@ ALERTS: Final = (
         ),
     ),
     platform(
+        name="MagentoDatabaseSlow",
+        service="database",
+        severity=Severity.URGENT,
+        value=over_time("min", max_by(of_shop(of.RUNNING), *SERVER)["5m":"1m"]),
+        threshold=warning(limits.RUNNING_STATEMENTS),
+        for_=2 * MINUTE,
+        keep_firing_for=5 * MINUTE,
+        summary="The database is busy with many statements at once: all of them are slow.",
+        description="For five minutes {{ $value }} or more statements have run at once in "
+        "{{ $labels.magento_role }} (limit %limit%).",
+        impact="Every page and checkout that needs the database is slow.",
+        first_action="See which statement most of the connections run, and since when.",
+        why="Statements take milliseconds, so only a few run at any moment. The least of five minutes is "
+        "compared, so a peak does not count.",
+        panel=Panel(_PAGE, "running"),
+        cases=Cases(
+            entity=_DATABASE,
+            inputs={"running": Input(of.RUNNING, bad=At(45), good=At(4), edge=At(30))},
+            reaches_limit_after=5 * MINUTE,
+            expected_description="For five minutes 45 or more statements have run at once in database "
+            "(limit 30).",
+        ),
+    ),
+    platform(
         name="MagentoDatabaseDeadlocks",
         service="database",
         value=series(DEADLOCKS),

@@ -7,7 +7,15 @@ from typing import Final
 from exporter.collectors import php_fpm, search
 from exporter.evidence.conditions import above, at_most, both
 from exporter.evidence.declared.machines import ON_LOCKS
-from exporter.evidence.declared.shared import DEPLOYED, SERVED, shop_wide
+from exporter.evidence.declared.shared import (
+    DEPLOYED,
+    HIT_RATIO,
+    INDEXERS_WORKING,
+    LOCK_WAITERS,
+    RUNNING_STATEMENTS,
+    SERVED,
+    shop_wide,
+)
 from exporter.evidence.model import Evidence, Hypothesis, OwnSeries, Pick, PromQL, Unit
 
 _UNUSED: Final = OwnSeries("unused", "product indexes without an alias", metric=search.UNUSED)
@@ -58,6 +66,24 @@ _OTHERS: Final = shop_wide(
 
 EVIDENCE: Final = (
     Evidence("MagentoDatabaseBlocked", ON_LOCKS.facts, ON_LOCKS.hypotheses),
+    Evidence(
+        "MagentoDatabaseSlow",
+        facts=(RUNNING_STATEMENTS, LOCK_WAITERS, HIT_RATIO, INDEXERS_WORKING),
+        hypotheses=(
+            Hypothesis("most of them wait for a lock", above("lock_waiters", 1)),
+            Hypothesis(
+                "crawlers, or a flushed cache", both(at_most("lock_waiters", 1), at_most("hit_ratio", 0.7))
+            ),
+            Hypothesis(
+                "an indexer or an import",
+                both(at_most("lock_waiters", 1), above("hit_ratio", 0.7), above("indexers_working", 1)),
+            ),
+            Hypothesis(
+                "reports, an export or a search by a module",
+                both(at_most("lock_waiters", 1), above("hit_ratio", 0.7), at_most("indexers_working", 1)),
+            ),
+        ),
+    ),
     Evidence(
         "MagentoSearchAliasMissing",
         facts=(_UNUSED, _MISSING),

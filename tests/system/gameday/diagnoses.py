@@ -88,6 +88,7 @@ RIGHT: Final[Mapping[str, Mapping[str, str]]] = {
     "search-drift": {"MagentoSearchDrift": "a reindex left products out"},
     "search-readonly": {"MagentoSearchReadOnly": "somebody set it"},
     "sentinel-no-quorum": {"MagentoSentinelNoQuorum": "Sentinels are down"},
+    "slow-database": {"MagentoDatabaseSlow": "reports, an export or a search by a module"},
     "storefront-down": {"MagentoProbeFailing": "the edge is dead or frozen"},
     "varnish-down": {"MagentoBackendDown": _DEAD},
 }

@@ -451,6 +451,9 @@ _PLATFORM: Final[Mapping[str, Expectation]] = {
         end=Fix("MagentoSearchDrift", "Reindex"),
     ),
     "search-readonly": Expectation(fires=(seen("MagentoSearchReadOnly"),), minutes=5, end=_OTHER_SERVER),
+    "slow-database": Expectation(
+        fires=(seen("MagentoDatabaseSlow", magento_role="database"),), minutes=12, end=_SENDER
+    ),
     "sentinel-no-quorum": Expectation(
         fires=(seen("MagentoSentinelNoQuorum", master_name="shop"),), minutes=10, end=_OTHER_SERVER
     ),
@@ -477,6 +480,7 @@ WAVES: Final = (
      "search-readonly", "sentinel-no-quorum"),
     ("disk-full", "opcache-full", "replica-lagging", "search-alias-missing"),
     ("php-full",),
+    ("slow-database",),
     ("connections-full", "search-drift"),
     ("search-down",),
     ("maintenance",),
