@@ -12,6 +12,7 @@ from exporter.core.collector import Collector, Context, Refresh
 from exporter.core.metrics import Sample, counter, gauge
 from exporter.core.ports import Row
 from exporter.core.query import LOOSE_SCAN, Connection, Query
+from exporter.errors import AccessDenied
 from exporter.magento.checkout import quotes_by_time
 from exporter.magento.stores import of_known_stores
 from exporter.reading.clock import DatabaseClock
@@ -215,6 +216,8 @@ class CartsCollector(Collector):
             self._looked_at = now
         yield from self._table
         if not by_time:
+            if not context.database.has_table("quote", connection=Connection.CHECKOUT):
+                raise AccessDenied("quote cannot be seen: the user may not read it, or it is missing")
             return
         _initialise(context)
         _count_abandoned(context, now)

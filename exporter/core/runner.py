@@ -233,13 +233,14 @@ class Runner:
         source = state.collector.source
         if error.common:
             return "state file" if isinstance(error, StateUnavailable) else f"source {source}"
-        denied = [
-            other
-            for other in self.states.values()
-            if other.reason == AccessDenied.reason and other.collector.source == source and not other.trouble
-        ]
-        if isinstance(error, AccessDenied) and state not in denied and len(denied) >= DENIED_ALONE:
-            return f"source {source} in other collectors"
+        if not isinstance(error, AccessDenied):
+            return ""
+        joined = f"source {source} in other collectors"
+        others = [s for s in self.states.values() if s is not state and s.collector.source == source]
+        alone = sum(s.reason == AccessDenied.reason and not s.trouble for s in others)
+        first = state.reason == AccessDenied.reason and not state.trouble
+        if not first and (alone >= DENIED_ALONE or any(s.trouble == joined for s in others)):
+            return joined
         return ""
 
     def _note_end_of(self, trouble: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.__main__ import main
 from alerts.catalogue import Catalogue
-from alerts.testing import judge
+from alerts.testing import as_if_no_sample_lay_on_an_edge, judge
 
 
 def test_says_what_differs_in_which_case(found: Catalogue, rules: Mapping[str, str], tmp_path: Path) -> None:
@@ -41,3 +41,17 @@ def test_runs_the_alerts_that_are_named(capsys: pytest.CaptureFixture[str]) -> N
 def test_refuses_an_unknown_alert(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test", "MagentoCronStoped"]) == 2
     assert "no alert is named MagentoCronStoped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("expression", "on_prometheus_3"),
+    [
+        ("increase(a[1h]) > 0", "increase(a[1h1ms]) > 0"),
+        ("max_over_time(rate(a[5m])[1h30m:5m])", "max_over_time(rate(a[5m1ms])[1h30m1ms:5m])"),
+        ('a{b="[c]"} offset 1w', 'a{b="[c]"} offset 1w'),
+    ],
+)
+def test_where_a_range_leaves_out_its_edge_the_cases_are_the_same(
+    expression: str, on_prometheus_3: str
+) -> None:
+    assert as_if_no_sample_lay_on_an_edge(expression) == on_prometheus_3

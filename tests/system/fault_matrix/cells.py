@@ -447,7 +447,9 @@ STATE_AT_START: Final = Elsewhere(
     "tests/system/fault_matrix/test_permissions.py::test_a_read_only_state_file_is_one_line"
 )
 TWO: Final = Elsewhere("tests/system/fault_matrix/test_cells.py::test_two_exporters_on_one_user")
-FOUND_BY_PORT: Final = r"cannot reach|cannot be reached|did not answer|connection was lost|no result"
+FOUND_BY_PORT: Final = (
+    r"cannot reach|cannot be reached|did not answer|connection was lost|no result|no answer in time"
+)
 
 
 def _database() -> dict[str, Cell]:

@@ -66,6 +66,15 @@ class Footprint:
         """Count."""
         return cls(threading.active_count(), sum(1 for _ in Path("/proc/self/fd").iterdir()))
 
+    def most(self, world: World) -> Footprint:
+        """Return what may be held when all threads of the database have work at once, as on a busy machine.
+
+        Each has one connection; the proxy, in this process as well, has another one and the other end.
+        """
+        pool: Any = world.exporter.executors["database"]
+        missing = pool._most - pool._threads
+        return Footprint(self.threads + missing, self.descriptors + 3 * pool._most)
+
     def within(self, other: Footprint) -> bool:
         """Whether nothing was added."""
         return self.threads <= other.threads and self.descriptors <= other.descriptors
@@ -140,7 +149,7 @@ class World:
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         """Scrape until it is so."""
-        deadline = time.monotonic() + LONG
+        deadline = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < deadline, f"{what}: {self.described()}"
             time.sleep(0.2)
@@ -148,7 +157,7 @@ class World:
     def described(self) -> str:
         """Return what fails and what was logged, for a test's message."""
         failing = [f"{s.name}: {s.reason}" for s in self.exporter.runner.states.values() if s.reason]
-        return "; ".join([*failing, *self.lines.said])
+        return "; ".join([*failing, *self.lines.said, str(Footprint.now())])
 
     # --- the shop goes on ---------------------------------------------------------------------------
 
