@@ -64,7 +64,7 @@ USERS_OF_PATTERNS = {
     "alerts/lib/grafana.py": "the templates of annotations, which are no PromQL",
     "alerts/lib/model.py": "the names of alerts",
     "alerts/lib/recording.py": "the names of recording rules",
-    "alerts/testing.py": "ranges in brackets, of which nothing is understood: a test's are longer on Prometheus 3",
+    "alerts/testing.py": "ranges in brackets, which are a bit longer in tests on Prometheus 3",
     "scripts/check.py": "the progress of pytest",
     "scripts/check_words.py": "the words of pages",
     "scripts/record_exporters.py": "the pages of other exporters",
