@@ -12,7 +12,6 @@ from exporter.collectors.carts import CartsCollector
 from exporter.core.collector import Tuning
 from exporter.core.memory import VolatileStore
 from exporter.core.ports import StateStore
-from exporter.errors import AccessDenied
 from exporter.sources.state import SQLiteState
 from sandbox.servers.mariadb import MariaDB
 from tests.harness.shop import NOW, ShopInMariaDB, shop_in_mariadb
@@ -178,15 +177,6 @@ def test_before_the_index_by_time_there_is_nothing(mariadb: MariaDB, version: st
         observed.shop.carts.open("de")
         found = observed.run(CartsCollector())
         assert [key for key in found if key[0] != ROWS] == []
-
-
-def test_a_table_that_may_not_be_read_is_no_old_version(mariadb: MariaDB) -> None:
-    """The server's catalogue hides it, its indexes included."""
-    with shop_in_mariadb(mariadb) as observed:
-        collector = CartsCollector()
-        observed.read_through(collector, observed.open([carts.CLOCK.query]))
-        with pytest.raises(AccessDenied, match="quote cannot be seen"):
-            observed.run(collector)
 
 
 def test_the_table_and_its_oldest_row(observed: ShopInMariaDB) -> None:

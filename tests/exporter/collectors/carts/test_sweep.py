@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -14,6 +14,7 @@ from exporter.collectors import carts
 from exporter.collectors.carts import ACTIVE, BANDS, CARTS_A_RUN, CartsCollector
 from exporter.core.memory import VolatileStore
 from exporter.core.metrics import Sample
+from exporter.errors import AccessDenied
 from tests.harness.core import NOON, FakeDatabase, run
 
 STORES = (1, 2)
@@ -161,3 +162,11 @@ def test_a_shop_that_changes_more_than_can_be_read_shows_nothing_false(
         known.append({band for _, band in found})
     assert set() in known
     assert active(run(collector, state, shop.now, database=database)) == shop.truth()
+
+
+def test_a_table_that_may_not_be_read_is_no_old_version() -> None:
+    """The server's catalogue hides it, its indexes included."""
+    shop = Shop()
+    database = replace(shop.database(), indexes={}, tables={"sales_order": ("entity_id",)}, estimates={})
+    with pytest.raises(AccessDenied, match="quote cannot be seen"):
+        run(CartsCollector(), VolatileStore(), shop.now, database=database)
