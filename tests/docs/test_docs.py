@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -80,3 +81,25 @@ def test_make_targets_in_the_documentation_exist() -> None:
     for page in PAGES:
         for word in re.findall(r"(?:^\$ |`)make ([a-z-]+)", page.read_text(), re.MULTILINE):
             assert word in targets, (page.name, word)
+
+
+def checks_of_the_doctor() -> set[str]:
+    """Return the names of the checks that may find a fault; a part that varies is left out."""
+    found = set()
+    for module in (ROOT / "exporter/doctor").glob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
+                status, check = node.args[0], node.args[1]
+                if isinstance(check, ast.JoinedStr):
+                    check = check.values[0]
+                if isinstance(check, ast.Constant) and ast.unparse(status) not in {"Status.OK", "Status.OFF"}:
+                    found.add(str(check.value).strip())
+    return found
+
+
+def test_every_check_of_the_doctor_has_its_text() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text().partition("## What the doctor checks")[2]
+    written = re.findall(r"^\| `([a-z. ]+)` \| \S.* \| \S.* \|$", page, re.MULTILINE)
+    sources = {collector.source for collector in all_collectors()} - {"files"}
+    assert len(written) == len(set(written))
+    assert set(written) == checks_of_the_doctor() | sources
