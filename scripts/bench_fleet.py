@@ -104,7 +104,7 @@ def measured(home: Path, exporters: int, minutes: float) -> Mapping[str, float]:
             "Prometheus CPU, s a minute": (usage(prometheus.pid)[0] - store[0]) / minutes,
             "Prometheus memory, MiB": usage(prometheus.pid)[1],
             "Prometheus series": asked(url, "prometheus_tsdb_head_series"),
-            "rules, s a minute": asked(url, "sum(prometheus_rule_group_last_duration_seconds)"),
+            "all rules once, s": asked(url, "sum(prometheus_rule_group_last_duration_seconds)"),
         }
 
 

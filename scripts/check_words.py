@@ -80,6 +80,7 @@ WORDS = (
         {
             "exporter/cli.py": DOCTOR,
             "exporter/setup/command.py": DOCTOR,
+            "deploy/ansible": DOCTOR,
             "tests/exporter/doctor": DOCTOR,
             "tests/system/test_secrets.py": DOCTOR,
             "runbooks/MagentoExporterUnreachable.md": DOCTOR,

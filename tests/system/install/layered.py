@@ -6,7 +6,7 @@ import filecmp
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,6 @@ class Root:
     pid: int
     merged: Path
     layer: Path
-    programs: tuple[str, ...] = ()
-    """Directories before those of the system."""
 
     @property
     def tree(self) -> Path:
@@ -38,7 +36,7 @@ class Root:
 
     def run(self, *command: str | Path, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
         enter = ("nsenter", f"--target={self.pid}", "--mount", "chroot", self.merged)
-        path = ":".join((*self.programs, "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
+        path = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         environment = plain_environment() | {"PATH": path, "HOME": "/root", "ANSIBLE_NOCOLOR": "1"}
         return subprocess.run(
             [*enter, "env", f"--chdir={cwd}", *command],
@@ -61,7 +59,7 @@ class Root:
 
 
 @contextmanager
-def root(base: Path, *shared: Path, programs: Sequence[Path] = ()) -> Iterator[Root]:
+def root(base: Path, *shared: Path) -> Iterator[Root]:
     """Lay the layer into ``base``; ``shared`` directories are the machine's own, with the sockets in them."""
     script = (
         'mkdir -p "$0" && mount -t tmpfs layer "$0" && cd "$0" && mkdir above work merged &&'
@@ -76,7 +74,7 @@ def root(base: Path, *shared: Path, programs: Sequence[Path] = ()) -> Iterator[R
     try:
         assert process.stdout.readline() == "ready\n", "no layer can be laid over this machine's files"
         above = Path(f"/proc/{process.pid}/root") / str(base).lstrip("/") / "above"
-        yield Root(process.pid, base / "merged", above, tuple(map(str, programs)))
+        yield Root(process.pid, base / "merged", above)
     finally:
         process.kill()
         process.wait(LONG)

@@ -31,10 +31,10 @@ from sandbox.shop import install
 from tests.system.install.conftest import PROJECT, SECRET, RealShop
 from tests.system.install.layered import Root, root
 
-PROGRAM: Final = "/usr/local/bin/magento-exporter"
-ALERTMANAGER: Final = (
-    "route: {{receiver: phone}}\nreceivers: [{{name: phone, webhook_configs: [{{url: '{url}'}}]}}]\n"
-)
+ALERTMANAGER: Final = """\
+route: {{receiver: phone, group_by: [alertname]}}
+receivers: [{{name: phone, webhook_configs: [{{url: "{url}"}}]}}]
+"""
 PROMETHEUS: Final = """\
 global: {{scrape_interval: 15s, evaluation_interval: 15s}}
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]}}

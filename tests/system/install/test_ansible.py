@@ -34,7 +34,7 @@ PLACES = (
 
 @pytest.fixture
 def clean(public: Path, real: RealShop) -> Iterator[Root]:
-    with root(public / "root", real.database.socket.parent, programs=[ANSIBLE]) as made:
+    with root(public / "root", real.database.socket.parent) as made:
         yield made
 
 
@@ -46,7 +46,7 @@ class Play:
     def __call__(self, *more: str, **variables: object) -> int:
         """Run the playbook as it is shipped, and return how many tasks changed something."""
         done = self.root.run(
-            *("ansible-playbook", "-i", "shops,", "deploy/ansible/site.yml", "--connection=local"),
+            *(ANSIBLE / "ansible-playbook", "-i", "shops,", "deploy/ansible/site.yml", "--connection=local"),
             *("--extra-vars", json.dumps(self.variables | variables), *more),
         )
         counts = re.search(r"changed=(\d+) .*failed=(\d+)", done.stdout)
@@ -102,7 +102,7 @@ def test_installed_again_and_taken_away(play: Play, real: RealShop) -> None:
     serving = layer.run(
         *("setpriv", f"--reuid={USER}", f"--regid={USER}", "--groups=www-data", "--no-new-privs"),
         "/opt/magento-exporter/venv/bin/magento-exporter",
-        *("doctor", "--config=/etc/magento-exporter/exporter.yml", "--patience=0"),
+        *("doctor", "--config=/etc/magento-exporter/exporter.yml"),
     )
     assert serving.returncode == 0, serving.stdout + serving.stderr
     assert "what the collectors read, and nothing more" in serving.stdout
