@@ -93,10 +93,10 @@ def test_what_is_no_answer_is_one_clear_line(
         (asked.opcache if script else asked.pools)()
 
 
-@pytest.mark.parametrize("address", ["/nowhere/php.sock", f"{LOOPBACK}:{free_port()}"])
+@pytest.mark.parametrize("address", ["/nowhere/php.sock", f"{LOOPBACK}:{{port}}"])
 def test_nobody_listens(address: str) -> None:
     with pytest.raises(SourceUnavailable, match="cannot reach pool www"):
-        pools(address).pools()
+        pools(address.format(port=free_port())).pools()
 
 
 def test_one_pool_of_two_is_enough(fpm: server.PhpFpm) -> None:
