@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.lib.links import Link
 from dashboards.lib.panels import Ask, Panel, Timeline
 from dashboards.lib.style import Colour, words
-from dashboards.lib.uids import DATABASE, GOLDEN_PATH, HOST
+from dashboards.lib.uids import DATABASE, GOLDEN_PATH, HOST, PHP_WEB, PROBES, RABBITMQ, REDIS, SEARCH
 from exporter.magento.roles import ROLE
 from promql.expr import Expr, count_by, max_by, series
 from promql.platform import EXPORTER_UP, PLATFORM_ALERTS
@@ -41,7 +41,15 @@ STANDS_ON: Final[tuple[Panel, ...]] = (
             }
         ),
         link=Link("The golden path", GOLDEN_PATH, "page_seconds"),
-        links=(Link("Databases", DATABASE, "connections"), Link("Machines", HOST, "disk_free")),
+        links=(
+            Link("From outside", PROBES, "served"),
+            Link("PHP & web", PHP_WEB, "full"),
+            Link("Databases", DATABASE, "connections"),
+            Link("Redis", REDIS, "up"),
+            Link("Search", SEARCH, "alias"),
+            Link("RabbitMQ", RABBITMQ, "memory_alarm"),
+            Link("Machines", HOST, "disk_free"),
+        ),
         width=24,
         height=6,
     ),

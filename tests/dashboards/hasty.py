@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox import demo
+from sandbox.stack import BESIDE
 
 SCALE: Final = 20
 RATE: Final = "15"
@@ -21,6 +22,7 @@ def options(directory: Path) -> demo.Options:
     return demo.Options(
         directory=directory,
         scrape_seconds=5,
+        beside=BESIDE,
         exporter=("tests.system.gameday.exporter", str(SCALE)),
         exporter_settings={
             "limits": {"minimum_refresh_seconds": 0.5},

@@ -11,7 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from dashboards.lib.uids import AFTER_ORDER, CHECKOUT, CRON, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES
+from dashboards.lib.uids import (
+    AFTER_ORDER,
+    CHECKOUT,
+    CRON,
+    DATABASE,
+    EXPORTER,
+    HOST,
+    INDEXERS,
+    OVERVIEW,
+    PAGE_CACHE,
+    PHP_WEB,
+    PROBES,
+    QUEUES,
+    REDIS,
+    SEARCH,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +60,10 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "bulk-stuck": Sign(dashboard=QUEUES, panel="bulk_waiting", above=1),
     "cache-flushed": Sign(dashboard=PAGE_CACHE, panel="hit_ratio"),
     "carding": Sign(dashboard=CHECKOUT, panel="failed_placements", query=1, rise=20),
+    "certificate-expiring": Sign(dashboard=PROBES, panel="certificate"),
     "changelog-reset": Sign(dashboard=INDEXERS, panel="version_ahead"),
     "checkout-stalled": Sign(dashboard=CHECKOUT, panel="last_order", above=30),
+    "connections-full": Sign(dashboard=DATABASE, panel="refused"),
     "consumer-dead": Sign(dashboard=QUEUES, panel="oldest_age", labels={"broker": "mysql"}, above=1),
     "consumer-dead-amqp": Sign(dashboard=QUEUES, panel="consumers", labels={"broker": "rabbitmq"}, above=10),
     "cron-bloat": Sign(dashboard=CRON, panel="table_rows"),
@@ -65,8 +82,11 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "cron-stopped": Sign(dashboard=CRON, panel="last_execution", above=0.5),
     "database-down": _down("database"),
     "database-killed": _down("database"),
+    "disk-filling": Sign(dashboard=HOST, panel="disk_free", below=0.3),
+    "disk-full": Sign(dashboard=HOST, panel="disk_free", below=0.01),
     "emails-unsent": Sign(dashboard=AFTER_ORDER, panel="emails", labels={"document": "order"}, above=0.75),
     "exporter-down": Sign(dashboard=EXPORTER, panel="up", below=1),
+    "file-exposed": Sign(dashboard=PROBES, panel="exposed", labels={"page": "exposed_env"}, above=0),
     "grid-missing": Sign(dashboard=AFTER_ORDER, panel="grid_age", above=0.75),
     "indexer-invalid": Sign(
         dashboard=INDEXERS, panel="state", labels={"indexer": "catalogrule_product"}, above=2.5
@@ -74,8 +94,10 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "indexer-stuck": Sign(
         dashboard=INDEXERS, panel="table", query=4, labels={"indexer": "catalog_product_price"}, above=45
     ),
+    "locks-held": Sign(dashboard=DATABASE, panel="waiters"),
     "maintenance": Sign(dashboard=OVERVIEW, panel="maintenance", above=0),
     "no-traffic": Sign(dashboard=PAGE_CACHE, panel="requests_now", below=1),
+    "opcache-full": Sign(dashboard=PHP_WEB, panel="opcache_takes", above=0),
     "orders-stuck-pending-payment": Sign(
         dashboard=AFTER_ORDER, panel="open_orders_age", labels={"state": "pending_payment"}, above=1
     ),
@@ -86,12 +108,23 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "payment-method-quiet": Sign(
         dashboard=CHECKOUT, panel="methods", labels={"method": "paypal_express"}, still=True
     ),
+    "php-full": Sign(dashboard=PHP_WEB, panel="full", above=0),
     "queue-errors": Sign(dashboard=QUEUES, panel="failed"),
     "rabbitmq-down": _down("rabbitmq"),
     "redis-down": _down("redis"),
     "redis-full": Sign(dashboard=PAGE_CACHE, panel="redis_refused", labels={"role": "session"}, above=0),
     "registrations-flood": Sign(dashboard=CHECKOUT, panel="accounts", rise=50),
+    "replica-lagging": Sign(dashboard=DATABASE, panel="lag", above=5),
+    "replica-stopped": Sign(
+        dashboard=DATABASE, panel="replica", labels={"magento_role": "database_replica"}, below=1
+    ),
+    "search-alias-missing": Sign(dashboard=SEARCH, panel="alias", labels={"store": "default"}, above=0),
+    "search-down": Sign(dashboard=SEARCH, panel="down", above=0),
+    "search-drift": Sign(dashboard=SEARCH, panel="lost", labels={"store": "default"}, above=0.2),
+    "search-readonly": Sign(dashboard=SEARCH, panel="read_only", above=0),
     "search-zero-results": Sign(dashboard=CHECKOUT, panel="search", query=1, rise=20),
+    "sentinel-no-quorum": Sign(dashboard=REDIS, panel="quorum", below=1),
+    "slow-database": Sign(dashboard=DATABASE, panel="running", above=30),
     "storefront-down": Sign(dashboard=EXPORTER, panel="outside", labels={"page": "home"}, below=1),
     "varnish-down": _down("varnish"),
 }
@@ -128,6 +161,19 @@ PLAY: Final[tuple[tuple[str, ...], ...]] = (
     ("broker-alarm", "storefront-down"),
     ("database-killed", "maintenance"),
     ("database-down", "no-traffic"),
+    (
+        "certificate-expiring",
+        "disk-filling",
+        "file-exposed",
+        "locks-held",
+        "replica-stopped",
+        "search-readonly",
+        "sentinel-no-quorum",
+    ),
+    ("connections-full", "disk-full", "opcache-full", "replica-lagging", "search-alias-missing"),
+    ("search-drift", "slow-database"),
+    ("php-full",),
+    ("search-down",),
     ("exporter-down",),
 )
 """Acts: faults that are switched on together, because none hides another."""

@@ -10,6 +10,7 @@ from alerts.thresholds import PAGE_REQUESTS
 from dashboards.catalogue import DASHBOARDS
 from dashboards.lib.page import Dashboard
 from sandbox.process import wait_until
+from sandbox.stack import BESIDE
 from tests.dashboards.live import EVERY_COLLECTOR, Asker, demo, holds
 from tests.harness.limits import LONG
 
@@ -32,7 +33,7 @@ UNREAD = re.compile(r"\boff$|not (read|scraped|loaded|watched)")
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     folder = tmp_path_factory.mktemp("healthy")
-    options = ("--history-days", "15", "--rate", "0.7", "--scrape-seconds", "5")
+    options = ("--history-days", "15", "--rate", "0.7", "--scrape-seconds", "5", "--with", *BESIDE)
     with demo(folder, *options) as running:
         for what, expression in FILLED.items():
             wait_until(holds(running.asker, expression), seconds=PATIENCE_SECONDS, what=what)
