@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.lib.links import Link
 from dashboards.lib.panels import Ask, Panel, Timeline
 from dashboards.lib.style import Colour, words
-from dashboards.lib.uids import DATABASE, GOLDEN_PATH, HOST, PHP_WEB, PROBES, RABBITMQ, REDIS, SEARCH
+from dashboards.lib.uids import DATABASE, DEPLOYS, GOLDEN_PATH, HOST, PHP_WEB, PROBES, RABBITMQ, REDIS, SEARCH
 from exporter.magento.roles import ROLE
 from promql.expr import Expr, count_by, max_by, series
 from promql.platform import EXPORTER_UP, PLATFORM_ALERTS
@@ -49,6 +49,7 @@ STANDS_ON: Final[tuple[Panel, ...]] = (
             Link("Search", SEARCH, "alias"),
             Link("RabbitMQ", RABBITMQ, "memory_alarm"),
             Link("Machines", HOST, "disk_free"),
+            Link("Deployments", DEPLOYS, "releases"),
         ),
         width=24,
         height=6,
