@@ -29,7 +29,13 @@ ENGINE_SETTINGS: Final = Query(
     """
     SELECT path, value
     FROM {core_config_data}
-    WHERE scope = 'default' AND scope_id = 0 AND path LIKE 'catalog/search/%%'
+    WHERE scope = 'default' AND scope_id = 0
+      AND (path = 'catalog/search/engine'
+           OR path LIKE 'catalog/search/%%\\_server\\_hostname'
+           OR path LIKE 'catalog/search/%%\\_server\\_port'
+           OR path LIKE 'catalog/search/%%\\_index\\_prefix'
+           OR path LIKE 'catalog/search/%%\\_enable\\_auth'
+           OR path LIKE 'catalog/search/%%\\_username')
     """,
     reads={"core_config_data": ("scope", "scope_id", "path", "value")},
 )

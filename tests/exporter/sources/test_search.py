@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from exporter.core.ports import nothing_locked
 from exporter.errors import AccessDenied, SourceError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
-from exporter.magento.search import Engine, Said, ShopsEngine, engine_of
+from exporter.magento.search import ENGINE_SETTINGS, Engine, Said, ShopsEngine, engine_of
 from exporter.sources.search import LARGEST, SearchEngine, SearchTarget
 from sandbox.process import LOOPBACK, free_port
 
@@ -173,6 +174,16 @@ def settings(engine: str, **values: str) -> list[dict[str, str]]:
 )
 def test_the_engine_is_the_one_of_the_shops_settings(values: list[dict[str, str]], expected: Engine) -> None:
     assert engine_of(values, nothing_locked) == expected
+
+
+def test_the_shops_password_is_not_asked_for() -> None:
+    """It is encrypted for Magento alone, and nobody else should have it."""
+    likes = re.findall(r"LIKE '([^']+)'", ENGINE_SETTINGS.sql)
+    patterns = [re.escape(like).replace("%%", ".*").replace(r"\\_", "_") for like in likes]
+    asked = [p for p in patterns if re.fullmatch(p, "catalog/search/opensearch_password")]
+    assert len(patterns) == 5
+    assert asked == []
+    assert any(re.fullmatch(p, "catalog/search/opensearch_username") for p in patterns)
 
 
 @pytest.mark.parametrize("values", [[], settings("mysql"), settings("livesearch")])
