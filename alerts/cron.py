@@ -66,7 +66,11 @@ def _cases_of_not_done(
         labels={"status": status},
         inputs={
             "not_done": Input(
-                cron.NOT_DONE, labels={"status": status}, bad=Ago(3_660), good=Gone(), edge=Ago(3_600)
+                cron.NOT_DONE,
+                labels={"status": status},
+                bad=Ago(3_660),
+                good=Gone(at_once=True),
+                edge=Ago(3_600),
             ),
             "errors": errors,
             "running": Input(cron.RUNNING, bad=Gone(), good=Gone(), needed=False),
@@ -74,7 +78,6 @@ def _cases_of_not_done(
         silent={**silent, "it runs": {"running": At(600)}},
         needs_all_inputs=False,
         warm_up=2 * HOUR,
-        clears_after=5 * MINUTE,
         expected_description=expected,
     )
 

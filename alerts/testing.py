@@ -66,6 +66,8 @@ def _document(alert: Alert, found: Catalogue, rules: Sequence[str], folder: Path
     if _leaves_out_the_edge():
         for rule in (rule for group in groups for rule in group["rules"]):
             rule["expr"] = as_if_no_sample_lay_on_an_edge(rule["expr"])
+            texts = rule.get("annotations", {})  # their templates ask as well
+            texts.update({name: as_if_no_sample_lay_on_an_edge(text) for name, text in texts.items()})
     file = folder / f"{alert.name}.rules.yml"
     file.write_text(yaml.safe_dump({"groups": groups}, sort_keys=False), encoding="utf-8")
     # The alert's own group last: what it reads from another group is then of the same moment.

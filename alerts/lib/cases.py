@@ -99,7 +99,12 @@ class Until(Level):
 
 @dataclass(frozen=True, slots=True)
 class Gone(Level):
-    """A series that is not there."""
+    """A series that is not there.
+
+    It is seen for five minutes more, unless it goes ``at_once``, as when a scrape does not have it.
+    """
+
+    at_once: bool = False
 
     def value(self, _now: float, _last: float | None, _step: float, /) -> None:
         """Return no sample."""

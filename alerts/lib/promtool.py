@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import dropwhile
@@ -280,25 +280,31 @@ def _series(alert: Alert, place: Place, phases: Sequence[Phase]) -> dict[str, st
 
 def _values(item: Input, key: str, phases: Sequence[Phase], step: int) -> str:
     samples: list[float | None] = []
+    ends: set[int] = set()
     now, end, last = 0, 0, None
     for phase in phases:
         end += phase.seconds
         level = item.level(phase.state(key))
         while now < end:
             sample = level.value(now, last, step)
+            if level == Gone(at_once=True) and samples and samples[-1] is not None:
+                ends.add(len(samples))
             samples.append(sample)
             last = last if sample is None else sample
             now += step
-    return _compressed(samples)
+    return _compressed(samples, ends)
 
 
-def _compressed(samples: Sequence[float | None]) -> str:
+def _compressed(samples: Sequence[float | None], ends: Collection[int] = ()) -> str:
     """Return promtool's notation: runs with a constant difference are written once."""
     parts, at = [], 0
     while at < len(samples):
         first = samples[at]
         run = _run(samples, at)
-        if first is None:
+        if at in ends:
+            run = 1
+            parts.append("stale")
+        elif first is None:
             parts.append(f"_x{run}")
         elif run >= _MANY:
             difference = (samples[at + 1] or 0.0) - first
