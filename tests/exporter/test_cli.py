@@ -23,6 +23,7 @@ from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
 from exporter.core.memory import VolatileStore
 from exporter.core.metrics import Sample
 from exporter.core.runner import Runner
+from exporter.evidence.events import Events
 from exporter.settings import Settings
 from tests.harness.core import context
 from tests.harness.evidence import no_evidence
@@ -135,7 +136,8 @@ def test_collect_says_so_if_there_is_no_result_in_time(
     def build(settings: Settings) -> Exporter:
         thread = {"files": ThreadPoolExecutor(1)}
         runner = Runner([endless], context=context, store=store, executors=thread)
-        return Exporter(settings, Backends(), runner, {}, thread, store, no_evidence(runner, store))
+        evidence, events = no_evidence(runner, store), Events(store, runner)
+        return Exporter(settings, Backends(), runner, {}, thread, store, evidence, events)
 
     monkeypatch.setattr(cli, "build", build)
     names = ("lock_wait", "statement", "read", "collector", "scrape", "shutdown")

@@ -18,6 +18,7 @@ from exporter.core.runner import Runner
 from exporter.doctor import addresses, collecting, connections, operation
 from exporter.doctor.examination import Examination, Finding, Status
 from exporter.errors import AccessDenied, ExporterError, SourceUnavailable, SpecError
+from exporter.evidence.events import Events
 from exporter.settings import Settings, validate
 from exporter.sources.rabbitmq import RabbitMQ
 from exporter.sources.redis import RedisServers
@@ -82,7 +83,14 @@ def examination(
     store = VolatileStore()
     runner = Runner(collectors, context=given, store=store, executors={})
     exporter = Exporter(
-        settings or Settings(), backends or Backends(), runner, {}, {}, store, no_evidence(runner, store)
+        settings or Settings(),
+        backends or Backends(),
+        runner,
+        {},
+        {},
+        store,
+        no_evidence(runner, store),
+        Events(store, runner),
     )
     return Examination(exporter, given, consumer_start_seconds=0.01)
 
