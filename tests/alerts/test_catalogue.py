@@ -76,6 +76,7 @@ def series(found: Catalogue) -> dict[str, tuple[str, ...]]:
         "layer",
         "collector",
         "document",
+        "consumer",
     )
     known[THRESHOLD.name] = own
     known[MAINTENANCE.name] = MAINTENANCE.labels
