@@ -54,7 +54,7 @@ _unanswered: Final = partial(
     _exporter,
     op="==",
     threshold=0,
-    keep_firing_for=5 * MINUTE,
+    keep_firing_for=10 * MINUTE,
     no_data=NoData.OPTIONAL,
     description="The exporter gets no answer from {{ $labels.source }}.",
     panel=Panel("magento-exporter", "sources"),

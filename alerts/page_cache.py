@@ -181,7 +181,7 @@ ALERTS: Final = (
         threshold=critical(limits.BACKENDS_HEALTHY),
         unit=Unit.RATIO,
         for_=5 * MINUTE,
-        keep_firing_for=3 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="Half of Varnish's backends or more are sick.",
         description="Only {{ $value | humanizePercentage }} of the backends of {{ $labels.varnish }} "
         "pass their "
@@ -250,7 +250,7 @@ ALERTS: Final = (
         service="sessions",
         value=series(redis.UP, role=redis.SESSION),
         for_=2 * MINUTE,
-        keep_firing_for=3 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="The Redis that holds the sessions is down.",
         description="The session server does not answer, while the Redis of another role does.",
         impact="Every customer is logged out and every guest's cart is gone; with several web nodes no "
@@ -359,7 +359,7 @@ ALERTS: Final = (
         value=increase(series(redis.REFUSED_WRITES, role=redis.SESSION)["5m"]),
         threshold=limits.ONE_EVENT,
         for_=2 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         maintenance=False,
         summary="Redis refuses to store sessions because it is full.",
         description='Redis refused {{ $value | printf "%.0f" }} writes of its session server in five '

@@ -109,7 +109,7 @@ ALERTS: Final = (
         threshold=0,
         maintenance=True,
         for_=10 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=3 * MINUTE,
         summary="One page of the shop is not served from outside.",
         description="The page {{ $labels.page }} ({{ $labels.instance }}) has failed from outside for ten "
         "minutes.",

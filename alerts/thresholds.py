@@ -83,7 +83,7 @@ ORDERS_OVERDUE: Final = Threshold(
     reason="Orders that should have come since the last one. Chance makes such a gap once in 3e6 orders.",
 )
 ORDERS_WITHOUT_CARTS: Final = Threshold(
-    critical=20.0,
+    critical=30.0,
     reason="Orders expected since the shop's last one, while hardly any carts are filled.",
 )
 FEW_CARTS: Final = 0.25
@@ -307,8 +307,9 @@ REGISTRATIONS_FACTOR: Final = Threshold(
 REGISTRATIONS_AT_LEAST: Final = 30
 """A busiest hour with fewer new accounts than this counts as this."""
 MAINTENANCE_SECONDS: Final = Threshold(
-    critical=15 * MINUTE,
-    reason="Deployments take minutes. After a quarter of an hour the flag was forgotten, or one hangs.",
+    critical=30 * MINUTE,
+    reason="An upgrade of the database may take twenty minutes. After thirty the flag was forgotten, or one "
+    "hangs.",
 )
 REVIEW_SECONDS: Final = Threshold(
     warning=2 * DAY,

@@ -81,7 +81,7 @@ _SERVERS: Final = (
         "The shop is stuck in maintenance mode",
         Harm.STOPS,
         By("MagentoMaintenanceForgotten"),
-        note="For a quarter of an hour it may be a deploy. Where the exporter does not see the flag, "
+        note="For half an hour it may be an upgrade. Where the exporter does not see the flag, "
         "MagentoProbeFailing fires instead, after three minutes.",
     ),
 )

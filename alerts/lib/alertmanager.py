@@ -279,6 +279,7 @@ def _failing_checkout() -> Iterable[dict[str, Any]]:
     stopped, payments = "MagentoOrdersStopped", "MagentoPaymentsFail"
     yield _inhibit([f'alertname = "{payments}"'], [f'alertname = "{stopped}"'], STORE)
     yield _inhibit([_one_of((payments, stopped))], ['alertname = "MagentoPaymentMethodDead"'], STORE)
+    yield _inhibit([f'alertname = "{stopped}"'], ['alertname = "MagentoNobodyComes"'], SHOP)
 
 
 def _stopped_cron(alerts: Sequence[Alert]) -> Iterable[dict[str, Any]]:

@@ -19,6 +19,9 @@ from promql.platform import of_shop
 _PAGE: Final = "magento-host"
 _DISK: Final = (*SERVER, "mountpoint")
 _READ_ONLY: Final = "!~squashfs|iso9660|erofs|ramfs|nsfs"
+_MEMORY: Final = "tmpfs"
+"""A file system in memory may be full at once, but has no trend of days."""
+
 _ASIDE: Final = "!~/(boot|snap|backup|mnt/backup)(/.*)?"
 """Where a disk may be full by design."""
 _VAR: Final = {ROLE: "node+database", "mountpoint": "/var"}
@@ -33,6 +36,10 @@ def _of_disks(metric: External) -> Selector:
     return of_shop(metric, fstype=_READ_ONLY, mountpoint=_ASIDE)
 
 
+def _lasting(metric: External) -> Selector:
+    return of_shop(metric, fstype=f"{_READ_ONLY}|{_MEMORY}", mountpoint=_ASIDE)
+
+
 DISK_FREE: Final = recorded(
     "magento:host_disk_free:ratio",
     min_by(_of_disks(of.DISK_FREE) / (_of_disks(of.DISK_SIZE) > 0), *_DISK),
@@ -45,8 +52,9 @@ INODES_FREE: Final = recorded(
 )
 DISK_FULL_IN: Final = recorded(
     "magento:host_disk_full_in:seconds",
-    min_by(_of_disks(of.DISK_FREE) / (0 - (slope(_of_disks(of.DISK_FREE)["3h"]) < 0)), *_DISK),
-    "Time until each disk is full if it goes on as in the last three hours; absent if it does not fill.",
+    min_by(_lasting(of.DISK_FREE) / (0 - (slope(_lasting(of.DISK_FREE)["3h"]) < 0)), *_DISK),
+    "Time until each disk is full if it goes on as in the last three hours; absent if it does not fill, "
+    "or is in memory.",
 )
 
 RECORDINGS: Final = (DISK_FREE, INODES_FREE, DISK_FULL_IN)

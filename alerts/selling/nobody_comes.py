@@ -17,27 +17,27 @@ from promql.expr import series
 ALERTS: Final = (
     selling(
         name="MagentoNobodyComes",
-        severity=Severity.URGENT,
+        severity=Severity.CRITICAL,
         value=SHOP_EXPECTED,
         threshold=critical(limits.ORDERS_WITHOUT_CARTS),
         guard=(only_where(series(SHOP_BY_CARTS) < limits.FEW_CARTS * SHOP_EXPECTED),),
         scope="",
         for_=5 * MINUTE,
-        keep_firing_for=15 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="Nobody buys, and hardly anybody fills a cart.",
         description='Since the shop\'s last order, {{ $value | printf "%.0f" }} more should have come (limit '
         "%limit%). Hardly any carts are filled.",
         impact="Customers do not reach the shop at all, or leave at the first page.",
         first_action="Open the shop from outside, by its public name; then check DNS, certificate, CDN and "
         "web servers.",
-        why="Twenty orders were to be expected since the shop's last one, and less than a quarter of the "
+        why="Thirty orders were to be expected since the shop's last one, and less than a quarter of the "
         "carts that belong to them were filled. If the shop does not answer from outside, "
         "MagentoProbeFailing calls.",
         panel=Panel("magento-overview", "selling"),
         cases=Cases(
             inputs={
-                "expected": Input(expected_orders.SHOP_SINCE_LAST, bad=At(25), good=At(0.5), edge=At(20)),
-                "carts": Input(checkout.SHOP_CARTS_SINCE_ORDER, bad=At(24), good=At(3)),
+                "expected": Input(expected_orders.SHOP_SINCE_LAST, bad=At(35), good=At(0.5), edge=At(30)),
+                "carts": Input(checkout.SHOP_CARTS_SINCE_ORDER, bad=At(34), good=At(3)),
                 "filled": Input(
                     checkout.STAGE_REACHED,
                     labels={"store": "de", "stage": "cart", "customer": "guest"},
@@ -56,7 +56,7 @@ ALERTS: Final = (
             step=5 * MINUTE,
             windows_full_after=0,
             needs_all_inputs=False,
-            expected_description="Since the shop's last order, 25 more should have come (limit 20). Hardly "
+            expected_description="Since the shop's last order, 35 more should have come (limit 30). Hardly "
             "any carts are filled.",
         ),
     ),

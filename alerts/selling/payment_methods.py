@@ -78,7 +78,7 @@ ALERTS: Final = (
         ),
         scope=None,
         for_=2 * MINUTE,
-        keep_firing_for=15 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="A main payment method brings no orders any more.",
         impact="Customers who want to pay this way cannot; some choose another method, most leave.",
         why="A method with at least 30 % of the store's orders has none, while so many others came that "

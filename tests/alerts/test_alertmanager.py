@@ -172,6 +172,27 @@ def test_a_milder_cause_would_be_found(found: Catalogue) -> None:
     assert ("MagentoCollectorFailing", "MagentoMaintenanceForgotten") in milder(found, [rule])
 
 
+def outliving(found: Catalogue, rules: Sequence[Rule]) -> set[tuple[str, str]]:
+    """Return each call, or alert named by itself, that goes on after what inhibits it has resolved."""
+    keeps = {alert.name: alert.keep_firing_for for alert in found.all}
+    return {
+        (cause, effect)
+        for rule in rules
+        for effect, severity in affected(rule["target_matchers"], found)
+        for cause, _ in affected(rule["source_matchers"], found)
+        if keeps[effect] > keeps[cause]
+        and (
+            severity is Severity.CRITICAL
+            or (severity is Severity.URGENT and f'alertname = "{effect}"' in rule["target_matchers"])
+        )
+    }
+
+
+def test_nobody_is_called_about_a_consequence_after_the_repair(found: Catalogue) -> None:
+    rules = yaml.safe_load(CONFIGURATION.read_text())["inhibit_rules"]
+    assert outliving(found, rules) == set()
+
+
 def test_the_dead_man_hears_the_watchdog_every_minute() -> None:
     routes = yaml.safe_load(CONFIGURATION.read_text())["route"]["routes"]
     assert routes[0]["receiver"] == DEADMAN

@@ -44,6 +44,19 @@ def attempts(orders: float, tested: float, blocked: int = LENGTH) -> dict[str, s
     }
 
 
+def stopped(orders: float, minute: int) -> dict[str, str]:
+    """Return the orders of each window and those expected, if no more come from the minute on."""
+    series = {}
+    for window, hours in WINDOWS.items():
+        usual, falls = orders * hours, round(hours * 60)
+        labels = f'{PLACE}, window="{window}"'
+        series[f"magento_orders_expected{{{labels}}}"] = f"{usual!r}x{LENGTH}"
+        series[f"magento_orders_recent{{{labels}}}"] = (
+            f"{usual!r}x{minute - 1} {usual!r}-{usual / falls!r}x{falls} 0x{LENGTH}"
+        )
+    return series
+
+
 def question(expression: str, minute: int, *, number: int) -> dict[str, Any]:
     """Return what promtool is to ask: how many series the expression has at a minute."""
     samples = [{"labels": "{}", "value": number}] if number else []
@@ -92,15 +105,18 @@ def test_nobody_is_called_while_cards_are_tried_out_and_customers_buy(
 def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_cards(
     found: Catalogue, rules: Mapping[str, str], tmp_path: Path
 ) -> None:
-    orders, blocked = 3.8, QUIET + 20
-    series = attempts(orders, 200, blocked)
-    for window, hours in WINDOWS.items():
-        usual, falls = orders * hours, round(hours * 60)
-        labels = f'{PLACE}, window="{window}"'
-        series[f"magento_orders_expected{{{labels}}}"] = f"{usual!r}x{LENGTH}"
-        series[f"magento_orders_recent{{{labels}}}"] = (
-            f"{usual!r}x{blocked - 1} {usual!r}-{usual / falls!r}x{falls} 0x{LENGTH}"
-        )
+    blocked = QUIET + 20
+    series = attempts(3.8, 200, blocked) | stopped(3.8, blocked)
     called = fires("MagentoPaymentsFail")
     before, in_time = question(called, blocked - 1, number=0), question(called, blocked + 130, number=1)
+    assert not answers(found, rules, tmp_path, series, before, in_time)
+
+
+def test_somebody_is_called_when_payments_fail_soon_after_card_testing_ended(
+    found: Catalogue, rules: Mapping[str, str], tmp_path: Path
+) -> None:
+    outage = QUIET + TESTING + 35
+    series = attempts(30, 3_000, outage) | stopped(30, outage)
+    called = fires("MagentoPaymentsFail")
+    before, in_time = question(called, outage - 1, number=0), question(called, outage + 25, number=1)
     assert not answers(found, rules, tmp_path, series, before, in_time)

@@ -352,7 +352,7 @@ _SELLING: Final[Mapping[str, Expectation]] = {
     ),
     "maintenance": Expectation(
         fires=(seen("MagentoMaintenanceForgotten"),),
-        minutes=17,
+        minutes=32,
         end=Fix("MagentoMaintenanceForgotten", "Forgotten"),
     ),
     "no-traffic": Expectation(
