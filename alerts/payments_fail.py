@@ -16,8 +16,6 @@ from promql.expr import Expr, clamp_max, clamp_min, max_by, over_time, relabel, 
 from promql.metrics import STORE
 
 _TEN_MINUTES_OF_THREE_DAYS: Final = 432
-_TEN_MINUTES: Final = round(1 / 3, 6)
-"""As a part of the shortest window of the expectation, half an hour."""
 _ATTEMPTS_OF_AN_HOUR: Final = series(ATTEMPTS["1h"])
 
 
@@ -108,26 +106,26 @@ def _customers_buy(window: str, of_window: str, part: float, chance: float = 0) 
 
 TESTED_10M: Final = _rule(
     "magento:orders_hold:count10m",
-    _customers_buy("10m", "30m", _TEN_MINUTES),
+    _customers_buy("10m", "30m", round(1 / 3, 6)),
     "magento:orders_hold:count of the last ten minutes alone.",
 )
 
 
-def _tries_go_on(window: str, part: float) -> Expr:
-    """Return the stores with far more tries than usual in a shorter window, too: the testing has not ended."""
-    usual = series(HIGHEST_LEVEL) * _expected("30m") * part
-    return series(ATTEMPTS[window]) >= limits.TRIES_OF_TESTERS * usual
+def _tries_go_on() -> Expr:
+    """Return the stores with far more tries than usual in an hour: two hours remember testing that ended."""
+    usual = series(HIGHEST_LEVEL) * _expected("30m") * 2
+    return _ATTEMPTS_OF_AN_HOUR >= limits.TRIES_OF_TESTERS * usual
 
 
 TESTED: Final = _rule(
     "magento:orders_hold:count",
     union(
         series(TESTED_10M),
-        _customers_buy("30m", "30m", 1).only_if(_tries_go_on("10m", _TEN_MINUTES)),
-        _customers_buy("2h", "2h", 1, limits.ORDERS_BY_CHANCE).only_if(_tries_go_on("30m", 1)),
+        _customers_buy("30m", "30m", 1),
+        _customers_buy("2h", "2h", 1, limits.ORDERS_BY_CHANCE).only_if(_tries_go_on()),
     ),
     "Attempts that customers can have made, in stores in which they buy as usually today although there "
-    "are far more tries, and go on to be; absent in others.",
+    "are far more tries; absent in others.",
 )
 
 TESTING: Final = _rule(

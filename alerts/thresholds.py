@@ -66,19 +66,11 @@ DROUGHT_SURPRISE_NATS: Final = Threshold(
     reason="-ln of the chance that a healthy shop sells so little; 10.6 is 1e-4 spread over four windows.",
 )
 FAILING_NOW: Final = Threshold(
-    warning=0.3,
     critical=0.5,
-    window="10m",
     reason="The failed share of minutes, chance allowed for. More than half: most who try to pay cannot.",
 )
-ORDERS_AWAITED: Final = Threshold(
-    warning=8.0,
-    critical=12.0,
-    reason="Orders expected since the last one. By chance none of 12 comes once in 160,000 gaps.",
-)
-ORDERS_HOLD: Final = 0.7
-"""Share of the usual orders from which failures beside them stop nobody from buying (card testing)."""
 ORDERS_OVERDUE: Final = Threshold(
+    warning=8.0,
     critical=15.0,
     reason="Orders that should have come since the last one. Chance makes such a gap once in 3e6 orders.",
 )

@@ -139,7 +139,7 @@ _BAND: Final[tuple[Panel, ...]] = (
             "Time since the newest order of any chosen store, the time that is usual between two at this "
             "hour of the week, and how many orders were expected at least since then."
         ),
-        good=f"Fewer than {warning(thresholds.ORDERS_AWAITED):.0f} orders expected since.",
+        good=f"Fewer than {warning(thresholds.ORDERS_OVERDUE):.0f} orders expected since.",
         then="See whether people still fill carts and try to pay.",
         asks=(
             Ask(expr=since_last_order(), legend="ago"),
@@ -158,7 +158,7 @@ _BAND: Final[tuple[Panel, ...]] = (
                 unit="none",
                 thresholds={
                     "mode": "absolute",
-                    "steps": steps(thresholds.ORDERS_AWAITED, base=Colour.GOOD),
+                    "steps": steps(thresholds.ORDERS_OVERDUE, base=Colour.GOOD),
                 },
             ),
         ),

@@ -1,6 +1,7 @@
 """Is the shop selling, since when not, and what it costs: the band on top of the Overview.
 
-It is faster and less certain than the alerts. It notifies nobody, so a wrong orange costs a look.
+It reads what the alerts read and compares with their limits, but does not wait as they do. So it is red
+before somebody is called, and it is not green while somebody is.
 """
 
 from __future__ import annotations
@@ -8,34 +9,24 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds as limits
-from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
+from alerts.lib.alertmanager import ALL_STORES
+from alerts.payments_fail import LIMIT, SHARE, TESTED
+from alerts.recording import ATTEMPTS, REVENUE, STAGES
 from alerts.selling.common import rule
-from alerts.thresholds import Threshold, critical, warning
-from exporter.collectors import expected_orders, orders
+from alerts.selling.stopped import OVERDUE, SHOP_BY_CARTS, SHOP_EXPECTED, SHOP_OVERDUE
+from alerts.thresholds import critical, warning
+from exporter.collectors import deployment, expected_orders, orders
 from exporter.core.metrics import Kind
-from promql.expr import (
-    Expr,
-    clamp_max,
-    clamp_min,
-    max_by,
-    now,
-    over_time,
-    relabel,
-    seconds,
-    series,
-    sum_by,
-    union,
-)
+from promql import metrics
+from promql.expr import Expr, clamp_min, max_by, over_time, relabel, series, sum_by, union
 from promql.metrics import SHOP, STORE, External, Selectable
-from promql.wilson import least_share
 
 TOGETHER: Final = "(all)"
 """The label ``store`` of what is said of all stores of a shop together: three small ones make a large one."""
 
 _SHORTEST: Final = "30m"
-_LONGER: Final = ("1d", "6h", "2h")
-_JUST_NOW: Final = ("5m", "10m")
 _DAY: Final = slice("1d", "5m")
+_DOUBT, _STOPPED = 1, 2
 
 
 def _with_all(metric: Selectable, **matchers: str) -> Expr:
@@ -57,67 +48,64 @@ LAST: Final = rule(
     union(max_by(series(orders.LAST_ORDER), *STORE), _all(max_by(series(orders.LAST_ORDER), *SHOP))),
     f"Unix time of the last order by store, and of all stores of the shop as store {TOGETHER}.",
 )
-
-
-def _awaited() -> Expr:
-    """Return how many orders were expected at least since the last one.
-
-    The longest window of the expectation that lies within the gap is taken; in the first half hour, the part
-    of the shortest window that has passed.
-    """
-    gap = now() - series(LAST)
-    part = clamp_max(gap / seconds(_SHORTEST), 1) * _expected(_SHORTEST)
-    return union(*(_expected(window).only_if(gap >= seconds(window)) for window in _LONGER), part)
-
-
 AWAITED: Final = rule(
     "magento:orders_awaited:count",
-    _awaited(),
-    f"Orders expected at least since the last one, by store and together ({TOGETHER}).",
+    union(series(OVERDUE), _all(series(SHOP_OVERDUE))),
+    f"magento:orders_overdue:count of each store, and of all stores of the shop as store {TOGETHER}.",
 )
-
-
-def _largest(*given: Expr) -> Expr:
-    marked = (relabel(expr, target="of", value=str(number)) for number, expr in enumerate(given))
-    return max_by(union(*marked), *STORE)
-
-
 FAILING: Final = rule(
     "magento:placements_failing:ratio",
-    _largest(*(least_share(_with_all(FAILED[window]), _with_all(ATTEMPTS[window])) for window in _JUST_NOW)),
-    "Failed share of the attempts that chance cannot explain, the larger of the last five and ten minutes.",
+    series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED)),
+    "The certain share of failed attempts in stores in which payments fail, as MagentoPaymentsFail sees it.",
 )
-PLACED: Final = rule(
-    "magento:placements_succeeded:increase10m",
-    _with_all(ATTEMPTS["10m"]) - _with_all(FAILED["10m"]),
-    "Attempts to place an order in the last ten minutes that did not fail.",
-)
-_USUAL: Final = _largest(over_time("avg", series(PLACED)["6h":"10m"]), _expected(_SHORTEST) / 3)
-"""What ten minutes usually bring: by the week, or by the last six hours if they are better (a campaign)."""
+_MOST: Final = series(FAILING) >= critical(limits.FAILING_NOW)
+_NEARLY_ALL: Final = 0.5
 
 
-def _level(value: Expr, limit: Threshold) -> Expr:
-    """Return 0, from the warning on 1, from the critical on 2."""
-    return value.truth(">=", warning(limit)) + value.truth(">=", critical(limit))
-
-
-def _doubts() -> Expr:
-    """Return the doubts of both kinds of evidence, added up."""
-    orders_hold = series(PLACED) >= limits.ORDERS_HOLD * _USUAL
-    none = series(FAILING) * 0
-    failing = _level(series(FAILING), limits.FAILING_NOW).unless(orders_hold, on=STORE).or_else(none)
-    silent = _level(series(AWAITED), limits.ORDERS_AWAITED)
-    both = union(
-        relabel(failing, target="of", value="payments"), relabel(silent, target="of", value="silence")
+def _failing() -> Expr:
+    """Return 1 for a store in which payments fail, 2 if most fail; 2 for the shop if that stops half of it."""
+    tries = series(ATTEMPTS["10m"])
+    stopped = sum_by(tries.only_if(_MOST), *SHOP) / sum_by(tries, *SHOP)
+    return union(
+        series(FAILING).truth(">=", critical(limits.FAILING_NOW)) + _DOUBT,
+        _all(stopped.truth(">=", _NEARLY_ALL) + _DOUBT),
     )
-    return sum_by(both, *STORE)
+
+
+def _silent() -> Expr:
+    """Return 1 if orders are overdue, 2 if MagentoOrdersStopped or MagentoNobodyComes holds."""
+    limit = limits.ORDERS_OVERDUE
+    overdue = series(AWAITED).truth(">=", warning(limit)) + series(AWAITED).truth(">", critical(limit))
+    nobody = (SHOP_EXPECTED > critical(limits.ORDERS_WITHOUT_CARTS)).only_if(
+        series(SHOP_BY_CARTS) < limits.FEW_CARTS * SHOP_EXPECTED
+    )
+    return union(_all(nobody * 0 + _STOPPED), overdue)
+
+
+def _called() -> Expr:
+    """Return 1 while somebody is called about the store, or about what all stores stand on."""
+    calls = {"alertname": "=~Magento.+", "alertstate": "firing", "severity": "critical"}
+    everywhere = max_by(series(metrics.ALERTS, store=f"=~|{ALL_STORES}", **calls), *SHOP) * _DOUBT
+    here = max_by(series(metrics.ALERTS, store=f"!~|{ALL_STORES}", **calls), *STORE) * _DOUBT
+    return union(here, (series(LAST) * 0).join("+", everywhere, on=SHOP, group_left=()))
+
+
+def _closed() -> Expr:
+    """Return 2 while the shop is in maintenance mode."""
+    closed = max_by(series(deployment.MAINTENANCE), *SHOP) * _STOPPED
+    return (series(LAST) * 0).join("+", closed, on=SHOP, group_left=())
+
+
+def _worst(*evidence: Expr) -> Expr:
+    marked = (relabel(expr, target="of", value=str(number)) for number, expr in enumerate(evidence))
+    return max_by(union(*marked), *STORE)
 
 
 STATE: Final = rule(
     "magento:selling:state",
-    clamp_max(_doubts(), 2),
-    f"0 selling, 1 in doubt, 2 not selling, by store and together ({TOGETHER}). Failing attempts count, "
-    "unless orders hold, and so does the time without an order. Two doubts are a no.",
+    _worst(series(LAST) * 0, _failing(), _silent(), _called(), _closed()),
+    f"0 selling, 1 in doubt or in part, 2 not selling, by store and together ({TOGETHER}): the worst of what "
+    "the alerts read, of the calls about it, and of maintenance.",
 )
 STATE_TOGETHER: Final = rule(
     "magento:selling_together:state",
@@ -167,15 +155,4 @@ LOST: Final = rule(
     "magento:orders_missing:count in money: times the mean order of the last day, in base currency.",
 )
 
-RECORDINGS: Final = (
-    LAST,
-    AWAITED,
-    FAILING,
-    PLACED,
-    STATE,
-    STATE_TOGETHER,
-    SINCE,
-    MISSING,
-    VALUE,
-    LOST,
-)
+RECORDINGS: Final = (LAST, AWAITED, FAILING, STATE, STATE_TOGETHER, SINCE, MISSING, VALUE, LOST)

@@ -115,7 +115,7 @@ def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_ca
 def test_somebody_is_called_when_payments_fail_soon_after_card_testing_ended(
     found: Catalogue, rules: Mapping[str, str], tmp_path: Path
 ) -> None:
-    outage = QUIET + TESTING + 35
+    outage = QUIET + TESTING + 65
     series = attempts(30, 3_000, outage) | stopped(30, outage)
     called = fires("MagentoPaymentsFail")
     before, in_time = question(called, outage - 1, number=0), question(called, outage + 25, number=1)

@@ -9,8 +9,9 @@ from typing import Final
 import pytest
 import yaml
 
-from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES
-from alerts.selling import glance
+from alerts import payments_fail
+from alerts.recording import ATTEMPTS, FAILED, LEAST, REVENUE, STAGES
+from alerts.selling import glance, stopped
 from promql.render import render
 from tests.harness.limits import LONG
 
@@ -20,7 +21,16 @@ BEFORE: Final = 2 * 60
 LENGTH: Final = 60
 VALUE: Final = 50
 WINDOWS: Final = {"30m": 30, "2h": 120, "6h": 360, "1d": 1440}
-_READ: Final = (*(named[window] for named in (ATTEMPTS, FAILED) for window in ("5m", "10m")), STAGES, REVENUE)
+_READ: Final = (
+    *(named[window] for named in (ATTEMPTS, FAILED) for window in ("10m", "30m", "1h", "2h", "3d")),
+    *LEAST.values(),
+    *payments_fail.RECORDINGS,
+    *(one for one in stopped.RECORDINGS if one not in (stopped.ORDERS_PER_CART, stopped.SHOP_ORDERS_PER_CART)),
+    STAGES,
+    REVENUE,
+)
+CARTS: Final = 4
+"""Carts that are filled for each order."""
 """The recordings that the band reads."""
 SELLS, DOUBT, STOPPED = 0, 1, 2
 
@@ -45,6 +55,8 @@ def store(
             usual * VALUE, bought * VALUE
         ),
         f"magento_last_order_timestamp_seconds{{{here}}}": f"0+60x{BEFORE} {stop}",
+        **since_last_order(here, ORDERS_PER_CART, bought, usual),
+        f'magento_orders_recent{{{here}, window="2h"}}': f"{usual * 120!r}x{BEFORE + LENGTH}",
         **{
             f'magento_orders_expected{{{here}, window="{window}"}}': (
                 f"{(usual if expected is None else expected) * minutes!r}x{BEFORE + LENGTH}"
@@ -52,6 +64,28 @@ def store(
             for window, minutes in WINDOWS.items()
         },
     }
+
+
+ORDERS_PER_CART: Final = "magento:checkout_orders_per_cart:ratio1w"
+SHOP_ORDERS_PER_CART: Final = "magento:shop_orders_per_cart:ratio1w"
+
+
+def since_last_order(place: str, ratio: str, bought: float, usual: float, word: str = "") -> dict[str, str]:
+    """Return the orders due and the carts filled since the last order, if none come from the incident on."""
+    due, carts = (
+        f"0x{BEFORE} 0+{0 if bought else number!r}x{LENGTH}" for number in (usual, CARTS * usual)
+    )
+    return {
+        f"{ratio}{{{place}}}": f"{1 / CARTS}x{BEFORE + LENGTH}",
+        f"magento_{word}orders_expected_since_last{{{place}}}": due,
+        f"magento_{word or 'checkout_'}carts_since_last_order{{{place}}}": carts,
+    }
+
+
+def together(*stores: Mapping[str, str], bought: float, usual: float) -> Mapping[str, str]:
+    """Return the series of a shop with these stores."""
+    series = since_last_order(PLACE, SHOP_ORDERS_PER_CART, bought, usual, "shop_")
+    return {**series, **{name: values for store in stores for name, values in store.items()}}
 
 
 def complaint(folder: Path, series: Mapping[str, str], asked: Sequence[tuple[int, str]]) -> str:
@@ -84,7 +118,21 @@ def state(value: int, name: str = "de") -> str:
     return f'magento:selling:state{{store="{name}"}} == {value}'
 
 
-OUTAGE: Final = store("de", usual=4, fail=0.2, bought=0, failed=4)
+def one_store(*, usual: float, fail: float, bought: float, failed: float, **more: float) -> Mapping[str, str]:
+    """Return the series of a shop with one store."""
+    only = store("de", usual=usual, fail=fail, bought=bought, failed=failed, **more)
+    return together(only, bought=bought, usual=usual)
+
+
+def alert(name: str, first: int, lasts: int, **labels: str) -> Mapping[str, str]:
+    """Return the series of a critical alert that fires from a minute on for so long."""
+    places = "".join(f', {label}="{value}"' for label, value in labels.items())
+    told = f'ALERTS{{alertname="{name}", alertstate="firing", severity="critical", {PLACE}{places}}}'
+    return {told: f"_x{BEFORE + first} 1x{lasts} _x{LENGTH}"}
+
+
+CALM: Final = one_store(usual=4, fail=0.2, bought=4, failed=0.2)
+OUTAGE: Final = one_store(usual=4, fail=0.2, bought=0, failed=4)
 CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] = {
     "all payments fail": (
         OUTAGE,
@@ -109,36 +157,59 @@ CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] 
         ),
     ),
     "orders stop, and nothing fails": (
-        store("de", usual=4, fail=0.2, bought=0, failed=0),
-        ((2, state(DOUBT)), (5, state(STOPPED))),
+        one_store(usual=4, fail=0.2, bought=0, failed=0),
+        ((3, state(DOUBT)), (5, state(STOPPED))),
     ),
     "three of five attempts fail": (
-        store("de", usual=4, fail=0.2, bought=1.6, failed=2.6),
+        one_store(usual=4, fail=0.2, bought=1.6, failed=2.6),
         ((15, state(DOUBT)), (55, state(DOUBT))),
     ),
     "three of five fail on a day with five times the orders": (
-        store("de", usual=20, fail=1, bought=8, failed=13, expected=4),
-        ((10, state(STOPPED)), (55, state(STOPPED))),
+        one_store(usual=20, fail=1, bought=8, failed=13, expected=4),
+        ((10, state(STOPPED)), (55, state(STOPPED)), (55, state(STOPPED, "(all)"))),
     ),
     "cards are tried out": (
-        store("de", usual=4, fail=0.2, bought=4, failed=36),
+        one_store(usual=4, fail=0.2, bought=4, failed=36),
         ((5, state(SELLS)), (20, state(SELLS)), (60, state(SELLS))),
     ),
     "nothing is expected yet of a new shop": (
         {name: values for name, values in OUTAGE.items() if "expected" not in name},
-        ((-60, state(SELLS)), (5, state(STOPPED))),
+        ((-60, state(SELLS)), (8, state(STOPPED))),
     ),
     "three small stores together": (
-        {
-            key: value
-            for name in ("at", "ch", "de")
-            for key, value in store(name, usual=0.2, fail=0, bought=0, failed=0).items()
-        },
-        ((21, state(STOPPED, "(all)")), (21, state(SELLS))),
+        together(
+            *(store(name, usual=0.2, fail=0, bought=0, failed=0) for name in ("at", "ch", "de")),
+            bought=0,
+            usual=0.6,
+        ),
+        ((15, state(DOUBT, "(all)")), (28, state(STOPPED, "(all)")), (28, state(SELLS))),
     ),
     "a shop with a few orders an hour has a quiet hour": (
-        store("de", usual=0.1, fail=0, bought=0, failed=0),
+        one_store(usual=0.1, fail=0, bought=0, failed=0),
         ((60, state(SELLS)),),
+    ),
+    "nobody comes": (
+        {
+            name: "0x180" if "carts_since" in name else values
+            for name, values in one_store(usual=4, fail=0.2, bought=0, failed=0).items()
+        },
+        ((5, state(SELLS)), (9, state(STOPPED, "(all)"))),
+    ),
+    "somebody is called about the store": (
+        {**CALM, **alert("MagentoPaymentMethodDead", 10, 20, store="de")},
+        ((9, state(SELLS)), (11, state(DOUBT)), (40, state(SELLS))),
+    ),
+    "somebody is called about what all stores stand on": (
+        {**CALM, **alert("MagentoSessionStoreDown", 10, 20)},
+        ((11, state(DOUBT)), (11, state(DOUBT, "(all)")), (40, state(SELLS))),
+    ),
+    "somebody is called about all stores": (
+        {**CALM, **alert("MagentoOrdersStopped", 10, 20, store="all-stores")},
+        ((11, state(DOUBT, "(all)")), (11, 'absent(magento:selling:state{store="all-stores"})')),
+    ),
+    "maintenance": (
+        {**CALM, f"magento_maintenance_mode{{{PLACE}}}": f"0x{BEFORE + 10} 1x20 0x{LENGTH}"},
+        ((9, state(SELLS)), (12, state(STOPPED)), (12, state(STOPPED, "(all)")), (40, state(SELLS))),
     ),
 }
 
@@ -152,7 +223,9 @@ def test_the_band_says_whether_the_shop_sells(case: str, tmp_path: Path) -> None
 def test_it_is_over_when_the_orders_are_back(tmp_path: Path) -> None:
     series = {
         name: values.replace(f"x{LENGTH}", "x29") + " " + _back(name)
-        if "_total" in name or "last_order" in name
+        if "_total" in name or "last_order_" in name
+        else values.replace(f"x{LENGTH}", "x30 0x29")
+        if "since_last" in name
         else values
         for name, values in OUTAGE.items()
     }
@@ -167,7 +240,7 @@ def test_it_is_over_when_the_orders_are_back(tmp_path: Path) -> None:
 
 def _back(name: str) -> str:
     """Return what a series of the outage does from its thirtieth minute on."""
-    if "last_order" in name:
+    if "last_order_t" in name:
         return f"{60 * (BEFORE + 31)}+60x29"
     rate = {"attempts": 4.2, "failed_placements": 0.2, "revenue": 4.0 * VALUE, "stage": 4.0}
     grows = next(value for word, value in rate.items() if word in name)
