@@ -14,7 +14,7 @@ from alerts.lib.recording import Recording
 from alerts.thresholds import FRESHNESS_SECONDS
 from exporter.collectors import checkout, indexers, orders, page_cache, placements
 from promql.durations import Duration
-from promql.expr import Expr, age, increase, max_by, over_time, seconds, series, sum_by
+from promql.expr import Expr, age, increase, max_by, now, over_time, seconds, series, sum_by
 from promql.metrics import SHOP, STORE, Selectable
 from promql.wilson import least_share
 
@@ -44,6 +44,14 @@ SLO_WINDOWS: Final[Mapping[str, str]] = {
 }
 """The windows of the objectives. The longer ones add up the increases of the shorter window named."""
 
+SLO_PERIOD: Final = "30d"
+"""The window whose steps would keep half an hour of failures from the budget."""
+
+
+def _since_last_step(step: str) -> Expr:
+    """Return the part of a step that has passed since the last one, on which a subquery with it ends."""
+    return now() % seconds(step) / seconds(step)
+
 
 def _windows(subject: str, counter: Selectable, about: str) -> dict[str, Recording]:
     """Return the recordings of a counter's increase by store, for every window of the objectives."""
@@ -51,6 +59,8 @@ def _windows(subject: str, counter: Selectable, about: str) -> dict[str, Recordi
     for window, part in SLO_WINDOWS.items():
         if part:
             expr = sum_by(over_time("sum", series(made[part])[window:part]), *SHOP, "store")
+            if window == SLO_PERIOD:
+                expr = expr + series(made[part]) * _since_last_step(part)
         else:
             expr = sum_by(increase(series(counter)[window]), *SHOP, "store")
         name = f"magento:{subject}:increase{window}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
-from dashboards.lib.business import RANGE, SHOWN, an_hour
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, FLUSHED, MAINTENANCE
+from dashboards.lib.business import RANGE, SHOWN, five_minutes
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -118,17 +118,17 @@ _AFTER: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="documents",
-        title="Does the shop keep up with its orders?",
-        meaning="Orders, invoices, shipments, refunds and cancellations of the last hour, at each moment.",
+        title="Does the shop keep up with its orders? (5 min)",
+        meaning="Orders, invoices, shipments, refunds and cancellations of five minutes at each moment.",
         good="Invoices and shipments follow the orders.",
         then="Orders without invoices: capture fails. Refunds or cancellations above the usual: ask support.",
         asks=(
-            Ask(expr=an_hour(placed.PLACED), legend="orders"),
-            Ask(expr=an_hour(order_documents.INVOICED), legend="invoices"),
-            Ask(expr=an_hour(order_documents.SHIPPED), legend="shipments"),
-            Ask(expr=an_hour(order_documents.REFUNDED), legend="refunds"),
-            Ask(expr=an_hour(order_cancellations.CANCELLATIONS), legend="cancellations"),
-            Ask(expr=an_hour(placed.EDITED), legend="edited by an administrator"),
+            Ask(expr=five_minutes(placed.PLACED), legend="orders"),
+            Ask(expr=five_minutes(order_documents.INVOICED), legend="invoices"),
+            Ask(expr=five_minutes(order_documents.SHIPPED), legend="shipments"),
+            Ask(expr=five_minutes(order_documents.REFUNDED), legend="refunds"),
+            Ask(expr=five_minutes(order_cancellations.CANCELLATIONS), legend="cancellations"),
+            Ask(expr=five_minutes(placed.EDITED), legend="edited by an administrator"),
         ),
         unit="locale",
         empty="nothing counted yet",
@@ -210,7 +210,7 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / After the order",
     description="Do orders get paid, confirmed, invoiced and shipped, and are old carts cleaned up?",
-    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(
         Row(title="What happens after the order?", panels=_AFTER),
         Row(title="Are old carts cleaned up?", panels=_BLOAT),

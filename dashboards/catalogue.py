@@ -52,20 +52,14 @@ DASHBOARDS: Final[tuple[Dashboard, ...]] = (
 
 WITHOUT_PANEL: Final[Mapping[str, str]] = {
     "magento_bulk_operations_exact": "says whether another value is a lower bound",
-    "magento_calendar_holiday": "says why less is expected; a guard of an alert",
-    "magento_checkout_carts_since_last_order": "feeds an alert; carts and orders are shown",
     "magento_collector_runs_total": "the base of an error ratio; the errors themselves are shown",
     "magento_indexer_backlog_exact": "says whether another value is an upper bound",
     "magento_order_emails_async": "a setting; a guard of alerts",
     "magento_order_grid_async": "a setting; a guard of alerts",
     "magento_orders_baseline_seconds": "says why an expectation is absent",
-    "magento_orders_expected_since_last": "feeds an alert; orders beside the expected ones are shown",
     "magento_orders_open_truncated": "says whether another value is a lower bound",
-    "magento_orders_since_last_by_method": "feeds an alert; the orders of each method are shown",
     "magento_queue_default_connection": "a setting; a guard of alerts",
     "magento_queue_messages_exact": "says whether another value is a lower bound",
     "magento_redis_evicts": "a setting; a guard of alerts",
-    "magento_shop_carts_since_last_order": "feeds an alert; carts and orders are shown",
-    "magento_shop_orders_expected_since_last": "feeds an alert; orders beside the expected ones are shown",
 }
 """The metrics that no panel shows, each with the reason. Every other metric has a panel."""

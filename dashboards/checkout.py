@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from alerts.recording import ATTEMPTS, FAILED, LEAST, STAGES
-from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
+from alerts.recording import FAILED, LEAST, STAGES
+from alerts.selling import glance
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
+    ATTEMPTS_AND_FAILED,
+    BARS_WITH_THE_USUAL,
     FAILING_GOOD,
     FAILING_MEANING,
     RANGE,
@@ -15,13 +18,14 @@ from dashboards.lib.business import (
     SINCE_INSTALLED,
     STAGE_NAMES,
     against_expected,
-    an_hour,
+    attempts_and_failed,
     expected,
     failed_share,
+    five_minutes,
     least_failed_share,
     orders,
+    orders_with_the_usual,
     recent,
-    recorded,
     revenue_of_a_day,
     since_last_order,
     stage_in_a_day,
@@ -30,7 +34,7 @@ from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stat, Table
-from dashboards.lib.style import Colour, line, override
+from dashboards.lib.style import Colour, line, override, words
 from dashboards.lib.uids import CHECKOUT, INDEXERS, MONEY, PAGE_CACHE, SLO
 from dashboards.lib.variables import Variable, labels_in
 from exporter.collectors import (
@@ -44,7 +48,6 @@ from exporter.collectors import (
 )
 from exporter.collectors import orders as placed
 from promql.expr import Expr, increase, max_by, over_time, sum_by, top
-from promql.metrics import Selectable
 
 UID: Final = CHECKOUT
 
@@ -75,19 +78,15 @@ def _most_waiting() -> Expr:
     return top(SHOWN, sum_by(over_time("max", here(placements.WAITING)[RANGE].at_end()), "store"))
 
 
-def _of_busiest(metric: Selectable) -> Expr:
-    return sum_by(here(metric, window="2h", store="=~$busiest"))
-
-
 def _busiest() -> Variable:
     """Return the hidden variable over which rows are repeated: the stores with the most orders of a day."""
     return labels_in("busiest", "Busiest stores", top(BUSIEST, orders("1d", "store")), "store")
 
 
-_HEADER: Final[tuple[Panel, ...]] = (
+_NOW: Final[tuple[Panel, ...]] = (
     Stat(
         key="selling",
-        title="Orders against the usual",
+        title="Against the usual",
         meaning=(
             "Orders against the usual for these hours of the week, over the shortest of 30 minutes, 2, 6 "
             "and 24 hours in which at least ten orders are expected."
@@ -101,10 +100,45 @@ _HEADER: Final[tuple[Panel, ...]] = (
         threshold=thresholds.ORDERS_AGAINST_EXPECTED,
         link=Link("Which store?", UID, "stores"),
         filled=True,
+        width=8,
+        height=3,
     ),
     Stat(
+        key="last_order",
+        title="Last order ago",
+        meaning="Time since the newest order of any chosen store.",
+        good="Short against the shop's usual gap between orders.",
+        then="Long at a busy hour: see the first panel, which knows the hour of the week.",
+        asks=(Ask(expr=since_last_order()),),
+        unit="s",
+        decimals=0,
+        empty="no order yet",
+        base=Colour.NEUTRAL,
+        link=Link("By store", UID, "stores"),
+        width=8,
+        height=3,
+    ),
+    Stat(
+        key="failing",
+        title="Failed at least (1 h)",
+        meaning=FAILING_MEANING,
+        good=FAILING_GOOD,
+        then="All stores or one? See *Do payments fail?*, then the payment provider's status.",
+        asks=(Ask(expr=least_failed_share("1h")),),
+        unit="percentunit",
+        decimals=1,
+        empty="no attempt in an hour",
+        threshold=thresholds.CHECKOUT_FAILURE_RATIO,
+        link=Link("Since when?", UID, "failed_placements"),
+        width=8,
+        height=3,
+    ),
+)
+
+_DAY: Final[tuple[Panel, ...]] = (
+    Stat(
         key="orders_day",
-        title="Orders in 24 hours",
+        title="Orders (24 h)",
         meaning="Orders placed in the last 24 hours, to the minute.",
         good="Near the same day of last week.",
         then="Compare with the expected orders below.",
@@ -113,12 +147,13 @@ _HEADER: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no order yet",
         base=Colour.NEUTRAL,
-        spark=True,
         link=Link("Which store?", UID, "stores"),
+        width=8,
+        height=3,
     ),
     Stat(
         key="revenue_day",
-        title="Revenue in 24 hours",
+        title="Revenue (24 h)",
         meaning=f"Value of the orders of the last 24 hours in base currency. {SINCE_INSTALLED}",
         good="Moves with the orders.",
         then="If it does not, look at order value, discounts and currency below.",
@@ -129,10 +164,12 @@ _HEADER: Final[tuple[Panel, ...]] = (
         base=Colour.NEUTRAL,
         show="value_and_name",
         link=Link("Over time", MONEY, "revenue"),
+        width=8,
+        height=3,
     ),
     Stat(
         key="conversion",
-        title="Carts that become orders",
+        title="Carts ordered (24 h)",
         meaning="Carts with an order for each 100 carts with items, both of the last 24 hours.",
         good="What your shop usually has; a sudden change is the signal.",
         then="See at which step they leave.",
@@ -142,78 +179,110 @@ _HEADER: Final[tuple[Panel, ...]] = (
         empty="no cart in 24 hours",
         base=Colour.NEUTRAL,
         link=Link("Where do they leave?", UID, "funnel"),
-    ),
-    Stat(
-        key="failing",
-        title="Checkouts that fail, at least",
-        meaning=FAILING_MEANING,
-        good=FAILING_GOOD,
-        then="All stores or one? See *Do payments fail?*, then the payment provider's status.",
-        asks=(Ask(expr=least_failed_share("1h")),),
-        unit="percentunit",
-        decimals=1,
-        empty="no attempt in an hour",
-        threshold=thresholds.CHECKOUT_FAILURE_RATIO,
-        link=Link("Since when?", UID, "failed_placements"),
-    ),
-    Stat(
-        key="last_order",
-        title="Time since the last order",
-        meaning="Time since the newest order of any chosen store.",
-        good="Short against the shop's usual gap between orders.",
-        then="Long at a busy hour: see the first panel, which knows the hour of the week.",
-        asks=(Ask(expr=since_last_order()),),
-        unit="s",
-        decimals=0,
-        empty="no order yet",
-        base=Colour.NEUTRAL,
-        link=Link("By store", UID, "stores"),
+        width=8,
+        height=3,
     ),
 )
 
 _SELLING: Final[tuple[Panel, ...]] = (
     Graph(
         key="against_expected",
-        title="Are orders what they should be?",
-        meaning="Orders of the last two hours at each moment, and the usual for the same hours of the week.",
-        good="The line stays around the dashed one.",
-        then="Both fall: a quiet hour. Only orders fall: see the funnel and the payments.",
-        asks=(
-            Ask(expr=orders("2h"), legend="orders in 2 h"),
-            Ask(expr=expected("2h"), legend="expected"),
-        ),
+        title="Are orders what they should be? (5 min)",
+        meaning="Orders of the five minutes before each moment, those of a week ago, and the usual.",
+        good="The bars reach about as high as the lines.",
+        then="Bars and lines fall: a quiet hour. Only the bars fall: see the funnel and the payments.",
+        asks=orders_with_the_usual(),
         unit="locale",
         decimals=0,
         empty="no order yet",
+        bars=True,
         width=12,
         link=Link("Where do they leave?", UID, "stages"),
-        overrides=(
-            override("orders in 2 h", **line(Colour.NEUTRAL, fill=15)),
-            override("expected", **line(Colour.MUTED, dashed=True)),
-        ),
+        overrides=BARS_WITH_THE_USUAL,
     ),
     Graph(
         key="methods",
-        title="Has a payment method gone quiet?",
+        title="Has a payment method gone quiet? (5 min)",
         meaning=(
-            "Orders of the last hour at each moment, by the payment method they were placed with, the ten "
-            "most used in this range."
+            "Orders of the five minutes before each moment, by the payment method they were placed with, the "
+            "ten most used in this range."
         ),
         good="Each method keeps its share.",
         then="One method stops while others go on: its provider, its credentials or its script.",
         asks=(
             Ask(
-                expr=an_hour(placed.PLACED, "method").only_if(_busiest_methods(), on=("method",)),
+                expr=five_minutes(placed.PLACED, "method").only_if(_busiest_methods(), on=("method",)),
                 legend="{{method}}",
             ),
         ),
         unit="locale",
         empty="no order counted yet",
+        bars=True,
         stacked=True,
         table=True,
         width=12,
         link=Link("Do payments fail?", UID, "failed_placements"),
         decimals=0,
+    ),
+    Graph(
+        key="due",
+        title="Are orders overdue?",
+        meaning=(
+            "Orders that should have come since the last one, in the store where most are missing and in the "
+            "whole shop. By the hour of the week alone, and by the carts filled since then as well."
+        ),
+        good="Far below the first line; it falls to zero with each order.",
+        then="All rise: customers fill carts and cannot order. Only the hour's rises: nobody comes.",
+        asks=(
+            Ask(expr=max_by(here(glance.AWAITED)), legend="by hour and carts"),
+            Ask(expr=max_by(here(expected_orders.SINCE_LAST)), legend="by the hour, a store"),
+            Ask(expr=max_by(here(expected_orders.SHOP_SINCE_LAST)), legend="by the hour, the shop"),
+        ),
+        unit="locale",
+        decimals=0,
+        empty="no baseline yet",
+        threshold=thresholds.ORDERS_OVERDUE,
+        soft_most=20.0,
+        width=8,
+        link=Link("Which step?", UID, "stages"),
+    ),
+    Graph(
+        key="carts_since",
+        title="Are carts filled without an order?",
+        meaning="Carts filled since the last order, in the store with most and in the whole shop.",
+        good="A few; it falls to zero with each order.",
+        then="Rising without end: the step after the cart is broken.",
+        asks=(
+            Ask(expr=max_by(here(checkout.CARTS_SINCE_ORDER)), legend="a store"),
+            Ask(expr=max_by(here(checkout.SHOP_CARTS_SINCE_ORDER)), legend="the shop"),
+        ),
+        unit="locale",
+        decimals=0,
+        empty="no order yet",
+        width=8,
+        link=Link("Which step?", UID, "stages"),
+    ),
+    Graph(
+        key="method_gap",
+        title="Orders since a method's last",
+        meaning=(
+            "Orders of the store that came since the last one with each payment method, in the store with "
+            "most. The ten most used methods in this range."
+        ),
+        good="Each method falls to zero now and then.",
+        then="One that was used often rises without end: it is dead, whatever its provider says.",
+        asks=(
+            Ask(
+                expr=max_by(here(placed.SINCE_LAST), "method").only_if(_busiest_methods(), on=("method",)),
+                legend="{{method}}",
+            ),
+        ),
+        unit="locale",
+        decimals=0,
+        empty="no order counted yet",
+        by_name=True,
+        width=8,
+        link=Link("Do payments fail?", UID, "failed_placements"),
     ),
     Table(
         key="stores",
@@ -232,6 +301,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
             Ask(expr=revenue_of_a_day("store")),
             Ask(expr=failed_share("1d", "store")),
             Ask(expr=stage_in_a_day("order", "store") / (stage_in_a_day("cart", "store") > 0)),
+            Ask(expr=max_by(here(expected_orders.HOLIDAY), "store"), may_be_empty=True),
         ),
         empty="no store known",
         columns=(
@@ -259,6 +329,12 @@ _SELLING: Final[tuple[Panel, ...]] = (
             ),
             Column(
                 field="Value #G", title="Carts that order (24 h)", unit="percentunit", width=190, decimals=1
+            ),
+            Column(
+                field="Value #H",
+                title="Public holiday",
+                width=130,
+                mappings=words({0.0: ("no", Colour.MUTED), 1.0: ("yes", Colour.ACCENT)}),
             ),
         ),
         sort="Value #A",
@@ -288,12 +364,12 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="stages",
-        title="Did a step of the checkout stop?",
-        meaning="Carts that reached each stage in the last quarter of an hour, at each moment.",
+        title="Did a step of the checkout stop? (5 min)",
+        meaning="Carts that reached each stage in the five minutes before each moment.",
         good="The lines move together, one below the other.",
         then="Lines above a step go on and those below it fall: that step is broken.",
         asks=tuple(
-            Ask(expr=recorded(STAGES, 15, stage=stage), legend=name) for stage, name in STAGE_NAMES.items()
+            Ask(expr=sum_by(here(STAGES, stage=stage)), legend=name) for stage, name in STAGE_NAMES.items()
         ),
         unit="locale",
         empty="nothing recorded yet, or rules not loaded",
@@ -304,19 +380,21 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="guests",
-        title="Do guests and customers both get through?",
-        meaning="Orders for each cart of the last hour at each moment, by kind of customer.",
-        good="Two lines at their usual heights.",
-        then="Only one falls: look at login, address book or guest checkout.",
+        title="Do guests and customers both order? (5 min)",
+        meaning="Orders of the five minutes before each moment, by kind of customer.",
+        good="Both at their usual heights.",
+        then="Only one stops: look at login, address book or guest checkout.",
         asks=(
             Ask(
-                expr=an_hour(checkout.STAGE_REACHED, "customer", stage="order")
-                / (an_hour(checkout.STAGE_REACHED, "customer", stage="cart") > 0),
+                expr=five_minutes(checkout.STAGE_REACHED, "customer", stage="order"),
                 legend="{{customer}}",
             ),
         ),
-        unit="percentunit",
-        empty="no cart in this range",
+        unit="locale",
+        decimals=0,
+        empty="no order in this range",
+        bars=True,
+        stacked=True,
         width=8,
         link=Link("Which step?", UID, "stages"),
     ),
@@ -325,40 +403,40 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
 _PAYMENTS: Final[tuple[Panel, ...]] = (
     Graph(
         key="failed_placements",
-        title="Do payments fail?",
-        meaning="Attempts to place an order and those that left none, over the last hour at each moment.",
-        good="The red area stays thin and in step with the attempts.",
-        then="Red close to the attempts: nobody can pay. Many attempts, few orders: perhaps card testing.",
+        title="Do payments fail? (5 min)",
+        meaning="Attempts to order in the five minutes before each moment, and those that left no order.",
+        good="Little red at the foot of the bars.",
+        then="Red as high as the attempts: nobody can pay. Many attempts, few orders: perhaps card testing.",
+        asks=attempts_and_failed(),
+        unit="locale",
+        decimals=0,
+        empty="no attempt yet",
+        bars=True,
+        width=8,
+        link=Link("Budget", SLO, "checkout_left"),
+        overrides=ATTEMPTS_AND_FAILED,
+    ),
+    Graph(
+        key="failed_share",
+        title="In which store do they fail? (5 min)",
+        meaning=(
+            "Failed attempts of the five minutes before each moment, of the ten stores that were worst in "
+            "this range, chance allowed for."
+        ),
+        good="A few declined cards.",
+        then="One store: its payment methods and their credentials. All: the provider, or the database.",
         asks=(
-            Ask(expr=sum_by(here(ATTEMPTS["1h"])), legend="attempts in 1 h"),
-            Ask(expr=sum_by(here(FAILED["1h"])), legend="failed"),
+            Ask(
+                expr=sum_by(here(FAILED["5m"]), "store").only_if(_worst_stores(), on=("store",)),
+                legend="{{store}}",
+            ),
         ),
         unit="locale",
         decimals=0,
         empty="no attempt yet",
-        width=8,
-        link=Link("Budget", SLO, "checkout_left"),
-        overrides=(
-            override("attempts in 1 h", **line(Colour.NEUTRAL, fill=0)),
-            override("failed", **line(Colour.CRITICAL, fill=30)),
-        ),
-    ),
-    Graph(
-        key="failed_share",
-        title="In which store do they fail?",
-        meaning=(
-            "Failed share of the attempts of the last hour, of the ten stores that were worst in this range, "
-            "chance allowed for: one failure of one attempt does not push out eighty of a hundred."
-        ),
-        good="Below the first line, but for single failures of a small store.",
-        then="One store: its payment methods and their credentials. All: the provider, or the database.",
-        asks=(
-            Ask(expr=failed_share("1h", "store").only_if(_worst_stores(), on=("store",)), legend="{{store}}"),
-        ),
-        unit="percentunit",
-        empty="no attempt in an hour",
         by_name=True,
-        threshold=thresholds.CHECKOUT_FAILURE_RATIO,
+        bars=True,
+        stacked=True,
         width=8,
         link=Link("Budgets by store", SLO, "stores"),
     ),
@@ -407,11 +485,11 @@ _INTEREST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="abandoned",
-        title="Are more carts left behind?",
-        meaning="Carts left in the last hour at each moment: with items, unchanged for the configured time.",
+        title="Are more carts left behind? (5 min)",
+        meaning="Carts left in the five minutes before each moment, unchanged for the configured time.",
         good="A steady share of the carts.",
         then="A rise with orders falling: look for the broken step.",
-        asks=(Ask(expr=an_hour(carts.ABANDONED), legend="carts left"),),
+        asks=(Ask(expr=five_minutes(carts.ABANDONED), legend="carts left"),),
         unit="locale",
         empty="cart collector off",
         width=8,
@@ -421,11 +499,11 @@ _INTEREST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="abandoned_value",
-        title="How much money is left in carts?",
-        meaning="Value of the carts left in the last hour at each moment, in base currency.",
+        title="How much money is left in carts? (5 min)",
+        meaning="Value of the carts left in the five minutes before each moment, in base currency.",
         good="A steady share of the revenue.",
         then="A rise with orders falling: look for the broken step.",
-        asks=(Ask(expr=an_hour(carts.ABANDONED_VALUE, "currency"), legend="{{currency}}"),),
+        asks=(Ask(expr=five_minutes(carts.ABANDONED_VALUE, "currency"), legend="{{currency}}"),),
         unit="short",
         empty="cart collector off",
         width=8,
@@ -433,13 +511,13 @@ _INTEREST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="search",
-        title="Do searches find anything?",
-        meaning="New search terms of the last hour by result, and uses of the top terms that find nothing.",
+        title="Do searches find anything? (5 min)",
+        meaning="New search terms of five minutes by result, and uses of the top terms that find nothing.",
         good="Few terms without result.",
         then="No search has a result: the search engine or its index is gone.",
         asks=(
-            Ask(expr=an_hour(search_terms.NEW, "result"), legend="new terms, results: {{result}}"),
-            Ask(expr=an_hour(search_terms.USES), legend="searches without result"),
+            Ask(expr=five_minutes(search_terms.NEW, "result"), legend="new terms, results: {{result}}"),
+            Ask(expr=five_minutes(search_terms.USES), legend="searches without result"),
         ),
         unit="locale",
         empty="nothing counted yet",
@@ -449,11 +527,11 @@ _INTEREST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="accounts",
-        title="Do people register?",
-        meaning="Accounts created in the last hour at each moment, by website.",
+        title="Do people register? (5 min)",
+        meaning="Accounts created in the five minutes before each moment, by website.",
         good="A share of the orders.",
         then="Hundreds without orders: bots. None at all for a day: registration is broken.",
-        asks=(Ask(expr=an_hour(customers.REGISTERED, "website"), legend="{{website}}"),),
+        asks=(Ask(expr=five_minutes(customers.REGISTERED, "website"), legend="{{website}}"),),
         unit="locale",
         empty="nothing counted yet",
         width=8,
@@ -479,45 +557,35 @@ _INTEREST: Final[tuple[Panel, ...]] = (
 _EACH: Final[tuple[Panel, ...]] = (
     Graph(
         key="each_orders",
-        title="$busiest: orders against the usual",
-        meaning="Orders of the last two hours of this store, and the usual for the same hours of the week.",
-        good="The line stays around the dashed one.",
+        title="$busiest: orders against the usual (5 min)",
+        meaning="Orders of five minutes of this store, those of a week ago, and the usual.",
+        good="The bars reach about as high as the lines.",
         then="Click for this store alone.",
-        asks=(
-            Ask(expr=_of_busiest(expected_orders.RECENT), legend="orders in 2 h"),
-            Ask(expr=_of_busiest(expected_orders.EXPECTED), legend="expected"),
-        ),
+        asks=orders_with_the_usual(store="=~$busiest"),
         unit="locale",
         decimals=0,
-        empty="no order in two hours",
+        empty="no order in this range",
+        bars=True,
         width=12,
         height=7,
         link=Link("Only this store", UID, "against_expected", sets=(("store", "${busiest}"),)),
-        overrides=(
-            override("orders in 2 h", **line(Colour.NEUTRAL, fill=15)),
-            override("expected", **line(Colour.MUTED, dashed=True)),
-        ),
+        overrides=BARS_WITH_THE_USUAL,
     ),
     Graph(
         key="each_failed",
-        title="$busiest: failed checkouts",
-        meaning="Attempts to place an order in this store and those that left none, over the last hour.",
-        good="The red area stays thin.",
+        title="$busiest: failed checkouts (5 min)",
+        meaning="Attempts to place an order in this store in five minutes, and those that left none.",
+        good="Little red at the foot of the bars.",
         then="Click for this store alone.",
-        asks=(
-            Ask(expr=sum_by(here(ATTEMPTS["1h"], store="=~$busiest")), legend="attempts in 1 h"),
-            Ask(expr=sum_by(here(FAILED["1h"], store="=~$busiest")), legend="failed"),
-        ),
+        asks=attempts_and_failed(store="=~$busiest"),
         unit="locale",
         decimals=0,
-        empty="no attempt in an hour",
+        empty="no attempt in this range",
+        bars=True,
         width=12,
         height=7,
         link=Link("Only this store", UID, "failed_placements", sets=(("store", "${busiest}"),)),
-        overrides=(
-            override("attempts in 1 h", **line(Colour.NEUTRAL, fill=0)),
-            override("failed", **line(Colour.CRITICAL, fill=30)),
-        ),
+        overrides=ATTEMPTS_AND_FAILED,
     ),
 )
 
@@ -526,9 +594,10 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Selling now",
     description="Which store, which step of the checkout, which payment method does not sell?",
     variables=(_busiest(),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(
-        Row(panels=_HEADER),
+        Row(panels=_NOW),
+        Row(panels=_DAY),
         Row(title="Are we selling?", panels=_SELLING),
         Row(title="Where do customers leave?", panels=_FUNNEL),
         Row(title="Can customers pay?", panels=_PAYMENTS),

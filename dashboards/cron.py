@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.thresholds import MINUTE
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE, REINDEXED
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE, REINDEXED
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -56,7 +56,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="lag_now",
-        title="How late is the latest job?",
+        title="Latest job late by",
         meaning=cron.LAG.help,
         good="Under a minute; cron runs once a minute.",
         then="Look for one long job that holds up its group: *What runs too long?*",
@@ -69,7 +69,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="overdue",
-        title="Runs waiting past their time",
+        title="Runs past their time",
         meaning="Planned runs whose time has come, over the chosen jobs.",
         good="A handful at the start of each minute, then none.",
         then="If it grows, cron starts fewer jobs than it plans: see which in the table.",
@@ -82,7 +82,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="errors_hour",
-        title="Failed runs in the last hour",
+        title="Failed runs (1 h)",
         meaning="Runs of the chosen jobs that ended in status `error`.",
         good="None. A failing job is silent in the shop: its work is simply not done.",
         then="Read the exception in `var/log/cron.log` or `cron_schedule.messages` for the job in the table.",
@@ -95,7 +95,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="missed_hour",
-        title="Missed runs in the last hour",
+        title="Missed runs (1 h)",
         meaning="Planned runs of the chosen jobs that were given up: not started within `schedule_lifetime`.",
         good="None, or a few after a deployment.",
         then="Cron is blocked or started too rarely; a missed run is never made up for.",
@@ -108,7 +108,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="longest",
-        title="Longest job running now",
+        title="Longest run now",
         meaning="How long the oldest run in status `running` of the chosen jobs has been running.",
         good="Minutes. Default jobs end within them; indexing a large catalogue takes longer.",
         then="See whether its process still lives. A dead one keeps the status until the next run cleans it.",
@@ -155,7 +155,7 @@ _SCHEDULE: Final[tuple[Panel, ...]] = (
     ),
     Worst(
         key="start_delay",
-        title="How late do jobs start?",
+        title="How late do jobs start? (10 min)",
         meaning="Mean time between planned and real start, of the runs that started.",
         good="Under a minute.",
         then="Jobs of one group run one after another: look for the long job before the late ones.",
@@ -296,7 +296,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
 _COST: Final[tuple[Panel, ...]] = (
     Graph(
         key="time_spent",
-        title="Where does cron spend its time?",
+        title="Where does cron spend its time? (10 min)",
         meaning="Share of the last ten minutes that each job worked: 100 % keeps one process busy.",
         good="The indexers lead; the sum stays well below the number of cron groups.",
         then="Move a job that keeps its group busy into a group with its own process.",
@@ -320,7 +320,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="outcomes",
-        title="How do runs end?",
+        title="Outcomes (10 min)",
         meaning="Runs per minute by outcome, over the chosen jobs, in the last ten minutes at each moment.",
         good="A steady rate of `success`.",
         then="If `success` falls without `error`, cron plans or starts less: *Does cron start jobs?*",
@@ -380,7 +380,7 @@ DASHBOARD: Final = Dashboard(
     description="Is cron alive, is it late, and which job is to blame. Cron serves the whole shop.",
     by_store=False,
     variables=(values_of("job_code", "Cron job", cron.OVERDUE, "job_code"),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED, REINDEXED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, REINDEXED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Is the schedule kept?", panels=_SCHEDULE),

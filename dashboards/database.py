@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.platform import database
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Graph, Panel, Row, Stat, Timeline
@@ -94,7 +94,7 @@ _CONNECTIONS: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="refused",
-        title="Are connections refused?",
+        title="Are connections refused? (5 min)",
         meaning="Share of the attempts to connect that found no free connection.",
         good="None.",
         then="Customers get errors. End what blocks the others.",
@@ -134,7 +134,7 @@ _LOCKS: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="deadlocks",
-        title="Do transactions end by deadlock?",
+        title="Do transactions end by deadlock? (10 min)",
         meaning="Deadlocks of the last ten minutes at each moment.",
         good="A few an hour.",
         then="Read the last deadlock; usual are stock, coupons and the grids at the peak.",
@@ -205,7 +205,7 @@ _LOAD: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="slow",
-        title="Are statements slow?",
+        title="Are statements slow? (10 min)",
         meaning="Statements slower than long_query_time, over ten minutes at each moment.",
         good="A level that is usual for your shop.",
         then="Read the slow log of that moment.",
@@ -239,7 +239,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Database",
     description="Connections, locks and replication of the shop's databases, by mysqld_exporter.",
     by_store=False,
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Do connections run out?", panels=_CONNECTIONS),

@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.thresholds import MINUTE
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.business import behind
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
@@ -386,7 +386,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="files",
-        title="Do connections pile up?",
+        title="Open connections",
         meaning="Open files and sockets of the exporter's process.",
         good="Level.",
         then="Rising: connections are not closed; report it with the log.",
@@ -540,7 +540,7 @@ DASHBOARD: Final = Dashboard(
     description="Can the numbers be trusted, and what do they cost.",
     by_store=False,
     variables=(values_of("collector", "Collector", own.ENABLED, "collector"),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Can the numbers be trusted?", panels=_TRUST),

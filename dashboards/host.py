@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.platform import host
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Graph, Panel, Row, Stat
@@ -67,7 +67,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="oom_now",
-        title="Processes killed in a day",
+        title="Processes killed (24 h)",
         meaning="Processes that the kernel killed in the last day because memory was short.",
         good="None.",
         then="Read the kernel's log; it names the process.",
@@ -178,7 +178,7 @@ _BUSY: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="oom",
-        title="Was a process killed?",
+        title="Was a process killed? (15 min)",
         meaning="Processes killed because memory was short, over a quarter of an hour at each moment.",
         good="None.",
         then="Read the kernel's log; then give that machine memory or fewer workers.",
@@ -195,7 +195,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Host",
     description="Disks, memory and processors of the shop's machines, by node_exporter.",
     by_store=False,
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Does a disk fill?", panels=_DISKS),

@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import INDEXER_STALE, STOREFRONT_STALE
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE, REINDEXED
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE, REINDEXED
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -105,7 +105,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="mode",
-        title="Indexers that run on save",
+        title="Run on save",
         meaning="Indexers in mode `save`: they work inside the request that saves a product.",
         good="None of the catalogue's in production; the grids of customers and design matter less.",
         then="`bin/magento indexer:set-mode schedule`; on save, admins wait and imports lock tables.",
@@ -118,7 +118,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="broken",
-        title="Views that lose changes",
+        title="Views losing changes",
         meaning="Views whose changelog is missing, or that are ahead of it: changes are skipped silently.",
         good="None.",
         then="Reset the view: set its mode to realtime and back to schedule, then reindex it in full.",
@@ -325,7 +325,7 @@ DASHBOARD: Final = Dashboard(
     description="Does the storefront show what the catalogue says, and which indexer holds it up.",
     by_store=False,
     variables=(values_of("indexer", "Indexer", indexers.UPDATED, "indexer"),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED, REINDEXED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, REINDEXED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Which indexer holds it up?", panels=_WHICH),

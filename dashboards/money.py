@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from alerts.recording import REVENUE
-from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
-from dashboards.lib.business import RANGE, SHOWN, an_hour, recorded
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, FLUSHED, MAINTENANCE
+from dashboards.lib.business import RANGE, SHOWN, an_hour, five_minutes
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -45,20 +45,20 @@ def _a_day(metric: Selectable, *by: str, **matchers: str) -> Expr:
     return sum_by(increase(here(metric, **matchers)["1d"]), *by)
 
 
-_MONEY: Final[tuple[Panel, ...]] = (
+_FLOW: Final[tuple[Panel, ...]] = (
     Graph(
         key="revenue",
         by_name=True,
-        title="Which stores earn?",
+        title="Which stores earn? (5 min)",
         meaning=(
-            "Order value of the last hour at each moment in base currency, the ten stores that earned most "
-            "in this range."
+            "Order value of the five minutes before each moment in base currency, the ten stores that earned "
+            "most in this range."
         ),
         good="Each store at its usual height.",
         then="Currencies are not converted: choose stores of one currency to compare.",
         asks=(
             Ask(
-                expr=recorded(REVENUE, 60, "store", "currency").only_if(
+                expr=sum_by(here(REVENUE), "store", "currency").only_if(
                     _largest_stores(), on=("store", "currency")
                 ),
                 legend="{{store}} {{currency}}",
@@ -72,18 +72,21 @@ _MONEY: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="money_flow",
-        title="Does the money come in, and stay?",
-        meaning="Value ordered, invoiced, refunded and cancelled in the last hour at each moment.",
+        title="Does the money come in, and stay? (5 min)",
+        meaning="Value ordered, invoiced, refunded and cancelled in the five minutes before each moment.",
         good="Invoiced follows ordered; refunded and cancelled stay small.",
         then=(
             "Ordered without invoiced: capture fails. A sudden rise of refunded or cancelled: ask "
             "support and fraud."
         ),
         asks=(
-            Ask(expr=an_hour(placed.REVENUE, "currency"), legend="ordered {{currency}}"),
-            Ask(expr=an_hour(order_documents.INVOICED_BASE, "currency"), legend="invoiced {{currency}}"),
-            Ask(expr=an_hour(order_documents.REFUNDED_BASE, "currency"), legend="refunded {{currency}}"),
-            Ask(expr=an_hour(order_cancellations.CANCELED_BASE, "currency"), legend="cancelled {{currency}}"),
+            Ask(expr=five_minutes(placed.REVENUE, "currency"), legend="ordered {{currency}}"),
+            Ask(expr=five_minutes(order_documents.INVOICED_BASE, "currency"), legend="invoiced {{currency}}"),
+            Ask(expr=five_minutes(order_documents.REFUNDED_BASE, "currency"), legend="refunded {{currency}}"),
+            Ask(
+                expr=five_minutes(order_cancellations.CANCELED_BASE, "currency"),
+                legend="cancelled {{currency}}",
+            ),
         ),
         unit="short",
         empty="nothing counted yet",
@@ -91,9 +94,12 @@ _MONEY: Final[tuple[Panel, ...]] = (
         width=12,
         link=Link("Do orders get stuck?", AFTER_ORDER, "open"),
     ),
+)
+
+_ORDER: Final[tuple[Panel, ...]] = (
     Graph(
         key="order_value",
-        title="Is an order worth the usual?",
+        title="Is an order worth the usual? (1 h)",
         meaning="Mean value of the orders of the last hour at each moment, in base currency.",
         good="The range that is usual for your shop.",
         then="A sudden fall is a price or discount error; a rise may be fraud. Currencies are not converted.",
@@ -110,7 +116,7 @@ _MONEY: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="units",
-        title="How full is an order?",
+        title="How full is an order? (1 h)",
         meaning="Units for each order of the last hour at each moment.",
         good="The range that is usual for your shop.",
         then="A sudden rise: bulk buyers, resellers or a pricing mistake that somebody found.",
@@ -124,8 +130,8 @@ _MONEY: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="coupons",
-        title="Are discounts given away?",
-        meaning="Share of the orders that used a coupon, and discount for each unit of revenue.",
+        title="Are discounts given away? (1 h)",
+        meaning="Share of the orders of an hour with a coupon, and discount for each unit of revenue.",
         good="Changes only with campaigns.",
         then="A sudden rise without a campaign is a leaked or too generous coupon.",
         asks=(
@@ -143,6 +149,9 @@ _MONEY: Final[tuple[Panel, ...]] = (
         width=8,
         link=Link("Which stores earn?", UID, "revenue"),
     ),
+)
+
+_METHODS: Final[tuple[Panel, ...]] = (
     Table(
         key="methods_table",
         title="What does each payment method bring?",
@@ -174,6 +183,10 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Money",
     description="Which stores earn, is an order worth the usual, and does the money come in and stay?",
-    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
-    rows=(Row(title="Is the money right?", panels=_MONEY),),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
+    rows=(
+        Row(title="Does money come in?", panels=_FLOW),
+        Row(title="Is an order worth the usual?", panels=_ORDER),
+        Row(title="By payment method", panels=_METHODS),
+    ),
 )

@@ -9,23 +9,24 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from alerts import thresholds
-from alerts.recording import ATTEMPTS, FAILED, STOREFRONT_STALE
+from alerts.recording import STOREFRONT_STALE
 from alerts.selling import glance
 from alerts.thresholds import critical, warning
 from dashboards.lib.alerting import firing, number_firing
-from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
+    ATTEMPTS_AND_FAILED,
     BAND,
     BARS_WITH_THE_USUAL,
     MILLISECONDS,
     SINCE_INSTALLED,
     STAGE_NAMES,
+    attempts_and_failed,
     behind,
-    expected,
     gaps_missed,
     hit_ratio,
     orders,
-    orders_in_five_minutes,
+    orders_with_the_usual,
     revenue_of_a_day,
     selling_state,
     since_last_order,
@@ -36,7 +37,7 @@ from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link, Page
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Bars, Column, Graph, Panel, Row, Stack, Stat, Table, Timeline
-from dashboards.lib.style import Colour, fixed, line, override, steps, word_list, words
+from dashboards.lib.style import Colour, fixed, override, steps, word_list, words
 from dashboards.lib.uids import (
     AFTER_ORDER,
     CHECKOUT,
@@ -82,7 +83,7 @@ def _lateness(collectors: Iterable[str]) -> Expr:
 _BAND: Final[tuple[Panel, ...]] = (
     Stat(
         key="selling",
-        title="Is the shop selling? (last 10 min)",
+        title="Is the shop selling now?",
         meaning=(
             "The newest evidence: the failed share of the last five and ten minutes, chance allowed for, "
             "unless orders hold; and the orders expected since the last one. Two doubts are a no. A single "
@@ -115,7 +116,7 @@ _BAND: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="lost",
-        title="Lost since then, about",
+        title="Lost since, about",
         meaning=(
             "Orders that were expected and did not come since the shop stopped selling, times the mean order "
             "of the last day, in base currency, one figure a currency."
@@ -134,7 +135,7 @@ _BAND: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="last_order",
-        title="Time since the last order, against the usual gap",
+        title="Since the last order, and the usual gap",
         meaning=(
             "Time since the newest order of any chosen store, the time that is usual between two at this "
             "hour of the week, and how many orders were expected at least since then."
@@ -171,18 +172,14 @@ _BAND: Final[tuple[Panel, ...]] = (
 _FIVE_MINUTES: Final[tuple[Panel, ...]] = (
     Graph(
         key="against_expected",
-        title="Orders in 5 minutes, and what is usual",
+        title="Orders (5 min), and the usual",
         meaning=(
             "Orders of the five minutes before each moment. Behind them those of the same minutes a week "
             "ago, and what the weeks before let expect."
         ),
         good="The bars reach about as high as the lines.",
         then="No bars: nothing is sold. See whether attempts fail beside it, or nobody tries.",
-        asks=(
-            Ask(expr=orders_in_five_minutes(), legend="orders"),
-            Ask(expr=orders_in_five_minutes("1w"), legend="a week ago", may_be_empty=True),
-            Ask(expr=expected("30m") / 6, legend="usual"),
-        ),
+        asks=orders_with_the_usual(),
         unit="locale",
         decimals=0,
         empty="nothing recorded yet, or rules not loaded",
@@ -194,14 +191,11 @@ _FIVE_MINUTES: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="failed",
-        title="Attempts to pay in 5 minutes, and those that failed",
+        title="Attempts to pay (5 min), and failures",
         meaning="Attempts to order in the five minutes before each moment, and those that left no order.",
         good="Little red at the foot of the bars.",
         then="Red as high as the attempts: nobody can pay. See store and payment method.",
-        asks=(
-            Ask(expr=sum_by(here(ATTEMPTS["5m"])), legend="attempts"),
-            Ask(expr=sum_by(here(FAILED["5m"])), legend="failed"),
-        ),
+        asks=attempts_and_failed(),
         unit="locale",
         decimals=0,
         empty="no attempt yet",
@@ -209,10 +203,7 @@ _FIVE_MINUTES: Final[tuple[Panel, ...]] = (
         width=12,
         height=7,
         link=Link("Where?", CHECKOUT, "failed_placements"),
-        overrides=(
-            override("attempts", **line(Colour.NEUTRAL)),
-            override("failed", **line(Colour.CRITICAL)),
-        ),
+        overrides=ATTEMPTS_AND_FAILED,
     ),
 )
 
@@ -261,7 +252,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="cron_lag",
-        title="Cron is late by",
+        title="Cron late by",
         meaning=cron.LAG.help,
         good="Under a minute.",
         then="Rising steadily: cron is stopped or blocked. Indexes, mails and queues wait for it.",
@@ -276,7 +267,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="queue_age",
-        title="Oldest queue message",
+        title="Queue waits",
         meaning="How long the oldest message of any queue has waited for a consumer.",
         good="Under a minute or two; consumers are started every minute.",
         then="See which queue, and whether it has a consumer.",
@@ -291,7 +282,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="backlog",
-        title="Not yet indexed",
+        title="Not indexed",
         meaning="Entities waiting for the indexer with the longest backlog.",
         good="Gone within minutes of a change or an import.",
         then="If it only grows, prices and stock in the storefront are old: *Indexers*.",
@@ -306,7 +297,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="storefront",
-        title="Storefront shows",
+        title="Catalogue is",
         meaning="Whether changes have waited a quarter of an hour for an indexer that did not run.",
         good="Today's catalogue.",
         then="See which indexer is stale and whether cron runs it.",
@@ -320,7 +311,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="hit_ratio",
-        title="From cache (5 min)",
+        title="Cache (5 min)",
         meaning="Share of the page requests looked up in the cache that it answered, last five minutes.",
         good="Above 80 %, usually above 90 %.",
         then="A sudden fall is a flush or a deployment; a slow one is a page that lost its caching.",
@@ -335,7 +326,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="freshness",
-        title="Data is behind by",
+        title="Data late by",
         meaning="How long ago the most delayed collector should have had its next good run.",
         good="Seconds.",
         then="If it grows, this screen shows history: *Exporter* says which source is down.",
@@ -486,7 +477,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Overview",
     description="Are we selling? And if not: where to look. One screen; every panel leads one level deeper.",
     variables=(Constant(name="runbooks", label="Runbooks", query=NO_RUNBOOK_PAGES),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(
         Row(panels=_BAND),
         Row(panels=_FIVE_MINUTES),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE, REINDEXED
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, FLUSHED, MAINTENANCE, REINDEXED
 from dashboards.lib.business import hit_ratio
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
@@ -41,7 +41,7 @@ def _a_minute(metric: Selectable, *by: str) -> Expr:
 _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="hit_ratio_now",
-        title="Pages from cache",
+        title="From cache (5 min)",
         meaning=(
             "Share of the page requests looked up in the cache that it answered, last five minutes, over all "
             "Varnishes, as its alert sees it. An uncacheable page counts as lost; carts and checkout are not "
@@ -59,7 +59,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="offload",
-        title="Traffic kept from PHP",
+        title="Kept from PHP",
         meaning=(
             "Share of all requests, carts and checkout included, that Varnish answered. Magento's VCL passes "
             "static files: they count as not answered, although PHP does not answer them either."
@@ -90,11 +90,11 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="purges_hour",
-        title="Purges in an hour",
-        meaning="Bans added in the last hour: each drops the pages that show a product or category.",
+        title="Purges (5 min)",
+        meaning="Bans added in the last five minutes: each drops the pages that show a product or category.",
         good="Follows edits and stock changes.",
         then="Thousands: an import that saves unchanged products, or a flush in a loop.",
-        asks=(Ask(expr=sum_by(increase(here(page_cache.BANS_ADDED, varnish=_CHOSEN)["1h"]))),),
+        asks=(Ask(expr=sum_by(increase(here(page_cache.BANS_ADDED, varnish=_CHOSEN)["5m"]))),),
         unit="locale",
         decimals=0,
         empty="cache not read",
@@ -132,7 +132,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
 _RATIO: Final[tuple[Panel, ...]] = (
     Graph(
         key="hit_ratio",
-        title="Does the cache keep its pages?",
+        title="Does the cache keep its pages? (5 min)",
         meaning="Share of the looked-up page requests that the cache answered, by layer, over all Varnishes.",
         good="A level line above 80 %.",
         then="A short fall is a flush; a lasting fall is a change of code, VCL or parameters.",
@@ -163,7 +163,7 @@ _RATIO: Final[tuple[Panel, ...]] = (
 _EMPTIED: Final[tuple[Panel, ...]] = (
     Graph(
         key="purges",
-        title="Who empties the cache?",
+        title="Who empties the cache? (10 min)",
         meaning="Bans added, over the last ten minutes at each moment.",
         good="Follows edits, stock changes and the indexers.",
         then="Very many bans at once: a mass update or a flush in a loop. Compare with what is indexed.",
@@ -367,7 +367,7 @@ DASHBOARD: Final = Dashboard(
     description="Does the full-page cache keep traffic from PHP, and if not, who empties or bypasses it.",
     by_store=False,
     variables=(values_of("varnish", "Varnish", page_cache.UP, "varnish"),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED, REINDEXED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, FLUSHED, REINDEXED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Does it work?", panels=_RATIO),

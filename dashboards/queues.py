@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.thresholds import MINUTE
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -86,7 +86,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="deserted",
-        title="Queues without consumer",
+        title="Without consumer",
         meaning="RabbitMQ queues with messages, no consumer, and none done in 5 minutes.",
         good="None. A consumer that ended because its queue was empty is normal; with messages it is not.",
         then="Start the consumer by hand once and read what it says.",
@@ -99,7 +99,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="failed_hour",
-        title="Messages failed in an hour",
+        title="Message fails (1 h)",
         meaning="Messages of the database transport that reached status `error` and will not be tried again.",
         good="None.",
         then="The reason is in `var/log/exception.log` at the time of the failure.",
@@ -126,7 +126,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="bulk_failed_now",
-        title="Bulk operations failed",
+        title="Bulk failed",
         meaning="Operations in a failed status that are still in the table, old ones included.",
         good="Few: wrong input fails, too.",
         then="Many at once: retry the failed ones from the admin's bulk actions log.",
@@ -255,7 +255,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
 _FAILURES: Final[tuple[Panel, ...]] = (
     Worst(
         key="failed",
-        title="Which messages fail?",
+        title="Which messages fail? (1 h)",
         meaning="Messages of the database transport that reached status `error`, over the last hour.",
         good="None.",
         then="They are not tried again: read `var/log/exception.log`, repair, publish again.",
@@ -269,33 +269,11 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         decimals=0,
         empty="no database queue, or not read",
         threshold=thresholds.QUEUE_FAILED,
-        width=6,
+        width=8,
         link=Link("By queue", UID, "table"),
         by="queue",
         above=0,
         rest="none fails",
-    ),
-    Worst(
-        key="redelivered",
-        title="Does a consumer crash again and again?",
-        meaning="Messages that RabbitMQ delivered again, over the last half hour.",
-        good="None, or a few after a deployment.",
-        then="One message can crash every consumer that takes it: look at the head of the queue.",
-        asks=(
-            Ask(
-                expr=_of("30m", queues_rabbitmq.REDELIVERED, "queue"),
-                legend="{{queue}}",
-            ),
-        ),
-        unit="locale",
-        decimals=0,
-        empty="nothing delivered yet, or RabbitMQ not read",
-        threshold=thresholds.QUEUE_REDELIVERED,
-        width=6,
-        link=Link("By queue", UID, "table"),
-        by="queue",
-        above=1,
-        rest="one at most",
     ),
     Worst(
         key="alarms",
@@ -309,7 +287,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         empty="no RabbitMQ, or its alarms are not known",
         threshold=thresholds.BROKER_ALARM,
         stepped=True,
-        width=6,
+        width=8,
         link=Link("Is it reached?", EXPORTER, "sources"),
         by="resource",
         above=0,
@@ -324,7 +302,7 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         asks=(Ask(expr=max_by(here(queues_database.TABLE_ROWS)), legend="rows"),),
         unit="locale",
         empty="no database queue, or not read",
-        width=6,
+        width=8,
         legend=False,
         link=Link("Does cron run?", CRON, "jobs"),
         decimals=0,
@@ -380,6 +358,32 @@ _FAILURES: Final[tuple[Panel, ...]] = (
         width=24,
         height=10,
         link=Link("Which queue is not consumed?", UID, "oldest_age"),
+    ),
+)
+
+_CRASHES: Final[tuple[Panel, ...]] = (
+    Worst(
+        key="redelivered",
+        title="Does a consumer crash? (30 min)",
+        meaning="Messages that RabbitMQ delivered again, over the last half hour.",
+        good="None, or a few after a deployment.",
+        then="One message can crash every consumer that takes it: look at the head of the queue.",
+        asks=(
+            Ask(
+                expr=_of("30m", queues_rabbitmq.REDELIVERED, "queue"),
+                legend="{{queue}}",
+            ),
+        ),
+        unit="locale",
+        decimals=0,
+        empty="nothing delivered yet, or RabbitMQ not read",
+        threshold=thresholds.QUEUE_REDELIVERED,
+        width=24,
+        height=6,
+        link=Link("By queue", UID, "table"),
+        by="queue",
+        above=1,
+        rest="one at most",
     ),
 )
 
@@ -442,11 +446,12 @@ DASHBOARD: Final = Dashboard(
     description="Does anybody take the messages, and do they succeed. Database queues and RabbitMQ alike.",
     by_store=False,
     variables=(values_of("queue", "Queue", queues.MESSAGES, "queue"),),
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Are messages taken?", panels=_TAKEN),
         Row(title="Do they succeed?", panels=_FAILURES),
+        Row(panels=_CRASHES),
         Row(title="Bulk and asynchronous requests", panels=_BULK),
     ),
 )

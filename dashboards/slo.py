@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from alerts.recording import ATTEMPTS, BUDGET, BURN, FAILED, STOREFRONT_STALE
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from alerts.recording import ATTEMPTS, BUDGET, BURN, FAILED, SLO_PERIOD, STOREFRONT_STALE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.business import failed_share
 from dashboards.lib.here import here
 from dashboards.lib.links import ROW_STORE, Link
@@ -18,7 +18,7 @@ from exporter.collectors import placements
 from promql.expr import Expr, clamp_max, clamp_min, max_by, over_time, sum_by
 
 UID: Final = SLO
-PERIOD: Final = "30d"
+PERIOD: Final = SLO_PERIOD
 PERIOD_SECONDS: Final = 30 * thresholds.DAY
 _USED_UP: Final = (at_most(0.0, "used up", Colour.CRITICAL),)
 _NO_ATTEMPT: Final = "no attempt yet"
@@ -66,12 +66,12 @@ def _time_left(left: Expr, burn: Expr) -> Expr:
     return clamp_max(clamp_min(left, 0) * PERIOD_SECONDS / clamp_min(burn, least), PERIOD_SECONDS)
 
 
-_RENEWED: Final = "Calculated again every half hour: newer failures are in the burn rate first."
+_RENEWED: Final = "The newest half hour is in it, estimated until it is over."
 
 _CHECKOUT: Final[tuple[Panel, ...]] = (
     Stat(
         key="checkout_success",
-        title="Attempts that succeed (30 d)",
+        title="Succeeded (30 d)",
         meaning=(
             "Share of the attempts to place an order in the last 30 days that left an order. Attempts, not "
             f"customers: each retry counts. {_RENEWED}"
@@ -84,11 +84,11 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         empty=_TOO_EARLY,
         base=Colour.NEUTRAL,
         link=Link("When was it spent?", UID, "checkout_budget"),
-        width=5,
+        width=8,
     ),
     Stat(
         key="checkout_left",
-        title="Budget left",
+        title="Budget left (30 d)",
         meaning=f"Part of the month's allowed failures that is left. {_RENEWED}",
         good="More than a quarter.",
         then="Nothing left: changes to the checkout wait until it recovers.",
@@ -99,41 +99,12 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         threshold=thresholds.BUDGET_LEFT,
         filled=True,
         link=Link("When was it spent?", UID, "checkout_budget"),
-        width=5,
-        mappings=_USED_UP,
-    ),
-    Stat(
-        key="checkout_burn_now",
-        title="Burn rate (1 is fine)",
-        meaning="How many times faster than allowed the budget is being spent, over the last hour.",
-        good="Up to 1.",
-        then="14.4 spends a month's budget in two days: see which store.",
-        asks=(Ask(expr=_checkout_burn("1h")),),
-        unit="none",
-        decimals=1,
-        empty="no attempt in an hour",
-        threshold=thresholds.BURN_RATE,
-        link=Link("Since when?", UID, "checkout_burn"),
-        width=4,
-    ),
-    Stat(
-        key="checkout_lasts",
-        title="Budget lasts",
-        meaning="Time until the budget is gone if it is spent as in the last six hours; 30 days at most.",
-        good="The whole month.",
-        then="Hours or days: treat it as an incident.",
-        asks=(Ask(expr=_time_left(_checkout_left(), _burn_of_six_hours())),),
-        unit="s",
-        decimals=0,
-        empty=_TOO_EARLY,
-        base=Colour.NEUTRAL,
-        link=Link("Since when?", UID, "checkout_burn"),
-        width=5,
+        width=8,
         mappings=_USED_UP,
     ),
     Stat(
         key="checkout_attempts",
-        title="Attempts in 30 days",
+        title="Attempts (30 d)",
         meaning="Attempts to place an order from which the figures above are calculated. ",
         good="Thousands. With few, one failure weighs much: the alerts allow for that.",
         then="Few attempts: judge by the orders against the usual instead.",
@@ -143,14 +114,47 @@ _CHECKOUT: Final[tuple[Panel, ...]] = (
         empty=_TOO_EARLY,
         base=Colour.NEUTRAL,
         link=Link("Where do customers leave?", CHECKOUT, "funnel"),
-        width=5,
+        width=8,
     ),
 )
 
-_CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
+_PACE: Final[tuple[Panel | Stack, ...]] = (
+    Stack(
+        panels=(
+            Stat(
+                key="checkout_burn_now",
+                title="Burn rate (1 h)",
+                meaning="How many times faster than allowed the budget is being spent, over the last hour.",
+                good="Up to 1.",
+                then="14.4 spends a month's budget in two days: see which store.",
+                asks=(Ask(expr=_checkout_burn("1h")),),
+                unit="none",
+                decimals=1,
+                empty="no attempt in an hour",
+                threshold=thresholds.BURN_RATE,
+                link=Link("Since when?", UID, "checkout_burn"),
+                width=4,
+            ),
+            Stat(
+                key="checkout_lasts",
+                title="Lasts (as in 6 h)",
+                meaning="Time until the budget is gone at the pace of the last six hours; 30 days at most.",
+                good="The whole month.",
+                then="Hours or days: treat it as an incident.",
+                asks=(Ask(expr=_time_left(_checkout_left(), _burn_of_six_hours())),),
+                unit="s",
+                decimals=0,
+                empty=_TOO_EARLY,
+                base=Colour.NEUTRAL,
+                link=Link("Since when?", UID, "checkout_burn"),
+                width=4,
+                mappings=_USED_UP,
+            ),
+        )
+    ),
     Graph(
         key="checkout_burn",
-        title="How long has the checkout been burning its budget?",
+        title="Is the checkout burning its budget? (1 h, 6 h)",
         meaning="Burn rate of all chosen stores over one hour and six hours.",
         good="Below the first line.",
         then="Both above 14.4: customers cannot pay now. Only the short one: it has just begun.",
@@ -162,7 +166,8 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
         empty=_NO_ATTEMPT,
         threshold=thresholds.BURN_RATE,
         soft_most=2.0,
-        width=12,
+        width=10,
+        height=8,
         link=Link("Do payments fail?", CHECKOUT, "failed_placements"),
         overrides=(
             override("1 hour", **line(Colour.NEUTRAL, fill=0)),
@@ -171,7 +176,7 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="checkout_budget",
-        title="When was the budget spent?",
+        title="When was the budget spent? (30 d)",
         meaning=f"Part of the 30 days' budget that was left at each moment. {_RENEWED}",
         good="A level line; it rises again as old failures leave the 30 days.",
         then="A step down is an incident: what was deployed or changed then?",
@@ -181,11 +186,15 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
         threshold=thresholds.BUDGET_LEFT,
         least=None,
         soft_most=1.0,
-        width=12,
+        width=10,
+        height=8,
         legend=False,
         link=Link("Which store?", UID, "stores"),
         overrides=(override("budget left", **line(Colour.NEUTRAL)),),
     ),
+)
+
+_STORES: Final[tuple[Panel, ...]] = (
     Table(
         key="stores",
         title="Which store spends it?",
@@ -243,51 +252,49 @@ _CHECKOUT_COURSE: Final[tuple[Panel, ...]] = (
     ),
 )
 
-_FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
-    Stack(
-        panels=(
-            Stat(
-                key="fresh_share",
-                title="Storefront is fresh (30 d)",
-                meaning=(
-                    "Share of the last 30 days in which the storefront showed what the catalogue said: no "
-                    "change waited a quarter of an hour for an indexer that did not run. The objective is "
-                    f"{thresholds.FRESHNESS_SLO:.0%}. Time before the shop was observed counts as fresh."
-                ),
-                good=f"Above {thresholds.FRESHNESS_SLO:.0%}.",
-                then="See when it was stale, and because of which indexer.",
-                asks=(Ask(expr=1 - _stale_share_of_period()),),
-                unit="percentunit",
-                decimals=2,
-                empty=_NO_RULES,
-                base=Colour.NEUTRAL,
-                link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
-                width=5,
-                height=4,
-            ),
-            Stat(
-                key="freshness_left",
-                title="Budget left",
-                meaning="Part of the month's allowed stale time that is left.",
-                good="More than a quarter.",
-                then="Nothing left: find out why indexers stand still before the next campaign.",
-                asks=(Ask(expr=_freshness_left()),),
-                unit="percentunit",
-                decimals=0,
-                empty=_NO_RULES,
-                threshold=thresholds.BUDGET_LEFT,
-                filled=True,
-                link=Link("Since when?", UID, "freshness_burn"),
-                width=5,
-                mappings=_USED_UP,
-            ),
-        )
+_FRESHNESS: Final[tuple[Panel, ...]] = (
+    Stat(
+        key="fresh_share",
+        title="Fresh (30 d)",
+        meaning=(
+            "Share of the last 30 days in which the storefront showed what the catalogue said: no "
+            "change waited a quarter of an hour for an indexer that did not run. The objective is "
+            f"{thresholds.FRESHNESS_SLO:.0%}. Time before the shop was observed counts as fresh."
+        ),
+        good=f"Above {thresholds.FRESHNESS_SLO:.0%}.",
+        then="See when it was stale, and because of which indexer.",
+        asks=(Ask(expr=1 - _stale_share_of_period()),),
+        unit="percentunit",
+        decimals=2,
+        empty=_NO_RULES,
+        base=Colour.NEUTRAL,
+        link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
+        width=12,
     ),
+    Stat(
+        key="freshness_left",
+        title="Budget left (30 d)",
+        meaning="Part of the month's allowed stale time that is left.",
+        good="More than a quarter.",
+        then="Nothing left: find out why indexers stand still before the next campaign.",
+        asks=(Ask(expr=_freshness_left()),),
+        unit="percentunit",
+        decimals=0,
+        empty=_NO_RULES,
+        threshold=thresholds.BUDGET_LEFT,
+        filled=True,
+        link=Link("Since when?", UID, "freshness_burn"),
+        width=12,
+        mappings=_USED_UP,
+    ),
+)
+
+_FRESHNESS_PACE: Final[tuple[Panel | Stack, ...]] = (
     Stack(
         panels=(
             Stat(
                 key="freshness_burn_now",
-                title="Burn rate (1 is fine)",
+                title="Burn rate (1 h)",
                 meaning="How many times faster than allowed the budget is being spent, over the last hour.",
                 good="Zero.",
                 then="An indexer stands still now, or did within the hour.",
@@ -297,11 +304,11 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
                 empty=_NO_RULES,
                 threshold=thresholds.BURN_RATE,
                 link=Link("Since when?", UID, "freshness_burn"),
-                width=5,
+                width=4,
             ),
             Stat(
                 key="freshness_lasts",
-                title="Budget lasts",
+                title="Lasts (as in 6 h)",
                 meaning="Time until the budget is gone at the pace of the last six hours; 30 days at most.",
                 good="The whole month.",
                 then="Hours: an indexer stands still now.",
@@ -315,14 +322,14 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
                 empty=_NO_RULES,
                 base=Colour.NEUTRAL,
                 link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
-                width=5,
+                width=4,
                 mappings=_USED_UP,
             ),
         )
     ),
     Graph(
         key="freshness_burn",
-        title="How long has the storefront been stale?",
+        title="Is the storefront stale? (1 h, 6 h)",
         meaning="Burn rate of the freshness budget over one hour and six hours.",
         good="Zero.",
         then="Above the line: an indexer does not run. See which.",
@@ -334,7 +341,7 @@ _FRESHNESS: Final[tuple[Panel | Stack, ...]] = (
         empty=_NO_RULES,
         threshold=thresholds.BURN_RATE,
         soft_most=2.0,
-        width=14,
+        width=20,
         height=8,
         link=Link("Which indexer?", INDEXERS, "stale_by_indexer"),
         overrides=(
@@ -349,10 +356,12 @@ DASHBOARD: Final = Dashboard(
     title="Magento / SLO",
     description="How much may still go wrong this month, and how fast it is being used up.",
     time_from="now-7d",
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(title="Customers who try to order succeed", panels=_CHECKOUT, key="checkout"),
-        Row(panels=_CHECKOUT_COURSE),
+        Row(panels=_PACE),
+        Row(panels=_STORES),
         Row(title="The storefront shows what the catalogue says", panels=_FRESHNESS, key="fresh"),
+        Row(panels=_FRESHNESS_PACE),
     ),
 )

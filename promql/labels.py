@@ -12,7 +12,7 @@ Labels = frozenset[str] | None
 
 SET_OPERATORS: Final = frozenset({"and", "or", "unless"})
 COMPARISONS: Final = frozenset({">", "<", ">=", "<=", "==", "!="})
-ARITHMETIC: Final = frozenset({"+", "-", "*", "/"})
+ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "%"})
 
 
 @dataclass(frozen=True, slots=True)

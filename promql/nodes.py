@@ -67,6 +67,9 @@ class Expr(ABC):
     def __truediv__(self, other: Expr | float) -> Expr:
         return join(self, "/", other)
 
+    def __mod__(self, other: Expr | float) -> Expr:
+        return join(self, "%", other)
+
     def __radd__(self, other: float) -> Expr:
         return join(Number(other), "+", self)
 

@@ -32,6 +32,7 @@ _BINDS: Final = {
     "-": 4,
     "*": 5,
     "/": 5,
+    "%": 5,
 }
 _COMPARISON: Final = 3
 _NEGATIVE: Final = 6

@@ -33,7 +33,7 @@ ALERTS: Final = (
         why="Thirty orders were to be expected since the shop's last one, and less than a quarter of the "
         "carts that belong to them were filled. If the shop does not answer from outside, "
         "MagentoProbeFailing calls.",
-        panel=Panel("magento-overview", "selling"),
+        panel=Panel("magento-checkout", "due"),
         cases=Cases(
             inputs={
                 "expected": Input(expected_orders.SHOP_SINCE_LAST, bad=At(35), good=At(0.5), edge=At(30)),

@@ -65,7 +65,7 @@ _quiet: Final = partial(
     no_data=NoData.OPTIONAL,
     description=_DESCRIPTION,
     first_action="Place a test order with this method; look at the provider's status page.",
-    panel=Panel("magento-checkout", "methods"),
+    panel=Panel("magento-checkout", "method_gap"),
 )
 
 ALERTS: Final = (

@@ -85,7 +85,7 @@ ALERTS: Final = (
         "that fails.",
         why="Since the last order, fifteen more should have come, both by the hour of the week and by the "
         "carts that were filled since. Small stores reach the limit together: then the store is all-stores.",
-        panel=Panel("magento-overview", "selling"),
+        panel=Panel("magento-checkout", "due"),
         cases=Cases(
             entity=DE,
             inputs={

@@ -1,10 +1,10 @@
-"""Marks on the graphs: when an alert began to fire, and what somebody did to the shop.
+"""Marks on the graphs: from when to when an alert fired, and what somebody did to the shop.
 
 Grafana asks for marks at steps, as it asks for a graph; some versions ask at a hundred for the whole range,
 which is every two hours of a week. So no mark may depend on whether a step falls on it: each step looks back
 to the last one, and what has a moment is marked at the moment that is its value (``at_value``).
 
-An alert is marked where it begins only: a graph under a red sheet for the whole incident shows nothing.
+An alert is a region: Grafana joins the steps that follow one another, from firing to resolved.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ def _emptied(objects: Selector, five_minutes_before: Selector) -> Expr:
     return objects < five_minutes_before * 0.5
 
 
-_PAGES_AND_TICKETS: Final = firing("=~critical|urgent|warning")
 _OBJECTS: Final = here(page_cache.OBJECTS)
 
 _PAGES: Final = (
@@ -48,15 +47,20 @@ _PAGES: Final = (
 )
 """Grafana shows a mark's text as HTML. `magento-exporter pack` writes the address of the exporter's pages."""
 
-FIRING = Annotation(
-    name="Alerts",
-    expr=_began(_PAGES_AND_TICKETS, _PAGES_AND_TICKETS.before("1m")),
-    at_value=True,
-    title="{{alertname}}",
-    text=f"{{{{severity}}}} {{{{store}}}}<br>{_PAGES}",
-    tags="alertname,severity,store",
-    colour=Colour.CRITICAL,
-)
+
+def _alerts(name: str, severity: str, colour: Colour) -> Annotation:
+    return Annotation(
+        name=name,
+        expr=_while_one(firing(severity)),
+        title="{{alertname}}",
+        text=f"{{{{severity}}}} {{{{store}}}}<br>{_PAGES}",
+        tags="alertname,severity,store",
+        colour=colour,
+    )
+
+
+CALLED = _alerts("Critical alerts", "critical", Colour.CRITICAL)
+FIRING = _alerts("Other alerts", "=~urgent|warning", Colour.WARNING)
 
 MAINTENANCE = Annotation(
     name="Maintenance",

@@ -8,6 +8,7 @@ from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP, REVENUE, STAGES
 from alerts.selling import glance
 from dashboards.lib.here import here
+from dashboards.lib.panels import Ask
 from dashboards.lib.style import Colour, line, override, verdict, words
 from exporter.collectors import expected_orders
 from exporter.collectors import orders as orders_placed
@@ -100,6 +101,11 @@ BARS_WITH_THE_USUAL: Final = (
 )
 """How orders look in front of what is usual: bars before lines, so that a stop is a gap."""
 
+ATTEMPTS_AND_FAILED: Final = (
+    override("attempts", **line(Colour.NEUTRAL)),
+    override("failed", **line(Colour.CRITICAL)),
+)
+
 
 def selling_state() -> Expr:
     """Return 0 if the chosen stores sell, 1 if that is in doubt or some do not, 2 if they do not.
@@ -126,10 +132,23 @@ def gaps_missed(*by: str) -> Expr:
     return max_by(here(glance.AWAITED), *by)
 
 
-def orders_in_five_minutes(before: str = "") -> Expr:
-    """Return the orders of the last five minutes at each moment, or those of a week before."""
-    placed = here(STAGES, stage="order")
-    return sum_by(placed.before(before) if before else placed)
+def orders_with_the_usual(**matchers: str) -> tuple[Ask, ...]:
+    """Return the orders of the last five minutes at each moment, those of a week before, and the usual."""
+    placed = here(STAGES, stage="order", **matchers)
+    usual = sum_by(here(expected_orders.EXPECTED, window="30m", **matchers)) / 6
+    return (
+        Ask(expr=sum_by(placed), legend="orders"),
+        Ask(expr=sum_by(placed.before("1w")), legend="a week ago", may_be_empty=True),
+        Ask(expr=usual, legend="usual"),
+    )
+
+
+def attempts_and_failed(**matchers: str) -> tuple[Ask, ...]:
+    """Return the attempts to order of the last five minutes at each moment, and those that failed."""
+    return (
+        Ask(expr=sum_by(here(ATTEMPTS["5m"], **matchers)), legend="attempts"),
+        Ask(expr=sum_by(here(FAILED["5m"], **matchers)), legend="failed"),
+    )
 
 
 def against_expected(*by: str) -> Expr:
@@ -197,6 +216,11 @@ def behind(*by: str, **matchers: str) -> Expr:
     in_vain = here(self_metrics.SUCCESS, **matchers).equals(0)
     never = in_vain.join("+", age(here(PROCESS_STARTED)), on=SHOP, group_left=())
     return function("floor", clamp_min(max_by(late.or_else(never), *by), 0))
+
+
+def five_minutes(metric: Selectable, *by: str, **matchers: str) -> Expr:
+    """Return the events of the five minutes before each moment: a stop is a gap."""
+    return sum_by(increase(here(metric, **matchers)["5m"]), *by)
 
 
 def an_hour(metric: Selectable, *by: str, **matchers: str) -> Expr:

@@ -64,7 +64,7 @@ def test_the_labels_of_a_recording_are_those_of_its_result() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: PLACED.join("%", PLACED, on=STORE),
+        lambda: PLACED.join("^", PLACED, on=STORE),
         lambda: PLACED.join("*", PLACED, on=STORE, group_left=("method",)),
         lambda: sum_by(PLACED, "method"),
         lambda: series(orders.PLACED, queue="x"),

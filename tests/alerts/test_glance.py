@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from alerts import payments_fail
+from alerts.lib.recording import Recording
 from alerts.recording import ATTEMPTS, FAILED, LEAST, REVENUE, STAGES
 from alerts.selling import glance, stopped
 from promql.render import render
@@ -25,7 +26,11 @@ _READ: Final = (
     *(named[window] for named in (ATTEMPTS, FAILED) for window in ("10m", "30m", "1h", "2h", "3d")),
     *LEAST.values(),
     *payments_fail.RECORDINGS,
-    *(one for one in stopped.RECORDINGS if one not in (stopped.ORDERS_PER_CART, stopped.SHOP_ORDERS_PER_CART)),
+    *(
+        one
+        for one in stopped.RECORDINGS
+        if one not in (stopped.ORDERS_PER_CART, stopped.SHOP_ORDERS_PER_CART)
+    ),
     STAGES,
     REVENUE,
 )
@@ -72,9 +77,7 @@ SHOP_ORDERS_PER_CART: Final = "magento:shop_orders_per_cart:ratio1w"
 
 def since_last_order(place: str, ratio: str, bought: float, usual: float, word: str = "") -> dict[str, str]:
     """Return the orders due and the carts filled since the last order, if none come from the incident on."""
-    due, carts = (
-        f"0x{BEFORE} 0+{0 if bought else number!r}x{LENGTH}" for number in (usual, CARTS * usual)
-    )
+    due, carts = (f"0x{BEFORE} 0+{0 if bought else number!r}x{LENGTH}" for number in (usual, CARTS * usual))
     return {
         f"{ratio}{{{place}}}": f"{1 / CARTS}x{BEFORE + LENGTH}",
         f"magento_{word}orders_expected_since_last{{{place}}}": due,
@@ -88,9 +91,14 @@ def together(*stores: Mapping[str, str], bought: float, usual: float) -> Mapping
     return {**series, **{name: values for store in stores for name, values in store.items()}}
 
 
-def complaint(folder: Path, series: Mapping[str, str], asked: Sequence[tuple[int, str]]) -> str:
+def complaint(
+    folder: Path,
+    series: Mapping[str, str],
+    asked: Sequence[tuple[int, str]],
+    recordings: Sequence[Recording] = (*_READ, *glance.RECORDINGS),
+) -> str:
     """Return promtool's complaint unless each expression has one series at its minute of the incident."""
-    rules = [{"record": rule.name, "expr": render(rule.expr)} for rule in (*_READ, *glance.RECORDINGS)]
+    rules = [{"record": rule.name, "expr": render(rule.expr)} for rule in recordings]
     groups = [{"name": "selling", "interval": "1m", "rules": rules}]
     (folder / "rules.yml").write_text(yaml.safe_dump({"groups": groups}))
     test = {
@@ -249,3 +257,13 @@ def _back(name: str) -> str:
     word = next(word for word in rate if word in name)
     start = before[word] * BEFORE + during[word] * 30
     return f"{start + grows!r}+{grows!r}x29"
+
+
+@pytest.mark.parametrize("minute", [5, 20, 35, 60])
+def test_the_budget_of_a_month_has_the_newest_failures(tmp_path: Path, minute: int) -> None:
+    counters = {name: values for name, values in OUTAGE.items() if "failed_placements" in name}
+    spent = (
+        f'magento:placements_failed:increase30d{{store="de"}} > {4 * minute * 0.1 + 24} < {4 * minute + 30}'
+    )
+    recordings = [FAILED["30m"], FAILED["30d"]]
+    assert complaint(tmp_path, counters, [(minute, spent)], recordings) == ""

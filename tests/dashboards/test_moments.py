@@ -2,12 +2,13 @@
 
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from alerts.recording import STAGES
-from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FLUSHED, MAINTENANCE
 from dashboards.lib.business import tiles
 from dashboards.lib.page import Annotation
 from exporter.collectors import deployment, page_cache
@@ -24,6 +25,7 @@ BEGIN = 1_750_000_020 // MINUTE * MINUTE + 37
 EVENT = BEGIN + 187 * MINUTE
 TARGET = 'job="magento",instance="shop:9816"'
 ALERT = f'{TARGET},alertname="MagentoCronSilent",alertstate="firing",severity="critical"'
+FIRES = 150 * MINUTE
 STEPS = (15, 60, 300, 7200)
 """Seconds: a range of half an hour, of an hour, of six hours and of a week."""
 
@@ -32,7 +34,7 @@ def samples() -> Iterator[tuple[str, str, int, float]]:
     """Yield (name, labels, moment, value): one cart in five minutes, and what happens at EVENT."""
     for moment in range(BEGIN, BEGIN + HOURS * 60 * MINUTE, MINUTE):
         since = moment - EVENT
-        if 0 <= since <= 2 * MINUTE:
+        if 0 <= since <= FIRES:
             yield "ALERTS", ALERT, moment, 1
         yield deployment.DEPLOYED.name, TARGET, moment, EVENT if since >= 0 else BEGIN - 86_400
         yield deployment.MAINTENANCE.name, TARGET, moment, float(0 <= since < 2 * MINUTE)
@@ -72,10 +74,19 @@ def marks(asker: Asker, annotation: Annotation, step: int) -> set[float]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("annotation", [FIRING, FLUSHED, DEPLOYED], ids=lambda annotation: annotation.name)
+@pytest.mark.parametrize("annotation", [FLUSHED, DEPLOYED], ids=lambda annotation: annotation.name)
 def test_a_moment_is_marked_once_at_every_step(asker: Asker, annotation: Annotation, step: int) -> None:
     (mark,) = (moment for moment in marks(asker, annotation, step) if moment >= BEGIN)
     assert EVENT <= mark < EVENT + MINUTE
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_alert_is_one_region_from_firing_to_resolved(asker: Asker, step: int) -> None:
+    """Grafana joins marks of a series that are no more than a step apart."""
+    found = sorted(marks(asker, CALLED, step))
+    assert all(later - earlier <= step for earlier, later in pairwise(found))
+    assert EVENT <= found[0] <= EVENT + step
+    assert EVENT + FIRES - step < found[-1] <= EVENT + FIRES + 5 * MINUTE + step
 
 
 @pytest.mark.parametrize("step", STEPS)
