@@ -13,6 +13,8 @@ from tests.system.simulator.alertmanager import Alertmanager
 from tests.system.simulator.report import Pack
 from tests.system.simulator.rules import load, needed
 from tests.system.simulator.scenarios import faults, healthy
+from tests.system.simulator.servers import GROUPS as SERVER_GROUPS
+from tests.system.simulator.servers import servers
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 RULES: Final = ROOT / "alerts" / "generated"
@@ -60,6 +62,8 @@ def main() -> int:
             for one in faults()
             if options.only in one.name
         ]
+        below = pack(options.rules, options.alertmanager, SERVER_GROUPS)
+        outcomes += [report.play_fault(below, one, [0]) for one in servers() if options.only in one.name]
         say(report.faults_table(outcomes))
     if options.what in ("healthy", "all"):
         years = [

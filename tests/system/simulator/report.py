@@ -12,6 +12,7 @@ from exporter.errors import SpecError
 from tests.system.simulator.alertmanager import Alertmanager, Notification
 from tests.system.simulator.rules import Firing, Rule, evaluate
 from tests.system.simulator.scenarios import BEFORE, Fault, Healthy
+from tests.system.simulator.servers import Broken
 from tests.system.simulator.shops import DAY
 
 BEGIN: Final = "<!-- simulated: begin (written by make simulate ARGS='all --save') -->"
@@ -93,13 +94,15 @@ class Year:
         return self.total(PAGE) < PAGES_A_YEAR + 0.1
 
 
-def _notifications(pack: Pack, fault: Fault | Healthy, seed: int) -> tuple[list[Firing], list[Notification]]:
+def _notifications(
+    pack: Pack, fault: Fault | Broken | Healthy, seed: int
+) -> tuple[list[Firing], list[Notification]]:
     store = fault.play(seed).store()
     firings = evaluate(pack.rules, store)
     return firings, pack.routes.notifications(firings, store.start, store.length)
 
 
-def play_fault(pack: Pack, fault: Fault, seeds: Iterable[int]) -> Outcome:
+def play_fault(pack: Pack, fault: Fault | Broken, seeds: Iterable[int]) -> Outcome:
     """Play a fault with some seeds."""
     heard: list[tuple[Heard, ...]] = []
     fired: list[dict[str, int]] = []

@@ -7,8 +7,10 @@ import pytest
 from tests.system.simulator.__main__ import PAGE, SAVED, pack
 from tests.system.simulator.report import TICKET, Outcome, Year, of_data, page, play_fault, play_year
 from tests.system.simulator.scenarios import faults, healthy
+from tests.system.simulator.servers import GROUPS, servers
 
 PACK = pack()
+SERVERS = {fault.name: fault for fault in servers() if fault.goal is not None}
 FAULTS = {fault.name: fault for fault in faults() if fault.goal is not None}
 SHOPS = {shop.name: shop for shop in healthy()}
 OUTCOMES, YEARS = of_data(json.loads(SAVED.read_text()))
@@ -22,9 +24,10 @@ def test_the_page_shows_what_was_saved() -> None:
 
 
 def test_everything_was_played() -> None:
-    assert [one.fault for one in OUTCOMES] == [fault.name for fault in faults()]
+    assert [one.fault for one in OUTCOMES] == [fault.name for fault in (*faults(), *servers())]
     assert [one.shop for one in YEARS] == list(SHOPS)
-    assert {one.goal for one in OUTCOMES if one.fault in FAULTS} == {one.goal for one in FAULTS.values()}
+    wanted = {one.name: one.goal for one in (*FAULTS.values(), *SERVERS.values())}
+    assert {one.fault: one.goal for one in OUTCOMES if one.goal is not None} == wanted
 
 
 def test_the_goals_were_met_but_for_those_that_the_page_names() -> None:
@@ -43,6 +46,12 @@ def test_declined_cards_are_no_tickets() -> None:
 def test_a_pager_is_notified_in_time(name: str) -> None:
     outcome: Outcome = play_fault(PACK, FAULTS[name], range(3))
     assert outcome.met or name in MISSED, outcome.heard
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_pager_is_notified_in_time_of_a_dead_server(name: str) -> None:
+    outcome: Outcome = play_fault(pack(groups=GROUPS), SERVERS[name], [0])
+    assert outcome.met, outcome.heard
 
 
 @pytest.mark.slow
