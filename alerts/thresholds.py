@@ -69,6 +69,8 @@ FAILING_NOW: Final = Threshold(
     critical=0.5,
     reason="The failed share of minutes, chance allowed for. More than half: most who try to pay cannot.",
 )
+NEARLY_ALL_FAIL: Final = 0.8
+"""Failed share of the last five minutes from which a shop whose payments fail does not sell at all."""
 ORDERS_OVERDUE: Final = Threshold(
     warning=8.0,
     critical=15.0,

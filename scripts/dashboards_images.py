@@ -27,20 +27,27 @@ PREVIEW: Final = ROOT / "tools" / "dashboard-preview"
 GENERATED: Final = ROOT / "dashboards" / "generated"
 IMAGES: Final = ROOT / "docs" / "images"
 
-MINUTES: Final = 40.0
-SHOWN: Final = "now-38m"
+MINUTES: Final = 34.0
+SHOWN: Final = "now-32m"
 SCRAPE_SECONDS: Final = 10
-DEMO: Final = ("--history-days", "15", "--rate", "1", "--scrape-seconds", str(SCRAPE_SECONDS))
+DEMO: Final = ("--history-days", "15", "--rate", "8", "--scrape-seconds", str(SCRAPE_SECONDS))
+OUTAGE: Final = 13.0
 INCIDENT: Final = (
-    (4.0, "on", "cron-stopped"),
-    (6.0, "on", "consumer-dead"),
-    (16.0, "on", "payment-declined"),
-    (20.0, "off", "consumer-dead"),
-    (24.0, "off", "cron-stopped"),
-    (28.0, "on", "cache-flushed"),
-    (29.0, "off", "cache-flushed"),
+    (2.0, "on", "cron-stopped"),
+    (3.0, "on", "consumer-dead"),
+    (10.0, "off", "consumer-dead"),
+    (OUTAGE, "on", "payment-declined"),
+    (20.0, "off", "cron-stopped"),
+    (23.0, "on", "cache-flushed"),
+    (24.0, "off", "cache-flushed"),
 )
 """What goes wrong, in minutes after the demo is up: a night's troubles are over, but nobody can pay."""
+
+
+MOMENTS: Final = (0, 5, 20)
+"""Minutes of the outage at which the Overview is drawn."""
+BEFORE_A_MOMENT: Final = 12
+"""Minutes that such a picture shows."""
 
 
 def main() -> int:
@@ -57,6 +64,8 @@ def main() -> int:
         return _draw(options.prometheus, options.since)
     with _demo() as (state, prometheus):
         _suffer(state)
+        for minute in MOMENTS:
+            _draw_moment(prometheus, round(MINUTES - OUTAGE) - minute, f"outage-minute-{minute}.png")
         return _draw(prometheus, options.since)
 
 
@@ -87,14 +96,25 @@ def _suffer(state: Path) -> None:
             subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
+def _preview(prometheus: str, since: str, until: str, folder: str, files: list[Path]) -> int:
+    time_range = ["--from", since, "--to", until, "--scrape-interval", f"{SCRAPE_SECONDS}s"]
+    where = ["--prometheus", prometheus, "--out", folder, "--var", "job=magento"]
+    command = ["node", str(PREVIEW / "preview.mjs"), *where, *time_range, *map(str, files)]
+    return subprocess.run(command, cwd=PREVIEW, check=False).returncode
+
+
+def _draw_moment(prometheus: str, ago: int, name: str) -> None:
+    """Draw the Overview as it was so many minutes ago."""
+    overview = GENERATED / "magento-overview.json"
+    with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+        _preview(prometheus, f"now-{ago + BEFORE_A_MOMENT}m", f"now-{ago}m", folder, [overview])
+        shutil.copy(Path(folder) / "magento-overview.png", IMAGES / name)
+
+
 def _draw(prometheus: str, since: str) -> int:
     """Draw every dashboard and put the pictures into docs/images; return the preview's exit status."""
-    files = sorted(GENERATED.glob("*.json"))
     with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
-        time_range = ["--from", since, "--to", "now", "--scrape-interval", f"{SCRAPE_SECONDS}s"]
-        where = ["--prometheus", prometheus, "--out", folder, "--var", "job=magento"]
-        command = ["node", str(PREVIEW / "preview.mjs"), *where, *time_range, *map(str, files)]
-        status = subprocess.run(command, cwd=PREVIEW, check=False).returncode
+        status = _preview(prometheus, since, "now", folder, sorted(GENERATED.glob("*.json")))
         IMAGES.mkdir(parents=True, exist_ok=True)
         for picture in Path(folder).glob("*.png"):
             shutil.copy(picture, IMAGES / picture.name)

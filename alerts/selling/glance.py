@@ -11,7 +11,7 @@ from typing import Final
 from alerts import thresholds as limits
 from alerts.lib.alertmanager import ALL_STORES
 from alerts.payments_fail import LIMIT, SHARE, TESTED
-from alerts.recording import ATTEMPTS, REVENUE, STAGES
+from alerts.recording import ATTEMPTS, REVENUE, STAGES, failed_ratio
 from alerts.selling.common import rule
 from alerts.selling.stopped import OVERDUE, SHOP_BY_CARTS, SHOP_EXPECTED, SHOP_OVERDUE
 from alerts.thresholds import critical, warning
@@ -58,17 +58,20 @@ FAILING: Final = rule(
     series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED)),
     "The certain share of failed attempts in stores in which payments fail, as MagentoPaymentsFail sees it.",
 )
-_MOST: Final = series(FAILING) >= critical(limits.FAILING_NOW)
-_NEARLY_ALL: Final = 0.5
+_MOST: Final = (series(FAILING) >= critical(limits.FAILING_NOW)).or_else(
+    series(FAILING).only_if(failed_ratio("5m") >= limits.NEARLY_ALL_FAIL)
+)
+_HALF_OF_THE_SHOP: Final = 0.5
 
 
 def _failing() -> Expr:
-    """Return 1 for a store in which payments fail, 2 if most fail; 2 for the shop if that stops half of it."""
+    """Return 1 where payments fail, 2 where most fail; 2 for the shop if that stops half of it."""
     tries = series(ATTEMPTS["10m"])
     stopped = sum_by(tries.only_if(_MOST), *SHOP) / sum_by(tries, *SHOP)
     return union(
-        series(FAILING).truth(">=", critical(limits.FAILING_NOW)) + _DOUBT,
-        _all(stopped.truth(">=", _NEARLY_ALL) + _DOUBT),
+        _MOST * 0 + _STOPPED,
+        series(FAILING) * 0 + _DOUBT,
+        _all(stopped.truth(">=", _HALF_OF_THE_SHOP) + _DOUBT),
     )
 
 

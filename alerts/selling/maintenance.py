@@ -29,7 +29,8 @@ ALERTS: Final = (
         description="{{ $labels.instance }} answers every visitor with 503: var/.maintenance.flag is there.",
         impact="Nobody can buy.",
         first_action="Ask whether a deployment is running; if none is, bin/magento maintenance:disable.",
-        why="An upgrade may take twenty minutes at night. For a longer planned window, set a silence that ends with it.",
+        why="An upgrade may take twenty minutes at night. For a longer planned window, set a silence that "
+        "ends with it.",
         panel=Panel("magento-overview", "maintenance"),
         cases=Cases(
             inputs={"maintenance": Input(deployment.MAINTENANCE, bad=At(1), good=At(0))},
