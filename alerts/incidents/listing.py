@@ -76,13 +76,13 @@ _SERVERS: Final = (
         Harm.STOPS,
         By("MagentoBackendsSick", Fault("backend-sick")),
     ),
-    _caught(
+    _partly(
         7,
         "The shop is stuck in maintenance mode",
         Harm.STOPS,
         By("MagentoMaintenanceForgotten"),
-        note="For half an hour it may be an upgrade. Where the exporter does not see the flag, "
-        "MagentoProbeFailing fires instead, after three minutes.",
+        because="It calls after half an hour: before, it may be an upgrade. Where the exporter does not see the "
+        "flag, MagentoProbeFailing calls after three minutes.",
     ),
 )
 
