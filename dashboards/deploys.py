@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.lib import business
-from dashboards.lib.annotations import DEPLOYED, FIRING, FLUSHED, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
-from dashboards.lib.style import Colour, line, override
+from dashboards.lib.style import Colour
 from dashboards.lib.uids import CHECKOUT, CRON, DEPLOYS, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES
-from exporter.collectors import cron, deployment, expected_orders, indexers, orders, placements
+from exporter.collectors import cron, deployment, indexers, orders, placements
 from exporter.magento import queues
 from promql.expr import Expr, increase, max_by, now, over_time, seconds, sum_by
 from promql.metrics import Selectable
@@ -211,41 +211,31 @@ _COMPARED: Final[tuple[Panel, ...]] = (
 _COURSE: Final[tuple[Panel, ...]] = (
     Graph(
         key="orders_course",
-        title="Did orders follow the usual through the deployment?",
-        meaning="Orders of half an hour at each moment, and those that are usual at this hour of the week.",
+        title="Did orders follow the usual? (5 min)",
+        meaning="Orders of the five minutes before each moment, those of a week ago, and the usual.",
         good="They meet again soon after the mark.",
         then="They stay apart: compare the payment methods, and roll back.",
-        asks=(
-            Ask(expr=business.orders(_HALF_HOUR), legend="orders"),
-            Ask(expr=sum_by(here(expected_orders.EXPECTED, window=_HALF_HOUR)), legend="usual"),
-        ),
+        asks=business.orders_with_the_usual(),
         unit="locale",
         empty="no order counted yet",
         width=12,
         link=Link("Is the shop selling?", OVERVIEW, "selling"),
-        overrides=(
-            override("orders", **line(Colour.NEUTRAL)),
-            override("usual", **line(Colour.ACCENT, dashed=True)),
-        ),
+        bars=True,
+        overrides=business.BARS_WITH_THE_USUAL,
     ),
     Graph(
         key="failing_course",
-        title="Do more placements fail since?",
+        title="Do more placements fail since? (5 min)",
         meaning="Attempts to place an order and those that failed, of five minutes at each moment.",
         good="Failures stay as low as before the mark.",
         then="They rise at the mark: the release broke a way to pay.",
-        asks=(
-            Ask(expr=_attempts(), legend="attempts"),
-            Ask(expr=_failed(), legend="failed"),
-        ),
+        asks=business.attempts_and_failed(),
         unit="locale",
         empty="no attempt yet",
         width=12,
         link=Link("Which method?", CHECKOUT, "failed_placements"),
-        overrides=(
-            override("attempts", **line(Colour.NEUTRAL)),
-            override("failed", **line(Colour.ACCENT)),
-        ),
+        bars=True,
+        overrides=business.ATTEMPTS_AND_FAILED,
     ),
 )
 
@@ -253,7 +243,7 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Deploys",
     description="Before and after the last release: does the shop sell, and does everything run as it did?",
-    annotations=(FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(
         Row(title="What was deployed?", panels=_RELEASES),
         Row(title="Before and after the last one", panels=_COMPARED),

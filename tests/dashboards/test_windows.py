@@ -69,6 +69,8 @@ def counted(panel: Panel) -> set[str]:
     found: set[str] = set()
     for ask in panel.asks:
         text = LOOKS_BACK.sub("", CHOSEN.sub("", render(ask.expr)))
+        if "[$__range:" in text:
+            continue  # it counts over what the reader has chosen
         spans = {next(part for part in match.groups() if part) for match in SPAN.finditer(text)}
         whole = {TILES[span] for span in spans if span in TILES}
         found |= whole or spans
