@@ -39,31 +39,6 @@ LIMIT: Final = _rule(
 )
 
 
-def _certain(window: str, goes_on: str, least: float) -> Expr:
-    """Return the certain share of one window, if it is no single customer's and goes on."""
-    share = (
-        series(LEAST[window])
-        .only_if(series(FAILED[window]) >= least)
-        .only_if(failed_ratio(goes_on) > series(LIMIT))
-    )
-    return relabel(share, target="window", value=window)
-
-
-SHARE: Final = _rule(
-    "magento:placements_failed:least_ratio",
-    max_by(
-        union(
-            _certain("10m", "10m", limits.FEW_FAILURES),
-            _certain("30m", "10m", limits.FEW_FAILURES),
-            _certain("2h", "30m", limits.MORE_FAILURES),
-        ),
-        *STORE,
-    ),
-    "The largest of the certain shares of failed attempts in ten minutes, half an hour and two hours that "
-    "go on.",
-)
-
-
 def _expected(window: str) -> Expr:
     return max_by(series(expected_orders.EXPECTED, window=window), *STORE)
 
@@ -111,22 +86,53 @@ TESTED_10M: Final = _rule(
 )
 
 
-def _tries_go_on() -> Expr:
+_TESTED_SHORTLY: Final = union(series(TESTED_10M), _customers_buy("30m", "30m", 1))
+_TESTED_2H: Final = _customers_buy("2h", "2h", 1, limits.ORDERS_BY_CHANCE)
+TESTED: Final = _rule(
+    "magento:orders_hold:count",
+    union(_TESTED_SHORTLY, _TESTED_2H),
+    "Attempts that customers can have made, in stores in which they buy as usually today although there "
+    "are far more tries; absent in others.",
+)
+
+
+def _tries_of_an_hour() -> Expr:
     """Return the stores with far more tries than usual in an hour: two hours remember testing that ended."""
     usual = series(HIGHEST_LEVEL) * _expected("30m") * 2
     return _ATTEMPTS_OF_AN_HOUR >= limits.TRIES_OF_TESTERS * usual
 
 
-TESTED: Final = _rule(
-    "magento:orders_hold:count",
-    union(
-        series(TESTED_10M),
-        _customers_buy("30m", "30m", 1),
-        _customers_buy("2h", "2h", 1, limits.ORDERS_BY_CHANCE).only_if(_tries_go_on()),
-    ),
-    "Attempts that customers can have made, in stores in which they buy as usually today although there "
-    "are far more tries; absent in others.",
+TESTED_NOW: Final = _rule(
+    "magento:orders_hold_now:count",
+    union(_TESTED_SHORTLY, _TESTED_2H.only_if(_tries_of_an_hour())),
+    "magento:orders_hold:count less the stores in which the many tries have ended.",
 )
+
+
+def _certain(window: str, goes_on: str, least: float) -> Expr:
+    """Return the certain share of one window, if it is no single customer's and goes on."""
+    share = (
+        series(LEAST[window])
+        .only_if(series(FAILED[window]) >= least)
+        .only_if(failed_ratio(goes_on) > series(LIMIT))
+    )
+    return relabel(share, target="window", value=window)
+
+
+SHARE: Final = _rule(
+    "magento:placements_failed:least_ratio",
+    max_by(
+        union(
+            _certain("10m", "10m", limits.FEW_FAILURES),
+            _certain("30m", "10m", limits.FEW_FAILURES),
+            _certain("2h", "30m", limits.MORE_FAILURES).unless(series(TESTED), on=STORE),
+        ),
+        *STORE,
+    ),
+    "The largest of the certain shares of failed attempts in ten minutes, half an hour and two hours that "
+    "go on.",
+)
+
 
 TESTING: Final = _rule(
     "magento:card_testing:failed10m",
@@ -140,7 +146,18 @@ TESTING: Final = _rule(
     "than usual, there are more tries than usual, and customers buy. Absent in others.",
 )
 
-RECORDINGS: Final = (USUAL, LIMIT, SHARE, LEVEL_2H, LEVEL, HIGHEST_LEVEL, TESTED_10M, TESTED, TESTING)
+RECORDINGS: Final = (
+    USUAL,
+    LIMIT,
+    LEVEL_2H,
+    LEVEL,
+    HIGHEST_LEVEL,
+    TESTED_10M,
+    TESTED,
+    TESTED_NOW,
+    SHARE,
+    TESTING,
+)
 
 
 def _usual_orders(window: str, number: float) -> Input:
@@ -162,7 +179,7 @@ ALERTS: Final = (
         unit=Unit.RATIO,
         guard=(
             only_where(series(SHARE) > series(LIMIT), on=STORE),
-            unless(series(TESTED), on=STORE),
+            unless(series(TESTED_NOW), on=STORE),
         ),
         scope=None,
         for_=2 * MINUTE,

@@ -139,7 +139,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="grid",
-        title="Does the admin see every order?",
+        title="Are orders in the list?",
         meaning="Orders that are not in the grid of orders, and the mails not yet sent.",
         good="Zero.",
         then="With asynchronous grids the cron job `sales_grid_order_async_insert` must run.",
@@ -155,7 +155,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="grid_age",
-        title="How long has one been missing?",
+        title="Missing for how long?",
         meaning="Age of the oldest order that is not in the grid of orders.",
         good="Zero.",
         then="Rising: the cron job `sales_grid_order_async_insert` does not run, or fails at one order.",

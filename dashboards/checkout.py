@@ -380,7 +380,7 @@ _FUNNEL: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="guests",
-        title="Do guests and customers both order? (5 min)",
+        title="Do guests and customers order? (5 min)",
         meaning="Orders of the five minutes before each moment, by kind of customer.",
         good="Both at their usual heights.",
         then="Only one stops: look at login, address book or guest checkout.",

@@ -56,7 +56,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="lag_now",
-        title="Latest job late by",
+        title="Latest job late",
         meaning=cron.LAG.help,
         good="Under a minute; cron runs once a minute.",
         then="Look for one long job that holds up its group: *What runs too long?*",
@@ -69,7 +69,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="overdue",
-        title="Runs past their time",
+        title="Runs past time",
         meaning="Planned runs whose time has come, over the chosen jobs.",
         good="A handful at the start of each minute, then none.",
         then="If it grows, cron starts fewer jobs than it plans: see which in the table.",
@@ -320,7 +320,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="outcomes",
-        title="Outcomes (10 min)",
+        title="Runs, 10 min",
         meaning="Runs per minute by outcome, over the chosen jobs, in the last ten minutes at each moment.",
         good="A steady rate of `success`.",
         then="If `success` falls without `error`, cron plans or starts less: *Does cron start jobs?*",
@@ -342,7 +342,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="planned",
-        title="Is anything planned?",
+        title="Are runs planned?",
         meaning="Rows of `cron_schedule` of all jobs that are pending (planned ahead) or running.",
         good="A level number of pending rows; few are running.",
         then="No pending rows: cron does not plan; it needs the cache to remember when it last did.",
@@ -359,7 +359,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="table_rows",
-        title="Does cron_schedule bloat?",
+        title="Does it bloat?",
         meaning="The server's estimate of the rows of `cron_schedule`, within some 40 %.",
         good="Thousands. Magento deletes old rows every ten minutes or so.",
         then="Beyond the line every cron start gets slow; check the history settings and cleaning.",

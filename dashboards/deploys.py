@@ -155,7 +155,7 @@ _COMPARED: Final[tuple[Panel, ...]] = (
     ),
     _compared(
         "failing",
-        "Placements that fail",
+        "Placements fail",
         (
             _before(_failed()) / (_before(_attempts()) > 0),
             _after(_failed()) / (_after(_attempts()) > 0),
@@ -168,7 +168,7 @@ _COMPARED: Final[tuple[Panel, ...]] = (
     ),
     _compared(
         "hit_ratio",
-        "Pages from the cache",
+        "From the cache",
         (_before(business.hit_ratio()), _after(business.hit_ratio())),
         meaning="Share of the pages looked up that the page cache had",
         good="A dip that recovers within minutes.",

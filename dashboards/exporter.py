@@ -92,7 +92,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="failing_now",
-        title="Collectors failing",
+        title="Collectors fail",
         meaning="Collectors whose last run failed or is late.",
         good="None.",
         then="See which and why in the table; `magento-exporter doctor` names the fix.",
@@ -362,7 +362,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="cpu",
-        title="How busy is it?",
+        title="Is it busy?",
         meaning="CPU seconds per second of the exporter's process.",
         good="A few hundredths.",
         then="Near 1: it is the bottleneck; scrape less often, or switch off a collector.",
@@ -374,7 +374,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="memory",
-        title="Does it leak?",
+        title="Leaks?",
         meaning="Resident memory of the exporter's process.",
         good="Level after the first minutes.",
         then="A steady rise over days: report it, restart it.",
@@ -386,7 +386,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="files",
-        title="Open connections",
+        title="Open files",
         meaning="Open files and sockets of the exporter's process.",
         good="Level.",
         then="Rising: connections are not closed; report it with the log.",
@@ -427,7 +427,7 @@ _COST: Final[tuple[Panel, ...]] = (
     ),
     Table(
         key="shop",
-        title="Which shop is it?",
+        title="Which shop?",
         meaning="Version, edition and mode of the shop, read from its files.",
         good="Mode `production`.",
         then="Mode `developer` or `default` in production is slow and shows errors to visitors.",

@@ -118,7 +118,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="broken",
-        title="Views losing changes",
+        title="Views with loss",
         meaning="Views whose changelog is missing, or that are ahead of it: changes are skipped silently.",
         good="None.",
         then="Reset the view: set its mode to realtime and back to schedule, then reindex it in full.",

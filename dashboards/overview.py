@@ -210,7 +210,7 @@ _FIVE_MINUTES: Final[tuple[Panel, ...]] = (
 _NOW: Final[tuple[Panel, ...]] = (
     Stat(
         key="alerts",
-        title="Alerts firing",
+        title="Alerts",
         meaning="Alerts of this pack that fire now. Critical: customers cannot buy.",
         good="Zero and zero.",
         then="Start with the critical ones in the list below; each links to its runbook.",
@@ -238,7 +238,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="maintenance",
-        title="The shop is",
+        title="Shop is",
         meaning="Whether `var/.maintenance.flag` exists: then every visitor gets 503.",
         good="Open.",
         then="`bin/magento maintenance:disable`, unless a deployment is under way.",
@@ -252,7 +252,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="cron_lag",
-        title="Cron late by",
+        title="Cron late",
         meaning=cron.LAG.help,
         good="Under a minute.",
         then="Rising steadily: cron is stopped or blocked. Indexes, mails and queues wait for it.",
@@ -267,7 +267,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="queue_age",
-        title="Queue waits",
+        title="Queue age",
         meaning="How long the oldest message of any queue has waited for a consumer.",
         good="Under a minute or two; consumers are started every minute.",
         then="See which queue, and whether it has a consumer.",
@@ -282,7 +282,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="backlog",
-        title="Not indexed",
+        title="Unindexed",
         meaning="Entities waiting for the indexer with the longest backlog.",
         good="Gone within minutes of a change or an import.",
         then="If it only grows, prices and stock in the storefront are old: *Indexers*.",
@@ -297,7 +297,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="storefront",
-        title="Catalogue is",
+        title="Catalogue",
         meaning="Whether changes have waited a quarter of an hour for an indexer that did not run.",
         good="Today's catalogue.",
         then="See which indexer is stale and whether cron runs it.",
@@ -311,7 +311,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="hit_ratio",
-        title="Cache (5 min)",
+        title="Hits 5 min",
         meaning="Share of the page requests looked up in the cache that it answered, last five minutes.",
         good="Above 80 %, usually above 90 %.",
         then="A sudden fall is a flush or a deployment; a slow one is a page that lost its caching.",
@@ -326,7 +326,7 @@ _NOW: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="freshness",
-        title="Data late by",
+        title="Data late",
         meaning="How long ago the most delayed collector should have had its next good run.",
         good="Seconds.",
         then="If it grows, this screen shows history: *Exporter* says which source is down.",
@@ -431,7 +431,7 @@ _CAUSES: Final[tuple[Panel | Stack, ...]] = (
     ),
     Bars(
         key="funnel",
-        title="Where do customers leave? (24 h)",
+        title="Where do they leave? (24 h)",
         meaning=f"Carts that reached each stage in 24 hours, each cart once per stage. {SINCE_INSTALLED}",
         good="Each step loses a share that you know; virtual carts skip address and shipping.",
         then="A step that suddenly loses most is broken: address form, shipping rates, payment methods.",

@@ -41,7 +41,7 @@ def _a_minute(metric: Selectable, *by: str) -> Expr:
 _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="hit_ratio_now",
-        title="From cache (5 min)",
+        title="Cached (5 min)",
         meaning=(
             "Share of the page requests looked up in the cache that it answered, last five minutes, over all "
             "Varnishes, as its alert sees it. An uncacheable page counts as lost; carts and checkout are not "
@@ -116,7 +116,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="stale_now",
-        title="Stale pages served",
+        title="Stale pages",
         meaning="Pages per minute served past their time, because the origin was slow or sick.",
         good="Near zero.",
         then="With a sick origin the shop seems alive and cannot sell.",

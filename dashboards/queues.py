@@ -59,7 +59,7 @@ def _deserted() -> Expr:
 _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
         key="oldest_now",
-        title="Oldest message waits",
+        title="Oldest waits",
         meaning="How long the oldest message of any queue has waited for a consumer.",
         good="Under a minute or two: cron starts consumers every minute.",
         then="See which queue it is in, and whether cron's job `consumers_runner` works.",
@@ -99,7 +99,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="failed_hour",
-        title="Message fails (1 h)",
+        title="Failures (1 h)",
         meaning="Messages of the database transport that reached status `error` and will not be tried again.",
         good="None.",
         then="The reason is in `var/log/exception.log` at the time of the failure.",
@@ -112,7 +112,7 @@ _HEADER: Final[tuple[Panel, ...]] = (
     ),
     Stat(
         key="bulk_now",
-        title="Bulk operations open",
+        title="Bulk open",
         meaning="Operations of bulk and asynchronous requests that are not done.",
         good="Rises with a bulk edit or an API import, and falls again.",
         then="Open for long: its consumer does not run, or died in the middle.",

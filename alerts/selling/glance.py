@@ -10,7 +10,7 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.alertmanager import ALL_STORES
-from alerts.payments_fail import LIMIT, SHARE, TESTED
+from alerts.payments_fail import LIMIT, SHARE, TESTED_NOW
 from alerts.recording import ATTEMPTS, REVENUE, STAGES, failed_ratio
 from alerts.selling.common import rule
 from alerts.selling.stopped import OVERDUE, SHOP_BY_CARTS, SHOP_EXPECTED, SHOP_OVERDUE
@@ -18,13 +18,14 @@ from alerts.thresholds import critical, warning
 from exporter.collectors import deployment, expected_orders, orders
 from exporter.core.metrics import Kind
 from promql import metrics
-from promql.expr import Expr, clamp_min, max_by, over_time, relabel, series, sum_by, union
+from promql.expr import Expr, clamp_min, max_by, now, over_time, relabel, series, sum_by, union
 from promql.metrics import SHOP, STORE, External, Selectable
 
 TOGETHER: Final = "(all)"
 """The label ``store`` of what is said of all stores of a shop together: three small ones make a large one."""
 
 _SHORTEST: Final = "30m"
+_HOUR: Final = 3_600
 _DAY: Final = slice("1d", "5m")
 _DOUBT, _STOPPED = 1, 2
 
@@ -48,14 +49,28 @@ LAST: Final = rule(
     union(max_by(series(orders.LAST_ORDER), *STORE), _all(max_by(series(orders.LAST_ORDER), *SHOP))),
     f"Unix time of the last order by store, and of all stores of the shop as store {TOGETHER}.",
 )
+
+
+def _by_today(*by: str) -> Expr:
+    """Return what the last hour lets expect since the last order, where nothing else is known yet."""
+    hour = sum_by(over_time("sum", series(STAGES, stage="order")["1h":"5m"]), *by)
+    return hour * (now() - max_by(series(orders.LAST_ORDER), *by)) / _HOUR
+
+
 AWAITED: Final = rule(
     "magento:orders_awaited:count",
-    union(series(OVERDUE), _all(series(SHOP_OVERDUE))),
-    f"magento:orders_overdue:count of each store, and of all stores of the shop as store {TOGETHER}.",
+    union(
+        series(OVERDUE),
+        max_by(series(expected_orders.SINCE_LAST), *STORE),
+        _by_today(*STORE),
+        _all(union(series(SHOP_OVERDUE), SHOP_EXPECTED, _by_today(*SHOP))),
+    ),
+    f"magento:orders_overdue:count of each store, and of all stores of the shop as store {TOGETHER}. In the "
+    "first days, before carts or past weeks are known, the hour of the week or the last hour decides.",
 )
 FAILING: Final = rule(
     "magento:placements_failing:ratio",
-    series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED)),
+    series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED_NOW)),
     "The certain share of failed attempts in stores in which payments fail, as MagentoPaymentsFail sees it.",
 )
 _MOST: Final = (series(FAILING) >= critical(limits.FAILING_NOW)).or_else(

@@ -174,7 +174,11 @@ CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] 
             for name, values in one_store(usual=10, fail=0.5, bought=0, failed=10).items()
             if "expected" not in name
         },
-        ((-60, state(SELLS)), (5, state(STOPPED)), (5, state(STOPPED, "(all)"))),
+        ((-50, state(SELLS)), (5, state(STOPPED)), (5, state(STOPPED, "(all)"))),
+    ),
+    "orders stop, and no week of carts is known": (
+        {name: values for name, values in OUTAGE.items() if "orders_per_cart" not in name},
+        ((5, state(STOPPED)), (5, state(STOPPED, "(all)"))),
     ),
     "three of five attempts fail": (
         one_store(usual=4, fail=0.2, bought=1.6, failed=2.6),
@@ -190,7 +194,7 @@ CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] 
     ),
     "nothing is expected yet of a new shop": (
         {name: values for name, values in OUTAGE.items() if "expected" not in name},
-        ((-60, state(SELLS)), (7, state(STOPPED))),
+        ((-50, state(SELLS)), (0, state(SELLS)), (5, state(STOPPED)), (30, state(STOPPED))),
     ),
     "three small stores together": (
         together(
