@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.platform import database, redis, search, web
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.graphs import graph
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -41,7 +41,7 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "page_seconds",
-        "How long do customers wait?",
+        "Time of a page (5 min)",
         min_by(over_time("avg", series(PROBE_DURATION, shop="=~$shop", page="!~|exposed.*")["5m"]), "page"),
         "s",
         texts=(
@@ -67,7 +67,7 @@ _EDGE: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "edge_errors",
-        "Varnish: no answer of the origin",
+        "Varnish: silence (5 min)",
         max_by(there(web.ERRORS), *SERVER),
         "percentunit",
         texts=(
@@ -94,7 +94,7 @@ _EDGE: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "varnish_threads",
-        "Varnish: out of threads",
+        "Varnish: full (5 min)",
         sum_by(increase(there(of.VARNISH_THREADS_LIMITED)["5m"]), *SERVER),
         "locale",
         texts=(
@@ -118,7 +118,7 @@ _WEB: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "web_dropped",
-        "nginx: connections dropped",
+        "nginx: dropped (5 min)",
         sum_by(increase(there(of.NGINX_ACCEPTED)["5m"]), *SERVER)
         - sum_by(increase(there(of.NGINX_HANDLED)["5m"]), *SERVER),
         "locale",
@@ -180,7 +180,7 @@ _WORKERS: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "php_full",
-        "PHP: limit reached",
+        "PHP: limit reached (1 h)",
         max_by(there(web.PHP_LIMIT), *SERVER),
         "locale",
         texts=(
@@ -204,7 +204,7 @@ _DATA: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "database_refused",
-        "Database: connections refused",
+        "Database: refused (5 min)",
         max_by(there(database.REFUSED), *SERVER),
         "percentunit",
         texts=("Share of the attempts, over five minutes.", "None.", "End what blocks the others.", _MYSQLD),
@@ -213,7 +213,7 @@ _DATA: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "database_waiters",
-        "Database: waiting for a lock",
+        "Database: lock waits",
         max_by(there(database.LOCK_WAITERS), *SERVER),
         "locale",
         texts=("Statements that wait for a row lock.", "None.", "Find the oldest transaction.", _MYSQLD),
@@ -242,7 +242,7 @@ _MEMORY: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "redis_errors",
-        "Redis: writes refused",
+        "Redis: refused (5 min)",
         sum_by(increase(there(of.REDIS_ERRORS, err="OOM")["5m"]), *SERVER),
         "locale",
         texts=(
@@ -288,7 +288,7 @@ _FIND: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "search_rejected",
-        "Search: requests rejected",
+        "Search: rejected (5 min)",
         sum_by(increase(there(of.SEARCH_REJECTED, type="=~search|write")["5m"]), *SERVER),
         "locale",
         texts=("Rejected over five minutes, at each moment.", "None.", "It is overloaded.", _SEARCH),
@@ -351,7 +351,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Golden path",
     description="What a request passes, hop by hop. The lowest hop that is bad is the cause of those above.",
     by_store=False,
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(title="From outside", panels=_OUTSIDE),
         Row(title="Varnish", panels=_EDGE),

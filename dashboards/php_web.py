@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.platform import web
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.graphs import graph
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
@@ -60,7 +60,7 @@ _WORKERS: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "limit",
-        "Is the limit reached?",
+        "Is the limit reached? (1 h)",
         max_by(there(web.PHP_LIMIT), *SERVER),
         "locale",
         texts=(
@@ -90,7 +90,7 @@ _POOLS: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "processes",
-        "How many workers has each pool?",
+        "Workers of each pool",
         sum_by(here(php_fpm.PROCESSES), "pool", "state"),
         "locale",
         texts=("Workers by pool and state.", "Idle ones at all times.", "No idle one: full.", _OURS),
@@ -108,7 +108,7 @@ _POOLS: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "slow",
-        "Are requests slow?",
+        "Are requests slow? (10 min)",
         sum_by(increase(here(php_fpm.SLOW)["10m"]), "pool"),
         "locale",
         texts=(
@@ -145,7 +145,7 @@ _EACH: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "pool_limit",
-        "Which pool reaches its limit?",
+        "Which pool reaches its limit? (10 min)",
         sum_by(increase(here(php_fpm.FULL)["10m"]), "pool"),
         "locale",
         texts=("pm.max_children reached, over ten minutes at each moment.", "Seldom.", "It is slow.", _OURS),
@@ -158,7 +158,7 @@ _EACH: Final[tuple[Panel, ...]] = (
 _CODE: Final[tuple[Panel, ...]] = (
     Stat(
         key="opcache_takes",
-        title="Pools with a full OPcache",
+        title="Full OPcaches",
         meaning="Pools whose OPcache takes no more files at this moment.",
         good="None.",
         then="See whether keys or memory are short.",
@@ -208,13 +208,13 @@ _CODE: Final[tuple[Panel, ...]] = (
         max_by(here(php_fpm.OPCACHE_MEMORY), "pool", "state"),
         "bytes",
         texts=("Shared memory by state.", "Some free.", "None free: raise memory_consumption.", _OPCACHE),
-        link=Link("Is it emptied?", UID, "opcache_restarts"),
+        link=Link("Emptied (1 h)", UID, "opcache_restarts"),
         legend="{{pool}} {{state}}",
         width=5,
     ),
     graph(
         "opcache_restarts",
-        "Is it emptied?",
+        "Emptied (1 h)",
         sum_by(increase(here(php_fpm.OPCACHE_RESTARTS)["1h"]), "pool", "reason"),
         "locale",
         texts=(
@@ -250,7 +250,7 @@ _WEB: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "web_dropped",
-        "nginx: connections dropped",
+        "nginx: dropped (5 min)",
         sum_by(increase(there(of.NGINX_ACCEPTED)["5m"]), *SERVER)
         - sum_by(increase(there(of.NGINX_HANDLED)["5m"]), *SERVER),
         "locale",
@@ -270,7 +270,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / PHP & web",
     description="PHP-FPM's workers, OPcache and nginx: whether the origin has room for one more request.",
     by_store=False,
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(title="Has PHP room for one more request?", panels=_WORKERS),
         Row(title="How is each pool?", panels=(*_POOLS, *_EACH)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts import thresholds
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.graphs import graph
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -66,7 +66,7 @@ _SERVED: Final[tuple[Panel, ...]] = (
 _TIME: Final[tuple[Panel, ...]] = (
     graph(
         "seconds",
-        "How long do customers wait?",
+        "How long do customers wait? (5 min)",
         min_by(over_time("avg", series(PROBE_DURATION, shop=_SHOP, page=_PAGES)["5m"]), "page"),
         "s",
         texts=(
@@ -150,7 +150,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Probes",
     description="The shop from outside, by blackbox_exporter: pages, times, certificate, closed files.",
     by_store=False,
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(title="Does the shop answer?", panels=_SERVED),
         Row(title="How long does it take?", panels=_TIME),

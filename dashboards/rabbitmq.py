@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.graphs import graph
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
@@ -57,7 +57,7 @@ _ALARMS: Final[tuple[Panel, ...]] = (
 _ROOM: Final[tuple[Panel, ...]] = (
     graph(
         "memory",
-        "How much memory does it use?",
+        "Does it use memory?",
         max_by(there(of.BROKER_MEMORY), *SERVER) / (max_by(there(of.BROKER_MOST_MEMORY), *SERVER) > 0),
         "percentunit",
         texts=("Share of the limit at which the alarm is raised.", "Below half.", "Queues grow.", _ABSENT),
@@ -108,7 +108,7 @@ _WORK: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "unroutable",
-        "Are messages dropped?",
+        "Dropped? (10 min)",
         sum_by(increase(there(of.BROKER_UNROUTABLE)["10m"]), *SERVER),
         "locale",
         texts=(
@@ -134,7 +134,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / RabbitMQ",
     description="RabbitMQ's alarms, memory, disk and connections, by its own Prometheus plugin.",
     by_store=False,
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(title="Does it block publishers?", panels=_ALARMS),
         Row(title="Is there room?", panels=_ROOM),

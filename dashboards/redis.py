@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.platform import redis as rules
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.graphs import graph
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
@@ -47,12 +47,12 @@ _ROLES: Final[tuple[Panel, ...]] = (
         max_by(here(redis.KEYS), "role"),
         "locale",
         texts=("Keys by role.", "Level.", "A fall to nothing: a flush, an eviction or a restart.", _OURS),
-        link=Link("Are keys thrown out?", UID, "evicted"),
+        link=Link("Keys thrown out? (5 min)", UID, "evicted"),
         legend=_ROLE,
     ),
     graph(
         "evicted",
-        "Are keys thrown out?",
+        "Keys thrown out? (5 min)",
         sum_by(increase(here(redis.EVICTED)["5m"]), "role"),
         "locale",
         texts=(
@@ -66,7 +66,7 @@ _ROLES: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "refused",
-        "Are writes refused?",
+        "Writes refused? (5 min)",
         sum_by(increase(here(redis.REFUSED_WRITES)["5m"]), "role"),
         "locale",
         texts=(
@@ -92,7 +92,7 @@ _ROOM: Final[tuple[Panel, ...]] = (
             "See what fills it before it refuses writes.",
             "no redis_exporter, its target has no shop, or Redis has no maxmemory",
         ),
-        link=Link("Are writes refused?", UID, "refused"),
+        link=Link("Writes refused? (5 min)", UID, "refused"),
         threshold=thresholds.REDIS_MEMORY_RATIO,
     ),
     graph(
@@ -105,7 +105,7 @@ _ROOM: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "evictions",
-        "What does the server evict?",
+        "Server evicts? (5 min)",
         sum_by(increase(there(of.REDIS_EVICTED)["5m"]), *SERVER),
         "locale",
         texts=("Keys over five minutes, at each moment.", "None.", "It is full: see its memory.", _ABSENT),
@@ -210,7 +210,7 @@ DASHBOARD: Final = Dashboard(
     title="Magento / Redis",
     description="Redis or Valkey by role: sessions, cache and page cache, and the servers behind them.",
     by_store=False,
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(title="Does each role work?", panels=_ROLES),
         Row(title="Is there room?", panels=_ROOM),

@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.platform import search as rules
-from dashboards.lib.annotations import DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.graphs import graph
 from dashboards.lib.here import here
 from dashboards.lib.links import Link
@@ -179,7 +179,7 @@ _INDEXES: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "read_only",
-        "How many indexes accept no changes?",
+        "Read-only",
         sum_by(here(search.READ_ONLY)),
         "locale",
         texts=("Indexes in use that are read-only.", "None.", "The engine's disk is too full.", _OFF),
@@ -189,7 +189,7 @@ _INDEXES: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "version",
-        "When was reindexed?",
+        "Reindexed",
         sum_by(here(search.VERSION)),
         "locale",
         texts=(
@@ -204,7 +204,7 @@ _INDEXES: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "count",
-        "How many products are found?",
+        "Products",
         sum_by(here(search.DOCUMENTS)),
         "locale",
         texts=("Documents of all indexes in use.", "Level.", "A step: a reindex, or an import.", _OFF),
@@ -214,7 +214,7 @@ _INDEXES: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "size",
-        "How large are the indexes?",
+        "Size",
         sum_by(here(search.BYTES)),
         "bytes",
         texts=("Size of all indexes in use.", "Level.", "Growth: compare with the disk.", _OFF),
@@ -258,7 +258,7 @@ _ENGINE: Final[tuple[Panel, ...]] = (
     ),
     graph(
         "rejected",
-        "Does it reject requests?",
+        "Does it reject? (5 min)",
         sum_by(increase(there(of.SEARCH_REJECTED, type="=~search|write")["5m"]), *SERVER),
         "locale",
         texts=("Rejected over five minutes, at each moment.", "None.", "It is overloaded.", _ABSENT),
@@ -270,7 +270,7 @@ DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Search",
     description="Each store's product index in OpenSearch or Elasticsearch, and the engine behind it.",
-    annotations=(FIRING, MAINTENANCE, DEPLOYED),
+    annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED),
     rows=(
         Row(panels=_HEADER),
         Row(title="Does every store find its products?", panels=_STORES),

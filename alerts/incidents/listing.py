@@ -409,13 +409,12 @@ _SECURITY: Final = (
         By("MagentoRegistrationsUnusual"),
         because="Registrations only. Magento keeps a customer's failed logins in a column without an index.",
     ),
-    _partly(
+    _caught(
         53,
         "A security patch is missing",
         Harm.WAITS,
-        By("MagentoSupportEnds"),
-        because="It says that a version gets no more patches. Which patches of a supported version are "
-        "applied is not known.",
+        By("MagentoSecurityPatchMissing"),
+        note="As far as the installed exporter knows patches. Mage-OS and older lines are not known.",
     ),
     _caught(
         54,
