@@ -181,6 +181,8 @@ def _own(fact: OwnSeries, labels: Labels, sources: Sources) -> Finding:
     now = time.time()
     if state.outcome is not Outcome.OK:
         return Finding(fact.name, None, f"collector {state.name} is failing: {state.reason or state.outcome}")
+    if abs(now - state.succeeded_at) > state.max_staleness:
+        return Finding(fact.name, None, f"the last result of collector {state.name} is too old")
     wanted = {
         name: labels[name]
         for name in fact.metric.labels
