@@ -173,7 +173,7 @@ def test_a_milder_cause_would_be_found(found: Catalogue) -> None:
 
 
 def outliving(found: Catalogue, rules: Sequence[Rule]) -> set[tuple[str, str]]:
-    """Return each call, or alert named by itself, that goes on after what inhibits it has resolved."""
+    """Return each call, or alert that is named alone, that goes on after what inhibits it has resolved."""
     keeps = {alert.name: alert.keep_firing_for for alert in found.all}
     return {
         (cause, effect)

@@ -135,8 +135,8 @@ def one_store(*, usual: float, fail: float, bought: float, failed: float, **more
 def alert(name: str, first: int, lasts: int, **labels: str) -> Mapping[str, str]:
     """Return the series of a critical alert that fires from a minute on for so long."""
     places = "".join(f', {label}="{value}"' for label, value in labels.items())
-    told = f'ALERTS{{alertname="{name}", alertstate="firing", severity="critical", {PLACE}{places}}}'
-    return {told: f"_x{BEFORE + first} 1x{lasts} _x{LENGTH}"}
+    fired = f'ALERTS{{alertname="{name}", alertstate="firing", severity="critical", {PLACE}{places}}}'
+    return {fired: f"_x{BEFORE + first} 1x{lasts} _x{LENGTH}"}
 
 
 CALM: Final = one_store(usual=4, fail=0.2, bought=4, failed=0.2)
