@@ -29,7 +29,7 @@ class Part:
 
 PARTS: Final[Mapping[str, Part]] = {
     "dashboards": Part(("-m", "dashboards"), ("dashboards/generated/*.json", "docs/dashboards.md")),
-    "rules": Part(("-m", "alerts"), ("alerts/generated/*.yml", "deploy/**/*.y*ml", "docs/alerts.md")),
+    "rules": Part(("-m", "alerts"), ("alerts/generated/*.yml", "deploy/[!i]*/**/*.y*ml", "docs/alerts.md")),
     "runbooks": Part(("-m", "alerts.runbooks"), ("runbooks/*.md",)),
     "holidays": Part(("scripts/generate_holidays.py",), ("exporter/core/holidays.txt",)),
     "docs": Part(

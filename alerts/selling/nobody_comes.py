@@ -51,7 +51,7 @@ ALERTS: Final = (
                     good=Hourly(10),
                 ),
             },
-            silent={"carts are filled": {"carts": At(40)}},
+            silent={"carts are filled": {"carts": At(60)}},
             warm_up=26 * HOUR,
             step=5 * MINUTE,
             windows_full_after=0,

@@ -39,6 +39,7 @@ sleep 1
 
 FILLED: Final[Mapping[str, str]] = {
     "CONNECTION=number-from-the-check": _RUNNING_STATEMENT.format(name="CONNECTION"),
+    "CONNECTION=number-from-the-process-list": _RUNNING_STATEMENT.format(name="CONNECTION"),
     "CONNECTION_ID=0": _RUNNING_STATEMENT.format(name="CONNECTION_ID"),
     "DATABASE=": "DATABASE=0",
     "SETTING=payment/code/active": "SETTING=payment/nobody/active",

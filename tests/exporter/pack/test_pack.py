@@ -73,7 +73,7 @@ def test_the_programs_of_prometheus_accept_all_of_it(directory: Path) -> None:
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "0 rules" not in done.stdout
+        assert " 0 rules" not in done.stdout
     both = yaml.safe_load((directory / "alertmanager/alertmanager.yml").read_text())["time_intervals"]
     assert {part["location"] for named in both for part in named["time_intervals"]} == {"Europe/Berlin"}
 

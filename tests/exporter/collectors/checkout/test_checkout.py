@@ -16,6 +16,7 @@ from exporter.collectors.checkout import CheckoutCollector, by_id, by_time
 from exporter.collectors.checkout import funnel as counting
 from exporter.core.collector import Tuning
 from exporter.core.memory import VolatileStore
+from exporter.reading import time_slices
 from tests.harness.core import NOON, FakeDatabase, run
 
 SETTLE = 120
@@ -150,6 +151,8 @@ def test_every_cart_counts_once_per_stage(shop: Carts, pauses: list[float], budg
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(by_time, "CARTS_A_LOOK", budget)
+        # A budget of one row reads one slice a run: it must be wider than the time between two runs.
+        patch.setattr(time_slices, "FIRST_WIDTH", 300)
         scrape()
         for pause in pauses:
             shop.now += pause
