@@ -20,6 +20,8 @@ from sandbox.servers.rabbitmq import RabbitMQ as Broker
 from tests.harness.core import NOON, run, values
 from tests.harness.limits import LONG
 
+pytestmark = pytest.mark.slow
+
 QUEUE: Final = "polled"
 KILLED, END, EVERY = 16, 32, 2
 """Minutes: when the consumer is killed, when the series end, and how often a message comes."""
