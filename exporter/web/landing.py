@@ -30,6 +30,8 @@ _SOURCES: Final = {
     "varnish": "Varnish",
     "rabbitmq": "RabbitMQ",
     "artemis": "ActiveMQ Artemis",
+    "search": "Search engine",
+    "php": "PHP-FPM",
     "files": "Shop's directory",
 }
 
