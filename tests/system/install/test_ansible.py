@@ -86,7 +86,7 @@ def play(clean: Root, real: RealShop, wheel: Path) -> Play:
 
 
 def test_installed_again_and_taken_away(play: Play, real: RealShop) -> None:
-    # Ansible is no dependency of the project. The script that CI calls installs it, or says that it was left out.
+    # Ansible is no dependency of the project. The script that CI calls installs it, or says so.
     if not ANSIBLE.is_dir():
         pytest.skip("scripts/check_ansible.sh installs Ansible and runs this")
     layer = play.root
