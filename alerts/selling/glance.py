@@ -10,8 +10,8 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.alertmanager import ALL_STORES
-from alerts.payments_fail import LIMIT, SHARE, TESTED_NOW
-from alerts.recording import ATTEMPTS, REVENUE, STAGES, failed_ratio
+from alerts.payments_fail import HIGHEST_LEVEL, LIMIT, SHARE, TESTED_NOW
+from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES, failed_ratio
 from alerts.selling.common import rule
 from alerts.selling.stopped import OVERDUE, SHOP_BY_CARTS, SHOP_EXPECTED, SHOP_OVERDUE
 from alerts.thresholds import critical, warning
@@ -25,6 +25,7 @@ TOGETHER: Final = "(all)"
 """The label ``store`` of what is said of all stores of a shop together: three small ones make a large one."""
 
 _SHORTEST: Final = "30m"
+_FIVE_MINUTES_OF_IT: Final = 6
 _HOUR: Final = 3_600
 _DAY: Final = slice("1d", "5m")
 _DOUBT, _STOPPED = 1, 2
@@ -68,10 +69,20 @@ AWAITED: Final = rule(
     f"magento:orders_overdue:count of each store, and of all stores of the shop as store {TOGETHER}. In the "
     "first days, before carts or past weeks are known, the hour of the week or the last hour decides.",
 )
+_USUAL_NOW: Final = (
+    series(HIGHEST_LEVEL)
+    * max_by(series(expected_orders.EXPECTED, window=_SHORTEST), *STORE)
+    / _FIVE_MINUTES_OF_IT
+)
+# Customers who try again look like testers until the orders from before the outage have left the ten minutes.
+_NOBODY_PLACES: Final = (failed_ratio("5m") >= limits.NEARLY_ALL_FAIL).only_if(
+    series(ATTEMPTS["5m"]) - series(FAILED["5m"]) < limits.PLACED_AT_LEAST * _USUAL_NOW
+)
 FAILING: Final = rule(
     "magento:placements_failing:ratio",
-    series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED_NOW)),
-    "The certain share of failed attempts in stores in which payments fail, as MagentoPaymentsFail sees it.",
+    series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED_NOW).unless(_NOBODY_PLACES)),
+    "The certain share of failed attempts in stores in which payments fail. MagentoPaymentsFail waits longer "
+    "where it may be card testing.",
 )
 _MOST: Final = (series(FAILING) >= critical(limits.FAILING_NOW)).or_else(
     series(FAILING).only_if(failed_ratio("5m") >= limits.NEARLY_ALL_FAIL)

@@ -152,6 +152,10 @@ CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] 
             (60, state(STOPPED)),
         ),
     ),
+    "all payments fail, and each customer tries four times": (
+        one_store(usual=1, fail=0, bought=0, failed=4),
+        ((0, state(SELLS)), (5, state(STOPPED)), (5, state(STOPPED, "(all)")), (20, state(STOPPED))),
+    ),
     "since the last order": (
         OUTAGE,
         ((20, f'magento:not_selling:since{{store="de"}} == {60 * BEFORE}'),),
