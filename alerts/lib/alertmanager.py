@@ -325,6 +325,11 @@ def _lower_layers() -> Iterable[dict[str, Any]]:
     )
     yield _inhibit(['alertname = "MagentoBackendDown"'], [_one_of((*slow, "MagentoPhpFull"))], _NAMED_SHOP)
     yield _inhibit(
+        ['alertname = "MagentoBackendDown"', 'source = "database"'],
+        ['alertname = "MagentoReplicaStopped"'],
+        _NAMED_SHOP,
+    )
+    yield _inhibit(
         ['alertname = "MagentoSearchDown"'],
         ['alertname = "MagentoBackendDown"', 'source = "search"'],
         _NAMED_SHOP,

@@ -352,6 +352,7 @@ LAYERS = [
     ("MagentoSearchDown", "MagentoPhpFull"),
     ("MagentoDiskFull", "MagentoDiskFilling"),
     ("MagentoBackendDown", "MagentoPhpFull"),
+    ("MagentoBackendDown", "MagentoReplicaStopped"),
 ]
 
 
@@ -361,7 +362,7 @@ def test_a_lower_layer_inhibits_the_layers_above_in_its_own_shop(
 ) -> None:
     """Each has the job and the instance of its own exporter; only the shop's name joins them."""
     name = request.node.name
-    below = board.labels(cause, {"job": "below", "instance": "a:1", "shop": name})
+    below = board.labels(cause, {"job": "below", "instance": "a:1", "shop": name, "source": "database"})
     above = board.labels(effect, {"job": "above", "instance": "b:2", "shop": name})
     spared = board.labels(effect, {"job": "above", "instance": "b:2", "shop": f"other-{name}"})
     board.post(above, spared, below)
