@@ -35,7 +35,7 @@ class Line(logging.Formatter):
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": _LEVELS.get(record.levelname, record.levelname),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": record.getMessage() + getattr(record, "left_out", ""),
         }
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
@@ -59,7 +59,7 @@ class Bounded(logging.Filter):
             since, count = record.created, 0
         self._minute[place] = since, count + 1
         if count + 1 == MOST_A_MINUTE:
-            record.msg = f"{record.msg} (more lines like this are left out for a minute)"
+            record.left_out = " (more lines like this are left out for a minute)"
         return count < MOST_A_MINUTE
 
 
