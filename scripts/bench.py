@@ -12,7 +12,8 @@ taken at a changed cart, and only then the scrapes count. Beside it, the unbound
 exporters run, once each, on the same data.
 
 ``--web`` measures the answer itself (bench_web.py), ``--impact`` what the shop feels
-(bench_impact.py). Without any of the three, all are measured. What is not measured again stays.
+(bench_impact.py), ``--services`` what the search engine and PHP-FPM are asked (bench_services.py).
+Without any of the four, all are measured. What is not measured again stays.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from random import Random
 from typing import Any, Final
 
 import bench_impact
+import bench_services
 import bench_web
 from bench_page import MEASURES, as_page
 
@@ -663,12 +665,13 @@ def main() -> None:
     parser.add_argument("--case", type=Case.of, nargs="+", default=[], help=f"default: {' '.join(CASES)}")
     parser.add_argument("--web", action="store_true", help="measure the answer itself")
     parser.add_argument("--impact", action="store_true", help="measure what the shop feels")
+    parser.add_argument("--services", action="store_true", help="measure the search engine and PHP-FPM")
     parser.add_argument("--scrapes", type=int, default=120, help="simulated scrapes per case (default 120)")
     parser.add_argument("--directory", type=Path, help="where the databases are built (default: temporary)")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "cost.md")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json")
     options = parser.parse_args()
-    everything = not (options.case or options.web or options.impact)
+    everything = not (options.case or options.web or options.impact or options.services)
     kept = json.loads(options.json.read_text()) if options.json.exists() else {}
     results: dict[str, Any] = {
         "orders_a_minute": ORDERS_A_MINUTE,
@@ -677,7 +680,7 @@ def main() -> None:
         "warm_up": WARM_UP,
         "cores": os.cpu_count(),
         "cases": kept.get("cases", {}),
-        **{part: kept[part] for part in ("web", "impact") if part in kept},
+        **{part: kept[part] for part in ("web", "impact", "services") if part in kept},
     }
 
     def write() -> None:
@@ -701,6 +704,9 @@ def main() -> None:
         write()
     if options.impact or everything:
         results["impact"] = bench_impact.measure(say)
+        write()
+    if options.services or everything:
+        results["services"] = bench_services.measure(say)
         write()
 
 

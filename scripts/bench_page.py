@@ -90,6 +90,7 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield from _collectors(cases)
     yield from _web(results.get("web"))
     yield from _impact(results.get("impact"))
+    yield from _services(results.get("services"))
     yield from _settling(cases)
     yield from _statements(cases)
     yield from _peers(cases)
@@ -254,6 +255,26 @@ def _impact(impact: Mapping[str, Any] | None) -> Iterator[str]:
         f" {including['p99_ms'] / without['p99_ms']:.3f} times the p99. *Spread* is from the slowest to"
         " the fastest window of a kind; a difference within it is none.\n"
     )
+
+
+def _services(services: Mapping[str, Any] | None) -> Iterator[str]:
+    if services is None:
+        return
+    yield "## Search engine and PHP-FPM\n"
+    yield (
+        f"Measured {services['date']}. The search engine is a program that gives answers of OpenSearch's form"
+        f" with {services['versions']} indexes a store. PHP-FPM is a real one, and counts its requests"
+        " itself. Per run of the collector; *runs* is how many of them come to a scrape.\n"
+    )
+    yield "| | requests | bytes | wall ms | CPU ms | runs |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for row in services["rows"]:
+        size = "-" if row["bytes"] is None else f"{row['bytes']:,.0f}"
+        yield (
+            f"| {row['what']} | {row['requests']:.0f} | {size} | {row['wall_ms']:.1f} | {row['cpu_ms']:.1f}"
+            f" | {row['runs_a_scrape']:.2f} |"
+        )
+    yield ""
 
 
 def _settling(cases: Sequence[Case]) -> Iterator[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from exporter.core.ports import Deploy
-from exporter.errors import AccessDenied, SourceUnavailable, UnexpectedAnswer
+from exporter.errors import AccessDenied, SourceError, SourceUnavailable, UnexpectedAnswer
 from exporter.files.following import Reader
-from exporter.files.reading import read_bytes, reason
+from exporter.files.reading import reason
 from exporter.magento.deploy import LARGEST, MARK, understood
 from exporter.sources.env_php import EnvPhp
 
@@ -27,14 +28,20 @@ _PRODUCTS: Final[Mapping[str, str]] = {
 _LARGEST_LOCK: Final = 64 * 1024 * 1024
 """Bytes read of composer.lock at most, many times what a shop's has."""
 
+_NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
+
 
 class ShopFiles:
-    """Implements :class:`exporter.core.ports.Files`. composer.lock is parsed again only when it changes."""
+    """Implements :class:`exporter.core.ports.Files`. A file is opened again only when it has changed.
+
+    So what is known stays known while no descriptor is free.
+    """
 
     def __init__(self, root: Path, env_php: EnvPhp | None = None) -> None:
         self._root = root
         self._env_php = env_php
         self._product: tuple[Reader, tuple[str, str]] | None = None
+        self._deploy: tuple[Reader, Deploy] | None = None
 
     def product(self) -> tuple[str, str]:
         """Return edition and version from composer.lock."""
@@ -66,16 +73,12 @@ class ShopFiles:
 
     def deploy(self) -> Deploy | None:
         """Return the last deployment that ``magento-exporter deploy`` marked."""
-        try:
-            return understood(read_bytes(self._root / MARK, limit=LARGEST))
-        except (FileNotFoundError, NotADirectoryError):
+        if self._changed(MARK) is None:
             return None
-        except PermissionError:
-            raise AccessDenied(f"{MARK} may not be read") from None
-        except OSError as error:
-            raise UnexpectedAnswer(f"{MARK}: {reason(error)}") from None
-        except ValueError:
-            raise UnexpectedAnswer(f"{MARK} cannot be understood") from None
+        if self._deploy is None or self._deploy[0].changed():
+            reader = Reader()
+            self._deploy = (reader, self._read_mark(reader))
+        return self._deploy[1]
 
     def _changed(self, path: Path) -> int | None:
         """Return the modification time in ns, ``None`` if there is no such file."""
@@ -88,19 +91,34 @@ class ShopFiles:
         except OSError as error:
             raise SourceUnavailable(f"{path}: {error.strerror}") from None
 
+    def _read_mark(self, reader: Reader) -> Deploy:
+        try:
+            return understood(reader.bytes(self._root / MARK, limit=LARGEST))
+        except OSError as error:
+            raise _unreadable(MARK, error) from None
+        except ValueError:
+            raise UnexpectedAnswer(f"{MARK} cannot be understood") from None
+
     def _read_lock(self, reader: Reader) -> tuple[str, str]:
         try:
             document = json.loads(reader.bytes(self._root / COMPOSER_LOCK, limit=_LARGEST_LOCK))
             packages = {str(package["name"]): str(package["version"]) for package in document["packages"]}
         except (FileNotFoundError, NotADirectoryError):
             return "", ""
-        except PermissionError:
-            raise AccessDenied("composer.lock may not be read") from None
         except OSError as error:
-            raise UnexpectedAnswer(f"composer.lock: {reason(error)}") from None
+            raise _unreadable(COMPOSER_LOCK, error) from None
         except (ValueError, KeyError, TypeError):
             raise UnexpectedAnswer("composer.lock cannot be understood") from None
         for name, edition in _PRODUCTS.items():
             if name in packages:
                 return edition, packages[name]
         return "", ""
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    """Return what it means that a file which is there cannot be read."""
+    if isinstance(error, PermissionError):
+        return AccessDenied(f"{path} may not be read")
+    if error.errno in _NO_DESCRIPTOR:
+        return SourceUnavailable(f"{path}: {reason(error)}")
+    return UnexpectedAnswer(f"{path}: {reason(error)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import time
@@ -199,6 +200,8 @@ def exhausted(*proxies: str) -> Break:
     def broken(world: World) -> Iterator[None]:
         for proxy in proxies:
             world.proxy(proxy, Mode.REFUSE)
+        # The proxies, which are in this process as well, write thousands of lines about it.
+        logging.getLogger("asyncio").disabled = True
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         taken: list[int] = []
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
@@ -213,6 +216,7 @@ def exhausted(*proxies: str) -> Break:
             for descriptor in taken:
                 os.close(descriptor)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            logging.getLogger("asyncio").disabled = False
             for proxy in proxies:
                 world.proxies[proxy].set(Mode.PASS)
 

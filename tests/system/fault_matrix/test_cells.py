@@ -74,6 +74,7 @@ def test_cell(world: World, footprint: Footprint, source: str, fault: str) -> No
             assert as_expected(world, source, cell, rescrape=True), world.described()
             shown = world.selling()
             assert {series: shown[series] for series in shown if shown[series] != before.get(series)} == {}
+            assert world.attempts() <= world.placed
         check_the_others(world, source, cell, errors)
         check_lines(world, cell)
     world.settled()

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ SECRET: Final = "Correct-Horse-1"
 SOURCES: Final = ("database", "rabbitmq", "varnish", "redis", "files")
 QUEUE: Final = "export"
 COUNTER: Final = "magento_orders_placed_total"
+ATTEMPTS: Final = "magento_checkout_placement_attempts_total"
+"""Shows minutes after the order, so perhaps in another cell."""
 
 
 class Lines(logging.Handler):
@@ -78,6 +81,14 @@ class Footprint:
     def within(self, other: Footprint) -> bool:
         """Whether nothing was added."""
         return self.threads <= other.threads and self.descriptors <= other.descriptors
+
+
+def _kind(descriptor: Path) -> str:
+    """Return what a descriptor is: a path, or the word for what has none."""
+    try:
+        return str(descriptor.readlink()).partition("[")[0]
+    except OSError:
+        return "closed meanwhile"
 
 
 @dataclass
@@ -157,7 +168,8 @@ class World:
     def described(self) -> str:
         """Return what fails and what was logged, for a test's message."""
         failing = [f"{s.name}: {s.reason}" for s in self.exporter.runner.states.values() if s.reason]
-        return "; ".join([*failing, *self.lines.said, str(Footprint.now())])
+        held = Counter(_kind(descriptor) for descriptor in Path("/proc/self/fd").iterdir())
+        return "; ".join([*failing, *self.lines.said, str(Footprint.now()), str(held)])
 
     # --- the shop goes on ---------------------------------------------------------------------------
 
@@ -172,8 +184,14 @@ class World:
         return {
             series: value
             for series, value in self.page().items()
-            if series.startswith(wanted) and series.partition("{")[0].endswith("_total")
+            if series.startswith(wanted)
+            and series.partition("{")[0].endswith("_total")
+            and not series.startswith(ATTEMPTS)
         }
+
+    def attempts(self) -> float:
+        """Return what the page says of attempts to place an order: never more than orders were placed."""
+        return sum(value for series, value in self.page().items() if series.startswith(ATTEMPTS))
 
     def orders(self) -> float | None:
         """Return what the page says of orders placed since the exporter began, all stores and methods."""

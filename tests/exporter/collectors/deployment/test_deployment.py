@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -23,6 +25,7 @@ from exporter.collectors.deployment import (
 from exporter.core.metrics import Sample
 from exporter.deploys import marker
 from exporter.errors import SourceUnavailable, UnexpectedAnswer, UsageError
+from exporter.files import following
 from exporter.magento.deploy import MARK
 from exporter.sources.env_php import ENV_PHP, EnvPhp
 from exporter.sources.files import ShopFiles
@@ -144,3 +147,19 @@ def test_a_mark_that_is_none_hides_neither_mode_nor_maintenance(root: Path, text
         collect(root)
     with pytest.raises(UsageError):
         marker.end(root, "a", now=1)
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_while_no_descriptor_is_free_what_is_known_stays_known(
+    root: Path, monkeypatch: pytest.MonkeyPatch, marked: bool
+) -> None:
+    if marked:
+        marker.start(root, "v1.2", now=1_700_000_000)
+    monkeypatch.setattr(following, "_TICK_NS", -1)  # the files were written just now
+    files, another = shop_files(root), shop_files(root)
+    known = collect(root, files)
+    none_free = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    monkeypatch.setattr(os, "open", Mock(side_effect=none_free))
+    assert collect(root, files) == known
+    with pytest.raises(SourceUnavailable, match="Too many open files"):
+        collect(root, another)
