@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
@@ -15,6 +16,7 @@ from exporter.collectors import all_collectors
 from exporter.doctor import rights
 from exporter.doctor.connections import SEARCH
 from exporter.rights.statements import queries_of
+from exporter.settings import validate
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -22,31 +24,42 @@ SETTINGS: Final = "exporter/test_settings.py"
 HERE: Final = "docs/test_security.py"
 WEB: Final = "exporter/web"
 AUTH: Final = f"{WEB}/test_web_auth.py"
+HOOK: Final = f"{WEB}/test_evidence.py"
 HOSTILE: Final = f"{WEB}/test_hostile_clients.py"
 DATABASE: Final = "exporter/sources/test_database.py"
 RIGHTS: Final = "exporter/rights/test_statements.py"
 REDIS: Final = "exporter/collectors/redis/test_redis_on_redis.py"
 ARTEMIS: Final = "exporter/sources/test_artemis.py"
 LITERAL: Final = "exporter/magento/test_php_literal.py"
+EVERY_LOGIN: Final = "test_a_password_file_is_read_at_every_login"
+NO_PERSON: Final = "test_no_collector_reads_a_personal_column"
+ONE_GRANT: Final = "test_one_grant_a_table_with_the_columns_of_all_its_queries"
+BROKEN: Final = f"{WEB}/test_web.py::test_changed_files_are_followed_and_broken_ones_ignored"
+MISTAKE: Final = "exporter/test_cli.py::test_a_users_mistake_is_one_line_and_exit_2"
+PRINTED: Final = "exporter/rights/test_elsewhere.py"
+"""Logins with the rights that `grants` prints, on real servers, and what the collectors get with them."""
+
 PROOFS: Final = {
     "It only reads.": f"{DATABASE}::test_a_user_who_may_write_cannot",
-    "Every database session is set": f"{DATABASE}::test_a_session_is_harmless",
-    "It cannot read customers' data": f"{RIGHTS}::test_no_collector_reads_a_personal_column",
+    "Every database session is set": f"{DATABASE}::test_a_session_is_harmless {RIGHTS}::{ONE_GRANT}",
+    "It cannot read customers' data": f"{RIGHTS}::{NO_PERSON}",
     "The integration tests run as exactly": "exporter/collectors/test_contract.py::test_a_missing_right",
     "The exporter asks for single paths": f"{HERE}::test_settings_are_asked_for_by_their_path",
-    "Redis: the command": f"{REDIS}::test_keys_by_role",
+    "Redis: the command": f"{PRINTED}::test_redis",
     "Artemis: `POST`": f"{ARTEMIS}::test_the_queues_of_any_broker_are_asked_for_at_once",
-    "RabbitMQ: `GET": "exporter/sources/test_rabbitmq.py::test_alarms",
+    "RabbitMQ: `GET": f"exporter/sources/test_rabbitmq.py::test_alarms {PRINTED}::test_rabbitmq",
     "Search engine: `GET` of": "exporter/sources/test_search.py::test_every_engine_says_the_same",
     "PHP-FPM: its status page": "exporter/sources/test_php_fpm.py::test_opcache_says_its_room",
-    "No key, message, object or document": f"{REDIS}::test_a_login_without_the_right_to_info_is_denied",
-    "Labels are codes": f"{RIGHTS}::test_no_collector_reads_a_personal_column",
+    "No key, message, object or document": f"{PRINTED}::test_redis {PRINTED}::test_rabbitmq",
+    "Labels are codes": f"{HERE}::test_every_label_is_a_code {RIGHTS}::{NO_PERSON}",
     "Only its owner can read it.": "exporter/core/test_memory.py::test_the_state_file_is_for_its_owner_only",
     "Log lines carry error classes": f"{DATABASE}::test_an_error_has_one_meaning",
-    "Beyond loopback it refuses": "exporter/test_cli.py::test_a_users_mistake_is_one_line_and_exit_2",
+    "The web server listens on loopback": f"{HERE}::test_the_web_server_listens_on_loopback",
+    "Beyond loopback it refuses": MISTAKE,
     "Certificates, client authorities": f"{AUTH}::test_the_next_handshake_shows_the_new_certificate",
     "So what is revoked": f"{AUTH}::test_login_and_token_are_followed",
-    "If a file cannot be used": f"{WEB}/test_web.py::test_changed_files_are_followed_and_broken_ones_ignored",
+    "If a file cannot be used": BROKEN,
+    "Switching TLS on or off": f"{BROKEN} {AUTH}::test_tls_is_not_switched_by_a_file",
     "A login is compared": f"{HOSTILE}::test_the_same_login_from_many_clients_is_compared_once",
     "Comparisons are made one at a time": f"{HOSTILE}::test_guessers_do_not_keep_the_right_login_out",
     "Behind a reverse proxy": f"{HOSTILE}::test_a_proxy_on_this_machine_names_the_client",
@@ -54,23 +67,23 @@ PROOFS: Final = {
     "A connection has ten seconds": f"{HOSTILE}::test_a_connection_that_sends_no_head_in_time_is_closed",
     "When connections use half": f"{HOSTILE}::test_half_open_connections_leave_room_for_a_scrape",
     "One place in the code logs": "exporter/test_log.py::test_lines_of_one_place_are_bounded_and_say_so",
-    "It takes only its own token": f"{WEB}/test_evidence.py::test_only_the_token_opens_it",
-    "It takes known alerts": f"{WEB}/test_evidence.py::test_nothing_is_unpacked",
+    "It takes only its own token": f"{HOOK}::test_only_the_token_opens_it"
+    f" {HOOK}::test_without_a_token_file_there_is_no_webhook",
+    "It takes known alerts": f"{HOOK}::test_nothing_is_unpacked {HOOK}::test_anything_else_is_refused"
+    f" {HOOK}::test_whatever_stands_in_an_alert_only_plain_labels_of_the_pack_are_kept",
     "`/-/healthy` answers": f"{WEB}/test_web.py::test_basic_auth_and_token",
-    "Passwords come from the environment": f"{SETTINGS}::test_a_password_file_is_read_at_every_login",
+    "Passwords come from the environment": f"{SETTINGS}::{EVERY_LOGIN} {MISTAKE}",
     "`check-config` shows": "exporter/test_cli.py::test_check_config_shows_what_runs_and_no_secret",
     "A test plants one": "system/test_secrets.py::test_no_secret_is_ever_said_or_left",
     "It is read as data": f"{LITERAL}::test_any_other_expression_costs_its_own_value_only",
     "`doctor` says so": f"{HERE}::test_the_doctor_names_the_shops_own_login",
 }
-"""How a sentence begins, and what shows it."""
+"""How a sentence begins, and the tests that show it."""
 
 CLAIM_NOTHING: Final = (
     "One column holds more",  # what the shop's table holds
     "Varnish: `varnishstat`.",  # names a program
     "The state file holds the shop's numbers.",
-    "The web server listens on loopback",  # the default of a setting, in docs/settings.md
-    "Switching TLS on or off",  # what to do
     "`/api/alerts` is the webhook",
     "It says that the process lives",
     "Revenue and order numbers",
@@ -109,8 +122,9 @@ def test_every_sentence_has_a_test_or_claims_nothing(sentence: str) -> None:
 
 @pytest.mark.parametrize("start", PROOFS)
 def test_the_test_is_there(start: str) -> None:
-    path, _, name = PROOFS[start].partition("::")
-    assert name in functions_of(path)
+    for proof in PROOFS[start].split():
+        path, _, name = proof.partition("::")
+        assert name in functions_of(path)
 
 
 def test_nothing_is_proved_that_is_not_said() -> None:
@@ -126,6 +140,28 @@ def test_settings_are_asked_for_by_their_path() -> None:
     assert len({query.name for query in asking}) > 1
     for query in asking:
         assert re.search(r"\bpath\s+(=|IN|LIKE)\s+(%\(|'|\()", query.sql), query.name
+
+
+CODES: Final = frozenset(
+    (
+        *("age", "backend", "broker", "collector", "connection", "consumer", "currency", "customer"),
+        *("document", "edition", "indexer", "job_code", "layer", "member", "method", "mode", "pool", "queue"),
+        *("reason", "release", "resource", "result", "role", "stage", "state", "status", "store", "varnish"),
+        *("version", "website", "window"),
+    )
+)
+"""Every label of a collector. Its values are codes of the shop or words of ours."""
+
+
+def test_every_label_is_a_code() -> None:
+    """A new one is looked at here: may it hold a person, an SKU, a URL, an order number or free text?"""
+    labels = {label for kind in all_collectors() for metric in kind.metrics for label in metric.labels}
+    assert labels == CODES
+
+
+def test_the_web_server_listens_on_loopback() -> None:
+    host, _, _ = validate({}).web.listen.rpartition(":")
+    assert ip_address(host).is_loopback
 
 
 @pytest.mark.parametrize("user", ["magento", "observer"])

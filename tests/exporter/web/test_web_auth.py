@@ -10,6 +10,7 @@ import httpx
 import pytest
 import yaml
 
+from exporter.web.auth.web_auth import WebAuth
 from sandbox.certificates import Certificate
 from tests.harness.limits import LONG
 from tests.harness.served import Served, serving
@@ -126,3 +127,15 @@ def test_login_and_token_are_followed(tmp_path: Path) -> None:
         assert answers("planted-two", "planted-token-two") == (200, 200)
         assert client.get("/-/healthy").status_code == 200
     assert "planted" not in served.log.read_text()
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_tls_is_not_switched_by_a_file(home: Path, caplog: pytest.LogCaptureFixture, on: bool) -> None:
+    configure(home)
+    file, plain = home / "web.yml", "http_server_config: {}\n"
+    encrypted = file.read_text()
+    file.write_text(encrypted if on else plain)
+    auth = WebAuth(config_file=file)
+    file.write_text(plain if on else encrypted)
+    assert (auth.tls() is not None) is on
+    assert "switching TLS on or off takes a restart" in caplog.text
