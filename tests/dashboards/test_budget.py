@@ -1,4 +1,4 @@
-"""What one refresh of the Overview costs Prometheus at 500 stores and 30 days.
+"""What one refresh of a dashboard costs Prometheus at 500 stores and 30 days.
 
 The series are made up, one sample for each moment that Grafana would look at:
 what a query touches does not depend on the values. They are random, so that at
@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 
+from alerts.platform.search import SHARE
 from alerts.recording import (
     ATTEMPTS,
     BURN,
@@ -25,11 +26,12 @@ from alerts.recording import (
 )
 from alerts.selling import glance
 from alerts.slo import LEAST
-from dashboards import after_order, checkout, money, overview, slo
+from dashboards import after_order, checkout, money, overview, search, slo
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Table
 from dashboards.lib.variables import Variable
 from exporter.collectors import all_collectors, carts, cron, expected_orders, indexers, orders, placements
+from exporter.collectors import search as search_indexes
 from exporter.collectors.expected_orders.baseline import WINDOWS
 from exporter.core import self_metrics
 from exporter.magento import queues
@@ -72,6 +74,7 @@ def series_of_each_store() -> Iterator[tuple[str, str, bool]]:
             LEAST["1h"],
             placements.WAITING,
             carts.OLDEST,
+            *(SHARE, *(metric for metric in search_indexes.SearchCollector.metrics if metric.labels)),
         ):
             yield metric.name, f'store="{store}"', False
 
@@ -130,15 +133,26 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
 
 
 @pytest.mark.slow
-def test_a_refresh_of_the_overview_stays_within_its_budget(crowded: Prometheus) -> None:
+@pytest.mark.parametrize(
+    ("page", "may_be_silent"),
+    [
+        # the last of them read other exporters
+        (overview.DASHBOARD, {"alerts", "alert_list", "maintenance", "stands_on"}),
+        (search.DASHBOARD, {"unused_now", "read_only_now", "down", "queries", "seconds", "rejected"}),
+    ],
+    ids=lambda value: getattr(value, "uid", ""),
+)
+def test_a_refresh_stays_within_its_budget(
+    crowded: Prometheus, page: Dashboard, may_be_silent: set[str]
+) -> None:
+    """The other pages about what the shop stands on have series of servers only, which are few."""
     asker = Asker(crowded.url, seconds=DAYS * 24 * HOUR, until=END)
-    answers = list(asker.dashboard(overview.DASHBOARD))
+    answers = list(asker.dashboard(page))
     total = sum(answer.samples for answer in answers)
     for answer in sorted(answers, key=lambda answer: -answer.samples):
         sys.stdout.write(f"{answer.samples:>10,}  {answer.title}\n")
     sys.stdout.write(f"{total:>10,}  of {BUDGET:,}: one refresh, {STORES} stores, {DAYS} days\n")
-    silent = {answer.panel for answer in answers if not answer.shows_something}
-    assert silent <= {"alerts", "alert_list", "maintenance", "stands_on"}  # the last reads other exporters
+    assert {answer.panel for answer in answers if not answer.shows_something} <= may_be_silent
     assert total <= BUDGET
 
 
