@@ -353,6 +353,42 @@ ALERTS: Final = (
         ),
     ),
     _cache(
+        name="MagentoSessionsBesideCache",
+        service="sessions",
+        value=max_by(series(redis.SHARES_SERVER, role=redis.SESSION), *_ROLE),
+        op="==",
+        threshold=1,
+        guard=(only_where(series(redis.EVICTS).equals(1), on=_ROLE),),
+        for_=HOUR,
+        maintenance=False,
+        summary="Sessions share a Redis with a cache, and it may evict.",
+        description="The session server is that of a cache as well, and evicts keys when it is full.",
+        impact="Nothing yet. When the cache fills the server, customers lose logins and carts.",
+        first_action="Plan a server of their own for the sessions, with maxmemory-policy noeviction.",
+        why="A cache is meant to fill its memory, and sessions must never go. One server has one policy for "
+        "both. With noeviction the full cache stops the writes of sessions: see MagentoRedisAlmostFull.",
+        panel=Panel("magento-redis", "shares"),
+        cases=Cases(
+            labels=_SESSION,
+            entity={},
+            inputs={
+                "with the cache": Input(
+                    redis.SHARES_SERVER, labels={**_SESSION, "other": "cache"}, bad=At(1), good=At(0)
+                ),
+                "with the page cache": Input(
+                    redis.SHARES_SERVER,
+                    labels={**_SESSION, "other": "page_cache"},
+                    bad=At(0),
+                    good=At(0),
+                    needed=False,
+                ),
+                "evicts": Input(redis.EVICTS, labels=_SESSION, bad=At(1), good=At(0)),
+            },
+            expected_description="The session server is that of a cache as well, and evicts keys when it is "
+            "full.",
+        ),
+    ),
+    _cache(
         name="MagentoSessionWritesRefused",
         severity=Severity.CRITICAL,
         service="sessions",

@@ -173,6 +173,22 @@ _WORK: Final[tuple[Panel, ...]] = (
 
 _FAILOVER: Final[tuple[Panel, ...]] = (
     Timeline(
+        key="shares",
+        title="Do sessions share a server?",
+        meaning="Whether a cache is on the server of the sessions, and may fill it.",
+        good="No.",
+        then="Shared: a full cache logs customers out, or stops writes. Give sessions a server of their own.",
+        asks=(
+            Ask(expr=max_by(here(redis.SHARES_SERVER, role=redis.SESSION), "other"), legend="with {{other}}"),
+        ),
+        unit="none",
+        empty="sessions or caches are not in Redis, or not read",
+        mappings=words({0.0: ("no", Colour.GOOD), 1.0: ("shared", Colour.WARNING)}),
+        width=8,
+        height=5,
+        link=Link("Keys thrown out? (5 min)", UID, "evicted"),
+    ),
+    Timeline(
         key="quorum",
         title="Could Sentinels replace it?",
         meaning="Whether enough Sentinels can be reached for a failover.",
@@ -188,7 +204,7 @@ _FAILOVER: Final[tuple[Panel, ...]] = (
         unit="none",
         empty=_SENTINEL,
         mappings=words({0.0: ("no", Colour.CRITICAL), 1.0: ("yes", Colour.GOOD)}),
-        width=12,
+        width=8,
         height=5,
         link=Link("How many are there?", UID, "sentinels"),
     ),
@@ -200,7 +216,7 @@ _FAILOVER: Final[tuple[Panel, ...]] = (
         texts=("Sentinels in reach of the one that is asked.", "All.", "Start the missing one.", _SENTINEL),
         link=Link("Is that enough?", UID, "quorum"),
         legend="{{master_name}}",
-        width=12,
+        width=8,
         may_be_empty=True,
     ),
 )

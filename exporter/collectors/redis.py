@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 from exporter.core.collector import Collector, Context
@@ -49,6 +50,13 @@ REFUSED_WRITES = counter(
     "Commands that the server refused because it was full (errorstat_OOM, Redis 6.2 and later).",
     "role",
 )
+SHARES_SERVER = gauge(
+    "magento_redis_role_shares_server",
+    "1 if both roles are on one server (the same run_id in INFO), which has one memory and one policy; else"
+    " 0.",
+    "role",
+    "other",
+)
 
 
 class RedisCollector(Collector):
@@ -73,6 +81,7 @@ class RedisCollector(Collector):
         CLIENTS,
         EVICTED,
         REFUSED_WRITES,
+        SHARES_SERVER,
     )
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -83,6 +92,7 @@ class RedisCollector(Collector):
             if info is not None:
                 yield from _keys(role, info)
                 yield from _server(role, info)
+        yield from _sharing(answers)
         session = answers.get(SESSION)
         if session is not None and not _shared(session, answers):
             yield from _sessions(context, _database(session).get("keys", 0))
@@ -121,6 +131,13 @@ def _server(role: str, info: Mapping[str, Any]) -> Iterator[Sample]:
     if "total_error_replies" in info:
         refused = info.get("errorstat_OOM", {})
         yield REFUSED_WRITES.sample(refused.get("count", 0), role=role)
+
+
+def _sharing(answers: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Sample]:
+    """Yield each pair of roles once, the session first: of servers that give no id nothing is known."""
+    ids = {role: info["run_id"] for role, info in answers.items() if info is not None and "run_id" in info}
+    for role, other in combinations(sorted(ids, reverse=True), 2):
+        yield SHARES_SERVER.sample(float(ids[role] == ids[other]), role=role, other=other)
 
 
 def _shared(session: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any] | None]) -> bool:

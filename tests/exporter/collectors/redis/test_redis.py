@@ -63,3 +63,15 @@ def test_one_database_number_on_two_servers_is_not_shared() -> None:
 
 def test_without_redis_sessions_there_is_no_number_of_sessions() -> None:
     assert ("magento_sessions",) not in collected(cache=OLD)
+
+
+def test_which_roles_share_a_server() -> None:
+    """A role whose server does not answer has no pair."""
+    other = {**OLD, "run_id": "b"}
+    found = collected(cache=OLD, page_cache=other, session=OLD)
+    assert {place[1:]: value for place, value in found.items() if "shares_server" in place[0]} == {
+        ("session", "page_cache"): 0,
+        ("session", "cache"): 1,
+        ("page_cache", "cache"): 0,
+    }
+    assert not any("shares_server" in place[0] for place in collected(cache=OLD, session=None))
