@@ -252,6 +252,7 @@ _MEMORY: Final[tuple[Panel, ...]] = (
             "no refused write since Redis started, or no redis_exporter",
         ),
         link=Link("How full is it?", UID, "redis_memory"),
+        may_be_empty=True,
     ),
     graph(
         "redis_clients",
@@ -300,8 +301,14 @@ _FIND: Final[tuple[Panel, ...]] = (
         sum_by(rate(there(of.SEARCH_TIME)[_RATE]), *SERVER)
         / (sum_by(rate(there(of.SEARCH_QUERIES)[_RATE]), *SERVER) > 0),
         "s",
-        texts=("Mean time of a query.", "Some milliseconds.", "Too little memory, or a full disk.", _SEARCH),
+        texts=(
+            "Mean time of a query.",
+            "Some milliseconds.",
+            "Too little memory, or a full disk.",
+            f"nobody searches, or {_SEARCH}",
+        ),
         link=Link("Is the disk full?", HOST, "disk_free"),
+        may_be_empty=True,
     ),
     graph(
         "search_read_only",

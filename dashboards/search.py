@@ -253,8 +253,14 @@ _ENGINE: Final[tuple[Panel, ...]] = (
         sum_by(rate(there(of.SEARCH_TIME)[_RATE]), *SERVER)
         / (sum_by(rate(there(of.SEARCH_QUERIES)[_RATE]), *SERVER) > 0),
         "s",
-        texts=("Mean time of a query.", "Some milliseconds.", "Too little memory, or a full disk.", _ABSENT),
+        texts=(
+            "Mean time of a query.",
+            "Some milliseconds.",
+            "Too little memory, or a full disk.",
+            f"nobody searches, or {_ABSENT}",
+        ),
         link=Link("Is the machine busy?", HOST, "cpu"),
+        may_be_empty=True,
     ),
     graph(
         "rejected",
