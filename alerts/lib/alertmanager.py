@@ -268,6 +268,9 @@ def _what_keeps_everybody_out() -> Iterable[dict[str, Any]]:
         ['alertname = "MagentoSessionWritesRefused"'], ['alertname = "MagentoCacheWritesRefused"'], SHOP
     )
     yield _inhibit(
+        ['alertname = "MagentoSessionWritesRefused"'], ['alertname = "MagentoRedisAlmostFull"'], _NAMED_SHOP
+    )
+    yield _inhibit(
         [_one_of(NOBODY_BUYS)],
         ['category =~ "business|checkout"', 'alertname != "MagentoMaintenanceForgotten"'],
         SHOP,

@@ -58,6 +58,7 @@ class SearchCollector(Collector):
     those are shown) have none. Only active stores are looked at.
     """
     source = "search"
+    also_reads = ("database",)
     metrics = (ALIAS_MISSING, VERSION, DOCUMENTS, BYTES, STATUS, READ_ONLY, UNUSED)
     refresh = EVERY_HALF_MINUTE
 

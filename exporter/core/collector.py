@@ -101,12 +101,16 @@ class Collector(ABC):
     ``source`` names the backend whose failure is this collector's failure; a
     collector whose source is not configured is off. An instance lives as long
     as the process, but what must survive belongs in ``context.memory``.
+
+    ``also_reads`` names sources that it needs besides. While one of them is down, a run that fails
+    says nothing about ``source``.
     """
 
     name: ClassVar[str]
     help: ClassVar[str]
     notes: ClassVar[str] = ""
     source: ClassVar[str]
+    also_reads: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[Metric, ...]]
     queries: ClassVar[tuple[Query, ...]] = ()
     refresh: ClassVar[Refresh] = EVERY_SCRAPE

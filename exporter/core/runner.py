@@ -166,7 +166,8 @@ class Runner:
         pending = (await asyncio.wait(awaited, timeout=timeout))[1] if awaited else set()
         silent = _sources_of_none(states, awaited - pending)
         for state in states:
-            trouble = f"source {state.collector.source}" if state.collector.source in silent else ""
+            needed = (*state.collector.also_reads, state.collector.source)
+            trouble = next((f"source {source}" for source in needed if source in silent), "")
             self._note_if_late(state, timeout if state.flight in pending else 0.0, trouble)
         return states
 
@@ -231,6 +232,8 @@ class Runner:
         Revoked rights fail each collector on its own: beyond the first few they share one line.
         """
         source = state.collector.source
+        if error.reason in _SOURCE_IS_DOWN and (lost := self._lost(state)):
+            return f"source {lost}"
         if error.common:
             return "state file" if isinstance(error, StateUnavailable) else f"source {source}"
         if not isinstance(error, AccessDenied):
@@ -279,18 +282,21 @@ class Runner:
         """Return, per source that was tried, whether its collectors reached it at their latest attempts.
 
         One collector's time-out among others that get their answer is that collector's trouble.
+        A source is absent while only collectors try it that need another one which is down.
         """
-        reached: dict[str, float] = {}
-        missed: dict[str, float] = {}
-        for state in self.states.values():
-            if state.outcome is not Outcome.WAITING:
-                verdict = missed if state.reason in _SOURCE_IS_DOWN else reached
-                source = state.collector.source
-                verdict[source] = max(verdict.get(source, -math.inf), state.judged_at)
-        return {
-            source: reached.get(source, -math.inf) >= missed.get(source, -math.inf)
-            for source in sorted(reached.keys() | missed.keys())
-        }
+        alone = [state for state in self.states.values() if not state.collector.also_reads]
+        up = _reached(alone)
+        others = [state for state in self.states.values() if state.collector.also_reads]
+        return up | _reached(
+            [one for one in others if all(up.get(s, True) for s in one.collector.also_reads)]
+        )
+
+    def _lost(self, state: CollectorState) -> str:
+        """Return the source that the collector reads besides its own and that is down; empty if none is."""
+        if not state.collector.also_reads:
+            return ""
+        up = self.source_up()
+        return next((source for source in state.collector.also_reads if not up.get(source, True)), "")
 
     async def drain(self, seconds: float) -> None:
         """Wait for runs that are under way, at most ``seconds``."""
@@ -306,6 +312,21 @@ def _declared(collector: Collector, sample: Sample) -> Sample:
     if sample.metric not in collector.metrics:
         raise SpecError(f"collector {collector.name} yields {sample.metric.name}, which it does not declare")
     return sample
+
+
+def _reached(states: Iterable[CollectorState]) -> dict[str, bool]:
+    """Return, per source that these tried, whether they reached it at their latest attempts."""
+    reached: dict[str, float] = {}
+    missed: dict[str, float] = {}
+    for state in states:
+        if state.outcome is not Outcome.WAITING:
+            verdict = missed if state.reason in _SOURCE_IS_DOWN else reached
+            source = state.collector.source
+            verdict[source] = max(verdict.get(source, -math.inf), state.judged_at)
+    return {
+        source: reached.get(source, -math.inf) >= missed.get(source, -math.inf)
+        for source in sorted(reached.keys() | missed.keys())
+    }
 
 
 def _sources_of_none(

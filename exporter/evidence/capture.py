@@ -34,6 +34,7 @@ SECONDS: Final = 10.0
 _SELECTING: Final = ("job", "instance", "shop")
 """Labels of the exporter's own target: every series that Prometheus has from it carries them."""
 
+_ABOVE: Final = {Pick.POSITIVE: 0, Pick.SEVERAL: 2}
 _ALL_STORES: Final = ("store", "all-stores")
 """An alert about all stores of a shop together: its facts are those of all of them."""
 
@@ -175,28 +176,38 @@ def _collector(fact: CollectorFails, labels: Labels, sources: Sources) -> Findin
 
 
 def _own(fact: OwnSeries, labels: Labels, sources: Sources) -> Finding:
-    state = _declaring(fact.metric, sources.runner)
-    if state is None:
+    # Queues of the database, of RabbitMQ and of Artemis are the same metric of three collectors.
+    states = [one for one in sources.runner.states.values() if fact.metric in one.collector.metrics]
+    if not states:
         return Finding(fact.name, None, "the collector is off")
     now = time.time()
-    if state.outcome is not Outcome.OK:
-        return Finding(fact.name, None, f"collector {state.name} is failing: {state.reason or state.outcome}")
-    if abs(now - state.succeeded_at) > state.max_staleness:
-        return Finding(fact.name, None, f"the last result of collector {state.name} is too old")
+    troubles = [(one, _trouble(one, now)) for one in states]
     wanted = {
         name: labels[name]
         for name in fact.metric.labels
         if name in labels and name not in fact.ignore and (name, labels[name]) != _ALL_STORES
     }
-    values = list(_values(state, fact.metric, wanted | dict(fact.labels), now))
+    values = [
+        value
+        for one, trouble in troubles
+        if not trouble
+        for value in _values(one, fact.metric, wanted | dict(fact.labels), now)
+    ]
     if not values:
+        if trouble := next((text for _, text in troubles if text), ""):
+            return Finding(fact.name, None, trouble)
         return Finding(fact.name, fact.absent, "" if fact.absent is not None else "there is no such series")
     value = _picked(fact.pick, values)
     return Finding(fact.name, now - value if fact.age else value)
 
 
-def _declaring(metric: Metric, runner: Runner) -> CollectorState | None:
-    return next((state for state in runner.states.values() if metric in state.collector.metrics), None)
+def _trouble(state: CollectorState, now: float) -> str:
+    """Return why the collector's series say nothing now; empty if they do."""
+    if state.outcome is not Outcome.OK:
+        return f"collector {state.name} is failing: {state.reason or state.outcome}"
+    if abs(now - state.succeeded_at) > state.max_staleness:
+        return f"the last result of collector {state.name} is too old"
+    return ""
 
 
 def _values(state: CollectorState, metric: Metric, wanted: Labels, now: float) -> Iterator[float]:
@@ -214,4 +225,4 @@ def _picked(pick: Pick, values: list[float]) -> float:
         return min(values)
     if pick is Pick.SUM:
         return sum(values)
-    return float(len(values) if pick is Pick.COUNT else sum(value > 0 for value in values))
+    return float(len(values) if pick is Pick.COUNT else sum(value > _ABOVE[pick] for value in values))

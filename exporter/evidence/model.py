@@ -29,6 +29,7 @@ class Pick(StrEnum):
     SUM = "sum"
     COUNT = "count"
     POSITIVE = "count of those above 0"
+    SEVERAL = "count of those above 2"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def _sources(app: AppState) -> str:
     for source, states in _by_source(app):
         good = up.get(source)
         word = {True: "ok", False: "failing", None: "off"}[good]
-        text = {True: "answers", False: "does not answer", None: "not asked yet"}[good]
+        text = {True: "answers", False: "does not answer", None: "not known"}[good]
         tiles.append(
             f'<li class="{word}"><b>{escape(_SOURCES.get(source, source))}</b><i class="{word}">{text}</i>'
             f"<br><small>{len(states)} collector{'s' if len(states) > 1 else ''}</small></li>\n"

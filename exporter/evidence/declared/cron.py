@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.collectors import cron
-from exporter.evidence.conditions import above, at_most, both, given
+from exporter.evidence.conditions import above, at_most, both, either, given
 from exporter.evidence.declared.shared import (
     DATABASE,
     DAY,
@@ -15,7 +15,7 @@ from exporter.evidence.declared.shared import (
     KILLED,
     LOCK_WAITERS,
 )
-from exporter.evidence.model import Evidence, Hypothesis, OwnSeries, Pick, PromQL, Setting, Unit
+from exporter.evidence.model import Evidence, Hypothesis, LabelIs, OwnSeries, Pick, PromQL, Setting, Unit
 
 _SILENT: Final = OwnSeries(
     "silent", "since any job was started", Unit.SECONDS, metric=cron.LAST_EXECUTION, age=True
@@ -33,11 +33,18 @@ _OWN_RUN: Final = OwnSeries(
 )
 _WAITING_JOBS: Final = OwnSeries(
     "waiting_jobs",
-    "jobs that are due",
+    "jobs with more than two runs due",
     metric=cron.OVERDUE,
-    pick=Pick.COUNT,
+    pick=Pick.SEVERAL,  # at each full minute many jobs are due once, until cron starts them
     ignore=("job_code",),
     absent=0.0,
+)
+_INDEXING: Final = LabelIs(
+    "indexing",
+    "the job rebuilds indexes",
+    Unit.YES_NO,
+    label="job_code",
+    pattern="indexer_reindex_all_invalid",
 )
 _PENDING: Final = OwnSeries(
     "pending", "runs planned or due", metric=cron.JOBS, labels={"status": "pending"}, absent=0.0
@@ -150,12 +157,13 @@ EVIDENCE: Final = (
     ),
     Evidence(
         "MagentoCronJobOverrunning",
-        facts=(_OWN_RUN, INDEXERS_WORKING, LOCK_WAITERS),
+        facts=(_OWN_RUN, _INDEXING, INDEXERS_WORKING, LOCK_WAITERS),
         hypotheses=(
-            Hypothesis("it is a full reindex", given(above("own_run"), above("indexers_working"))),
+            Hypothesis("it is a full reindex", both(above("indexing"), above("indexers_working"))),
             Hypothesis("it waits for a lock in the database", above("lock_waiters")),
             Hypothesis(
-                "it died: memory, deploy, restart", both(above("own_run", HOUR), at_most("indexers_working"))
+                "it died: memory, deploy, restart",
+                both(above("own_run", HOUR), either(at_most("indexing"), at_most("indexers_working"))),
             ),
         ),
     ),

@@ -508,6 +508,30 @@ async def test_a_source_is_up_while_any_collector_of_the_round_gets_its_answer()
             assert made.runner.source_up() == {"database": True}
 
 
+@pytest.mark.parametrize("reaches_search_first", [False, True])
+async def test_what_a_collector_reads_besides_does_not_take_its_own_source_down(
+    reaches_search_first: bool,
+) -> None:
+    """The search collector needs the stores: a database that is away is not a dead search engine."""
+    database, search = Probe("database"), Probe("search", source="varnish")
+    search.also_reads = ("database",)  # type: ignore[misc]
+    states = (search, database) if reaches_search_first else (database, search)
+    async with bench(*states, collector_seconds=0.2) as made:
+        await made.scrape()
+        assert made.runner.source_up() == {"database": True, "varnish": True}
+        database.error = search.error = SourceUnavailable("no connection to the database")
+        await made.scrape(after=90)
+        assert made.runner.source_up() == {"database": False}
+        database.error = search.error = None
+        await made.scrape(after=90)
+        with database.held(), search.held():
+            await made.scrape(after=90)
+            assert made.runner.source_up() == {"database": False}
+        database.error, search.error = None, SourceUnavailable("no search engine")
+        await made.scrape(after=90)
+        assert made.runner.source_up() == {"database": True, "varnish": False}
+
+
 async def test_a_source_is_down_when_the_latest_round_did_not_reach_it() -> None:
     rare = Probe("rare", refresh=Refresh(interval=60, max_staleness=300))
     often = Probe("often")

@@ -31,20 +31,31 @@ from exporter.evidence.model import (
 )
 
 THINGS = gauge("magento_test_things", "Things.", "store", "state")
+SHARED = gauge("magento_test_shared", "Of two collectors.", "store")
 OTHERS = gauge("magento_test_others", "Others.", "store")
 
 
 class Things(Collector):
-    name, help, source, metrics = "things", "Has things.", "database", (THINGS,)
+    name, help, source, metrics = "things", "Has things.", "database", (THINGS, SHARED)
 
     def collect(self, _context: Context) -> Iterable[Sample]:
         yield THINGS.sample(3, store="de", state="new")
         yield THINGS.sample(5, store="de", state="old")
         yield THINGS.sample(70, store="fr", state="new")
+        yield SHARED.sample(6, store="de")
+
+
+class More(Things):
+    """Declares the same metric for other stores, as each kind of queue does."""
+
+    name = "more"
+
+    def collect(self, _context: Context) -> Iterable[Sample]:
+        yield THINGS.sample(4, store="it", state="new")
 
 
 class Gone(Collector):
-    name, help, source, metrics = "gone", "Fails.", "redis", (OTHERS,)
+    name, help, source, metrics = "gone", "Fails.", "redis", (OTHERS, SHARED)
 
     def collect(self, _context: Context) -> Iterable[Sample]:
         raise SourceTimeout("no answer")
@@ -76,7 +87,7 @@ Look = Callable[..., Finding]
 def look(pool: ThreadPoolExecutor) -> Look:
     async def run(fact: Fact, labels: dict[str, str], seconds: float, **sources: object) -> Finding:
         runner = Runner(
-            [Things(), Gone()],
+            [Things(), More(), Gone()],
             context=lambda *_: None,  # type: ignore[arg-type]
             store=VolatileStore(),
             executors={"database": pool, "redis": pool},
@@ -100,9 +111,11 @@ def look(pool: ThreadPoolExecutor) -> Look:
         (Pick.SUM, {"store": "de"}, 8),
         (Pick.COUNT, {"store": "de"}, 2),
         (Pick.POSITIVE, {"store": "de"}, 2),
+        (Pick.SEVERAL, {"store": "de"}, 2),
+        (Pick.LARGEST, {"store": "it"}, 4),
         (Pick.SMALLEST, {}, 3),
         (Pick.SUM, {"store": "de", "state": "new", "queue": "not its label"}, 3),
-        (Pick.SUM, {}, 78),
+        (Pick.SUM, {}, 82),
     ],
 )
 def test_own_series_are_those_with_the_alerts_labels(
@@ -122,6 +135,13 @@ def test_no_series_is_not_zero_unless_it_is_said_so(look: Look) -> None:
 def test_a_collector_that_fails_shows_nothing_and_absent_does_not_apply(look: Look) -> None:
     found = look(OwnSeries("f", "t", metric=OTHERS, absent=0.0))
     assert found == Finding("f", None, "collector gone is failing: timeout")
+
+
+def test_of_collectors_that_share_a_metric_one_that_works_suffices(look: Look) -> None:
+    fact = OwnSeries("f", "t", metric=SHARED, absent=0.0)
+    assert look(fact, labels={"store": "de"}).value == 6
+    # The store could be one of the collector that fails: not known is not 0.
+    assert look(fact, labels={"store": "es"}) == Finding("f", None, "collector gone is failing: timeout")
 
 
 def test_a_collector_that_is_off(look: Look) -> None:

@@ -102,7 +102,10 @@ def _source(
     return Expectation(
         fires=(seen(alert, source=source),),
         minutes=minutes,
-        kept_back=tuple(found for labels in collectors for found in _one(*_BLIND, **labels)),
+        kept_back=(
+            *(found for labels in collectors for found in _one(*_BLIND, **labels)),
+            *(_one("MagentoReplicaStopped") if source == "database" else ()),
+        ),
         may=may or {},
         end=end,
         unanswered=unanswered,
@@ -304,7 +307,7 @@ _CACHE: Final[Mapping[str, Expectation]] = {
     "redis-full": Expectation(
         fires=(seen("MagentoSessionWritesRefused"),),
         minutes=10,
-        kept_back=_one("MagentoCacheWritesRefused"),
+        kept_back=_one("MagentoCacheWritesRefused", "MagentoRedisAlmostFull"),
         may={
             seen("MagentoSessionsEvicted"): "it throws sessions out before it refuses new ones",
             seen("MagentoCacheEvicting"): "the same server holds the caches, and evicts their keys as well",
