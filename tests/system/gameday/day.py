@@ -21,7 +21,7 @@ from sandbox.stack import BESIDE
 from tests.runbooks.__main__ import outcomes
 from tests.runbooks.pages import Page, pages
 from tests.runbooks.shell import Outcome, Range, Shell
-from tests.system.gameday.diagnoses import RIGHT, ranked_first
+from tests.system.gameday.diagnoses import RIGHT, ranking
 from tests.system.gameday.expectations import EXPECTED, Expectation, Fix, Seen
 from tests.system.gameday.sink import Notification, Sink
 from tests.system.gameday.watch import Episode, Watch
@@ -290,12 +290,16 @@ class Player:
             )
             if labels is None:
                 continue
-            first, late = ranked_first(exporter, alert, labels)
-            self.result.ranked_first[alert] = first
-            if late is not None:
-                self.result.evidence_s[alert] = late
-            if first != right:
-                self.result.wrongly_ranked.append(f"{alert}: {first or 'none'} instead of {right}")
+            said = ranking(exporter, alert, labels)
+            self.result.ranked_first[alert] = said.first
+            if said.late is not None:
+                self.result.evidence_s[alert] = said.late
+            if said.first != right:
+                self.result.wrongly_ranked.append(f"{alert}: {said.first or 'none'} instead of {right}")
+                # The state directory goes at the end; what was looked at is needed after it.
+                kept = PROJECT / "build" / "ranked-wrongly" / f"{self.name}-{alert}.html"
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(said.page, encoding="utf-8")
 
     def _note(self, alert: str, outcome: Outcome) -> None:
         text = outcome.block.text.strip()

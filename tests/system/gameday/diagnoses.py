@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from html import unescape
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import httpx
@@ -102,13 +102,22 @@ _FIRST: Final = re.compile(r'<li class="supported[^"]*" data-hypothesis="([^"]+)
 _LATE: Final = re.compile(r'<p class="times" data-late="([0-9.]+)">Fired')
 
 
-def ranked_first(exporter: str, alert: str, labels: Mapping[str, str]) -> tuple[str, float | None]:
-    """Return the hypothesis that the served runbook supports first, empty if none, and its delay.
+class Ranking(NamedTuple):
+    """What the served runbook of an alert says.
 
-    The delay is that of the bundle behind the alert, ``None`` if the exporter has none.
+    ``first`` is the hypothesis that it supports first, empty if none. ``late`` is the delay of the bundle
+    behind it in seconds, ``None`` if the exporter has none.
     """
+
+    first: str
+    late: float | None
+    page: str
+
+
+def ranking(exporter: str, alert: str, labels: Mapping[str, str]) -> Ranking:
+    """Return what the runbook says that this exporter serves."""
     carried = {name: value for name, value in labels.items() if name != "alertname"}
     page = httpx.get(f"{exporter}/runbooks/{alert}?{urlencode(carried)}", timeout=30, trust_env=False)
     page.raise_for_status()
     found, late = _FIRST.search(page.text), _LATE.search(page.text)
-    return unescape(found[1]) if found else "", float(late[1]) if late else None
+    return Ranking(unescape(found[1]) if found else "", float(late[1]) if late else None, page.text)
