@@ -486,6 +486,8 @@ REDIS_MEMORY_RATIO: Final = Threshold(
     critical=1.0,
     reason="A server that may not evict refuses writes when it is full. A tenth lasts for some hours.",
 )
+OPCACHE_RESETS: Final = 10
+"""Resets by hand in an hour, of all pools together: more than deploys make."""
 PAGE_SECONDS: Final = Threshold(
     warning=3.0,
     critical=6.0,

@@ -13,7 +13,6 @@ _PROBE: Final = "tests/sandbox/test_blackbox.py"
 _ROUTES: Final = "tests/alerts/test_alertmanager.py"
 _RULES: Final = "tests/alerts/test_promtool.py"
 _FROZEN_EDGE: Final = By("MagentoProbeFailing", OwnTest(_PROBE, "test_a_frozen_edge_fails_every_probe"))
-_PLATFORM: Final = "there is no alert about the platform yet"
 _MYSQLD: Final = "needs mysqld_exporter"
 _NODE: Final = "needs node_exporter on that machine"
 _FAILS: Final = (
@@ -168,22 +167,24 @@ _LOAD: Final = (
         By("MagentoDiskFull"),
         note=f"It {_NODE}. MagentoDiskFilling and MagentoInodesLow fire before.",
     ),
-    _partly(
+    _caught(
         18,
         "MariaDB's `tmpdir` or `/dev/shm` is full",
         Harm.STOPS,
+        By("MagentoDiskFull", Fault("disk-full")),
         *_FAILS,
-        because="Only if orders fail, and as a matter of payment. node_exporter leaves `/dev/shm` out; "
-        "MagentoDiskFull sees a `tmpdir` on any other disk.",
+        note=f"The first {_NODE}, for `/dev/shm` with the flag of [the tutorial](tutorial.md). Played on a "
+        "file system in memory. Without it, only once orders fail, and as a matter of payment.",
     ),
-    _partly(
+    _caught(
         19,
         "A long transaction, a metadata lock or a backup locks tables",
         Harm.STOPS,
+        By("MagentoDatabaseBlocked", Fault("locks-held")),
         *_FAILS,
-        By("MagentoDatabaseLocksHeld"),
-        because=f"The last one names the cause, and {_MYSQLD}, but it is urgent, not critical: nobody may be "
-        "waiting but cron. A metadata lock shows only in the list of processes.",
+        By("MagentoDatabaseSlow"),
+        note=f"The first {_MYSQLD}, and counts the waits for rows. Waits for a metadata lock are statements "
+        "that run: the last one counts them, and is urgent.",
     ),
     _caught(
         20,
@@ -217,13 +218,15 @@ _LOAD: Final = (
         Harm.COSTS,
         "Probes are guests, and there is no metric of logins or of waits for a session.",
     ),
-    _partly(
+    _caught(
         24,
         "Bots crawl the layered navigation",
         Harm.COSTS,
-        By("MagentoPageCacheHitRatioCollapsed", Fault("page-uncacheable")),
         By("MagentoPagesSlow"),
-        because="The first is a warning, and with Varnish only. The second fires once pages are slow.",
+        By("MagentoPhpFull", Fault("php-full")),
+        By("MagentoPageCacheHitRatioCollapsed", Fault("page-uncacheable")),
+        note="It costs sales from when pages are slow, and then the first two fire. The last is a warning "
+        "before that, with Varnish only.",
     ),
     _not_seen(
         25,
@@ -240,7 +243,13 @@ _LOAD: Final = (
         By("MagentoPageCacheHitRatioCollapsed", Fault("cache-flushed")),
         note="Varnish only. A shop that no longer serves because of it fails the probe.",
     ),
-    _not_seen(27, "OPcache is full, or is reset all the time", Harm.COSTS, f"{_PLATFORM.capitalize()}."),
+    _caught(
+        27,
+        "OPcache is full, or is reset all the time",
+        Harm.COSTS,
+        By("MagentoOpcacheFull", Fault("opcache-full")),
+        note="With `php.pools` in the exporter's settings. Resets by hand count beyond ten in an hour.",
+    ),
 )
 
 _BACKGROUND: Final = (

@@ -13,7 +13,7 @@ from alerts.thresholds import warning
 from exporter.collectors import php_fpm
 from exporter.magento.roles import ROLE, Role
 from promql import platform as of
-from promql.expr import increase, max_by, min_by, over_time, series, sum_by
+from promql.expr import Expr, increase, max_by, min_by, over_time, series, sum_by
 from promql.metrics import PROBE_DURATION, SHOP
 from promql.platform import of_shop
 
@@ -79,11 +79,19 @@ PHP_FULL: Final = recorded(
     ),
     "1 while a pool of PHP-FPM has no idle worker and can start none, else 0.",
 )
+
+
+def _emptied(reason: str) -> Expr:
+    return sum_by(increase(series(php_fpm.OPCACHE_RESTARTS, reason=reason)["1h"]), *SHOP)
+
+
 OPCACHE: Final = recorded(
     "magento:opcache_short:bool",
     max_by(series(php_fpm.OPCACHE_FULL), *SHOP)
-    + sum_by(increase(series(php_fpm.OPCACHE_RESTARTS, reason="=~oom|hash")["1h"]), *SHOP).truth(">", 0.5),
-    "Above 0 while OPcache takes no more files, or was emptied in the last hour because it was full.",
+    + _emptied("=~oom|hash").truth(">", 0.5)
+    + _emptied("manual").truth(">", limits.OPCACHE_RESETS),
+    "Above 0 while OPcache takes no more files, or in the last hour was emptied because it was full, or by "
+    "somebody again and again.",
 )
 
 RECORDINGS: Final = (REQUESTS, ERRORS, PHP_ACTIVE, PHP_QUEUE, PHP_LIMIT, PHP_FULL, OPCACHE)
@@ -235,12 +243,12 @@ ALERTS: Final = (
         threshold=1,
         for_=10 * MINUTE,
         keep_firing_for=10 * MINUTE,
-        summary="OPcache is full: PHP compiles its files again and again.",
-        description="OPcache on {{ $labels.instance }} takes no more files, or was emptied when it was full.",
+        summary="OPcache is full or emptied again and again: PHP compiles its files anew.",
+        description="OPcache on {{ $labels.instance }} takes no more files, or is emptied again and again.",
         impact="Every page that no cache answers takes a multiple of its time, and the processors are busy.",
         first_action="Compare memory and keys with their limits, then raise the one that is short.",
-        why="A cache that is large enough never fills. A deploy replaces files within minutes and empties it "
-        "by hand, which does not count.",
+        why="A cache that is large enough never fills. A deploy empties it by hand, on each web node: up to "
+        "ten times in an hour do not count.",
         panel=Panel("magento-php-web", "opcache_full"),
         cases=Cases(
             inputs={
@@ -251,10 +259,20 @@ ALERTS: Final = (
                     bad=At(0),
                     good=At(0),
                 ),
+                "resets": Input(
+                    php_fpm.OPCACHE_RESTARTS,
+                    labels={"pool": "www", "reason": "manual"},
+                    bad=At(0),
+                    good=At(0),
+                ),
             },
-            fires={"it is emptied again and again": {"full": At(0), "restarts": Hourly(12)}},
+            fires={
+                "it is emptied because it is full": {"full": At(0), "restarts": Hourly(12)},
+                "a script empties it again and again": {"full": At(0), "resets": Hourly(60)},
+            },
+            silent={"deploys empty it": {"full": At(0), "resets": Hourly(8)}},
             needs_all_inputs=False,
-            expected_description="OPcache on shop:9816 takes no more files, or was emptied when it was full.",
+            expected_description="OPcache on shop:9816 takes no more files, or is emptied again and again.",
         ),
     ),
 )
