@@ -66,5 +66,5 @@ servers: venv
 check-dashboards: venv ## Check the dashboards against Grafana's own models, types and units (installs them)
 	@.venv/bin/python scripts/check_dashboards.py
 
-images: venv servers ## Draw docs/images/*.png from a demo with an incident (45 minutes; ARGS="--prometheus URL")
+images: venv servers ## Draw docs/images/*.png from a demo with an incident (an hour; ARGS="--prometheus URL")
 	@.venv/bin/python scripts/dashboards_images.py $(ARGS)

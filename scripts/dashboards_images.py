@@ -1,6 +1,6 @@
 """Make docs/images/*.png: run the demo through an incident, then draw every dashboard with what it measured.
 
-About three quarters of an hour, MINUTES of them the demo's. With ``--prometheus URL`` the pictures
+About an hour, MINUTES of them the demo's. With ``--prometheus URL`` the pictures
 are drawn from a Prometheus that is running already. Needs Node 20 and Chromium.
 """
 
@@ -22,24 +22,36 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from sandbox.process import Process  # noqa: E402
+from sandbox.stack import BESIDE  # noqa: E402
 
 PREVIEW: Final = ROOT / "tools" / "dashboard-preview"
 GENERATED: Final = ROOT / "dashboards" / "generated"
 IMAGES: Final = ROOT / "docs" / "images"
 
-MINUTES: Final = 34.0
-SHOWN: Final = "now-32m"
+MINUTES: Final = 46.0
+SHOWN: Final = "now-44m"
 SCRAPE_SECONDS: Final = 10
-DEMO: Final = ("--history-days", "15", "--rate", "8", "--scrape-seconds", str(SCRAPE_SECONDS))
-OUTAGE: Final = 13.0
+DEMO: Final = (
+    *("--history-days", "15", "--rate", "4", "--scrape-seconds", str(SCRAPE_SECONDS)),
+    *("--with", *BESIDE),
+)
+OUTAGE: Final = 24.0
 INCIDENT: Final = (
     (2.0, "on", "cron-stopped"),
     (3.0, "on", "consumer-dead"),
+    (3.0, "on", "replica-stopped"),
+    (4.0, "on", "opcache-full"),
+    (4.0, "on", "search-readonly"),
+    (5.0, "on", "sentinel-no-quorum"),
     (10.0, "off", "consumer-dead"),
-    (OUTAGE, "on", "payment-declined"),
+    (11.0, "off", "replica-stopped"),
+    (12.0, "off", "opcache-full"),
+    (12.0, "off", "search-readonly"),
+    (13.0, "off", "sentinel-no-quorum"),
     (20.0, "off", "cron-stopped"),
-    (23.0, "on", "cache-flushed"),
-    (24.0, "off", "cache-flushed"),
+    (OUTAGE, "on", "payment-declined"),
+    (34.0, "on", "cache-flushed"),
+    (35.0, "off", "cache-flushed"),
 )
 """What goes wrong, in minutes after the demo is up: a night's troubles are over, but nobody can pay."""
 
