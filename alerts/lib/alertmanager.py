@@ -318,6 +318,12 @@ def _lower_layers() -> Iterable[dict[str, Any]]:
         ("MagentoDatabaseBlocked", "MagentoDatabaseSlow"),
     ):
         yield _inhibit([f'alertname = "{worse}"'], [f'alertname = "{milder}"'], (*_NAMED_SHOP, ROLE))
+    # A consumer that publishes as well is blocked with the publishers.
+    yield _inhibit(
+        ['alertname = "MagentoBrokerBlocksPublishers"'],
+        [_one_of(("MagentoConsumerDead", "MagentoQueueStalled"))],
+        _NAMED_SHOP,
+    )
     yield _inhibit(
         ['alertname = "MagentoDiskFull"'],
         ['alertname =~ "MagentoDiskFilling|MagentoSearchReadOnly"'],

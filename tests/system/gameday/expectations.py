@@ -260,6 +260,7 @@ _QUEUES: Final[Mapping[str, Expectation]] = {
     "broker-alarm": Expectation(
         fires=(seen("MagentoBrokerBlocksPublishers", resource="memory"),),
         minutes=5,
+        kept_back=_one("MagentoConsumerDead"),
         end=Fix("MagentoBrokerBlocksPublishers", "Memory is short"),
     ),
     "consumer-dead-amqp": Expectation(
