@@ -100,7 +100,7 @@ class RedisServers:
     def close(self) -> None:
         """Close every connection."""
         for client in self._clients.values():
-            client.close()
+            client.connection_pool.disconnect()  # close() leaves a pool open that it was given
 
     def _answer(self, target: RedisTarget) -> Mapping[str, Any] | SourceError:
         """Ask once; an error is returned, for every role of that server."""

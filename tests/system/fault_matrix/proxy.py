@@ -166,7 +166,7 @@ class FaultProxy:
             while await reader.read(1 << 16):
                 writer.write(b"500 unrecognized command\r\n")
             return
-        back, there = await asyncio.open_connection("127.0.0.1", self.target)
+        back, there = await _connected(self.target)
         with self._known(there):
             pumps = [
                 asyncio.ensure_future(self._pump(reader, there, answers=False)),
@@ -205,6 +205,21 @@ class FaultProxy:
             else:
                 sink.write(content)
                 await sink.drain()
+
+
+async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the server. asyncio loses a connection that is made while its task is cancelled."""
+    connecting = asyncio.ensure_future(asyncio.open_connection("127.0.0.1", port))
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        connecting.add_done_callback(_give_up)
+        raise
+
+
+def _give_up(connecting: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result()[1].transport.abort()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from tests.exporter.sources.test_redis_sentinel import MASTER, Sentinel
+from tests.harness.limits import LONG
 from tests.harness.shop import PASSWORD, shop_in_mariadb
 from tests.system.fault_matrix.proxy import Mode, Proxies
 
@@ -82,10 +84,10 @@ def check(
             assert any(SAYS in line for line in said), said
             assert len(said) <= 3, said
             renew()
-            deadline = 100
-            while scrape(exporter, loop).outcome is not Outcome.OK:
-                deadline -= 1
-                assert deadline, state.reason
+            deadline = time.monotonic() + LONG
+            while scrape(exporter, loop).outcome is not Outcome.OK:  # it tries again after a pause
+                assert time.monotonic() < deadline, state.reason
+                time.sleep(0.1)
         finally:
             loop.run_until_complete(exporter.close())
 

@@ -13,7 +13,7 @@ import redis
 from exporter.collectors.redis import RedisCollector
 from exporter.errors import AccessDenied, LoginRefused, SourceError, SourceTimeout, SourceUnavailable
 from exporter.sources.redis import RedisLimits, RedisServers, RedisTarget
-from sandbox.process import free_port
+from sandbox.process import free_port, wait_until
 from sandbox.servers.redis import DATABASES, Redis
 from tests.harness.core import run, values
 from tests.harness.limits import LONG
@@ -185,6 +185,19 @@ def test_a_restarted_server_is_found_again(tmp_path: Path) -> None:
         answers = [_try(servers) for _ in range(2)]
         assert answers[-1], "at the second try at the latest"
         servers.close()
+
+
+def test_close_ends_every_connection(server: Redis) -> None:
+    servers = source(server)
+    servers.info()
+    with server.client() as client:
+
+        def open_ones() -> list[object]:
+            return [one for one in client.client_list() if one["user"] == READER]
+
+        assert open_ones()
+        servers.close()
+        wait_until(lambda: not open_ones(), seconds=LONG, what="a connection is left open")
 
 
 def _try(servers: RedisServers) -> bool:
