@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import Any
+from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
@@ -58,6 +58,8 @@ SHARES_SERVER = gauge(
     "other",
 )
 
+_STRAIGHT: Final = ((MEMORY_USED, "used_memory"), (CLIENTS, "connected_clients"), (EVICTED, "evicted_keys"))
+
 
 class RedisCollector(Collector):
     """Keys, memory and evictions by role."""
@@ -67,7 +69,7 @@ class RedisCollector(Collector):
     notes = """
     A role is a database of a server. Only keys are known per role. Memory, policy, evictions and refused
     writes belong to the server, so roles that share a server show the same values. For everything else
-    about a server use redis_exporter.
+    about a server use redis_exporter. A hosted server may leave fields out of INFO: they are absent here.
     """
     source = "redis"
     metrics = (
@@ -121,13 +123,14 @@ def _keys(role: str, info: Mapping[str, Any]) -> Iterator[Sample]:
 
 
 def _server(role: str, info: Mapping[str, Any]) -> Iterator[Sample]:
-    yield MEMORY_USED.sample(info["used_memory"], role=role)
-    yield CLIENTS.sample(info["connected_clients"], role=role)
-    yield EVICTED.sample(info["evicted_keys"], role=role)
+    for metric, field in _STRAIGHT:
+        if field in info:
+            yield metric.sample(info[field], role=role)
     limit = int(info.get("maxmemory", 0))
     if limit:
         yield MEMORY_MAX.sample(limit, role=role)
-    yield EVICTS.sample(float(limit > 0 and info.get("maxmemory_policy") != KEEPS_ALL), role=role)
+    if "maxmemory_policy" in info:
+        yield EVICTS.sample(float(limit > 0 and info["maxmemory_policy"] != KEEPS_ALL), role=role)
     if "total_error_replies" in info:
         refused = info.get("errorstat_OOM", {})
         yield REFUSED_WRITES.sample(refused.get("count", 0), role=role)

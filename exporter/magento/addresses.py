@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from exporter.errors import EnvPhpError
 from exporter.magento.php_variables import Unknown, Value
 
 _TRUE: Final = (True, 1, "1", "true")
@@ -16,13 +15,9 @@ _REDIS_URL: Final = re.compile(
 _SENTINEL_PORT: Final = 26379
 
 
-def text_of(value: Value, path: str) -> str:
-    """Return a value as PHP would print it."""
-    if isinstance(value, Unknown):
-        return ""
-    if isinstance(value, dict):
-        raise EnvPhpError(f"{path}: a text was expected, not an array")
-    if value is None or value is False:
+def text_of(value: Value) -> str:
+    """Return a value as PHP would print it; empty for one that is no text."""
+    if isinstance(value, (Unknown, dict)) or value is None or value is False:
         return ""
     return "1" if value is True else str(value)
 
@@ -30,15 +25,15 @@ def text_of(value: Value, path: str) -> str:
 def database_address(host: str) -> dict[str, Any]:
     """Split ``host``, ``host:port``, ``[v6]:port`` or a socket path, as Magento's PDO adapter does.
 
-    ``localhost`` means the server's Unix socket to PHP, whatever port is given.
+    ``localhost`` means the server's Unix socket to PHP, whatever port is given. A port that is no number
+    (``getenv()`` of one that is empty) is the usual one.
     """
     if host.startswith("/"):
         return {"socket": host}
     name, colon, port = host.rpartition(":")
-    if colon and port.isdecimal() and (":" not in name or name.startswith("[")):
-        address: dict[str, Any] = {"host": name.strip("[]"), "port": int(port)}
-    else:
-        address = {"host": host.strip("[]")}
+    if not colon or (":" in name and not name.startswith("[")):
+        name, port = host, ""
+    address: dict[str, Any] = {"host": name.strip("[]")} | ({"port": int(port)} if port.isdecimal() else {})
     return {**address, "socket_of_localhost": True} if address["host"].lower() == "localhost" else address
 
 
@@ -82,11 +77,7 @@ def pdo_tls(options: dict[str | int, Value]) -> dict[str, Any]:
     """
     shift = 1 if isinstance(options.get(1006), str) or _is_lone_authority(options) else 0
     names = {1007 - shift: "key_file", 1008 - shift: "cert_file", 1009 - shift: "ca_file"}
-    files = {
-        name: text
-        for number, name in names.items()
-        if (text := text_of(options.get(number), "driver_options"))
-    }
+    files = {name: text for number, name in names.items() if (text := text_of(options.get(number)))}
     if not files:
         return {}
     return {**files, "verify_host": options.get(1014 - shift, True) in _TRUE}

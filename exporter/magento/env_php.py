@@ -62,6 +62,7 @@ class EnvPhpSettings:
             name: value for name, value in environment.items() if not name.startswith(OWN_VARIABLES)
         }
         self.problem = ""
+        self._arrays: set[str] = set()
         self._environment = environment
         tree = {**parse(source, environment, directory=directory), **_override(environment)}
         self._tree: Tree = _resolved(tree, environment)
@@ -90,8 +91,11 @@ class EnvPhpSettings:
         return value
 
     def unknown(self) -> Iterator[tuple[str, str]]:
-        """Yield path and reason of every value that is no plain data."""
+        """Yield path and reason of every value that is no plain data, or of which no text can be had."""
         yield from _unknown(self._tree, "")
+        self.settings()  # reads all that should be a text
+        for path in sorted(self._arrays):
+            yield _shown(path), "an array is no text"
 
     def is_known(self, path: str) -> bool:
         """Return whether the file itself is read, and the value at the path is data or absent."""
@@ -102,8 +106,11 @@ class EnvPhpSettings:
         return (self.text("MAGE_MODE") or "default") if self.is_known("MAGE_MODE") else ""
 
     def text(self, path: str) -> str:
-        """Return the value at a path as text, empty if absent; raises :exc:`EnvPhpError` for an array."""
-        return text_of(self.get(path), path)
+        """Return the value at a path as text, empty if absent or an array."""
+        value = self.get(path)
+        if isinstance(value, dict):
+            self._arrays.add(path)
+        return text_of(value)
 
     def locked(self, scope: str, code: str, path: str) -> str | None:
         """Return the system configuration that overrides the database, ``None`` if nothing does.
@@ -163,7 +170,7 @@ class EnvPhpSettings:
             return section
         host = self._known(section, f"{path}/host", "host", "socket")
         section.values = {
-            **(database_address(host) if host else {}),
+            **(self._address(section, path, host) if host else {}),
             "name": self._known(section, f"{path}/dbname", "name"),
             "user": self._known(section, f"{path}/username", "user"),
             **self._password(section, f"{path}/password"),
@@ -174,9 +181,17 @@ class EnvPhpSettings:
             section.values["tls"] = tls
         return section
 
+    def _address(self, section: Section, path: str, host: str) -> dict[str, Any]:
+        """Return where a database is: PDO takes ``unix_socket`` for ``localhost``, and for nothing else."""
+        address = database_address(host)
+        own = (
+            self._known(section, f"{path}/unix_socket", "socket") if "socket_of_localhost" in address else ""
+        )
+        return {"socket": own} if own else address
+
     def _known(self, section: Section, path: str, *names: str) -> str:
         """Return a text; note in the section that one of these settings is missing if it is no data."""
-        if isinstance(self._raw(path), Unknown):
+        if isinstance(self._raw(path), (Unknown, dict)):
             section.missing.append(names)
         return self.text(path)
 
@@ -219,8 +234,8 @@ class EnvPhpSettings:
         """Yield host and port of every Varnish that Magento purges."""
         hosts = self.get("http_cache_hosts")
         for entry in hosts.values() if isinstance(hosts, dict) else ():
-            if isinstance(entry, dict) and (host := text_of(entry.get("host"), "http_cache_hosts")):
-                yield host, text_of(entry.get("port"), "http_cache_hosts") or "80"
+            if isinstance(entry, dict) and (host := text_of(entry.get("host"))):
+                yield host, text_of(entry.get("port")) or "80"
 
     def page_cache_frontend(self) -> str:
         """Return which cache frontend keeps the pages: with L2 often one of its own for stale entries."""
@@ -351,9 +366,13 @@ def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return section if isinstance(section, Mapping) else {}
 
 
+def _shown(path: str) -> str:
+    return _UNUSUAL.sub("?", path)[:100]
+
+
 def _unknown(value: Value, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Unknown):
-        yield _UNUSUAL.sub("?", path)[:100], f"line {value.line}: {value.why}"
+        yield _shown(path), f"line {value.line}: {value.why}"
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _unknown(inner, f"{path}/{key}" if path else str(key))

@@ -62,6 +62,9 @@ _PDO_OPTIONS: Final = {
     "ATTR_SSL_VERIFY_SERVER_CERT": 1014,
     "ATTR_LOCAL_INFILE_DIRECTORY": 1015,
 }
+_PREFIXES: Final = ("!", "@", "~")
+"""What may stand before an expression that is no plain data with it."""
+
 _PDO_COMMON: Final = {"ATTR_TIMEOUT": 2, "ATTR_PERSISTENT": 12, "ATTR_EMULATE_PREPARES": 20}
 
 
@@ -237,6 +240,9 @@ class _Parser:
 
     def _operand(self, depth: int) -> Value:
         token = self._next
+        if token.kind == "other" and token.text in _PREFIXES:
+            self._take()
+            return self._skipped(token)
         readers: dict[str, Callable[[Token, int], Value]] = {
             "single": lambda t, _: _single_quoted(t.text),
             "double": lambda t, _: _double_quoted(t),
@@ -259,7 +265,7 @@ class _Parser:
         if word.lower() == "getenv" and self._next.is_mark("("):
             return self._getenv(token)
         if self._next.is_mark("(", "[") or self._next.kind in ("name", "variable"):
-            return self._skipped(token)
+            return self._function(token) if word.lower() in ("fn", "static") else self._skipped(token)
         if word.lower() in _WORDS:
             return _WORDS[word.lower()]
         if word == "__DIR__" and self._directory:
@@ -273,6 +279,14 @@ class _Parser:
             return owner.lstrip("\\") if owner.startswith("\\") else self._aliases.get(owner.lower(), owner)
         number = _pdo_option(owner.lstrip("\\").lower(), name)
         return _not_data(token) if number is None else number
+
+    def _function(self, token: Token) -> Value:
+        """Step over ``fn ($a) => …``, whose arrow does not end the expression."""
+        self._skip()
+        if self._next.is_mark("=>"):
+            self._take()
+            self._skip()
+        return _not_data(token)
 
     def _getenv(self, token: Token) -> Value:
         """Read ``getenv('NAME')``."""

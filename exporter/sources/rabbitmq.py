@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -25,9 +25,10 @@ PAGE: Final = 500
 PAGES: Final = 4
 """Answers read at most. A shop has some thirty queues; of more than PAGE * PAGES the rest is left out."""
 
-_COLUMNS: Final = (
-    "name,auto_delete,exclusive,messages_ready,messages_unacknowledged,consumers,head_message_timestamp,"
-    "message_stats.publish,message_stats.ack,message_stats.redeliver"
+_NUMBERS: Final = ("messages_ready", "messages_unacknowledged", "consumers", "head_message_timestamp")
+_COUNTERS: Final = ("publish", "ack", "redeliver")
+_COLUMNS: Final = ",".join(
+    ("name", "auto_delete", "exclusive", *_NUMBERS, *(f"message_stats.{name}" for name in _COUNTERS))
 )
 _NO_LOGIN: Final = 401
 _FORBIDDEN: Final = 403
@@ -81,12 +82,16 @@ class RabbitMQ:
             raise SettingsError(f"rabbitmq.url: {target.url!r}: {error}") from None
 
     def queues(self) -> Sequence[Mapping[str, Any]]:
-        """Return the queues as the management API gives them, at most PAGE * PAGES."""
+        """Return the queues as the management API gives them, at most PAGE * PAGES.
+
+        What stands in the place of a number and is none (null, an empty text) is left out.
+        """
         queues: list[Mapping[str, Any]] = []
         for page in range(1, PAGES + 1):
             answer = self._page(page)
-            queues.extend(item for item in answer["items"] if isinstance(item, dict))
-            if page >= answer.get("page_count", 1):
+            queues.extend(_queue(item) for item in answer["items"] if isinstance(item, dict))
+            last = answer.get("page_count")
+            if not isinstance(last, int) or page >= last:
                 break
         return queues
 
@@ -140,11 +145,22 @@ def _checked(response: httpx.Response, vhost: str) -> Mapping[str, Any]:
     if response.is_server_error:
         raise SourceUnavailable(f"RabbitMQ answered with status {response.status_code}")
     answer = _decoded(response)
-    if response.status_code != httpx.codes.OK or "items" not in answer:
+    if response.status_code != httpx.codes.OK or not isinstance(answer.get("items"), list):
         raise UnexpectedAnswer(
             f"RabbitMQ answered with status {response.status_code} and not with a list of queues"
         )
     return answer
+
+
+def _queue(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    stats = item.get("message_stats")
+    known = {name: item[name] for name in ("name", "auto_delete", "exclusive") if name in item}
+    counted = _numbers(stats, _COUNTERS) if isinstance(stats, dict) else {}
+    return {**known, **_numbers(item, _NUMBERS), **({"message_stats": counted} if counted else {})}
+
+
+def _numbers(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, int]:
+    return {name: item[name] for name in names if type(item.get(name)) is int}
 
 
 def _decoded(response: httpx.Response) -> Mapping[str, Any]:

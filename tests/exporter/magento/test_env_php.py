@@ -32,6 +32,10 @@ def found(source: str, **environment: str) -> dict[str, dict[str, object]]:
         ("'[::1]:3306'", {"host": "::1", "port": 3306}),
         ("'::1'", {"host": "::1"}),
         ("'/var/run/mysqld/mysqld.sock'", {"socket": "/var/run/mysqld/mysqld.sock"}),
+        ("'db.example:'", {"host": "db.example"}),
+        ("'db.example:no-port'", {"host": "db.example"}),
+        ("'localhost', 'unix_socket' => '/opt/db.sock'", {"socket": "/opt/db.sock"}),
+        ("'db.example', 'unix_socket' => '/opt/db.sock'", {"host": "db.example"}),
     ],
 )
 def test_hosts_are_split_as_magento_does(host: str, expected: dict[str, object]) -> None:
@@ -113,6 +117,24 @@ def test_only_a_local_varnish_can_be_read(host: str, read: bool) -> None:
 def test_wrong_types_are_no_crash() -> None:
     hostile = "<?php return ['db' => 'x', 'cache' => [1], 'session' => null, 'queue' => ['amqp' => 7]];"
     assert found(hostile) == {}
+
+
+def test_an_array_instead_of_a_text_costs_its_own_server_only() -> None:
+    shop = EnvPhpSettings(
+        """<?php return [
+            'db' => ['connection' => ['default' => ['host' => 'db', 'dbname' => 'm', 'username' => 'u']]],
+            'session' => ['save' => 'redis', 'redis' => ['host' => ['a', 'b'], 'database' => 2]],
+            'cache' => ['frontend' => ['default' => ['backend' => ['x']]]],
+            'http_cache_hosts' => [['host' => ['a']]],
+        ];""",
+        {},
+    )
+    assert shop.settings() == {"database": {"host": "db", "name": "m", "user": "u", "prefix": ""}}
+    assert dict(shop.unknown()) == dict.fromkeys(
+        ("cache/frontend/default/backend", "session/redis/host"), "an array is no text"
+    )
+    by_hand = {"redis": {"session": {"host": "own"}}}
+    assert shop.settings(by_hand)["redis"]["session"]["database"] == "2"
 
 
 def test_a_session_database_that_is_absent_is_0_as_at_run_time() -> None:

@@ -135,6 +135,10 @@ def test_what_is_data_by_every_reading_is_read(expression: str, expected: object
         ("getenv('UNSET') ?? 'SECRET'", "UNSET is not set in this environment"),
         ("'a' . $_ENV['UNSET']", "UNSET is not set in this environment"),
         ("'a' . [1]", "in its own way"),
+        ("!getenv('SET')", "'!'"),
+        ("@getenv('SET')", "'@'"),
+        ("fn () => ['b' => 'SECRET']", "a PHP name"),
+        ("static fn ($x): int => $x['b']", "a PHP name"),
     ],
 )
 def test_any_other_expression_costs_its_own_value_only(expression: str, why: str) -> None:

@@ -48,6 +48,7 @@ def answers(status: int, body: object) -> Handler:
         (200, b"<html>", UnexpectedAnswer),
         (200, [], UnexpectedAnswer),
         (200, {"error": "x"}, UnexpectedAnswer),
+        (200, {"items": None}, UnexpectedAnswer),
     ],
 )
 def test_what_is_no_list_of_queues(status: int, body: object, expected: type[SourceError]) -> None:
@@ -143,6 +144,16 @@ def test_every_page_is_read_up_to_a_bound() -> None:
     assert [queue["name"] for queue in source(page).queues()] == [f"q{n}" for n in range(1, PAGES + 1)]
     assert [query["page"] for query in asked] == [str(n) for n in range(1, PAGES + 1)]
     assert {query["page_size"] for query in asked} == {str(PAGE)}
+
+
+@pytest.mark.parametrize("odd", [None, "", "3", [], {}, True, 1.5])
+def test_what_is_no_number_is_left_out_and_the_rest_counts(odd: object) -> None:
+    sick = {"name": "sick", "messages_ready": odd, "consumers": 1, "message_stats": odd}
+    body = {"items": [sick, {"name": "well", "message_stats": {"ack": odd, "publish": 2}}], "page_count": odd}
+    assert source(answers(200, body)).queues() == [
+        {"name": "sick", "consumers": 1},
+        {"name": "well", "message_stats": {"publish": 2}},
+    ]
 
 
 def test_the_virtual_host_is_one_part_of_the_path_and_the_password_is_asked_for_each_time() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from exporter.collectors.redis import RedisCollector
 from exporter.core.memory import VolatileStore
 from tests.harness.core import run, values
@@ -40,6 +42,24 @@ def test_a_server_that_does_not_count_errors_gives_no_refused_writes() -> None:
     assert ("magento_redis_refused_writes_total", "cache") not in found
     newer = collected(cache={**OLD, "total_error_replies": 7})
     assert newer["magento_redis_refused_writes_total", "cache"] == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "metric"),
+    [
+        ("used_memory", "memory_used_bytes"),
+        ("connected_clients", "connected_clients"),
+        ("evicted_keys", "evicted_keys_total"),
+        ("maxmemory", "memory_max_bytes"),
+        ("maxmemory_policy", "evicts"),
+    ],
+)
+def test_a_field_that_a_hosted_server_leaves_out_is_absent_and_the_rest_counts(
+    field: str, metric: str
+) -> None:
+    whole = collected(cache=OLD)
+    found = collected(cache={name: value for name, value in OLD.items() if name != field})
+    assert whole.keys() - found.keys() == {(f"magento_redis_{metric}", "cache")}
 
 
 def test_an_empty_database_has_no_line() -> None:
