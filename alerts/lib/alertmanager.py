@@ -326,7 +326,7 @@ def _lower_layers() -> Iterable[dict[str, Any]]:
     )
     yield _inhibit(
         ['alertname = "MagentoDiskFull"'],
-        ['alertname =~ "MagentoDiskFilling|MagentoSearchReadOnly"'],
+        ['alertname =~ "MagentoDiskFilling|MagentoSearchReadOnly|MagentoCollectorFailing|MagentoDataStale"'],
         _NAMED_SHOP,
     )
     yield _inhibit(

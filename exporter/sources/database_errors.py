@@ -10,6 +10,7 @@ forbidding a statement  :exc:`AccessDenied`             no
 too slow                :exc:`SourceTimeout`            no
 silent                  :exc:`SourceTimeout`            yes
 asked wrongly           :exc:`MissingTable` and others  no
+out of room             :exc:`UnexpectedAnswer`         no
 ======================  ==============================  =============================
 """
 
@@ -68,6 +69,14 @@ _MEANINGS: Final[Mapping[int, tuple[type[SourceError], str]]] = {
     1317: (SourceTimeout, "the statement was killed"),
     1969: (SourceTimeout, "the statement ran too long"),  # MariaDB max_statement_time
     3024: (SourceTimeout, "the statement ran too long"),  # MySQL max_execution_time
+    # A server without room still answers what needs no temporary table, so it is not down.
+    3: (UnexpectedAnswer, "the server cannot write a temporary file"),
+    1021: (UnexpectedAnswer, "the server's disk is full"),
+    1030: (UnexpectedAnswer, "the server's storage failed: a full disk, or a broken table"),
+    1037: (UnexpectedAnswer, "the server lacks memory for the statement"),
+    1038: (UnexpectedAnswer, "the server lacks memory to sort"),
+    1114: (UnexpectedAnswer, "a temporary table is full: disk, or memory for it"),
+    1194: (UnexpectedAnswer, "a table is marked as crashed"),
 }
 _LOST: Final = frozenset(
     {

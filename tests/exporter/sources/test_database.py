@@ -673,6 +673,8 @@ def test_threads_share_the_connections_that_the_account_is_left_with(place: Plac
         (1045, LoginRefused, "password"),
         (3159, LoginRefused, "set database.tls"),
         (3118, LoginRefused, "locked"),
+        (1021, UnexpectedAnswer, "disk is full"),
+        (1114, UnexpectedAnswer, "temporary table is full"),
         (1142, AccessDenied, "may not read a table"),
         (1064, UnexpectedAnswer, "database error 1064"),
     ],
