@@ -10,6 +10,7 @@ from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
 from alerts.recording import ATTEMPTS, FAILED, LEAST, failed_ratio
+from alerts.selling.awaited import AWAITED
 from alerts.thresholds import critical, warning
 from exporter.collectors import expected_orders, placements
 from promql.expr import Expr, clamp_max, clamp_min, max_by, over_time, relabel, series, union
@@ -104,8 +105,11 @@ def _tries_of_an_hour() -> Expr:
 
 TESTED_NOW: Final = _rule(
     "magento:orders_hold_now:count",
-    union(_TESTED_SHORTLY, _TESTED_2H.only_if(_tries_of_an_hour())),
-    "magento:orders_hold:count less the stores in which the many tries have ended.",
+    union(_TESTED_SHORTLY, _TESTED_2H.only_if(_tries_of_an_hour())).unless(
+        series(AWAITED) >= limits.NOBODY_ORDERS, on=STORE
+    ),
+    "magento:orders_hold:count less the stores in which the many tries have ended, or in which nobody "
+    "orders any more.",
 )
 
 
@@ -192,7 +196,7 @@ ALERTS: Final = (
         first_action="Place a test order with each payment method, and read the provider's status page.",
         why="More than a fifth of the attempts fails for certain, and twice the store's usual share or more, "
         "in ten minutes, half an hour or two hours. It is not card testing: there are no more attempts "
-        "than usual, or customers buy less.",
+        "than usual, or customers buy less, or ten orders are overdue.",
         panel=Panel("magento-slo", "checkout_burn"),
         cases=Cases(
             entity={"store": "de"},

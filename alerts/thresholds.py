@@ -76,6 +76,12 @@ ORDERS_OVERDUE: Final = Threshold(
     critical=15.0,
     reason="Orders that should have come since the last one. Chance makes such a gap once in 3e6 orders.",
 )
+NOBODY_ORDERS: Final = 10.0
+"""Orders overdue from which failures are not put down to card testing. While cards are tried out for hours,
+chance makes such a gap after one order in twenty thousand."""
+OVERDUE_WHILE_FAILING: Final = 3.0
+"""Orders overdue from which a shop whose payments fail does not sell. Chance makes such a gap after one order
+in twenty, but not while far more than usual fail as well."""
 ORDERS_WITHOUT_CARTS: Final = Threshold(
     critical=30.0,
     reason="Orders expected since the shop's last one, while hardly any carts are filled.",

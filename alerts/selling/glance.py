@@ -10,23 +10,19 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.alertmanager import ALL_STORES
-from alerts.payments_fail import HIGHEST_LEVEL, LIMIT, SHARE, TESTED_NOW
+from alerts.payments_fail import LIMIT, SHARE, TESTED_NOW
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES, failed_ratio
+from alerts.selling.awaited import AWAITED, TOGETHER, for_all
 from alerts.selling.common import rule
-from alerts.selling.stopped import OVERDUE, SHOP_BY_CARTS, SHOP_EXPECTED, SHOP_OVERDUE
+from alerts.selling.stopped import SHOP_BY_CARTS, SHOP_EXPECTED
 from alerts.thresholds import critical, warning
 from exporter.collectors import deployment, expected_orders, orders
 from exporter.core.metrics import Kind
 from promql import metrics
-from promql.expr import Expr, clamp_min, max_by, now, over_time, relabel, series, sum_by, union
+from promql.expr import Expr, clamp_min, max_by, over_time, relabel, series, sum_by, union
 from promql.metrics import SHOP, STORE, External, Selectable
 
-TOGETHER: Final = "(all)"
-"""The label ``store`` of what is said of all stores of a shop together: three small ones make a large one."""
-
 _SHORTEST: Final = "30m"
-_FIVE_MINUTES_OF_IT: Final = 6
-_HOUR: Final = 3_600
 _DAY: Final = slice("1d", "5m")
 _DOUBT, _STOPPED = 1, 2
 
@@ -34,11 +30,7 @@ _DOUBT, _STOPPED = 1, 2
 def _with_all(metric: Selectable, **matchers: str) -> Expr:
     """Return the sum for each store, and for all stores of a shop together."""
     each = series(metric, **matchers)
-    return union(sum_by(each, *STORE), _all(sum_by(each, *SHOP)))
-
-
-def _all(expr: Expr) -> Expr:
-    return relabel(expr, target="store", value=TOGETHER)
+    return union(sum_by(each, *STORE), for_all(sum_by(each, *SHOP)))
 
 
 def _expected(window: str) -> Expr:
@@ -47,57 +39,35 @@ def _expected(window: str) -> Expr:
 
 LAST: Final = rule(
     "magento:last_order:timestamp",
-    union(max_by(series(orders.LAST_ORDER), *STORE), _all(max_by(series(orders.LAST_ORDER), *SHOP))),
+    union(max_by(series(orders.LAST_ORDER), *STORE), for_all(max_by(series(orders.LAST_ORDER), *SHOP))),
     f"Unix time of the last order by store, and of all stores of the shop as store {TOGETHER}.",
 )
 
 
-def _by_today(*by: str) -> Expr:
-    """Return what the last hour lets expect since the last order, where nothing else is known yet."""
-    hour = sum_by(over_time("sum", series(STAGES, stage="order")["1h":"5m"]), *by)
-    return hour * (now() - max_by(series(orders.LAST_ORDER), *by)) / _HOUR
-
-
-AWAITED: Final = rule(
-    "magento:orders_awaited:count",
-    union(
-        series(OVERDUE),
-        max_by(series(expected_orders.SINCE_LAST), *STORE),
-        _by_today(*STORE),
-        _all(union(series(SHOP_OVERDUE), SHOP_EXPECTED, _by_today(*SHOP))),
-    ),
-    f"magento:orders_overdue:count of each store, and of all stores of the shop as store {TOGETHER}. In the "
-    "first days, before carts or past weeks are known, the hour of the week or the last hour decides.",
-)
-_USUAL_NOW: Final = (
-    series(HIGHEST_LEVEL)
-    * max_by(series(expected_orders.EXPECTED, window=_SHORTEST), *STORE)
-    / _FIVE_MINUTES_OF_IT
-)
-# Customers who try again look like testers until the orders from before the outage have left the ten minutes.
-_NOBODY_PLACES: Final = (failed_ratio("5m") >= limits.NEARLY_ALL_FAIL).only_if(
-    series(ATTEMPTS["5m"]) - series(FAILED["5m"]) < limits.PLACED_AT_LEAST * _USUAL_NOW
-)
 FAILING: Final = rule(
     "magento:placements_failing:ratio",
-    series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED_NOW).unless(_NOBODY_PLACES)),
+    series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED_NOW)),
     "The certain share of failed attempts in stores in which payments fail. MagentoPaymentsFail waits longer "
     "where it may be card testing.",
 )
 _MOST: Final = (series(FAILING) >= critical(limits.FAILING_NOW)).or_else(
     series(FAILING).only_if(failed_ratio("5m") >= limits.NEARLY_ALL_FAIL)
 )
+_FAILS: Final = (failed_ratio("5m") > series(LIMIT)).only_if(series(FAILED["5m"]) >= limits.FEW_FAILURES)
+# Customers who try again look like card testers from the outage on; testers were there before it.
+_STILL_TESTED: Final = series(TESTED_NOW).only_if(series(TESTED_NOW).before("10m"))
+_NOBODY_CAN: Final = _FAILS.only_if(series(AWAITED) >= limits.OVERDUE_WHILE_FAILING).unless(_STILL_TESTED)
 _HALF_OF_THE_SHOP: Final = 0.5
 
 
 def _failing() -> Expr:
-    """Return 1 where payments fail, 2 where most fail; 2 for the shop if that stops half of it."""
-    tries = series(ATTEMPTS["10m"])
-    stopped = sum_by(tries.only_if(_MOST), *SHOP) / sum_by(tries, *SHOP)
+    """Return 1 where payments fail, 2 where most do or nobody orders; 2 for the shop if half of it stops."""
+    tries, most = series(ATTEMPTS["10m"]), _MOST.or_else(_NOBODY_CAN)
+    stopped = sum_by(tries.only_if(most), *SHOP) / sum_by(tries, *SHOP)
     return union(
-        _MOST * 0 + _STOPPED,
+        most * 0 + _STOPPED,
         series(FAILING) * 0 + _DOUBT,
-        _all(stopped.truth(">=", _HALF_OF_THE_SHOP) + _DOUBT),
+        for_all(stopped.truth(">=", _HALF_OF_THE_SHOP) + _DOUBT),
     )
 
 
@@ -108,7 +78,7 @@ def _silent() -> Expr:
     nobody = (SHOP_EXPECTED > critical(limits.ORDERS_WITHOUT_CARTS)).only_if(
         series(SHOP_BY_CARTS) < limits.FEW_CARTS * SHOP_EXPECTED
     )
-    return union(_all(nobody * 0 + _STOPPED), overdue)
+    return union(for_all(nobody * 0 + _STOPPED), overdue)
 
 
 def _called() -> Expr:
@@ -184,4 +154,4 @@ LOST: Final = rule(
     "magento:orders_missing:count in money: times the mean order of the last day, in base currency.",
 )
 
-RECORDINGS: Final = (LAST, AWAITED, FAILING, STATE, STATE_TOGETHER, SINCE, MISSING, VALUE, LOST)
+RECORDINGS: Final = (LAST, FAILING, STATE, STATE_TOGETHER, SINCE, MISSING, VALUE, LOST)

@@ -12,7 +12,7 @@ import yaml
 from alerts import payments_fail
 from alerts.lib.recording import Recording
 from alerts.recording import ATTEMPTS, FAILED, LEAST, REVENUE, STAGES
-from alerts.selling import glance, stopped
+from alerts.selling import awaited, glance, stopped
 from promql.render import render
 from tests.harness.limits import LONG
 
@@ -20,6 +20,10 @@ PLACE: Final = 'job="magento", instance="shop:9816"'
 BEFORE: Final = 2 * 60
 """Minutes of an ordinary evening before anything happens."""
 LENGTH: Final = 60
+SHOWN: Final = 1
+"""Minutes after which an order shows: a run of the exporter and a scrape."""
+SETTLED: Final = 3
+"""The same for an attempt, which is settled after two minutes."""
 VALUE: Final = 50
 WINDOWS: Final = {"30m": 30, "2h": 120, "6h": 360, "1d": 1440}
 _READ: Final = (
@@ -33,6 +37,7 @@ _READ: Final = (
     ),
     STAGES,
     REVENUE,
+    *awaited.RECORDINGS,
 )
 CARTS: Final = 4
 """Carts that are filled for each order."""
@@ -40,10 +45,19 @@ CARTS: Final = 4
 SELLS, DOUBT, STOPPED = 0, 1, 2
 
 
-def counter(usual: float, meanwhile: float) -> str:
+def counter(usual: float, meanwhile: float, seen_after: int = 0) -> str:
     """Return a counter that grows by so many a minute, and by another number from the incident on."""
-    start = usual * BEFORE
-    return f"0+{usual!r}x{BEFORE} {start + meanwhile!r}+{meanwhile!r}x{LENGTH}"
+    before = BEFORE + seen_after
+    return grows((before, usual), (LENGTH + 1 - seen_after, meanwhile))
+
+
+def grows(*parts: tuple[int, float]) -> str:
+    """Return a counter that grows for so many minutes by so many each."""
+    total, values = 0.0, ["0"]
+    for minutes, number in parts:
+        values.append(f"{total + number!r}+{number!r}x{minutes - 1}")
+        total += number * minutes
+    return " ".join(values)
 
 
 def store(
@@ -53,11 +67,13 @@ def store(
     here = f'{PLACE}, store="{name}"'
     stop = f"{60 * BEFORE}+0x{LENGTH}" if not bought else f"{60 * BEFORE}+60x{LENGTH}"
     return {
-        f"magento_checkout_placement_attempts_total{{{here}}}": counter(usual + fail, bought + failed),
-        f"magento_checkout_failed_placements_total{{{here}}}": counter(fail, failed),
-        f'magento_checkout_stage_reached_total{{{here}, stage="order"}}': counter(usual, bought),
+        f"magento_checkout_placement_attempts_total{{{here}}}": counter(
+            usual + fail, bought + failed, SETTLED
+        ),
+        f"magento_checkout_failed_placements_total{{{here}}}": counter(fail, failed, SETTLED),
+        f'magento_checkout_stage_reached_total{{{here}, stage="order"}}': counter(usual, bought, SHOWN),
         f'magento_orders_revenue_base_total{{{here}, currency="EUR"}}': counter(
-            usual * VALUE, bought * VALUE
+            usual * VALUE, bought * VALUE, SHOWN
         ),
         f"magento_last_order_timestamp_seconds{{{here}}}": f"0+60x{BEFORE} {stop}",
         **since_last_order(here, ORDERS_PER_CART, bought, usual),
@@ -141,6 +157,21 @@ def alert(name: str, first: int, lasts: int, **labels: str) -> Mapping[str, str]
 
 CALM: Final = one_store(usual=4, fail=0.2, bought=4, failed=0.2)
 OUTAGE: Final = one_store(usual=4, fail=0.2, bought=0, failed=4)
+
+
+def quiet_minutes_while_cards_are_tried(orders: float = 1, quiet: int = 5) -> Mapping[str, str]:
+    """Return a shop in which nobody orders for some minutes, an hour after testers began."""
+    series, here = dict(one_store(usual=orders, fail=0, bought=orders, failed=0)), f'{PLACE}, store="de"'
+    testers, hour, rest = 20, 60, LENGTH - quiet
+    tries = ((hour, orders), (hour + SETTLED, orders + testers), (quiet, testers), (rest, orders + testers))
+    series[f"magento_checkout_placement_attempts_total{{{here}}}"] = grows(*tries)
+    series[f"magento_checkout_failed_placements_total{{{here}}}"] = grows((hour, 0), (2 * hour, testers))
+    due = f"0x{BEFORE + SHOWN} {orders}+{orders}x{quiet - 1} 0x{LENGTH}"
+    for name in ("orders_expected_since_last", "checkout_carts_since_last_order"):
+        series[f"magento_{name}{{{here}}}"] = due
+    return series
+
+
 CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] = {
     "all payments fail": (
         OUTAGE,
@@ -152,9 +183,25 @@ CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] 
             (60, state(STOPPED)),
         ),
     ),
-    "all payments fail, and each customer tries four times": (
-        one_store(usual=1, fail=0, bought=0, failed=4),
-        ((0, state(SELLS)), (5, state(STOPPED)), (5, state(STOPPED, "(all)")), (20, state(STOPPED))),
+    **{
+        f"all payments fail, {orders} a minute, {tries} tries each": (
+            one_store(usual=orders, fail=0, bought=0, failed=orders * tries),
+            (
+                *((minute, state(SELLS)) for minute in range(3)),
+                (red, state(STOPPED)),
+                (red, state(STOPPED, "(all)")),
+                *((minute, state(STOPPED)) for minute in range(red, LENGTH)),
+            ),
+        )
+        for orders, tries, red in ((4, 1, 5), (4, 4, 5), (1, 4, 5), (1, 1, 11))
+    },
+    "nobody orders for a quarter of an hour": (
+        one_store(usual=1, fail=0.1, bought=0, failed=0.2),
+        ((5, state(SELLS)), (8, state(SELLS)), (14, state(DOUBT))),
+    ),
+    "nobody orders for five minutes while cards are tried out": (
+        quiet_minutes_while_cards_are_tried(),
+        tuple((minute, state(SELLS)) for minute in range(LENGTH)),
     ),
     "since the last order": (
         OUTAGE,
@@ -190,7 +237,7 @@ CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] 
     ),
     "three of five fail on a day with five times the orders": (
         one_store(usual=20, fail=1, bought=8, failed=13, expected=4),
-        ((10, state(STOPPED)), (55, state(STOPPED)), (55, state(STOPPED, "(all)"))),
+        ((10 + SETTLED, state(STOPPED)), (55, state(STOPPED)), (55, state(STOPPED, "(all)"))),
     ),
     "cards are tried out": (
         one_store(usual=4, fail=0.2, bought=4, failed=36),
@@ -245,14 +292,16 @@ def test_the_band_says_whether_the_shop_sells(case: str, tmp_path: Path) -> None
 
 
 def test_it_is_over_when_the_orders_are_back(tmp_path: Path) -> None:
-    series = {
-        name: values.replace(f"x{LENGTH}", "x29") + " " + _back(name)
-        if "_total" in name or "last_order_" in name
-        else values.replace(f"x{LENGTH}", "x30 0x29")
-        if "since_last" in name
-        else values
-        for name, values in OUTAGE.items()
-    }
+    rates = {"attempts": (4.2, 4), "failed_placements": (0.2, 4), "revenue": (4 * VALUE, 0), "stage": (4, 0)}
+    series = dict(OUTAGE)
+    for name, values in OUTAGE.items():
+        for word in (word for word in rates if word in name):
+            well, ill = rates[word]
+            series[name] = grows((BEFORE, well), (30, ill), (30, well))
+        if "last_order_t" in name:
+            series[name] = f"0+60x{BEFORE} {60 * BEFORE}+0x29 {60 * (BEFORE + 31)}+60x29"
+        elif "since_last" in name:
+            series[name] = values.replace(f"x{LENGTH}", "x30 0x29")
     asked = (
         (30, state(STOPPED)),
         (45, state(SELLS)),
@@ -260,19 +309,6 @@ def test_it_is_over_when_the_orders_are_back(tmp_path: Path) -> None:
         (45, "absent(magento:orders_missing:count)"),
     )
     assert complaint(tmp_path, series, asked) == ""
-
-
-def _back(name: str) -> str:
-    """Return what a series of the outage does from its thirtieth minute on."""
-    if "last_order_t" in name:
-        return f"{60 * (BEFORE + 31)}+60x29"
-    rate = {"attempts": 4.2, "failed_placements": 0.2, "revenue": 4.0 * VALUE, "stage": 4.0}
-    grows = next(value for word, value in rate.items() if word in name)
-    during = {"attempts": 4.0, "failed_placements": 4.0, "revenue": 0.0, "stage": 0.0}
-    before = {"attempts": 4.2, "failed_placements": 0.2, "revenue": 4.0 * VALUE, "stage": 4.0}
-    word = next(word for word in rate if word in name)
-    start = before[word] * BEFORE + during[word] * 30
-    return f"{start + grows!r}+{grows!r}x29"
 
 
 @pytest.mark.parametrize("minute", [5, 20, 35, 60])

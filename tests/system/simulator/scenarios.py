@@ -71,6 +71,7 @@ FORTY_STORES: Final = {
 }
 
 _ALL: Final = _from_now(fail=1.0)
+_AGAIN: Final = _from_now(fail=1.0, retries=3.0)
 _MOST: Final = _from_now(fail=0.6, retries=0.3)
 _THIRD: Final = _from_now(fail=0.35)
 _STOP: Final = _from_now(stop=1.0)
@@ -83,6 +84,8 @@ def faults() -> Iterator[Fault]:
     """Return every fault that is played."""
     for size, goal in ((144, None), (720, 25), (5_000, 8), (28_800, 8)):
         yield Fault(f"all placements fail, {size:,} a day", _shop(size), _ALL, goal)
+    for size, goal in ((720, 25), (5_000, 8)):
+        yield Fault(f"all placements fail, {size:,} a day, four tries each", _shop(size), _AGAIN, goal)
     for factor in (5, 8):
         name = f"all placements fail, 5,000 a day, Black Friday {factor}x"
         yield Fault(name, _shop(5_000), _ALL, 8, _peak(factor))
