@@ -208,15 +208,22 @@ ALERTS: Final = (
                 "recent_2h": Input(
                     expected_orders.RECENT, labels={"window": "2h"}, bad=At(200), good=At(200), needed=False
                 ),
+                "since_last": Input(expected_orders.SINCE_LAST, bad=At(1), good=At(1), needed=False),
             },
             silent={
                 "three failures of three attempts": {"failed": Hourly(3), "attempts": Hourly(3)},
                 "cards are tried out, and customers buy": {
                     "failed": Hourly(400),
                     "attempts": Hourly(500),
+                    "since_last": At(9),
                 },
             },
             fires={
+                "as many tries as of cards, and nobody orders any more": {
+                    "failed": Hourly(400),
+                    "attempts": Hourly(500),
+                    "since_last": At(10),
+                },
                 "a day with five times the usual orders, and 60 % fail": {
                     "failed": Hourly(300),
                     "attempts": Hourly(500),

@@ -28,13 +28,17 @@ def fires(name: str) -> str:
     return f'ALERTS{{alertname="{name}", alertstate="firing"}}'
 
 
-def attempts(orders: float, tested: float, blocked: int = LENGTH) -> dict[str, str]:
-    """Return the attempts an hour by customers and testers; from a minute on all of them fail."""
+SINCE_LAST = f"magento_orders_expected_since_last{{{PLACE}}}"
+
+
+def attempts(orders: float, tested: float, blocked: int = LENGTH, again: float = 0) -> dict[str, str]:
+    """Return the attempts an hour by customers and testers; from a minute on all fail, and some try again."""
     failed, tries, counters = 0.0, 0.0, ([0.0], [0.0])
     for minute in range(LENGTH):
         testing = tested / 60 if QUIET <= minute < QUIET + TESTING else 0.0
-        tries += orders / 60 + testing
-        failed += testing + orders / 60 * (1 if minute >= blocked else 1 / 30)
+        refused = orders / 60 * (1 + again if minute >= blocked else 1 / 30)
+        tries += testing + max(orders / 60, refused)
+        failed += testing + refused
         counters[0].append(failed)
         counters[1].append(tries)
     names = ("magento_checkout_failed_placements_total", "magento_checkout_placement_attempts_total")
@@ -96,6 +100,7 @@ def test_nobody_is_called_while_cards_are_tried_out_and_customers_buy(
     for name in ("magento_orders_recent", "magento_orders_expected"):
         for window, hours in WINDOWS.items():
             series[f'{name}{{{PLACE}, window="{window}"}}'] = f"{orders * hours!r}x{LENGTH}"
+    series[SINCE_LAST] = " ".join(str(minute % 10) for minute in range(LENGTH))
     never = question(f"count_over_time(({fires('MagentoPaymentsFail')})[{LENGTH}m:1m])", LENGTH, number=0)
     would_be = question(FAILING, QUIET + TESTING, number=1)
     notified = question(fires("MagentoCarding"), QUIET + TESTING, number=1)
@@ -109,6 +114,17 @@ def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_ca
     series = attempts(3.8, 200, blocked) | stopped(3.8, blocked)
     called = fires("MagentoPaymentsFail")
     before, in_time = question(called, blocked - 1, number=0), question(called, blocked + 130, number=1)
+    assert not answers(found, rules, tmp_path, series, before, in_time)
+
+
+def test_somebody_is_called_once_ten_orders_are_overdue_although_customers_try_again(
+    found: Catalogue, rules: Mapping[str, str], tmp_path: Path
+) -> None:
+    outage = QUIET - 60
+    series = attempts(60, 0, outage, again=3) | stopped(60, outage)
+    series[SINCE_LAST] = f"0x{outage} 1+1x{LENGTH - outage}"
+    called = fires("MagentoPaymentsFail")
+    before, in_time = question(called, outage + 11, number=0), question(called, outage + 13, number=1)
     assert not answers(found, rules, tmp_path, series, before, in_time)
 
 

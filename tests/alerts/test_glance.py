@@ -166,9 +166,11 @@ def quiet_minutes_while_cards_are_tried(orders: float = 1, quiet: int = 5) -> Ma
     tries = ((hour, orders), (hour + SETTLED, orders + testers), (quiet, testers), (rest, orders + testers))
     series[f"magento_checkout_placement_attempts_total{{{here}}}"] = grows(*tries)
     series[f"magento_checkout_failed_placements_total{{{here}}}"] = grows((hour, 0), (2 * hour, testers))
-    due = f"0x{BEFORE + SHOWN} {orders}+{orders}x{quiet - 1} 0x{LENGTH}"
-    for name in ("orders_expected_since_last", "checkout_carts_since_last_order"):
-        series[f"magento_{name}{{{here}}}"] = due
+    for name, number in (("orders_expected", orders), ("checkout_carts", CARTS * orders)):
+        word = "last" if name == "orders_expected" else "last_order"
+        series[f"magento_{name}_since_{word}{{{here}}}"] = (
+            f"0x{BEFORE + SHOWN} {number}+{number}x{quiet - 1} 0x{LENGTH}"
+        )
     return series
 
 
@@ -193,7 +195,7 @@ CASES: Final[Mapping[str, tuple[Mapping[str, str], Sequence[tuple[int, str]]]]] 
                 *((minute, state(STOPPED)) for minute in range(red, LENGTH)),
             ),
         )
-        for orders, tries, red in ((4, 1, 5), (4, 4, 5), (1, 4, 5), (1, 1, 11))
+        for orders, tries, red in ((4, 1, 5), (3, 1, 5), (4, 4, 4), (1, 4, 5), (1, 1, 11))
     },
     "nobody orders for a quarter of an hour": (
         one_store(usual=1, fail=0.1, bought=0, failed=0.2),
