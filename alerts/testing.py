@@ -24,6 +24,7 @@ FOLDER: Final = Path(__file__).resolve().parent.parent / "build" / "alerts"
 _SECONDS: Final = 1800
 """Only a promtool that hangs takes so long, however busy the machine is."""
 _RANGE: Final = re.compile(r"\[(?P<length>(?:\d+[smhdw])+)(?P<steps>:[^\]]*)?\]")
+_ABOVE: Final = re.compile(r"> (\d+(?:\.\d+)?)$")
 _FRAME: Final = ("Unit Testing:", "FAILED:", "name:")
 """How the lines begin that only frame a complaint."""
 
@@ -66,6 +67,8 @@ def _document(alert: Alert, found: Catalogue, rules: Sequence[str], folder: Path
     if _leaves_out_the_edge():
         for rule in (rule for group in groups for rule in group["rules"]):
             rule["expr"] = as_if_no_sample_lay_on_an_edge(rule["expr"])
+            if "alert" in rule:
+                rule["expr"] = a_little_above(rule["expr"])
             texts = rule.get("annotations", {})  # their templates ask as well
             texts.update({name: as_if_no_sample_lay_on_an_edge(text) for name, text in texts.items()})
     file = folder / f"{alert.name}.rules.yml"
@@ -78,6 +81,14 @@ def _document(alert: Alert, found: Catalogue, rules: Sequence[str], folder: Path
 def as_if_no_sample_lay_on_an_edge(expression: str) -> str:
     """Return the expression with each range a millisecond longer."""
     return _RANGE.sub(r"[\g<length>1ms\g<steps>]", expression)
+
+
+def a_little_above(condition: str) -> str:
+    """Return the condition with its limit raised by a hundred-thousandth.
+
+    The millisecond makes an increase that lies on the limit 30.00005 instead of 30.
+    """
+    return _ABOVE.sub(lambda found: f"> {float(found[1]) * 1.00001:.12g}", condition)
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.__main__ import main
 from alerts.catalogue import Catalogue
-from alerts.testing import as_if_no_sample_lay_on_an_edge, judge
+from alerts.testing import a_little_above, as_if_no_sample_lay_on_an_edge, judge
 
 
 def test_says_what_differs_in_which_case(found: Catalogue, rules: Mapping[str, str], tmp_path: Path) -> None:
@@ -55,3 +55,11 @@ def test_where_a_range_leaves_out_its_edge_the_cases_are_the_same(
     expression: str, on_prometheus_3: str
 ) -> None:
     assert as_if_no_sample_lay_on_an_edge(expression) == on_prometheus_3
+
+
+@pytest.mark.parametrize(
+    ("condition", "raised"),
+    [("a > 30", "a > 30.0003"), ("a > 0", "a > 0"), ("a < 2", "a < 2"), ("a > 0.5 and b", "a > 0.5 and b")],
+)
+def test_the_millisecond_lets_no_increase_on_the_limit_fire(condition: str, raised: str) -> None:
+    assert a_little_above(condition) == raised
