@@ -54,7 +54,7 @@ from sandbox.paths import STATE
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.mysql import MySQL
 from sandbox.shop import Shop, ShopDatabase, bulk_history
-from sandbox.shop.magento import DEFAULT_STORES, STAGES
+from sandbox.shop.magento import DEFAULT_STORES, SEQUENCE_ENTITIES, STAGES
 from tests.harness.served import serving
 from tests.harness.shop import PASSWORD, Reader, ShopInMariaDB, add_stores, shop_in_mariadb
 
@@ -291,7 +291,7 @@ def build(shop: ShopInMariaDB, orders: int, stores: int, now: datetime) -> list[
         bulk_history(shop.shop, orders=before, days=days, end=hour_ago, shape=lambda _: 1.0)
         bulk_history(shop.shop, orders=min(orders, LAST_HOUR), days=1 / 24, end=now, seed=2)
     more = stores - STORES
-    added = add_stores(shop, more, numbered=range(more)) if more else []
+    added = add_stores(shop, more, numbered=range(more), entities=SEQUENCE_ENTITIES) if more else []
     shop.settle()
     return ["default", "default", "de", "us", *added]
 

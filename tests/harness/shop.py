@@ -6,7 +6,7 @@ and in every session that a collector reads with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from exporter.rights.statements import Account, columns_read, grant_statements, 
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from sandbox.servers.mariadb import MariaDB
 from sandbox.shop import Shop, ShopDatabase, Split, install, schema
+from sandbox.shop.builders.views import add_sequences
 from tests.harness.core import run, values
 
 NOW: Final = datetime(2026, 11, 5, 14, 30, tzinfo=UTC)
@@ -297,8 +298,10 @@ def _timestamp(now: datetime | None) -> str:
     return "DEFAULT" if now is None else f"{now.timestamp():f}"
 
 
-def add_stores(shop: ShopInMariaDB, number: int, *, numbered: Iterable[int]) -> list[str]:
-    """Add store views to the first website; create the order sequence of those whose position is given."""
+def add_stores(
+    shop: ShopInMariaDB, number: int, *, numbered: Iterable[int], entities: Collection[str] = ("order",)
+) -> list[str]:
+    """Add store views to the first website; create the sequences of those whose position is given."""
     database = shop.database
     first = int(database.value("SELECT MAX(store_id) + 1 FROM {store}"))
     codes = [f"s{position}" for position in range(number)]
@@ -308,26 +311,7 @@ def add_stores(shop: ShopInMariaDB, number: int, *, numbered: Iterable[int]) -> 
         [(first + position, code, 1, 1, code, 1) for position, code in enumerate(codes)],
     )
     for store_id in (first + position for position in numbered):
-        database.execute(
-            f"CREATE TABLE {{sequence_order_{store_id}}}"
-            " (sequence_value int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY)"
-        )
-        meta = database.insert(
-            "sales_sequence_meta",
-            entity_type="order",
-            store_id=store_id,
-            sequence_table=f"{shop.prefix}sequence_order_{store_id}",
-        )
-        database.insert(
-            "sales_sequence_profile",
-            meta_id=meta,
-            prefix=str(store_id),
-            start_value=1,
-            step=1,
-            max_value=4_294_967_295,
-            warning_value=4_294_966_295,
-            is_active=1,
-        )
+        add_sequences(database, store_id, entities)
     vars(shop.shop.stock).pop("stores", None)
     shop.tables_were_made()
     return codes

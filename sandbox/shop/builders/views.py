@@ -1,12 +1,16 @@
 """Store views: the tables and rows that come with one, at the installation or on a shop that runs."""
 
+from collections.abc import Iterable
+
 from sandbox.shop import magento
 from sandbox.shop.database import ShopDatabase
 
 
-def add_sequences(database: ShopDatabase, store_id: int) -> None:
+def add_sequences(
+    database: ShopDatabase, store_id: int, entities: Iterable[str] = magento.SEQUENCE_ENTITIES
+) -> None:
     """Create a store's tables of numbers. The first store's have no prefix; later ones' begin with the id."""
-    for entity in magento.SEQUENCE_ENTITIES:
+    for entity in entities:
         name = f"sequence_{entity}_{store_id}"
         database.execute(
             f"CREATE TABLE {{{name}}}"
