@@ -181,6 +181,7 @@ ALERTS: Final = (
             _source_state(source=_BROKER).unless(SELLS_WITHOUT_BROKER, on=SHOP),
         ),
         for_=2 * MINUTE,
+        keep_firing_for=15 * MINUTE,  # payments that failed meanwhile count for ten minutes
         maintenance=True,
         summary="A server that the shop cannot sell without does not answer.",
         description="The shop's {{ $labels.source }} does not answer the exporter.",

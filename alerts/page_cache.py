@@ -181,7 +181,7 @@ ALERTS: Final = (
         threshold=critical(limits.BACKENDS_HEALTHY),
         unit=Unit.RATIO,
         for_=5 * MINUTE,
-        keep_firing_for=10 * MINUTE,
+        keep_firing_for=15 * MINUTE,
         summary="Half of Varnish's backends or more are sick.",
         description="Only {{ $value | humanizePercentage }} of the backends of {{ $labels.varnish }} "
         "pass their "
@@ -250,7 +250,7 @@ ALERTS: Final = (
         service="sessions",
         value=series(redis.UP, role=redis.SESSION),
         for_=2 * MINUTE,
-        keep_firing_for=10 * MINUTE,
+        keep_firing_for=15 * MINUTE,
         summary="The Redis that holds the sessions is down.",
         description="The session server does not answer, while the Redis of another role does.",
         impact="Every customer is logged out and every guest's cart is gone; with several web nodes no "

@@ -167,7 +167,7 @@ ALERTS: Final = (
         value=over_time("min", series(LOCK_WAITERS)["3m"]),
         threshold=critical(limits.LOCK_WAITERS),
         for_=2 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="One transaction blocks many others in the database.",
         description="For three minutes {{ $value }} or more statements have waited for a row lock in "
         "{{ $labels.magento_role }} (limit %limit%).",
@@ -190,7 +190,7 @@ ALERTS: Final = (
         value=over_time("min", series(LOCK_WAITERS)["5m"]),
         threshold=warning(limits.LOCK_WAITERS),
         for_=2 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="Statements wait for a lock in the database all the time.",
         description="For five minutes {{ $value }} or more statements have waited for a row lock in "
         "{{ $labels.magento_role }} (limit %limit%).",
@@ -215,7 +215,7 @@ ALERTS: Final = (
         value=over_time("min", max_by(of_shop(of.RUNNING), *SERVER)["5m":"1m"]),
         threshold=warning(limits.RUNNING_STATEMENTS),
         for_=2 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="The database is busy with many statements at once: all of them are slow.",
         description="For five minutes {{ $value }} or more statements have run at once in "
         "{{ $labels.magento_role }} (limit %limit%).",

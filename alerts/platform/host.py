@@ -69,7 +69,7 @@ ALERTS: Final = (
         threshold=critical(limits.DISK_FREE_RATIO),
         unit=Unit.RATIO,
         for_=2 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="A disk of the shop is full.",
         description="{{ $labels.mountpoint }} of {{ $labels.instance }} has "
         "{{ $value | humanizePercentage }} free (limit %limit%).",

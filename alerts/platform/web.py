@@ -201,7 +201,7 @@ ALERTS: Final = (
         op="==",
         threshold=1,
         for_=3 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="All PHP workers are busy, and requests wait.",
         description="PHP-FPM on {{ $labels.instance }} has no idle worker, and can start none.",
         impact="Cart and checkout hang and then fail; cached pages still come.",

@@ -22,7 +22,7 @@ ALERTS: Final = (
         op="==",
         threshold=1,
         for_=int(critical(limits.MAINTENANCE_SECONDS)),
-        keep_firing_for=10 * MINUTE,
+        keep_firing_for=15 * MINUTE,
         no_data=NoData.OPTIONAL,
         maintenance=False,
         summary="The shop is in maintenance mode, and has been for half an hour.",

@@ -172,19 +172,24 @@ def test_a_milder_cause_would_be_found(found: Catalogue) -> None:
     assert ("MagentoCollectorFailing", "MagentoMaintenanceForgotten") in milder(found, [rule])
 
 
+def named(alert: str, rule: Rule) -> bool:
+    """Return whether the rule is about this alert by its name."""
+    return any(re.search(rf'^alertname =~? ".*\b{alert}\b', matcher) for matcher in rule["target_matchers"])
+
+
 def outliving(found: Catalogue, rules: Sequence[Rule]) -> set[tuple[str, str]]:
-    """Return each call, or alert that is named alone, that goes on after what inhibits it has resolved."""
-    keeps = {alert.name: alert.keep_firing_for for alert in found.all}
+    """Return each call, or urgent alert that is named, that goes on after what inhibits it has resolved.
+
+    A window takes time to let go of what is over, too: that of a rate longer than that of a state.
+    """
+    lasts = {alert.name: alert.keep_firing_for + alert.cases.clears_after for alert in found.all}
     return {
         (cause, effect)
         for rule in rules
         for effect, severity in affected(rule["target_matchers"], found)
         for cause, _ in affected(rule["source_matchers"], found)
-        if keeps[effect] > keeps[cause]
-        and (
-            severity is Severity.CRITICAL
-            or (severity is Severity.URGENT and f'alertname = "{effect}"' in rule["target_matchers"])
-        )
+        if lasts[effect] > lasts[cause]
+        and (severity is Severity.CRITICAL or (severity is Severity.URGENT and named(effect, rule)))
     }
 
 
