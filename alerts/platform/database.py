@@ -94,7 +94,7 @@ ALERTS: Final = (
         threshold=critical(limits.CONNECTIONS_REFUSED_RATIO),
         unit=Unit.RATIO,
         for_=2 * MINUTE,
-        keep_firing_for=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
         summary="The database refuses connections: it has no free one.",
         description="{{ $value | humanizePercentage }} of the attempts to connect to "
         "{{ $labels.magento_role }} are refused (limit %limit%).",

@@ -69,7 +69,7 @@ ALERTS: Final = (
         op="==",
         threshold=1,
         for_=2 * MINUTE,
-        keep_firing_for=10 * MINUTE,
+        keep_firing_for=15 * MINUTE,
         summary="The search engine is down, or has lost an index.",
         description="The search engine is red, or does not answer its exporter on {{ $labels.instance }}.",
         impact="Searches fail, and every category that no cache holds is empty or an error.",
