@@ -127,10 +127,11 @@ class RedisServers:
             answer = self._client(sentinel).execute_command(  # type: ignore[no-untyped-call]
                 "SENTINEL GET-MASTER-ADDR-BY-NAME", master
             )
-        if answer is None:
-            raise UnexpectedAnswer(f"the Sentinel at {place} knows no {master!r}")
-        host, port = (part.decode() if isinstance(part, bytes) else str(part) for part in answer)
-        return host, int(port)
+            if not answer:
+                raise UnexpectedAnswer(f"the Sentinel at {place} knows no {master!r}")
+            if not isinstance(answer[0], bytes):  # redis-py takes the first letters of a text for the parts
+                raise UnexpectedAnswer(f"the Sentinel at {place}: that is no address")
+            return answer[0].decode(), int(answer[1])
 
     def _info(self, target: RedisTarget) -> Mapping[str, Any]:
         place = _server(target)

@@ -181,3 +181,13 @@ def test_a_driver_that_fails_in_any_way_is_an_error_of_that_server(monkeypatch: 
     monkeypatch.setattr("redis.Redis.info", fail)
     with pytest.raises(UnexpectedAnswer, match="KeyError"):
         infos(cache=RedisTarget(LOOPBACK, 1))
+
+
+@pytest.mark.parametrize("answer", [(80, 79), [], ()])
+def test_a_sentinel_that_names_no_address_sends_the_login_nowhere(
+    monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    """redis-py makes ``(80, 79)`` of a server that answers ``+PONG`` to everything."""
+    monkeypatch.setattr("redis.Redis.execute_command", lambda *_: answer)
+    with pytest.raises(UnexpectedAnswer, match="the Sentinel at"):
+        infos(cache=RedisTarget(sentinel=SentinelTarget([(LOOPBACK, 1)], MASTER)))
