@@ -326,7 +326,7 @@ class PlacementsCollector(Collector):
             return _tops(context, sequences)
         except OF_ALL:
             raise
-        except SourceError:
+        except (SourceError, TypeError, ValueError):
             self._sequences = {}
         tops: dict[int, int] = {}
         for store_id, sequence in sequences.items():

@@ -10,6 +10,7 @@ any other                                      itself
 
 Shops that began on Magento 2.3.0 or before keep ``0000-00-00 00:00:00``. MariaDB and MySQL give 0 for
 one, or ``NULL`` for the least of several. PHP makes a zero date an hour of 1970 or of the day before it.
+From 2038 on MariaDB 10.11 gives ``NULL`` as well, so such a ``DATETIME`` is none.
 """
 
 from __future__ import annotations

@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 from exporter.core.metrics import Sample, gauge
-from exporter.errors import LoginRefused, SourceError, SourceLimited, SourceTimeout, SourceUnavailable
+from exporter.errors import (
+    LoginRefused,
+    SourceError,
+    SourceLimited,
+    SourceTimeout,
+    SourceUnavailable,
+    UnexpectedAnswer,
+)
 
 log: Final = logging.getLogger("exporter.reading")
 
@@ -58,7 +65,12 @@ class MemberReader:
             raise
         except SourceError as error:
             self._found[member] = error
-            return []
+        except (
+            TypeError,
+            ValueError,
+        ) as error:  # a text in the place of a number: the table is not Magento's
+            self._found[member] = UnexpectedAnswer(f"its values are of another kind ({type(error).__name__})")
+        return []
 
     def miss(self, member: str, problem: SourceError) -> None:
         """Note a member that cannot even be looked for."""

@@ -50,6 +50,14 @@ def test_only_the_sick_member_is_lost_and_named() -> None:
     assert named(members) == []
 
 
+@pytest.mark.parametrize("value", ["x", None])
+def test_a_value_of_another_kind_is_the_members_own_fault(value: str | None) -> None:
+    """A changelog of an extension may have texts for its versions."""
+    members = MemberReader("indexers")
+    assert members.read("b", lambda: [int(value)]) == []  # type: ignore[arg-type]
+    assert named(members) == ["b"]
+
+
 @pytest.mark.parametrize("error", [SourceUnavailable, SourceLimited, LoginRefused])
 def test_a_server_that_is_gone_or_lets_nobody_in_has_no_members(error: type[SourceError]) -> None:
     def gone() -> Iterable[int]:
