@@ -97,6 +97,12 @@ _MANY: Final = 10_000.0
 _EXPORTER_UP: Final = shop_wide(
     "up", "its exporter reaches it", Unit.YES_NO, query="max(up{%s})", labels=("magento_role",)
 )
+_ANSWERS: Final = shop_wide(
+    "answers",
+    "it gives its exporter a state",
+    Unit.YES_NO,
+    query="max(elasticsearch_cluster_health_number_of_nodes{%s} > bool 0) or vector(0)",
+)
 _NODES: Final = shop_wide(
     "nodes_gone",
     "nodes of the search engine that left within an hour",
@@ -198,12 +204,13 @@ EVIDENCE: Final = (
     ),
     Evidence(
         "MagentoSearchDown",
-        facts=(_EXPORTER_UP, _RED, _NODES, _SEARCH_DISK),
+        facts=(_EXPORTER_UP, _ANSWERS, _RED, _NODES, _SEARCH_DISK),
         hypotheses=(
             Hypothesis("its disk is full", at_most("search_disk", 0.1)),
             Hypothesis("a node of several is gone", above("nodes_gone")),
             Hypothesis("an index is lost", both(above("red"), at_most("nodes_gone"))),
-            Hypothesis("it was killed", at_most("up")),
+            # The process that asks it is alive, and gets no answer.
+            Hypothesis("it was killed", both(above("up"), at_most("answers"))),
         ),
     ),
     Evidence(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.collectors import cron, order_states, orders, search_terms
+from exporter.collectors import checkout, cron, order_states, orders, placements, search_terms
 from exporter.evidence.conditions import above, at_most, both, either
 from exporter.evidence.declared.shared import (
     BUYERS,
@@ -74,6 +74,16 @@ _TESTED: Final = either(above("buyers", 3), above("tries", 10))
 
 _NOT_TESTED: Final = both(at_most("buyers", 3), at_most("tries", 10))
 _FAILS: Final = above("failed_share", 0.3)
+
+_TRIES_A_CART: Final = PromQL(
+    "tries_a_cart",
+    "tries to order a cart in ten minutes",
+    query=(
+        f"sum(increase({placements.ATTEMPTS.name}{{%s}}[10m])) / clamp_min(sum("
+        f'increase({checkout.STAGE_REACHED.name}{{stage="placement_attempt",%s}}[10m])), 1)'
+    ),
+    labels=("store",),
+)
 
 EVIDENCE: Final = (
     Evidence(
@@ -157,12 +167,12 @@ EVIDENCE: Final = (
     ),
     Evidence(
         "MagentoCarding",
-        facts=(FAILED, TRIES, BUYERS, NEW_CARTS, _ORDERS),
+        facts=(FAILED, TRIES, BUYERS, _TRIES_A_CART, NEW_CARTS, _ORDERS),
         hypotheses=(
             Hypothesis("customers fail, no program", both(_NOT_TESTED, at_most("orders", 0.3))),
-            Hypothesis("one address or network, guest carts", above("buyers", 3)),
-            Hypothesis("many addresses, one pattern", above("buyers", 3)),
-            Hypothesis("few carts, many tries on each", both(at_most("buyers", 3), above("tries", 3))),
+            Hypothesis("one address or network, guest carts", at_most("tries_a_cart", 3)),
+            Hypothesis("many addresses, one pattern", at_most("tries_a_cart", 3)),
+            Hypothesis("few carts, many tries on each", above("tries_a_cart", 3)),
         ),
     ),
     Evidence(

@@ -53,8 +53,9 @@ FACTS: Final[Mapping[str, Mapping[str, Mapping[str, float]]]] = {
         "MagentoPageCacheHitRatioCollapsed": {"bans": 5, "restarts": 0, "nuked": 0, "uncacheable": 0.1}
     },
     "carding": {
-        "MagentoCarding": {"failed_share": 0.9, "tries": 40, "buyers": 38, "new_carts": 15, "orders": 1}
+        "MagentoCarding": {"failed_share": 0.9, "tries": 40, "tries_a_cart": 1, "new_carts": 15, "orders": 1}
     },
+    "search-down": {"MagentoSearchDown": {"up": 1, "answers": 0, "search_disk": 0.5}},
     "changelog-reset": {"MagentoIndexerVersionAhead": {"ahead": 1, "changes": 3}},
     "checkout-stalled": {
         "MagentoOrdersStopped": {**SELLING, "failed_share": 0, "tries": 0, "carts": 60, "last_order": 1_800}
