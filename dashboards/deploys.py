@@ -11,9 +11,9 @@ from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
 from dashboards.lib.style import Colour
-from dashboards.lib.uids import CHECKOUT, CRON, DEPLOYS, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES
+from dashboards.lib.uids import CHECKOUT, CRON, DEPLOYS, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES
 from exporter.collectors import cron, deployment, indexers, orders, placements
-from exporter.magento import queues
+from exporter.magento import queues, support
 from promql.expr import Expr, increase, max_by, now, over_time, seconds, sum_by
 from promql.metrics import Selectable
 
@@ -136,10 +136,30 @@ _RELEASES: Final[tuple[Panel, ...]] = (
             Column(field="Value #C", title="Took", unit="s", width=140),
         ),
         sort="Value #A",
-        width=24,
+        width=14,
         height=5,
         link=Link("Is the shop selling?", OVERVIEW, "selling"),
     ),
+)
+
+_VERSIONS: Final = Table(
+    key="versions",
+    title="Are the servers' versions supported?",
+    meaning="Versions of the servers, and whether Adobe supports them with this line of Magento.",
+    good="yes for each.",
+    then="no: plan an upgrade of that server. unknown: this line or edition is not in the exporter's table.",
+    asks=(Ask(expr=max_by(here(support.RUNS), "service", "version", "supported")),),
+    empty="neither Redis nor a search engine is read",
+    columns=(
+        Column(field="service", title="Service"),
+        Column(field="version", title="Version", width=110),
+        Column(field="supported", title="Supported", width=110),
+    ),
+    sort="supported",
+    descending=False,
+    width=10,
+    height=5,
+    link=Link("Are the sources up?", EXPORTER, "sources"),
 )
 
 _COMPARED: Final[tuple[Panel, ...]] = (
@@ -245,7 +265,7 @@ DASHBOARD: Final = Dashboard(
     description="Before and after the last release: does the shop sell, and does everything run as it did?",
     annotations=(CALLED, FIRING, MAINTENANCE, DEPLOYED, FLUSHED),
     rows=(
-        Row(title="What was deployed?", panels=_RELEASES),
+        Row(title="What was deployed?", panels=(*_RELEASES, _VERSIONS)),
         Row(title="Before and after the last one", panels=_COMPARED),
         Row(title="Through the deployment", panels=_COURSE),
     ),

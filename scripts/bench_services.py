@@ -135,4 +135,5 @@ def _answers(stores: int) -> Mapping[str, Any]:
             {"index": name, "health": "green", "docs.count": "20000", "store.size": "48000000"}
             for name in names
         ],
+        "/": {"version": {"distribution": "opensearch", "number": "2.19.6"}},
     }

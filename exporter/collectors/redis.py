@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
+from exporter.magento.support import RUNS, runs
 
 SESSION = "session"
 KEEPS_ALL = "noeviction"
@@ -84,6 +85,7 @@ class RedisCollector(Collector):
         EVICTED,
         REFUSED_WRITES,
         SHARES_SERVER,
+        RUNS,
     )
 
     def collect(self, context: Context) -> Iterable[Sample]:
@@ -95,6 +97,7 @@ class RedisCollector(Collector):
                 yield from _keys(role, info)
                 yield from _server(role, info)
         yield from _sharing(answers)
+        yield from _versions(context, answers)
         session = answers.get(SESSION)
         if session is not None and not _shared(session, answers):
             yield from _sessions(context, _database(session).get("keys", 0))
@@ -134,6 +137,17 @@ def _server(role: str, info: Mapping[str, Any]) -> Iterator[Sample]:
     if "total_error_replies" in info:
         refused = info.get("errorstat_OOM", {})
         yield REFUSED_WRITES.sample(refused.get("count", 0), role=role)
+
+
+def _versions(context: Context, answers: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Sample]:
+    """Yield each version once: Valkey says which Redis it is compatible with as well."""
+    product, infos = context.product(), [info for info in answers.values() if info is not None]
+    known = {
+        ("valkey", info["valkey_version"]) if "valkey_version" in info else ("redis", info["redis_version"])
+        for info in infos
+    }
+    for service, version in sorted(known):
+        yield runs(product, service, str(version))
 
 
 def _sharing(answers: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Sample]:

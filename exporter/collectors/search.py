@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from exporter.core.collector import EVERY_HALF_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
+from exporter.magento.support import RUNS, runs
 
 ALIAS_MISSING = gauge(
     "magento_search_alias_missing",
@@ -48,7 +49,7 @@ class SearchCollector(Collector):
     Off unless `search` is in the settings. An empty section (`search: {}`) is enough where the engine needs
     no login: address, index prefix and user are those of the shop's system configuration. Magento keeps the
     password encrypted in its database, so with a login give `search.password_file`. Elasticsearch 7 and 8
-    and OpenSearch 1 to 3 give the same answers to the three requests of a run. No document is read.
+    and OpenSearch 1 to 3 give the same answers to the four requests of a run. No document is read.
 
     A right to monitor is enough: in Elasticsearch the cluster privilege `monitor`, and `monitor` with
     `view_index_metadata` on `<prefix>_product_*`. In OpenSearch the same are `cluster_monitor`,
@@ -59,13 +60,16 @@ class SearchCollector(Collector):
     """
     source = "search"
     also_reads = ("database",)
-    metrics = (ALIAS_MISSING, VERSION, DOCUMENTS, BYTES, STATUS, READ_ONLY, UNUSED)
+    metrics = (ALIAS_MISSING, VERSION, DOCUMENTS, BYTES, STATUS, READ_ONLY, UNUSED, RUNS)
     refresh = EVERY_HALF_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of every active store."""
         stores = context.stores.active_ids()
         found = context.search.product_indexes()
+        service, version = context.search.version()
+        if service:
+            yield runs(context.product(), service, version)
         used: dict[int, list[Mapping[str, Any]]] = {}
         for index in found:
             if index["in_use"]:

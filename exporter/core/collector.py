@@ -69,6 +69,11 @@ class Tuning:
     """Share of the attempts to place an order that should succeed; None: learned from the store's month."""
 
 
+def nothing_known() -> tuple[str, str]:
+    """Return neither edition nor version."""
+    return "", ""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What one run of a collector may use. Using a source that is not configured is a SpecError."""
@@ -86,6 +91,8 @@ class Context:
     now: float
     tuning: Tuning = field(default_factory=Tuning)
     locked: Locked = nothing_locked
+    product: Callable[[], tuple[str, str]] = nothing_known
+    """Return Magento's edition and version; empty texts where the shop's files do not say."""
 
 
 ContextFactory = Callable[[Memory, float], Context]

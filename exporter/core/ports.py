@@ -75,6 +75,9 @@ class Search(Protocol):
         The state is health, documents, bytes and read_only.
         """
 
+    def version(self) -> tuple[str, str]:
+        """Return ``opensearch`` or ``elasticsearch``, and its version; empty texts if that is not allowed."""
+
 
 class Php(Protocol):
     """PHP-FPM's pools."""

@@ -8,10 +8,12 @@ from typing import Any, Final
 from exporter.core.query import Query
 from exporter.doctor.addresses import of_redis, of_source
 from exporter.doctor.examination import Examination, Finding, Status
+from exporter.doctor.release import product_of
 from exporter.errors import AccessDenied, SourceError, SourceLimited
 from exporter.magento.discovery import search_engine
 from exporter.magento.queues import has_statistics
 from exporter.magento.roles import Role, servers, shared
+from exporter.magento.support import NO, is_supported, numbers
 
 SERVER = Query(
     "doctor_server",
@@ -115,6 +117,8 @@ def _database(subject: Examination) -> Iterator[Finding]:
     subject.account = str(server["account"])
     where = _address(subject, "database")
     yield Finding(Status.OK, "database", f"{server['version']} at {where}, as {subject.account}")
+    service = "mariadb" if "mariadb" in str(server["version"]).lower() else "mysql"
+    yield from _unsupported(subject, service, str(server["version"]))
     zone = server["system_zone"] if server["zone"] == "SYSTEM" else server["zone"]
     if zone not in _UTC:
         yield Finding(
@@ -124,6 +128,17 @@ def _database(subject: Examination) -> Iterator[Finding]:
     if not database.has_table("store"):
         subject.unreachable.add("database")
         yield _without_tables(database.prefix, [str(row["name"]) for row in database.rows(PREFIXES)])
+
+
+def _unsupported(subject: Examination, service: str, version: str) -> Iterator[Finding]:
+    """Say if Adobe does not support this version with the shop's line."""
+    product = product_of(subject)
+    if is_supported(product, service, numbers(version)) == NO:
+        yield Finding(
+            Status.NOTE,
+            f"{service} version",
+            f"{numbers(version)} is not supported with Magento {product[1]}",
+        )
 
 
 def _without_tables(prefix: str, names: list[str]) -> Finding:
@@ -151,6 +166,9 @@ def _redis(subject: Examination) -> Iterator[Finding]:
             )  # fmt: skip
         else:
             yield _role(role, info, where)
+            valkey = info.get("valkey_version")
+            running = ("valkey", valkey) if valkey else ("redis", info["redis_version"])
+            yield from _unsupported(subject, running[0], str(running[1]))
     yield from _sessions_beside_a_cache(subject, redis.info().get("session"))
 
 
@@ -208,6 +226,7 @@ def _artemis(subject: Examination) -> Iterator[Finding]:
 def _engine(subject: Examination) -> Iterator[Finding]:
     engine = subject.backends.search
     assert engine is not None  # noqa: S101 - the caller has looked
+    yield from _unsupported(subject, *engine.version())
     found = engine.product_indexes()
     used = sum(index["in_use"] for index in found)
     if not used:

@@ -33,7 +33,7 @@ _SHORT: Final = "write 'backend' => 'redis' (or 'valkey', 'symfony_l2'), then bi
 
 def check(subject: Examination) -> Iterator[Finding]:
     """Yield what the version is, and where it and env.php do not agree."""
-    edition, version = _product(subject)
+    edition, version = product_of(subject)
     since_2_4_9 = _is_since_2_4_9(subject, edition, version)
     yield from _support(edition, version)
     if not version and since_2_4_9:
@@ -46,7 +46,8 @@ def check(subject: Examination) -> Iterator[Finding]:
     yield from _queues(subject, env_php)
 
 
-def _product(subject: Examination) -> tuple[str, str]:
+def product_of(subject: Examination) -> tuple[str, str]:
+    """Return Magento's edition and version; empty texts if they are not known."""
     if subject.backends.files is None:
         return "", ""
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from exporter.errors import UnexpectedAnswer
+from exporter.errors import AccessDenied, UnexpectedAnswer
 from exporter.magento.search import Engine
 from exporter.sources.monitoring import Api, Server
 
@@ -51,6 +51,15 @@ class SearchEngine:
         if not isinstance(listed, list):
             raise UnexpectedAnswer(f"{_NAME} answered with something that is not a list of indexes")
         return [found for row in listed if (found := _index(engine, row, aliases, settings)) is not None]
+
+    def version(self) -> tuple[str, str]:
+        """Return what the engine says of itself; Elasticsearch names no distribution."""
+        api = Api(_NAME, self._server(self._target.engine()), largest=LARGEST)
+        try:
+            said = _object(_object(api.ask("GET", "/")).get("version"))
+        except AccessDenied:  # a right that nothing else of it needs
+            return "", ""
+        return str(said.get("distribution", "elasticsearch")), str(said.get("number", ""))
 
     def _server(self, engine: Engine) -> Server:
         target = self._target

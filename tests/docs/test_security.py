@@ -146,8 +146,8 @@ CODES: Final = frozenset(
     (
         *("age", "backend", "broker", "collector", "connection", "consumer", "currency", "customer"),
         *("document", "edition", "indexer", "job_code", "layer", "member", "method", "mode", "other", "pool"),
-        *("queue", "reason", "release", "resource", "result", "role", "stage", "state", "status", "store"),
-        *("varnish", "version", "website", "window"),
+        *("queue", "reason", "release", "resource", "result", "role", "service", "stage", "state", "status"),
+        *("store", "supported", "varnish", "version", "website", "window"),
     )
 )
 """Every label of a collector. Its values are codes of the shop or words of ours."""

@@ -94,6 +94,7 @@ def context(
     stores: Stores = STORES,
     tuning: Tuning | None = None,
     locked: Locked = nothing_locked,
+    product: tuple[str, str] = ("", ""),
     **others: Any,
 ) -> Context:
     """Return a context in which every source that is not given must not be asked."""
@@ -106,6 +107,7 @@ def context(
         now=now,
         tuning=tuning or Tuning(),
         locked=locked,
+        product=lambda: product,
         **sources,
     )
 

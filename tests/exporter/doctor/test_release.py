@@ -9,11 +9,12 @@ from typing import Any, cast
 import pytest
 
 from exporter.app import Backends
-from exporter.doctor import release
+from exporter.doctor import connections, release
 from exporter.doctor.examination import Finding
 from exporter.sources.env_php import EnvPhp
 from exporter.sources.files import ShopFiles
 from tests.exporter.doctor.test_examination import examination
+from tests.harness.core import FakeDatabase
 
 REDIS = r"Magento\\Framework\\Cache\\Backend\\Redis"
 
@@ -106,3 +107,39 @@ def test_queues_that_are_not_observed(
     assert said(found(root, env_php, "2.4.9", **opened), "queues") == (
         [("warning", f"not observed: their default connection is {expected}")] if expected else []
     )
+
+
+class Redis:
+    """Two roles on servers of two kinds."""
+
+    def info(self) -> dict[str, dict[str, object]]:
+        common = {"database": 0, "maxmemory_policy": "noeviction"}
+        old, new = {"redis_version": "6.0.1"}, {"redis_version": "7.2.4", "valkey_version": "8.1.3"}
+        return {"cache": {**common, **old}, "session": {**common, **new}}
+
+
+class Database(FakeDatabase):
+    prefix = ""
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("2.4.8", [("mysql", "8.0"), ("redis", "6.0")]),
+        ("2.4.7", [("redis", "6.0")]),
+        ("2.4.3", []),
+    ],
+)
+def test_a_version_that_is_not_supported_is_named(
+    root: Path, version: str, expected: list[tuple[str, str]]
+) -> None:
+    server = {"version": "8.0.35-27", "account": "exporter@%", "zone": "UTC"}
+    database = Database({connections.SERVER.name: [server], connections.SEARCH.name: []})
+    found(root, "", version)  # writes the files
+    opened = Backends(files=ShopFiles(root, None), redis=cast("Any", Redis()), database=cast("Any", database))
+    findings = list(connections.check(examination(backends=opened)))
+    assert [
+        (each.check.removesuffix(" version"), each.seen.split()[0])
+        for each in findings
+        if each.check.endswith(" version")
+    ] == expected

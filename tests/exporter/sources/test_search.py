@@ -118,6 +118,29 @@ def test_an_answer_that_never_ends_is_not_waited_for(server: tuple[type[Answers]
         engine_at(url, read=0.3).product_indexes()
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((200, {"version": {"distribution": "opensearch", "number": "3.1.0"}}), ("opensearch", "3.1.0")),
+        ((200, {"version": {"number": "8.11.4"}}), ("elasticsearch", "8.11.4")),
+        ((200, {"version": {}}), ("elasticsearch", "")),
+        ((403, {}), ("", "")),
+        ((200, {"version": "3"}), None),
+        ((200, {}), None),
+    ],
+)
+def test_which_engine_it_is(
+    server: tuple[type[Answers], str], answer: tuple[int, object], said: tuple[str, str] | None
+) -> None:
+    handler, url = server
+    handler.everything = (answer[0], {}, json.dumps(answer[1]).encode())
+    if said is None:
+        with pytest.raises(UnexpectedAnswer):
+            engine_at(url).version()
+    else:
+        assert engine_at(url).version() == said
+
+
 def test_nobody_listens() -> None:
     with pytest.raises(SourceUnavailable, match="cannot reach the search engine"):
         engine_at(f"http://{LOOPBACK}:{free_port()}").product_indexes()

@@ -32,9 +32,11 @@ class Servers:
 
 
 def collected(
-    store: VolatileStore | None = None, **answers: Mapping[str, Any] | None
+    store: VolatileStore | None = None,
+    product: tuple[str, str] = ("", ""),
+    **answers: Mapping[str, Any] | None,
 ) -> dict[tuple[str, ...], float]:
-    return values(run(RedisCollector(), store, redis=Servers(**answers)))
+    return values(run(RedisCollector(), store, redis=Servers(**answers), product=product))
 
 
 def test_a_server_that_does_not_count_errors_gives_no_refused_writes() -> None:
@@ -95,3 +97,17 @@ def test_which_roles_share_a_server() -> None:
         ("page_cache", "cache"): 0,
     }
     assert not any("shares_server" in place[0] for place in collected(cache=OLD, session=None))
+
+
+def test_each_version_that_runs_is_said_once() -> None:
+    """Valkey says which Redis it is compatible with as well."""
+    found = collected(
+        product=("community", "2.4.8-p5"),
+        cache=OLD,
+        page_cache=OLD,
+        session={**OLD, "valkey_version": "8.1.3"},
+    )
+    assert {place[1:] for place in found if place[0] == "magento_service_version"} == {
+        ("redis", "5.0", "no"),
+        ("valkey", "8.1", "yes"),
+    }

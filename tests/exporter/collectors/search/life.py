@@ -14,6 +14,9 @@ class Engine:
     step = 0
     """Which answer is next: before, a minute later, ten minutes later."""
 
+    def version(self) -> tuple[str, str]:
+        return "opensearch", "2.19.6"
+
     def product_indexes(self) -> Sequence[Mapping[str, Any]]:
         first, second = STORES.active_ids()
         lost = self.step == 2

@@ -22,6 +22,9 @@ class Engine:
     def product_indexes(self) -> Sequence[Mapping[str, Any]]:
         return self._indexes
 
+    def version(self) -> tuple[str, str]:
+        return "", ""
+
 
 def about_the_first(*indexes: Mapping[str, Any]) -> dict[str, float]:
     """Return what is said of the first store, without the beginning of the names."""

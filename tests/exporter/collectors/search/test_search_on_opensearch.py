@@ -10,7 +10,7 @@ from exporter.collectors.search import SearchCollector
 from exporter.errors import SourceUnavailable
 from exporter.magento.search import Engine
 from exporter.sources.search import SearchEngine, SearchTarget
-from sandbox.servers.opensearch import PRODUCTS, OpenSearch
+from sandbox.servers.opensearch import PRODUCTS, VERSION, OpenSearch
 from tests.harness.core import STORES, run
 
 pytestmark = pytest.mark.slow  # a Java machine starts, and Maven may have to fetch it first
@@ -28,6 +28,7 @@ def said(opensearch: OpenSearch, store: int = FIRST) -> dict[str, float]:
     """Return what the collector says of a store, without the beginning of the names."""
     engine = Engine(opensearch.url, "magento2")
     source = SearchEngine(SearchTarget(lambda: engine, "", str))
+    assert source.version() == ("opensearch", VERSION)
     return {
         sample.metric.name.removeprefix("magento_search_"): sample.value
         for sample in run(SearchCollector(), search=source, stores=STORES)
