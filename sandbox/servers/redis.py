@@ -15,7 +15,7 @@ DATABASES: Mapping[str, int] = MappingProxyType({"cache": 0, "page_cache": 1, "s
 """Magento's role for each database number (fact sheet, 4.1)."""
 
 
-ROOMY: Mapping[str, str] = MappingProxyType({"maxmemory": "64mb", "maxmemory-policy": "volatile-lru"})
+ROOMY: Mapping[str, str] = MappingProxyType({"maxmemory": "64mb", "maxmemory-policy": "noeviction"})
 FULL: Mapping[str, str] = MappingProxyType({"maxmemory": "100kb", "maxmemory-policy": "noeviction"})
 """Less than an empty server takes, and nothing may be thrown out."""
 
