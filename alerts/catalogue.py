@@ -19,7 +19,6 @@ SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
     "probe": ("probe",),
     "selling": (
         "selling.stopped",
-        "selling.awaited",
         "selling.nobody_comes",
         "selling.orders_low",
         "selling.payment_methods",

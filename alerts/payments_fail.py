@@ -10,7 +10,7 @@ from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.lib.recording import Recording
 from alerts.recording import ATTEMPTS, FAILED, LEAST, failed_ratio
-from alerts.selling.awaited import AWAITED
+from alerts.selling.stopped import OVERDUE
 from alerts.thresholds import critical, warning
 from exporter.collectors import expected_orders, placements
 from promql.expr import Expr, clamp_max, clamp_min, max_by, over_time, relabel, series, union
@@ -103,10 +103,11 @@ def _tries_of_an_hour() -> Expr:
     return _ATTEMPTS_OF_AN_HOUR >= limits.TRIES_OF_TESTERS * usual
 
 
+_AWAITED: Final = series(OVERDUE).or_else(max_by(series(expected_orders.SINCE_LAST), *STORE))
 TESTED_NOW: Final = _rule(
     "magento:orders_hold_now:count",
     union(_TESTED_SHORTLY, _TESTED_2H.only_if(_tries_of_an_hour())).unless(
-        series(AWAITED) >= limits.NOBODY_ORDERS, on=STORE
+        _AWAITED >= limits.NOBODY_ORDERS, on=STORE
     ),
     "magento:orders_hold:count less the stores in which the many tries have ended, or in which nobody "
     "orders any more.",

@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import FAILED, LEAST, STAGES
-from alerts.selling import awaited
+from alerts.selling import glance
 from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, FLUSHED, MAINTENANCE
 from dashboards.lib.business import (
     ATTEMPTS_AND_FAILED,
@@ -234,7 +234,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         good="Far below the first line; it falls to zero with each order.",
         then="All rise: customers fill carts and cannot order. Only the hour's rises: nobody comes.",
         asks=(
-            Ask(expr=max_by(here(awaited.AWAITED)), legend="by hour and carts"),
+            Ask(expr=max_by(here(glance.AWAITED)), legend="by hour and carts"),
             Ask(expr=max_by(here(expected_orders.SINCE_LAST)), legend="by the hour, a store"),
             Ask(expr=max_by(here(expected_orders.SHOP_SINCE_LAST)), legend="by the hour, the shop"),
         ),

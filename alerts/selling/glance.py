@@ -12,17 +12,20 @@ from alerts import thresholds as limits
 from alerts.lib.alertmanager import ALL_STORES
 from alerts.payments_fail import LIMIT, SHARE, TESTED_NOW
 from alerts.recording import ATTEMPTS, FAILED, REVENUE, STAGES, failed_ratio
-from alerts.selling.awaited import AWAITED, TOGETHER, for_all
 from alerts.selling.common import rule
-from alerts.selling.stopped import SHOP_BY_CARTS, SHOP_EXPECTED
+from alerts.selling.stopped import OVERDUE, SHOP_BY_CARTS, SHOP_EXPECTED, SHOP_OVERDUE
 from alerts.thresholds import critical, warning
 from exporter.collectors import deployment, expected_orders, orders
 from exporter.core.metrics import Kind
 from promql import metrics
-from promql.expr import Expr, clamp_min, max_by, over_time, relabel, series, sum_by, union
+from promql.expr import Expr, clamp_min, max_by, now, over_time, relabel, series, sum_by, union
 from promql.metrics import SHOP, STORE, External, Selectable
 
+TOGETHER: Final = "(all)"
+"""The label ``store`` of what is said of all stores of a shop together: three small ones make a large one."""
+
 _SHORTEST: Final = "30m"
+_HOUR: Final = 3_600
 _DAY: Final = slice("1d", "5m")
 _DOUBT, _STOPPED = 1, 2
 
@@ -30,7 +33,12 @@ _DOUBT, _STOPPED = 1, 2
 def _with_all(metric: Selectable, **matchers: str) -> Expr:
     """Return the sum for each store, and for all stores of a shop together."""
     each = series(metric, **matchers)
-    return union(sum_by(each, *STORE), for_all(sum_by(each, *SHOP)))
+    return union(sum_by(each, *STORE), _all(sum_by(each, *SHOP)))
+
+
+def _all(expr: Expr) -> Expr:
+    """Return the result for a shop as that of all its stores together."""
+    return relabel(expr, target="store", value=TOGETHER)
 
 
 def _expected(window: str) -> Expr:
@@ -39,11 +47,28 @@ def _expected(window: str) -> Expr:
 
 LAST: Final = rule(
     "magento:last_order:timestamp",
-    union(max_by(series(orders.LAST_ORDER), *STORE), for_all(max_by(series(orders.LAST_ORDER), *SHOP))),
+    union(max_by(series(orders.LAST_ORDER), *STORE), _all(max_by(series(orders.LAST_ORDER), *SHOP))),
     f"Unix time of the last order by store, and of all stores of the shop as store {TOGETHER}.",
 )
 
 
+def _by_today(*by: str) -> Expr:
+    """Return what the last hour lets expect since the last order, where nothing else is known yet."""
+    hour = sum_by(over_time("sum", series(STAGES, stage="order")["1h":"5m"]), *by)
+    return hour * (now() - max_by(series(orders.LAST_ORDER), *by)) / _HOUR
+
+
+AWAITED: Final = rule(
+    "magento:orders_awaited:count",
+    union(
+        series(OVERDUE),
+        max_by(series(expected_orders.SINCE_LAST), *STORE),
+        _by_today(*STORE),
+        _all(union(series(SHOP_OVERDUE), SHOP_EXPECTED, _by_today(*SHOP))),
+    ),
+    f"magento:orders_overdue:count of each store, and of all stores of the shop as store {TOGETHER}. In the "
+    "first days, before carts or past weeks are known, the hour of the week or the last hour decides.",
+)
 FAILING: Final = rule(
     "magento:placements_failing:ratio",
     series(SHARE).only_if(series(SHARE) > series(LIMIT)).unless(series(TESTED_NOW)),
@@ -67,7 +92,7 @@ def _failing() -> Expr:
     return union(
         most * 0 + _STOPPED,
         series(FAILING) * 0 + _DOUBT,
-        for_all(stopped.truth(">=", _HALF_OF_THE_SHOP) + _DOUBT),
+        _all(stopped.truth(">=", _HALF_OF_THE_SHOP) + _DOUBT),
     )
 
 
@@ -78,7 +103,7 @@ def _silent() -> Expr:
     nobody = (SHOP_EXPECTED > critical(limits.ORDERS_WITHOUT_CARTS)).only_if(
         series(SHOP_BY_CARTS) < limits.FEW_CARTS * SHOP_EXPECTED
     )
-    return union(for_all(nobody * 0 + _STOPPED), overdue)
+    return union(_all(nobody * 0 + _STOPPED), overdue)
 
 
 def _called() -> Expr:
@@ -154,4 +179,4 @@ LOST: Final = rule(
     "magento:orders_missing:count in money: times the mean order of the last day, in base currency.",
 )
 
-RECORDINGS: Final = (LAST, FAILING, STATE, STATE_TOGETHER, SINCE, MISSING, VALUE, LOST)
+RECORDINGS: Final = (LAST, AWAITED, FAILING, STATE, STATE_TOGETHER, SINCE, MISSING, VALUE, LOST)

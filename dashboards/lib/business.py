@@ -6,7 +6,7 @@ from typing import Final
 
 from alerts import thresholds
 from alerts.recording import ATTEMPTS, FAILED, HIT_RATIO, PAGES_LOOKED_UP, REVENUE, STAGES
-from alerts.selling import awaited, glance
+from alerts.selling import glance
 from dashboards.lib.here import here
 from dashboards.lib.panels import Ask
 from dashboards.lib.style import Colour, line, override, verdict, words
@@ -129,7 +129,7 @@ def usual_gap() -> Expr:
 
 def gaps_missed(*by: str) -> Expr:
     """Return how many orders were expected at least since the last one."""
-    return max_by(here(awaited.AWAITED), *by)
+    return max_by(here(glance.AWAITED), *by)
 
 
 def orders_with_the_usual(**matchers: str) -> tuple[Ask, ...]:

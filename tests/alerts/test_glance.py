@@ -12,7 +12,7 @@ import yaml
 from alerts import payments_fail
 from alerts.lib.recording import Recording
 from alerts.recording import ATTEMPTS, FAILED, LEAST, REVENUE, STAGES
-from alerts.selling import awaited, glance, stopped
+from alerts.selling import glance, stopped
 from promql.render import render
 from tests.harness.limits import LONG
 
@@ -37,7 +37,6 @@ _READ: Final = (
     ),
     STAGES,
     REVENUE,
-    *awaited.RECORDINGS,
 )
 CARTS: Final = 4
 """Carts that are filled for each order."""

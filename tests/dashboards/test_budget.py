@@ -24,7 +24,7 @@ from alerts.recording import (
     STAGES,
     STOREFRONT_STALE,
 )
-from alerts.selling import awaited, glance
+from alerts.selling import glance
 from alerts.slo import LEAST
 from dashboards import after_order, checkout, money, overview, search, slo
 from dashboards.lib.page import Dashboard
@@ -69,7 +69,7 @@ def series_of_each_store() -> Iterator[tuple[str, str, bool]]:
         yield glance.LOST.name, f'store="{store}",currency="EUR"', False
         for metric in (
             *(recordings[window] for recordings in (ATTEMPTS, FAILED) for window in ("5m", "1h", "6h")),
-            *(glance.STATE, glance.SINCE, awaited.AWAITED, orders.LAST_ORDER),
+            *(glance.STATE, glance.SINCE, glance.AWAITED, orders.LAST_ORDER),
             BURN["6h"],
             LEAST["1h"],
             placements.WAITING,

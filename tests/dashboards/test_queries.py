@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.recording import ATTEMPTS, BUDGET, FAILED, HIT_RATIO, PAGES_LOOKED_UP
-from alerts.selling import awaited, glance
+from alerts.selling import glance
 from alerts.slo import LEAST
 from alerts.thresholds import Threshold
 from dashboards.catalogue import DASHBOARDS
@@ -121,7 +121,7 @@ def month(failed: float) -> list[Sample]:
 def selling(states: Mapping[str, float]) -> list[Sample]:
     """Return the state of selling by store, as it is recorded."""
     samples: list[Sample] = [(glance.STATE, "a", {"store": store}, value) for store, value in states.items()]
-    return [*samples, (glance.STATE_TOGETHER, "a", {"store": awaited.TOGETHER}, states[awaited.TOGETHER])]
+    return [*samples, (glance.STATE_TOGETHER, "a", {"store": glance.TOGETHER}, states[glance.TOGETHER])]
 
 
 def large_store_among_small_ones() -> Iterator[Sample]:
