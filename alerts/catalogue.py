@@ -23,6 +23,7 @@ SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
         "selling.orders_low",
         "selling.payment_methods",
         "selling.stages",
+        "selling.customers",
         "selling.card_testing",
         "selling.order_value",
         "selling.maintenance",

@@ -212,11 +212,15 @@ _LOAD: Final = (
         note="MagentoCheckoutStageFailing names the step. If another carrier is left, MagentoOrdersLow fires "
         "after hours.",
     ),
-    _not_seen(
+    _caught(
         23,
         "Session locks, or a broken login",
         Harm.COSTS,
-        "Probes are guests, and there is no metric of logins or of waits for a session.",
+        By("MagentoCustomersQuiet"),
+        By("MagentoPhpFull"),
+        note="The first needs about 13 expected orders an hour by customers with an account. "
+        "Who is logged in orders until the session ends. The second sees requests that wait for their "
+        "session, and needs php-fpm_exporter or `php.pools`.",
     ),
     _caught(
         24,

@@ -138,6 +138,15 @@ EVIDENCE: Final = (
         ),
     ),
     Evidence(
+        "MagentoCustomersQuiet",
+        facts=(_ORDERS, REFUSED_WRITES, PHP_FULL, EDGE_ERRORS, DEPLOYED),
+        hypotheses=(
+            Hypothesis("sessions are not kept, so nobody stays logged in", above("sessions_refused")),
+            Hypothesis("requests wait for their session and fill PHP", above("php_full")),
+            Hypothesis("a deploy broke the login or the form", at_most("deployed", 2 * HOUR)),
+        ),
+    ),
+    Evidence(
         "MagentoPaymentsUnconfirmed",
         facts=(_UNPAID, FAILED, EDGE_ERRORS, DEPLOYED),
         hypotheses=(
