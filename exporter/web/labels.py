@@ -21,6 +21,7 @@ OF_ALERTS: Final = frozenset(
             "broker",
             "collector",
             "consumer",
+            "customer",
             "document",
             "indexer",
             "job_code",
@@ -32,6 +33,9 @@ OF_ALERTS: Final = frozenset(
     }
 )
 """Labels of the pack's alerts. Others are not kept: nobody knows what stands in them."""
+
+_CUSTOMERS: Final = frozenset({"guest", "registered"})
+"""The only values of the label ``customer`` that are kept: another rule may put a name there."""
 
 
 def is_plain(value: str) -> bool:
@@ -55,8 +59,10 @@ def refused(labels: Mapping[str, str]) -> str:
 
 
 def of_alert(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels that are kept: those of the pack's alerts, plain, and no e-mail address."""
+    """Return the labels that are kept: those of the pack's alerts, plain, and no e-mail address or name."""
     known = (
-        (name, value) for name, value in sorted(labels.items()) if name in OF_ALERTS and "@" not in value
+        (name, value)
+        for name, value in sorted(labels.items())
+        if name in OF_ALERTS and "@" not in value and (name != "customer" or value in _CUSTOMERS)
     )
     return plain(known)

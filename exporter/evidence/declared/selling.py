@@ -141,9 +141,9 @@ EVIDENCE: Final = (
         "MagentoCustomersQuiet",
         facts=(_ORDERS, REFUSED_WRITES, PHP_FULL, EDGE_ERRORS, DEPLOYED),
         hypotheses=(
-            Hypothesis("sessions are not kept, so nobody stays logged in", above("sessions_refused")),
-            Hypothesis("requests wait for their session and fill PHP", above("php_full")),
-            Hypothesis("a deploy broke the login or the form", at_most("deployed", 2 * HOUR)),
+            Hypothesis("sessions are not kept", above("sessions_refused")),
+            Hypothesis("requests wait for their session", above("php_full")),
+            Hypothesis("the login form is refused", at_most("deployed", 2 * HOUR)),
         ),
     ),
     Evidence(
