@@ -126,6 +126,9 @@ class AmqpConsumers(Component):
         super().__init__(world)
         self._connection: Any = None
         self._channel: Any = None
+        self._publisher: Any = None
+        self._outlet: Any = None
+        self._blocked = False
         self._polling: dict[str, float] = {}
         """Queues with a consumer, and since when it found nothing."""
         self._next_message = time.monotonic()
@@ -137,9 +140,13 @@ class AmqpConsumers(Component):
             return 5.0
         if self._channel is None:
             self._open(self.world.endpoints.rabbitmq)
-        self._connection.process_data_events(time_limit=0)
-        for queue, body in self._due():
-            self._channel.basic_publish(EXCHANGE, queue, body.encode(), pika.BasicProperties(delivery_mode=2))
+        for connection in (self._connection, self._publisher):
+            connection.process_data_events(time_limit=0)
+        if not self._blocked:
+            for queue, body in self._due():
+                self._outlet.basic_publish(
+                    EXCHANGE, queue, body.encode(), pika.BasicProperties(delivery_mode=2)
+                )
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = max(self._next_look + self.world.pace.minute, now)
@@ -158,17 +165,24 @@ class AmqpConsumers(Component):
             credentials=pika.PlainCredentials(where["user"], where["password"]),
             socket_timeout=5,
             stack_timeout=10,
-            blocked_connection_timeout=10,
             heartbeat=30,
         )
         self._connection = pika.BlockingConnection(parameters)
         self._channel = self._connection.channel()
+        # Requests publish, consumers are processes of their own: an alarm blocks only who publishes.
+        self._publisher, self._blocked = pika.BlockingConnection(parameters), False
+        self._publisher.add_on_connection_blocked_callback(lambda *_: self._block(on=True))
+        self._publisher.add_on_connection_unblocked_callback(lambda *_: self._block(on=False))
+        self._outlet = self._publisher.channel()
         self._channel.exchange_declare(EXCHANGE, exchange_type="topic", durable=True)
         for queue in magento.CONSUMERS.values():
             if queue not in DATABASE_QUEUES:
                 self._channel.queue_declare(queue, durable=True)
                 key = "async.#" if queue == BULK_QUEUE else queue
                 self._channel.queue_bind(queue, EXCHANGE, routing_key=key)
+
+    def _block(self, *, on: bool) -> None:
+        self._blocked = on
 
     def _due(self) -> Iterator[tuple[str, str]]:
         now = time.monotonic()
@@ -211,8 +225,10 @@ class AmqpConsumers(Component):
     def reset(self) -> None:
         """Drop the AMQP connection too; unacknowledged messages return to their queues."""
         super().reset()
-        connection, self._connection, self._channel = self._connection, None, None
+        connections = self._connection, self._publisher
+        self._connection = self._channel = self._publisher = self._outlet = None
         self._polling.clear()
-        if connection is not None and connection.is_open:
-            with suppress(pika.exceptions.AMQPError, OSError):
-                connection.close()
+        for connection in connections:
+            if connection is not None and connection.is_open:
+                with suppress(pika.exceptions.AMQPError, OSError):
+                    connection.close()
