@@ -286,7 +286,12 @@ class Player:
     def _ask(self, exporter: str) -> None:
         for alert, right in RIGHT.get(self.name, {}).items():
             labels = next(
-                (e.labels for e in self._day.watch.firing() if e.labels["alertname"] == alert), None
+                (
+                    {**e.labels, **e.target}
+                    for e in self._day.watch.firing()
+                    if e.labels["alertname"] == alert
+                ),
+                None,
             )
             if labels is None:
                 continue

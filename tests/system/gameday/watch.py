@@ -21,12 +21,16 @@ Key = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True)
 class Episode:
-    """One time that an alert was active at one place; times are monotonic, ``None`` while it has not come."""
+    """One time that an alert was active at one place; times are monotonic, ``None`` while it has not come.
+
+    ``target`` has the labels that every alert of the one shop shares: its page is opened with them as well.
+    """
 
     labels: Mapping[str, str]
     pending: float
     firing: float | None = None
     ended: float | None = None
+    target: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fired(self) -> bool:
@@ -89,7 +93,8 @@ class Watch:
             key = tuple(sorted(labels.items()))
             found.add(key)
             if key not in self._active:
-                self._active[key] = Episode(labels, now)
+                target = {name: value for name, value in alert["labels"].items() if name in SHOP}
+                self._active[key] = Episode(labels, now, target=target)
                 self.episodes.append(self._active[key])
             if alert["state"] == "firing" and self._active[key].firing is None:
                 self._active[key].firing = now
