@@ -218,7 +218,7 @@ def _what_cannot_be_seen(owners: Owners) -> Iterable[dict[str, Any]]:
         (*SHOP, "source"),
     )
     for source in sorted({collector.source for collector in owners.collectors}):
-        fed = sorted(c.name for c in owners.collectors if c.source == source)
+        fed = sorted(c.name for c in owners.collectors if source in (c.source, *c.also_reads))
         yield _inhibit(
             [_one_of(_GONE), f'source = "{source}"'],
             [_one_of(_OUTDATED), f'collector =~ "{"|".join(fed)}"'],

@@ -49,6 +49,7 @@ _MEANINGS: Final[Mapping[int, tuple[type[SourceError], str]]] = {
     1045: (LoginRefused, "the user or the password is wrong"),
     1049: (LoginRefused, "there is no such database"),  # for a limited user it looks like 1044
     1251: (LoginRefused, "the user's way to log in is not known to the driver"),
+    1524: (LoginRefused, "the server no longer has the user's way to log in"),  # MySQL 9 and native passwords
     1698: (LoginRefused, "the user may not log in with a password"),
     1820: (LoginRefused, "the password has expired"),
     1862: (LoginRefused, "the password has expired"),

@@ -673,6 +673,7 @@ def test_threads_share_the_connections_that_the_account_is_left_with(place: Plac
         (1045, LoginRefused, "password"),
         (3159, LoginRefused, "set database.tls"),
         (3118, LoginRefused, "locked"),
+        (1524, LoginRefused, "no longer has"),
         (1021, UnexpectedAnswer, "disk is full"),
         (1114, UnexpectedAnswer, "temporary table is full"),
         (1142, AccessDenied, "may not read a table"),
