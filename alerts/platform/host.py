@@ -19,11 +19,10 @@ from promql.platform import of_shop
 _PAGE: Final = "magento-host"
 _DISK: Final = (*SERVER, "mountpoint")
 _READ_ONLY: Final = "!~squashfs|iso9660|erofs|ramfs|nsfs"
-_MEMORY: Final = "tmpfs"
-"""A file system in memory may be full at once, but has no trend of days."""
-
 _ASIDE: Final = "!~/(boot|snap|backup|mnt/backup)(/.*)?"
 """Where a disk may be full by design."""
+_PASSING: Final = "!~/(boot|snap|backup|mnt/backup|dev|run|tmp)(/.*)?"
+"""Besides, where files come and go: such a disk may be full at once, but has no trend of days."""
 _VAR: Final = {ROLE: "node+database", "mountpoint": "/var"}
 
 
@@ -37,7 +36,7 @@ def _of_disks(metric: External) -> Selector:
 
 
 def _lasting(metric: External) -> Selector:
-    return of_shop(metric, fstype=f"{_READ_ONLY}|{_MEMORY}", mountpoint=_ASIDE)
+    return of_shop(metric, fstype=_READ_ONLY, mountpoint=_PASSING)
 
 
 DISK_FREE: Final = recorded(
