@@ -150,15 +150,8 @@ HOSTILE: Mapping[str, str | bytes] = {
     "NUL": b"<?php return [\0];",
     "UTF-16": f"<?php return ['a' => '{SECRET}'];".encode("utf-16"),
     "a prefix with SQL in it": database().replace("['db' => [", "['db' => ['table_prefix' => 'a` --',"),
-    "a prefix as array": database().replace("['db' => [", f"['db' => ['table_prefix' => ['{SECRET}'],"),
     "no database name": database(dbname=""),
-    "a database host as array": database(host=f"['{SECRET}']"),
-    "a password as array": database(password=f"['{SECRET}']"),
     "a port that is none": session(port=f"'{SECRET}'"),
-    "a database number as array": session(database=f"['{SECRET}' => 1]"),
-    "a broker's host as array": f"<?php return ['queue' => ['amqp' => ['host' => ['{SECRET}' => 1]]]];",
-    "a cache host as array": f"<?php return ['http_cache_hosts' => [['host' => ['{SECRET}']]]];",
-    "a session store as array": f"<?php return ['session' => ['save' => ['{SECRET}']]];",
 }  # fmt: skip
 
 
@@ -184,6 +177,13 @@ HARMLESS = {
     "a connection of a wrong type": "<?php return ['db' => ['connection' => ['default' => 'x']]];",
     "a list of hosts that is none": "<?php return ['http_cache_hosts' => ['127.0.0.1']];",
     "as deep as allowed": "<?php return " + "[" * 64 + "]" * 64 + ";",
+    "a prefix as array": database().replace("['db' => [", f"['db' => ['table_prefix' => ['{SECRET}'],"),
+    "a database host as array": database(host=f"['{SECRET}']"),
+    "a password as array": database(password=f"['{SECRET}']"),
+    "a database number as array": session(database=f"['{SECRET}' => 1]"),
+    "a broker's host as array": f"<?php return ['queue' => ['amqp' => ['host' => ['{SECRET}' => 1]]]];",
+    "a cache host as array": f"<?php return ['http_cache_hosts' => [['host' => ['{SECRET}']]]];",
+    "a session store as array": f"<?php return ['session' => ['save' => ['{SECRET}']]];",
 }
 
 
