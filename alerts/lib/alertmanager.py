@@ -333,6 +333,7 @@ def _lower_layers() -> Iterable[dict[str, Any]]:
         ['alertname = "MagentoReplicaStopped"'], ['alertname = "MagentoReplicaLagging"'], (*SHOP, ROLE)
     )
     yield _inhibit(['alertname = "MagentoBackendDown"'], [_one_of((*slow, "MagentoPhpFull"))], _NAMED_SHOP)
+    yield _inhibit(['alertname = "MagentoBackendsSick"'], [_one_of(slow)], _NAMED_SHOP)
     yield _inhibit(
         ['alertname = "MagentoBackendDown"', 'source = "database"'],
         ['alertname = "MagentoReplicaStopped"'],
