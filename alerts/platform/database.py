@@ -288,7 +288,7 @@ ALERTS: Final = (
         summary="The database replica that the shop reads has stopped.",
         description="Replication on {{ $labels.instance }} has stopped; its data grows old.",
         impact="Customers see old carts, prices and stock wherever Magento reads the replica.",
-        first_action="Read Last_Error of the replica; then decide between repair and reading the primary.",
+        first_action="Read Last_Error of the replica. Empty: ask who stopped it, start it. Else repair it.",
         why="A stopped replica reports no lag at all, so an alert about lag would resolve. This one asks "
         "whether both threads run. Only the role database_replica counts: others serve no customer.",
         panel=Panel(_PAGE, "replica"),

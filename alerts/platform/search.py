@@ -107,10 +107,10 @@ ALERTS: Final = (
         threshold=0,
         for_=2 * MINUTE,
         keep_firing_for=5 * MINUTE,
-        summary="The search engine accepts no changes: its disk is too full.",
+        summary="The search engine accepts no changes.",
         description="{{ $value }} indexes on {{ $labels.instance }} are read-only.",
         impact="Prices, stock and new products do not reach search and categories; a reindex fails.",
-        first_action="Make room on its disk; see which index or log is the largest.",
+        first_action="See whether its disk is full: make room. If not, somebody set the block: take it back.",
         why="The engine sets it at 95 % of its disk and takes it back below 90 %. Nobody sets it by hand for "
         "long.",
         panel=Panel(_PAGE, "search_read_only"),
