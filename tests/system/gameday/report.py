@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Final
 
 from promql.durations import Duration
+from sandbox.paths import PROJECT
 from tests.system.gameday.day import GameDay, alert_of
 from tests.system.gameday.expectations import LEFT_OUT
 
@@ -47,7 +48,9 @@ def write(file: Path, day: GameDay) -> None:
         document["left_out"] = LEFT_OUT
     if day.healthy is not None:
         document["healthy"] = asdict(day.healthy)
-    file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    # A mount point carries the path of the machine that played.
+    text = json.dumps(document, indent=2).replace(f"{PROJECT}/", "/")
+    file.write_text(text + "\n", encoding="utf-8")
 
 
 def publish(results: Path, page: Path) -> None:
