@@ -17,9 +17,9 @@ from exporter import settings as sections
 from exporter.collectors import all_collectors
 from exporter.core.collector import Collector, Context, ContextFactory, Tuning
 from exporter.core.memory import Memory, VolatileStore
-from exporter.core.ports import Files, Locked, StateStore, nothing_locked
+from exporter.core.ports import Locked, StateStore, nothing_locked
 from exporter.core.runner import Limits, Runner
-from exporter.errors import AccessDenied, SettingsError, SourceError, SpecError, UsageError
+from exporter.errors import AccessDenied, SettingsError, SpecError, UsageError
 from exporter.evidence.bundles import Bundles
 from exporter.evidence.capture import Sources
 from exporter.evidence.declared import declared
@@ -29,6 +29,7 @@ from exporter.files.following import Followed
 from exporter.files.token import read_token
 from exporter.magento.search import Said, ShopsEngine
 from exporter.magento.stores import StoreDirectory
+from exporter.magento.support import product_of
 from exporter.pack.addresses import Addresses
 from exporter.settings import Credentials, DatabaseServer, RedisSentinel, RedisServer, Settings
 from exporter.sources.artemis import Artemis, ArtemisLimits, ArtemisTarget
@@ -355,18 +356,10 @@ def context_factory(settings: Settings, backends: Backends) -> ContextFactory:
             now=now,
             tuning=tuning,
             locked=locked,
-            product=partial(_product, backends.files),
+            product=partial(product_of, backends.files),
         )
 
     return context
-
-
-def _product(files: Files | None) -> tuple[str, str]:
-    """Return edition and version by the shop's files; their own collector says why they are not known."""
-    try:
-        return files.product() if files is not None else ("", "")
-    except SourceError:
-        return "", ""
 
 
 class _Absent:

@@ -183,8 +183,8 @@ _LOAD: Final = (
         By("MagentoDatabaseBlocked", Fault("locks-held")),
         *_FAILS,
         By("MagentoDatabaseSlow"),
-        note=f"The first {_MYSQLD}, and counts the waits for rows. Waits for a metadata lock are statements "
-        "that run: the last one counts them, and is urgent.",
+        note=f"The first {_MYSQLD}, and counts the waits for rows. The last one is urgent. It also counts "
+        "statements that wait for a metadata lock.",
     ),
     _caught(
         20,
@@ -219,8 +219,8 @@ _LOAD: Final = (
         By("MagentoCustomersQuiet"),
         By("MagentoPhpFull"),
         note="The first needs about 13 expected orders an hour by customers with an account. "
-        "Who is logged in orders until the session ends. The second sees requests that wait for their "
-        "session, and needs php-fpm_exporter or `php.pools`.",
+        "Who is logged in orders until the session ends. The second needs php-fpm_exporter or `php.pools`. "
+        "It sees requests that wait for their session.",
     ),
     _caught(
         24,

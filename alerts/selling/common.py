@@ -5,11 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from alerts import thresholds as limits
 from alerts.lib.cases import Hourly, Input
+from alerts.lib.condition import Clause, unless
 from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.recording import Recording
+from alerts.thresholds import critical
 from exporter.collectors import checkout
-from promql.expr import Expr, over_time, series
+from promql.expr import Expr, Selector, over_time, series
+from promql.metrics import STORE
+from promql.surprise import surprise
 
 DE: Final = {"store": "de"}
 CARTS_FILLED: Final = Input(
@@ -27,6 +32,17 @@ def week(hourly: Recording, before: str = "") -> Expr:
     """Return a week as the sum of its hours, which reads a sample an hour instead of every scrape."""
     hours = series(hourly)["1w":"1h"]
     return over_time("sum", hours.before(before) if before else hours)
+
+
+def far_below(reached: Expr, expected: Expr) -> Expr:
+    """Return the surprise in nats where less than a fifth of what was expected came."""
+    return surprise(reached, expected).only_if(reached < critical(limits.FUNNEL_STAGE_RATIO) * expected)
+
+
+def still_reached(reached: Selector, label: str) -> Clause:
+    """Return the guard that drops what half as many reach as a week ago; in the first week, as yesterday."""
+    before = reached.before("1w").or_else(reached.before("1d"))
+    return unless(reached > limits.STAGE_STILL_REACHED * before, on=(*STORE, label))
 
 
 selling: Final = partial(

@@ -6,14 +6,12 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Cases, Hourly, Input
-from alerts.lib.condition import unless
 from alerts.lib.model import Category, NoData, Panel, Severity, Unit
-from alerts.selling.common import rule, selling, week
+from alerts.selling.common import far_below, rule, selling, still_reached, week
 from alerts.thresholds import critical
 from exporter.collectors import checkout
 from promql.expr import increase, series, sum_by
 from promql.metrics import STORE
-from promql.surprise import surprise
 
 KIND_HOUR: Final = rule(
     "magento:customer_orders:increase1h",
@@ -34,7 +32,6 @@ KIND_EXPECTED: Final = rule(
     "hour, times the share of a usual week.",
 )
 _ORDERED: Final = series(KIND_HOUR)
-_EXPECTED: Final = series(KIND_EXPECTED)
 
 RECORDINGS: Final = (KIND_HOUR, KIND_WEEK, KIND_EXPECTED)
 
@@ -54,17 +51,10 @@ ALERTS: Final = (
         severity=Severity.URGENT,
         service="checkout",
         category=Category.CHECKOUT,
-        value=surprise(_ORDERED, _EXPECTED).only_if(
-            _ORDERED < critical(limits.FUNNEL_STAGE_RATIO) * _EXPECTED
-        ),
+        value=far_below(_ORDERED, series(KIND_EXPECTED)),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
-        guard=(
-            unless(
-                _ORDERED > limits.STAGE_STILL_REACHED * _ORDERED.before("1w").or_else(_ORDERED.before("1d")),
-                on=(*STORE, "customer"),
-            ),
-        ),
+        guard=(still_reached(_ORDERED, "customer"),),
         scope="store",
         for_=10 * MINUTE,
         keep_firing_for=30 * MINUTE,

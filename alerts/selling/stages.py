@@ -6,15 +6,13 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Cases, Hourly, Input, Until
-from alerts.lib.condition import unless
 from alerts.lib.model import Category, NoData, Panel, Severity, Unit
 from alerts.lib.recording import Recording
-from alerts.selling.common import rule, selling, week
+from alerts.selling.common import far_below, rule, selling, still_reached, week
 from alerts.thresholds import critical
 from exporter.collectors import checkout
 from promql.expr import Expr, increase, relabel, series, sum_by, union
 from promql.metrics import STORE
-from promql.surprise import surprise
 
 _STAGE_BEFORE: Final = {
     "shipping_address": "cart",
@@ -54,9 +52,6 @@ STAGE_EXPECTED: Final = rule(
 
 _REACHED: Final = series(STAGES_HOUR, stage="!=order")
 """The last step is left to MagentoPaymentsFail and MagentoOrdersStopped."""
-_REACHED_BEFORE: Final = _REACHED.before("1w").or_else(_REACHED.before("1d"))
-_EXPECTED: Final = series(STAGE_EXPECTED)
-
 
 RECORDINGS: Final = (STAGES_HOUR, STAGES_WEEK, STAGE_EXPECTED)
 
@@ -66,12 +61,10 @@ ALERTS: Final = (
         severity=Severity.INFO,
         service="checkout",
         category=Category.CHECKOUT,
-        value=surprise(_REACHED, _EXPECTED).only_if(
-            _REACHED < critical(limits.FUNNEL_STAGE_RATIO) * _EXPECTED
-        ),
+        value=far_below(_REACHED, series(STAGE_EXPECTED)),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
-        guard=(unless(_REACHED > limits.STAGE_STILL_REACHED * _REACHED_BEFORE, on=(*STORE, "stage")),),
+        guard=(still_reached(_REACHED, "stage"),),
         scope="store",
         for_=10 * MINUTE,
         keep_firing_for=15 * MINUTE,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from exporter.core.collector import Collector, Context
 from exporter.core.metrics import Sample, counter, gauge
-from exporter.magento.support import RUNS, runs
+from exporter.magento.support import RUNS, redis_of, runs
 
 SESSION = "session"
 KEEPS_ALL = "noeviction"
@@ -140,14 +140,10 @@ def _server(role: str, info: Mapping[str, Any]) -> Iterator[Sample]:
 
 
 def _versions(context: Context, answers: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Sample]:
-    """Yield each version once: Valkey says which Redis it is compatible with as well."""
-    product, infos = context.product(), [info for info in answers.values() if info is not None]
-    known = {
-        ("valkey", info["valkey_version"]) if "valkey_version" in info else ("redis", info["redis_version"])
-        for info in infos
-    }
-    for service, version in sorted(known):
-        yield runs(product, service, str(version))
+    """Yield each version once."""
+    product = context.product()
+    for service, version in sorted({redis_of(info) for info in answers.values() if info is not None}):
+        yield runs(product, service, version)
 
 
 def _sharing(answers: Mapping[str, Mapping[str, Any] | None]) -> Iterator[Sample]:

@@ -76,7 +76,7 @@ class Search(Protocol):
         """
 
     def version(self) -> tuple[str, str]:
-        """Return ``opensearch`` or ``elasticsearch``, and its version; empty texts if that is not allowed."""
+        """Return ``opensearch`` or ``elasticsearch``, and its version; empty texts if it does not say."""
 
 
 class Php(Protocol):

@@ -284,17 +284,16 @@ class Runner:
         One collector's time-out among others that get their answer is that collector's trouble.
         A source is absent while only collectors try it that need another one which is down.
         """
-        alone = [state for state in self.states.values() if not state.collector.also_reads]
-        up = _reached(alone)
-        others = [state for state in self.states.values() if state.collector.also_reads]
+        states = self.states.values()
+        up = _reached(state for state in states if not state.collector.also_reads)
         return up | _reached(
-            [one for one in others if all(up.get(s, True) for s in one.collector.also_reads)]
+            state
+            for state in states
+            if state.collector.also_reads and all(up.get(s, True) for s in state.collector.also_reads)
         )
 
     def _lost(self, state: CollectorState) -> str:
         """Return the source that the collector reads besides its own and that is down; empty if none is."""
-        if not state.collector.also_reads:
-            return ""
         up = self.source_up()
         return next((source for source in state.collector.also_reads if not up.get(source, True)), "")
 

@@ -8,12 +8,11 @@ from typing import Any, Final
 from exporter.core.query import Query
 from exporter.doctor.addresses import of_redis, of_source
 from exporter.doctor.examination import Examination, Finding, Status
-from exporter.doctor.release import product_of
 from exporter.errors import AccessDenied, SourceError, SourceLimited
 from exporter.magento.discovery import search_engine
 from exporter.magento.queues import has_statistics
 from exporter.magento.roles import Role, servers, shared
-from exporter.magento.support import NO, is_supported, numbers
+from exporter.magento.support import NO, is_supported, numbers, product_of, redis_of
 
 SERVER = Query(
     "doctor_server",
@@ -132,7 +131,7 @@ def _database(subject: Examination) -> Iterator[Finding]:
 
 def _unsupported(subject: Examination, service: str, version: str) -> Iterator[Finding]:
     """Say if Adobe does not support this version with the shop's line."""
-    product = product_of(subject)
+    product = product_of(subject.backends.files)
     if is_supported(product, service, numbers(version)) == NO:
         yield Finding(
             Status.NOTE,
@@ -166,9 +165,7 @@ def _redis(subject: Examination) -> Iterator[Finding]:
             )  # fmt: skip
         else:
             yield _role(role, info, where)
-            valkey = info.get("valkey_version")
-            running = ("valkey", valkey) if valkey else ("redis", info["redis_version"])
-            yield from _unsupported(subject, running[0], str(running[1]))
+            yield from _unsupported(subject, *redis_of(info))
     yield from _sessions_beside_a_cache(subject, redis.info().get("session"))
 
 
@@ -186,7 +183,7 @@ def _sessions_beside_a_cache(subject: Examination, info: Mapping[str, Any] | Non
 
 def _role(role: str, info: Mapping[str, Any], where: str) -> Finding:
     policy = str(info.get("maxmemory_policy", ""))
-    version = info.get("valkey_version") or info["redis_version"]
+    version = redis_of(info)[1]
     seen = f"{version} at {where}, database {info['database']}, {policy or 'policy unknown'}"
     if role == "session" and policy.startswith("allkeys") and info.get("maxmemory") != 0:
         return Finding(

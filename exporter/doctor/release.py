@@ -13,6 +13,7 @@ from exporter.errors import SourceError
 from exporter.magento.caches import becomes_files
 from exporter.magento.env_php import EnvPhpSettings
 from exporter.magento.releases import MAGE_OS, newer_patch, numbers, support_ends
+from exporter.magento.support import product_of
 
 VERSION_ID = Query(
     "doctor_version_id",
@@ -33,7 +34,7 @@ _SHORT: Final = "write 'backend' => 'redis' (or 'valkey', 'symfony_l2'), then bi
 
 def check(subject: Examination) -> Iterator[Finding]:
     """Yield what the version is, and where it and env.php do not agree."""
-    edition, version = product_of(subject)
+    edition, version = product_of(subject.backends.files)
     since_2_4_9 = _is_since_2_4_9(subject, edition, version)
     yield from _support(edition, version)
     if not version and since_2_4_9:
@@ -44,16 +45,6 @@ def check(subject: Examination) -> Iterator[Finding]:
     yield from _caches(env_php, since_2_4_9=since_2_4_9)
     yield from _sessions(env_php, edition, version)
     yield from _queues(subject, env_php)
-
-
-def product_of(subject: Examination) -> tuple[str, str]:
-    """Return Magento's edition and version; empty texts if they are not known."""
-    if subject.backends.files is None:
-        return "", ""
-    try:
-        return subject.backends.files.product()
-    except SourceError:
-        return "", ""  # its collector says why
 
 
 def _is_since_2_4_9(subject: Examination, edition: str, version: str) -> bool:

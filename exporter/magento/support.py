@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from exporter.core.metrics import Sample, gauge
+from exporter.core.ports import Files
+from exporter.errors import SourceError
 from exporter.magento.releases import MAGE_OS, line
 
 RUNS = gauge(
@@ -75,6 +77,20 @@ def numbers(text: str) -> str:
     """Return the first two numbers: 10.11 of ``10.11.6-MariaDB-0+deb12u1``; empty for another text."""
     match = _NUMBERS.match(text)
     return match.group() if match else ""
+
+
+def product_of(files: Files | None) -> tuple[str, str]:
+    """Return edition and version by the shop's files; empty texts where they do not say."""
+    try:
+        return files.product() if files is not None else ("", "")
+    except SourceError:
+        return "", ""  # the collector of the files says why
+
+
+def redis_of(info: Mapping[str, Any]) -> tuple[str, str]:
+    """Return service and version by INFO. Valkey names the Redis that it is compatible with as well."""
+    valkey = info.get("valkey_version")
+    return ("valkey", str(valkey)) if valkey else ("redis", str(info["redis_version"]))
 
 
 def is_supported(product: tuple[str, str], service: str, version: str) -> str:

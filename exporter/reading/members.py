@@ -65,10 +65,8 @@ class MemberReader:
             raise
         except SourceError as error:
             self._found[member] = error
-        except (
-            TypeError,
-            ValueError,
-        ) as error:  # a text in the place of a number: the table is not Magento's
+        except (TypeError, ValueError) as error:
+            # A text stands in the place of a number: the table is not Magento's.
             self._found[member] = UnexpectedAnswer(f"its values are of another kind ({type(error).__name__})")
         return []
 

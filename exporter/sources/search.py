@@ -53,13 +53,18 @@ class SearchEngine:
         return [found for row in listed if (found := _index(engine, row, aliases, settings)) is not None]
 
     def version(self) -> tuple[str, str]:
-        """Return what the engine says of itself; Elasticsearch names no distribution."""
+        """Return what the engine says of itself; empty texts if it, or a proxy before it, does not.
+
+        Elasticsearch names no distribution.
+        """
         api = Api(_NAME, self._server(self._target.engine()), largest=LARGEST)
         try:
             said = _object(_object(api.ask("GET", "/")).get("version"))
-        except AccessDenied:  # a right that nothing else of it needs
+        except (AccessDenied, UnexpectedAnswer):  # nothing else of it needs this right, or this path
             return "", ""
-        return str(said.get("distribution", "elasticsearch")), str(said.get("number", ""))
+        if "number" not in said:
+            return "", ""
+        return str(said.get("distribution", "elasticsearch")), str(said["number"])
 
     def _server(self, engine: Engine) -> Server:
         target = self._target

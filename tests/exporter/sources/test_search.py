@@ -123,22 +123,20 @@ def test_an_answer_that_never_ends_is_not_waited_for(server: tuple[type[Answers]
     [
         ((200, {"version": {"distribution": "opensearch", "number": "3.1.0"}}), ("opensearch", "3.1.0")),
         ((200, {"version": {"number": "8.11.4"}}), ("elasticsearch", "8.11.4")),
-        ((200, {"version": {}}), ("elasticsearch", "")),
         ((403, {}), ("", "")),
-        ((200, {"version": "3"}), None),
-        ((200, {}), None),
+        ((404, {}), ("", "")),
+        ((200, {"version": {}}), ("", "")),
+        ((200, {"version": "3"}), ("", "")),
+        ((200, {}), ("", "")),
     ],
 )
 def test_which_engine_it_is(
-    server: tuple[type[Answers], str], answer: tuple[int, object], said: tuple[str, str] | None
+    server: tuple[type[Answers], str], answer: tuple[int, object], said: tuple[str, str]
 ) -> None:
+    """A proxy may serve the indexes alone: then only the version is missing."""
     handler, url = server
     handler.everything = (answer[0], {}, json.dumps(answer[1]).encode())
-    if said is None:
-        with pytest.raises(UnexpectedAnswer):
-            engine_at(url).version()
-    else:
-        assert engine_at(url).version() == said
+    assert engine_at(url).version() == said
 
 
 def test_nobody_listens() -> None:
