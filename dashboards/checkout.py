@@ -286,7 +286,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
     ),
     Table(
         key="stores",
-        title="Which store is not selling?",
+        title="How did each store sell? (24 h)",
         meaning=(
             "Every chosen store over the last 24 hours, the one furthest below its usual first. Orders are "
             "read from the database; revenue, failures and carts are counted since the installation."
