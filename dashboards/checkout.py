@@ -286,7 +286,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
     ),
     Table(
         key="stores",
-        title="How did each store sell? (24 h)",
+        title="How did each store sell?",
         meaning=(
             "Every chosen store over the last 24 hours, the one furthest below its usual first. Orders are "
             "read from the database; revenue, failures and carts are counted since the installation."
@@ -308,9 +308,9 @@ _SELLING: Final[tuple[Panel, ...]] = (
             Column(field="store", title="Store", link=_THIS_STORE),
             Column(
                 field="Value #A",
-                title="Against the usual",
+                title="Against the usual (24 h)",
                 unit="percentunit",
-                width=160,
+                width=200,
                 decimals=0,
                 threshold=thresholds.ORDERS_AGAINST_EXPECTED,
                 base=Colour.GOOD,

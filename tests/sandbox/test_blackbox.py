@@ -70,6 +70,7 @@ def test_what_the_cache_hides_the_uncached_pages_show(blackbox: BlackboxExporter
     assert served(blackbox, shop) == set(MODULE)
 
 
+@pytest.mark.slow
 def test_a_frozen_edge_fails_every_probe(blackbox: BlackboxExporter, shop: Storefront) -> None:
     shop.varnish.pause()
     assert served(blackbox, shop) == set()

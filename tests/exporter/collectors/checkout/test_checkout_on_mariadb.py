@@ -568,6 +568,7 @@ def test_an_upgrade_to_the_index_by_time_counts_on(mariadb: MariaDB) -> None:
         assert funnel.run() == funnel.settled() == of("de", "guest", STEPS[:4]) == funnel.truth()
 
 
+@pytest.mark.slow
 def test_five_hundred_stores(mariadb: MariaDB) -> None:
     with shop_in_mariadb(mariadb) as observed:
         codes = add_stores(observed, 497, numbered=range(0, 497, 50))

@@ -159,6 +159,7 @@ def test_the_oldest_is_exact_by_index_even_when_the_count_is_not(
         assert age == 500 * 600
 
 
+@pytest.mark.slow
 def test_five_hundred_stores_take_a_few_statements(mariadb: MariaDB) -> None:
     with shop_in_mariadb(mariadb) as observed:
         add_stores(observed, 497, numbered=())

@@ -3,6 +3,8 @@
 import time
 from decimal import Decimal
 
+import pytest
+
 from exporter.collectors.orders import OrdersCollector
 from exporter.core.memory import VolatileStore
 from exporter.core.runner import Limits
@@ -293,6 +295,7 @@ def test_an_empty_shop(mariadb: MariaDB) -> None:
         assert not any(key[0] == "magento_last_order_timestamp_seconds" for key in found)
 
 
+@pytest.mark.slow
 def test_five_hundred_stores_stay_within_the_series_of_one_collector(mariadb: MariaDB) -> None:
     with shop_in_mariadb(mariadb) as observed:
         add_stores(observed, 497, numbered=[77])

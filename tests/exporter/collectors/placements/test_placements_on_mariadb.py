@@ -386,6 +386,7 @@ def test_prefix_split_databases_and_an_old_version(mariadb: MariaDB, arguments: 
         assert taken.run(forward=HOLD_SECONDS) == taken.truth()
 
 
+@pytest.mark.slow
 def test_five_hundred_stores_take_few_statements(mariadb: MariaDB) -> None:
     with shop_in_mariadb(mariadb) as observed:
         add_stores(observed, 497, numbered=range(497))
