@@ -25,6 +25,9 @@ GREETING: Final = b"220 mail.example.com ESMTP\r\n"
 """What a server of another kind says first."""
 
 FILLERS: Final = 3
+TURNS_UNTIL_SERVED: Final = 4
+"""Turns of the loop from the accept of a connection to :meth:`FaultProxy._serve`."""
+
 _NOW: Final = struct.pack("ii", 1, 0)
 
 
@@ -112,9 +115,9 @@ class FaultProxy:
 
     async def _set(self, mode: Mode) -> None:
         self.mode = mode
+        await self._stop_listening()
         if mode is not Mode.BLACK_HOLE:  # there, connections stay open and nothing arrives any more
             await self._cut()
-        await self._stop_listening()
         if mode is Mode.BLACK_HOLE:
             self._fill_the_queue()
         elif mode is not Mode.REFUSE:
@@ -122,6 +125,11 @@ class FaultProxy:
 
     async def _stop_listening(self) -> None:
         if self._server is not None:
+            # asyncio leaves a connection open that arrives between the last accept and close().
+            for listening in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listening)
+            for _ in range(TURNS_UNTIL_SERVED):
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
         for filler in self._hole:
