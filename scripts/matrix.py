@@ -41,6 +41,8 @@ class Area:
     name: str
     shows: str
     tests: tuple[str, ...]
+    workers: int = 2
+    """Pytests that share the files; with 0 the tests of the alerts start several promtools at once."""
 
 
 DATABASE: Final = Area(
@@ -70,6 +72,7 @@ PROMETHEUS: Final = Area(
     " So for it the ranges in the tests are a millisecond longer.",
     ("tests/alerts/test_promtool.py", "tests/alerts/test_incidents.py", "tests/alerts/test_card_testing.py",
      "tests/alerts/test_orders_stopped.py", "tests/alerts/test_live_rules.py"),
+    workers=0,
 )  # fmt: skip
 ALERTMANAGER: Final = Area(
     "notifications",
@@ -204,7 +207,7 @@ def tests(area: Area, directory: Path, environment: Mapping[str, str]) -> tuple[
     """Run the area's tests; return how many passed, which failed and how many were skipped."""
     report, log = directory / "report.xml", directory / "log"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "not slow",
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(area.workers), "--dist", "loadfile", "-m", "not slow",
                "-p", "no:cacheprovider", f"--junitxml={report}", *area.tests]  # fmt: skip
     with log.open("w") as output:
         subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, check=False)
