@@ -207,8 +207,9 @@ def tests(area: Area, directory: Path, environment: Mapping[str, str]) -> tuple[
     """Run the area's tests; return how many passed, which failed and how many were skipped."""
     report, log = directory / "report.xml", directory / "log"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(area.workers), "--dist", "loadfile", "-m", "not slow",
-               "-p", "no:cacheprovider", f"--junitxml={report}", *area.tests]  # fmt: skip
+    workers = ("-n", str(area.workers), "--dist", "loadfile")
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *workers,
+               f"--junitxml={report}", *area.tests]  # fmt: skip
     with log.open("w") as output:
         subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, check=False)
     if not report.exists():

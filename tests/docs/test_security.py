@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
+from inspect import signature
 from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from exporter.doctor import rights
 from exporter.doctor.connections import SEARCH
 from exporter.rights.statements import queries_of
 from exporter.settings import validate
+from exporter.sources.varnish import Varnishstat
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -48,6 +50,7 @@ PROOFS: Final = {
     "Redis: the command": f"{PRINTED}::test_redis",
     "Artemis: `POST`": f"{ARTEMIS}::test_the_queues_of_any_broker_are_asked_for_at_once",
     "RabbitMQ: `GET": f"exporter/sources/test_rabbitmq.py::test_alarms {PRINTED}::test_rabbitmq",
+    "Varnish: `varnishstat`.": f"{HERE}::test_the_only_program_that_is_run_is_varnishstat",
     "Search engine: `GET` of": "exporter/sources/test_search.py::test_every_engine_says_the_same",
     "PHP-FPM: its status page": "exporter/sources/test_php_fpm.py::test_opcache_says_its_room",
     "No key, message, object or document": f"{PRINTED}::test_redis {PRINTED}::test_rabbitmq",
@@ -72,23 +75,22 @@ PROOFS: Final = {
     "It takes known alerts": f"{HOOK}::test_nothing_is_unpacked {HOOK}::test_anything_else_is_refused"
     f" {HOOK}::test_whatever_stands_in_an_alert_only_plain_labels_of_the_pack_are_kept",
     "`/-/healthy` answers": f"{WEB}/test_web.py::test_basic_auth_and_token",
+    "It says that the process lives": f"{WEB}/test_web.py::test_health_and_landing",
     "Passwords come from the environment": f"{SETTINGS}::{EVERY_LOGIN} {MISTAKE}",
     "`check-config` shows": "exporter/test_cli.py::test_check_config_shows_what_runs_and_no_secret",
     "A test plants one": "system/test_secrets.py::test_no_secret_is_ever_said_or_left",
     "It is read as data": f"{LITERAL}::test_any_other_expression_costs_its_own_value_only",
+    "If it is the only source": "system/install/test_env_php.py::test_one_command_from_env_php_to_metrics",
     "`doctor` says so": f"{HERE}::test_the_doctor_names_the_shops_own_login",
 }
 """How a sentence begins, and the tests that show it."""
 
 CLAIM_NOTHING: Final = (
     "One column holds more",  # what the shop's table holds
-    "Varnish: `varnishstat`.",  # names a program
     "The state file holds the shop's numbers.",
     "`/api/alerts` is the webhook",
-    "It says that the process lives",
     "Revenue and order numbers",
     "`app/etc/env.php` holds",
-    "If it is the only source",
     "It looks for it in all output",  # goes on about the test that is named before
     "Please report",
     "You will get",
@@ -162,6 +164,17 @@ def test_every_label_is_a_code() -> None:
 def test_the_web_server_listens_on_loopback() -> None:
     host, _, _ = validate({}).web.listen.rpartition(":")
     assert ip_address(host).is_loopback
+
+
+def test_the_only_program_that_is_run_is_varnishstat() -> None:
+    """`setup` runs others, for whoever sets the exporter up. The process that serves runs this one."""
+    starting = re.compile(
+        r"^(?:import|from) subprocess\b|\bos\.(?:system|popen|exec|spawn|posix_spawn)", re.MULTILINE
+    )
+    files = (ROOT / "exporter").rglob("*.py")
+    found = {str(file.relative_to(ROOT / "exporter")) for file in files if starting.search(file.read_text())}
+    assert found == {"sources/varnish.py", "setup/programs.py"}
+    assert signature(Varnishstat).parameters["program"].default == "varnishstat"
 
 
 @pytest.mark.parametrize("user", ["magento", "observer"])

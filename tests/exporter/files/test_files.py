@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,22 @@ def test_content_that_cannot_be_used_is_not_read_again_until_it_changes(
     assert followed.current() == "second"
 
 
+@pytest.fixture
+def interrupted() -> Iterator[None]:
+    """Fail a test whose file is waited for: else it would hang, and all that come after it."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("waits for a file that is no ordinary one")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def fifo(path: Path) -> None:
     os.mkfifo(path)
 
@@ -110,6 +127,7 @@ def huge(path: Path) -> None:
         file.truncate(1 << 40)
 
 
+@pytest.mark.usefixtures("interrupted")
 @pytest.mark.parametrize("spoil", [fifo, device, huge, Path.mkdir], ids=lambda spoil: spoil.__name__)
 @pytest.mark.parametrize("kind", ["password", "settings", "env.php", "composer.lock", "web", "token", "tls"])
 def test_what_is_no_ordinary_file_is_refused_at_once(
@@ -131,6 +149,7 @@ def test_what_is_no_ordinary_file_is_refused_at_once(
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.usefixtures("interrupted")
 def test_a_composer_lock_that_became_a_pipe_is_read_when_it_is_a_file_again(tmp_path: Path) -> None:
     path, files = tmp_path / "composer.lock", ShopFiles(tmp_path)
     fifo(path)
