@@ -83,6 +83,7 @@ class Counters:
         self._now = now
         self._values: dict[tuple[str, ...], tuple[Decimal, Decimal]] = {}
         self._new_since: dict[tuple[str, ...], float] = {}
+        self._changed: set[tuple[str, ...]] = set()
         for name, (total, count, *since) in table.scan().items():
             key = tuple(json.loads(name))
             self._values[key] = (Decimal(total), Decimal(count))
@@ -94,25 +95,34 @@ class Counters:
     def add(self, amount: float | Decimal = 1, /, *, count: int = 1, **labels: str) -> None:
         """Add to a label set. Raises :exc:`ValueError` if a counter would fall."""
         key = self._metric.key(labels)
-        step = Decimal(str(amount))
+        step = Decimal(amount if isinstance(amount, int) else str(amount))
         if self._metric.kind is Kind.COUNTER and step < 0:
             raise ValueError(f"{self._metric.name} cannot fall")
-        self.initialise(**labels)
+        self._start(key)
         total, number = self._values[key]
         self._set(key, total + step, number + count)
 
     def initialise(self, **labels: str) -> None:
         """Start a series at 0, so that ``increase()`` sees its first event."""
-        key = self._metric.key(labels)
+        self._start(self._metric.key(labels))
+
+    def _start(self, key: tuple[str, ...]) -> None:
         if key not in self._values:
             self._new_since[key] = self._now
             self._set(key, *_ZERO)
 
     def _set(self, key: tuple[str, ...], total: Decimal, number: Decimal) -> None:
         self._values[key] = (total, number)
-        # Stored with the sum, so that a restart neither shows a value too early nor hides one that was shown.
-        since = [self._new_since[key]] if key in self._new_since else []
-        self._table.put(json.dumps(key), [str(total), str(number), *since])
+        self._changed.add(key)
+
+    def write(self) -> None:
+        """Put what this run has changed into the table, each series once however often it was added to."""
+        for key in sorted(self._changed):
+            total, number = self._values[key]
+            # Stored with the sum, so that a restart neither shows a value too early nor hides one shown.
+            since = [self._new_since[key]] if key in self._new_since else []
+            self._table.put(json.dumps(key), [str(total), str(number), *since])
+        self._changed.clear()
 
     def samples(self) -> Iterator[Sample]:
         """Yield every series; a new one as 0."""
@@ -151,6 +161,8 @@ class Memory:
 
     def commit(self) -> None:
         """Write everything that this run changed, all or nothing."""
+        for counters in self._counters.values():
+            counters.write()
         changes = [change for table in self._tables.values() for change in table.changes()]
         if changes:
             self._store.commit(changes)

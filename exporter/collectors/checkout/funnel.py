@@ -94,6 +94,7 @@ class Funnel:
         self._limits = context.memory.table("limits")
         self._counters = counters
         self._since = context.memory.table("since_order")
+        self._initialised: set[str] = set()
         self._newest = newest
         self.start: int = self._limits.get("start", self._newest)
         self._floor: int = self._limits.get("floor", max(0, self.start - KEEP_IDS))
@@ -211,35 +212,38 @@ class Funnel:
         """Return whether a cart that is not remembered may have been counted, or was there at the start."""
         return quote_id <= self.start or quote_id < self._floor
 
-    def _counted_of(self, quote_ids: Iterable[int]) -> dict[int, Stage]:
+    def _counted_of(self, quote_ids: Iterable[int]) -> dict[int, int]:
         """Return what has been counted of those of the carts that are remembered."""
         found = self._counted.get_many(quote_key(quote_id) for quote_id in quote_ids)
-        return {int(key): Stage(value) for key, value in found.items()}
+        return {int(key): int(value) for key, value in found.items()}
 
-    def _remember(self, quote_id: int, counted_before: Stage | None, counted_now: Stage) -> None:
+    def _remember(self, quote_id: int, counted_before: int | None, counted_now: int) -> None:
         if counted_before != counted_now:
-            self._counted.put(quote_key(quote_id), int(counted_now))
+            self._counted.put(quote_key(quote_id), counted_now)
 
-    def _count(self, row: Mapping[str, Any], stages: Stage) -> None:
+    def _count(self, row: Mapping[str, Any], stages: int) -> None:
         if not stages:
             return
         store = self._context.stores.code(row["store_id"])
         self._initialise(store)
         for stage in checkout.labels(stages):
             self._counters.add(store=store, stage=stage, customer=checkout.customer(guest=bool(row["guest"])))
-        if Stage.CART in stages:
+        if stages & Stage.CART:
             known = self._since.get_many((SHOP, str(row["store_id"])))
             self._since.put_many({key: carts + 1 for key, carts in known.items()})
 
     def _initialise(self, store: str) -> None:
+        if store in self._initialised:
+            return
+        self._initialised.add(store)
         for stage in STAGES:
             for customer in CUSTOMERS:
                 self._counters.initialise(store=store, stage=stage, customer=customer)
 
 
-def _reached(context: Context, rows: Sequence[Row], counted: Mapping[int, Stage]) -> dict[int, Stage]:
+def _reached(context: Context, rows: Sequence[Row], counted: Mapping[int, int]) -> dict[int, int]:
     """Return the stages that the carts show now; steps that have been counted are not read again."""
-    reached: dict[int, Stage] = {}
+    reached: dict[int, int] = {}
     unshipped: list[int] = []
     unpaid: list[int] = []
     for row in rows:
@@ -248,9 +252,9 @@ def _reached(context: Context, rows: Sequence[Row], counted: Mapping[int, Stage]
         quote_id = int(row["id"])
         reached[quote_id] = Stage.CART | (Stage.PLACEMENT_ATTEMPT if row["reserved"] else NOTHING)
         counted_before = counted.get(quote_id, NOTHING)
-        if not row["is_virtual"] and SHIPPING not in counted_before:
+        if not row["is_virtual"] and SHIPPING & ~counted_before:
             unshipped.append(quote_id)
-        if Stage.PAYMENT_METHOD not in counted_before:
+        if not counted_before & Stage.PAYMENT_METHOD:
             unpaid.append(quote_id)
     for row in _details(context, SHIPPING_STEPS, unshipped):
         reached[int(row["id"])] |= Stage.SHIPPING_ADDRESS if row["address"] else NOTHING
