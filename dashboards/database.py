@@ -7,14 +7,16 @@ from typing import Final
 from alerts import thresholds
 from alerts.platform import database
 from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
+from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Graph, Panel, Row, Stat, Timeline
+from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, Timeline
 from dashboards.lib.style import Colour, words
 from dashboards.lib.there import LEGEND, SERVER, there, without
-from dashboards.lib.uids import CHECKOUT, DATABASE, HOST, OVERVIEW
+from dashboards.lib.uids import CHECKOUT, CRON, DATABASE, HOST, OVERVIEW
+from exporter.collectors import database_server
 from promql import platform as of
-from promql.expr import increase, max_by, min_by, rate, sum_by
+from promql.expr import age, increase, max_by, min_by, rate, sum_by
 
 UID: Final = DATABASE
 _ABSENT: Final = without("mysqld_exporter")
@@ -234,6 +236,38 @@ _LOAD: Final[tuple[Panel, ...]] = (
     ),
 )
 
+_HELD: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="transaction",
+        title="How old is the oldest transaction?",
+        meaning="Age of the oldest open transaction of the shop's main database.",
+        good="Seconds; minutes during a reindex or a backup.",
+        then="It only grows: find who runs it. Locks last as long as it does.",
+        asks=(Ask(expr=max_by(here(database_server.LONGEST)), legend="oldest", may_be_empty=True),),
+        unit="s",
+        empty="the exporter's user has no right PROCESS, or the database is not read",
+        link=Link("Does anything wait?", UID, "waiters"),
+    ),
+    Table(
+        key="locks",
+        title="Who holds Magento's named locks?",
+        meaning="Locks of cron groups, long jobs and consumers, and since when one connection has held each.",
+        good="Jobs that run, and consumers that wait for messages.",
+        then="A lock whose job does no work: end the connection that holds it.",
+        asks=(Ask(expr=max_by(age(here(database_server.HELD_SINCE)), "kind", "name"), may_be_empty=True),),
+        empty="nobody holds one, the lock provider is not db, or the database is not read",
+        columns=(
+            Column(field="kind", title="Of", width=110),
+            Column(field="name", title="Name"),
+            Column(field="Value", title="For", unit="s", width=110),
+        ),
+        sort="Value",
+        width=18,
+        height=7,
+        link=Link("Which jobs run?", CRON, "jobs"),
+    ),
+)
+
 DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Database",
@@ -244,6 +278,7 @@ DASHBOARD: Final = Dashboard(
         Row(panels=_HEADER),
         Row(title="Do connections run out?", panels=_CONNECTIONS),
         Row(title="Do statements wait for one another?", panels=_LOCKS),
+        Row(title="What is held for long?", panels=_HELD),
         Row(title="Does the replica follow?", panels=_REPLICATION),
         Row(title="What is it busy with?", panels=_LOAD),
     ),

@@ -149,7 +149,7 @@ _VERSIONS: Final = Table(
     good="yes for each.",
     then="no: plan an upgrade of that server. unknown: this line or edition is not in the exporter's table.",
     asks=(Ask(expr=max_by(here(support.RUNS), "service", "version", "supported")),),
-    empty="neither Redis nor a search engine is read",
+    empty="no database, Redis or search engine is read",
     columns=(
         Column(field="service", title="Service"),
         Column(field="version", title="Version", width=110),

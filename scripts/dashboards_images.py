@@ -55,11 +55,13 @@ INCIDENT: Final = (
     (13.0, "off", "certificate-expiring"),
     (14.0, "off", "disk-filling"),
     (20.0, "off", "cron-stopped"),
+    (21.0, "start", "2026.11.2"),
+    (22.5, "end", "2026.11.2"),
     (OUTAGE, "on", "payment-declined"),
     (34.0, "on", "cache-flushed"),
     (35.0, "off", "cache-flushed"),
 )
-"""What goes wrong, in minutes after the demo is up: a night's troubles are over, but nobody can pay."""
+"""What happens, in minutes after the demo is up: a night's faults are over, a release breaks payments."""
 
 
 MOMENTS: Final = (0, 5, 20)
@@ -106,12 +108,20 @@ def _demo() -> Iterator[tuple[Path, str]]:
 def _suffer(state: Path) -> None:
     """Let the incident take its course."""
     began = time.monotonic()
-    for minute, switch, fault in (*INCIDENT, (MINUTES, "", "")):
+    for minute, action, what in (*INCIDENT, (MINUTES, "", "")):
         time.sleep(max(0.0, began + minute * 60 - time.monotonic()))
-        if fault:
-            print(f"minute {minute:g}: {fault} {switch}", flush=True)
-            command = [sys.executable, "-m", "sandbox", "fault", switch, fault, "--directory", str(state)]
+        if what:
+            print(f"minute {minute:g}: {what} {action}", flush=True)
+            command = [sys.executable, "-m", *_arguments(state, action, what)]
             subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def _arguments(state: Path, action: str, what: str) -> list[str]:
+    """Return the command that switches a fault, or marks a deployment as a pipeline does."""
+    if action in {"on", "off"}:
+        return ["sandbox", "fault", action, what, "--directory", str(state)]
+    shop = state / "servers" / "magento"
+    return ["exporter", "deploy", action, "--release", what, "--magento-root", str(shop)]
 
 
 def _preview(prometheus: str, since: str, until: str, folder: str, files: list[Path]) -> int:

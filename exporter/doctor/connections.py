@@ -17,7 +17,8 @@ from exporter.magento.support import NO, is_supported, numbers, product_of, redi
 SERVER = Query(
     "doctor_server",
     "SELECT VERSION() AS version, @@global.time_zone AS zone, @@system_time_zone AS system_zone,"
-    " CURRENT_USER() AS account",
+    " CURRENT_USER() AS account, (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES"
+    " WHERE PRIVILEGE_TYPE = 'PROCESS') AS may_see_others",
     reads={},
 )
 PREFIXES = Query(
@@ -118,6 +119,11 @@ def _database(subject: Examination) -> Iterator[Finding]:
     yield Finding(Status.OK, "database", f"{server['version']} at {where}, as {subject.account}")
     service = "mariadb" if "mariadb" in str(server["version"]).lower() else "mysql"
     yield from _unsupported(subject, service, str(server["version"]))
+    if not server["may_see_others"]:
+        yield Finding(
+            Status.NOTE, "transactions", "the age of the oldest is not read: that needs PROCESS, by which"
+            " one may read every statement that runs",
+        )  # fmt: skip
     zone = server["system_zone"] if server["zone"] == "SYSTEM" else server["zone"]
     if zone not in _UTC:
         yield Finding(

@@ -147,9 +147,9 @@ def test_settings_are_asked_for_by_their_path() -> None:
 CODES: Final = frozenset(
     (
         *("age", "backend", "broker", "collector", "connection", "consumer", "currency", "customer"),
-        *("document", "edition", "indexer", "job_code", "layer", "member", "method", "mode", "other", "pool"),
-        *("queue", "reason", "release", "resource", "result", "role", "service", "stage", "state", "status"),
-        *("store", "supported", "varnish", "version", "website", "window"),
+        *("document", "edition", "indexer", "job_code", "kind", "layer", "member", "method", "mode", "name"),
+        *("other", "pool", "queue", "reason", "release", "resource", "result", "role", "service", "stage"),
+        *("state", "status", "store", "supported", "varnish", "version", "website", "window"),
     )
 )
 """Every label of a collector. Its values are codes of the shop or words of ours."""

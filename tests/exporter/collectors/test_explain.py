@@ -239,7 +239,7 @@ def test_every_declared_statement_was_seen(shops: dict[str, Asked]) -> None:
     seen = {statement.query.name for statement in every}
     declared = {query.name for collector in COLLECTORS for query in collector.queries}
     assert seen - declared == {"stores", "store_settings"}
-    assert sorted(declared - seen) == []
+    assert sorted(declared - seen) == ["database_transactions"]  # it needs PROCESS, and has no plan
 
 
 _ONE_ROW = "n_rows = 1, clustered_index_size = 1, sum_of_other_index_sizes = 1"

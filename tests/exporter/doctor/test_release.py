@@ -133,7 +133,7 @@ class Database(FakeDatabase):
 def test_a_version_that_is_not_supported_is_named(
     root: Path, version: str, expected: list[tuple[str, str]]
 ) -> None:
-    server = {"version": "8.0.35-27", "account": "exporter@%", "zone": "UTC"}
+    server = {"version": "8.0.35-27", "account": "exporter@%", "zone": "UTC", "may_see_others": 0}
     database = Database({connections.SERVER.name: [server], connections.SEARCH.name: []})
     found(root, "", version)  # writes the files
     opened = Backends(files=ShopFiles(root, None), redis=cast("Any", Redis()), database=cast("Any", database))
@@ -143,3 +143,4 @@ def test_a_version_that_is_not_supported_is_named(
         for each in findings
         if each.check.endswith(" version")
     ] == expected
+    assert said(findings, "transactions")[0][0] == "note"
