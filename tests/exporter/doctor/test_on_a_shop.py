@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.collectors import all_collectors
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
@@ -119,8 +120,14 @@ def report(*arguments: str) -> list[dict[str, str]]:
     return findings
 
 
-def test_a_healthy_shop_has_no_finding(examine: Examine) -> None:
+def test_a_healthy_shop_has_no_finding_and_what_it_lacks_is_off(examine: Examine, directory: Path) -> None:
+    """It has a database only: no Redis, Varnish, search engine, broker, PHP-FPM or directory that is read."""
     assert examine() == []
+    said = {found["check"]: found["status"] for found in report("--config", str(directory / "exporter.yml"))}
+    expected = {
+        collector.name: "ok" if collector.source == "database" else "off" for collector in all_collectors()
+    }
+    assert {name: said.get(name) for name in expected} == expected
 
 
 def test_a_missing_grant_and_the_statement_that_mends_it(
