@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Checks the pipelines of deploy/ci and the compose files against their schemas, with a checker of its own in build/.
-# The Jenkinsfile is not checked here: its checker needs ten minutes to install. tests/exporter/deploys reads all three.
+# The Jenkinsfile is compiled by Groovy's compiler, the language it is written in. Jenkins' own linter is part of a running
+# Jenkins and cannot be had alone: that it knows every step and section is not checked. The commands in all three are
+# checked by tests/exporter/deploys.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,3 +18,14 @@ fi
 "$checker/bin/check-jsonschema" --builtin-schema vendor.gitlab-ci deploy/ci/gitlab-ci.yml
 "$checker/bin/check-jsonschema" --builtin-schema vendor.github-workflows deploy/ci/github-action.yml
 "$checker/bin/check-jsonschema" --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/beside-a-shop.yml
+
+groovy=build/groovy/groovy-4.0.33.jar
+if [ ! -f "$groovy" ] && ! { command -v java && command -v mvn; } >/dev/null; then
+    echo "left out: neither java nor mvn for the Jenkinsfile"
+    exit 0
+fi
+[ -f "$groovy" ] || mvn --quiet dependency:copy -Dartifact=org.apache.groovy:groovy:4.0.33 "-DoutputDirectory=${groovy%/*}"
+classes=$(mktemp -d)
+trap 'rm -rf "$classes"' EXIT
+java -cp "$groovy" org.codehaus.groovy.tools.FileSystemCompiler -d "$classes" deploy/ci/Jenkinsfile
+echo "Jenkinsfile: Groovy compiles it"
