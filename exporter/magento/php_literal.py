@@ -275,10 +275,18 @@ class _Parser:
     def _constant(self, token: Token) -> Value:
         """Return the value of ``Name::class`` and of PDO's constants."""
         owner, _, name = token.text.partition("::")
+        owner = self._resolved(owner)
         if name.lower() == "class":
-            return owner.lstrip("\\") if owner.startswith("\\") else self._aliases.get(owner.lower(), owner)
-        number = _pdo_option(owner.lstrip("\\").lower(), name)
+            return owner
+        number = _pdo_option(owner.lower(), name)
         return _not_data(token) if number is None else number
+
+    def _resolved(self, name: str) -> str:
+        """Return a class's full name: its first part may be one that ``use`` has brought."""
+        if name.startswith("\\"):
+            return name.lstrip("\\")
+        first, separator, rest = name.partition("\\")
+        return self._aliases.get(first.lower(), first).lstrip("\\") + separator + rest
 
     def _function(self, token: Token) -> Value:
         """Step over ``fn ($a) => …``, whose arrow does not end the expression."""

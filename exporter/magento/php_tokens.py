@@ -23,7 +23,7 @@ _TOKEN: Final = re.compile(
     | (?P<name>\\?[A-Za-z_][A-Za-z0-9_]*(?:\\[A-Za-z_][A-Za-z0-9_]*)*(?:::[A-Za-z_][A-Za-z0-9_]*)?)
     | (?P<variable>\$[A-Za-z_][A-Za-z0-9_]*)
     | (?P<mark>=>|\?\?|\?>|[\[\](){},;.?:+-])
-    | (?P<other>.)
+    | (?P<other><=>|.)
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )

@@ -4,6 +4,7 @@
 what stands in the column                      is read as
 =============================================  ==========================================
 ``NULL``, a zero date, anything in 1970        none: absent, never 0, and without an age
+an instant in milliseconds                     the same in seconds: publishers of messages do so
 an instant after the exporter's clock          that clock's time: an age of 0
 any other                                      itself
 =============================================  ==========================================
@@ -19,11 +20,14 @@ from typing import Any, Final
 
 NOTED_SINCE: Final = 365 * 86_400
 """The end of 1970, in Unix seconds: no shop is as old."""
+_MILLISECONDS: Final = 1e11
+"""From here on it is no time in seconds: that would be the year 5138, and no server gives one after 3001."""
 
 
 def instant(value: Any, now: float) -> float | None:
     """Return an instant in Unix seconds, at most ``now``; None if there is none."""
     moment = 0.0 if value is None else float(value)
+    moment = moment / 1000 if moment >= _MILLISECONDS else moment
     return None if moment < NOTED_SINCE else min(moment, now)
 
 
