@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -391,11 +392,20 @@ def _commands(settings: Settings) -> Commands:
         "MAGENTO": settings.commands.magento_root or str(settings.magento_root or ""),
         "PROMETHEUS": settings.prometheus.url if settings.prometheus else "",
         "ALERTMANAGER": settings.links.alertmanager,
+        "STOREFRONT": settings.links.storefront.rstrip("/"),
+        "SENTINELS": " ".join(_sentinels(settings)),
     }
     variables = {name: value for name, value in known.items() if value}
     if settings.database:
         variables["PREFIX"] = settings.database.prefix
     return Commands(dict(settings.commands.prefixes.items()), variables)
+
+
+def _sentinels(settings: Settings) -> list[str]:
+    """Return host and port of every Sentinel, each once."""
+    servers = [server for _, server in settings.redis] if settings.redis else []
+    found = (server.sentinel.servers for server in servers if server is not None and server.sentinel)
+    return list(dict.fromkeys(chain.from_iterable(found)))
 
 
 def create_app(exporter: Exporter, auth: WebAuth | None = None) -> FastAPI:

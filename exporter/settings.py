@@ -308,6 +308,7 @@ class Links(Section):
         "", description="Another server of the runbooks, for those about a dead exporter."
     )
     grafana: str = Field("", description="Grafana, as people reach it.")
+    storefront: str = Field("", description="The shop, as customers reach it, for commands of the runbooks.")
     alertmanager: str = Field("", description="Alertmanager, as people reach it, for the button Silence.")
 
 

@@ -1,4 +1,4 @@
-"""``/incidents``: what fired and what happened to the shop, newest first, and one alert for the review."""
+"""``/incidents``: what fires, the most urgent first, then what fired and happened, and one for the review."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from exporter.evidence.model import Evidence, Verdict, ranked
 from exporter.evidence.service import EvidenceService
 from exporter.web.app_state import AppState
 from exporter.web.evidence_view import duration, lost, lost_twice, text_of
+from exporter.web.labels import urgency
 from exporter.web.page import answer
 
 router: Final = APIRouter()
@@ -68,14 +69,21 @@ def _list(app: AppState) -> str:
     note = "" if app.evidence_token else _OFF
     note += f'<p class="failing">Not kept over a restart: {escape(trouble)}</p>' if trouble else ""
     bundles, events = app.evidence.bundles.all(), app.events.all() if app.events else []
+    bundles.sort(key=lambda bundle: -bundle.started_at)
+    fires = sorted(
+        (one for one in bundles if not one.ended_at), key=lambda one: urgency(one.labels.get("severity", ""))
+    )
     rows = [
-        *((bundle.started_at, _bundle(bundle, app.evidence)) for bundle in bundles),
+        *((bundle.started_at, _bundle(bundle, app.evidence)) for bundle in bundles if bundle.ended_at),
         *((event.at, _event(event)) for event in events),
     ]
-    if not rows:
-        return note + _NONE
-    made = "".join(text for _, text in sorted(rows, key=lambda row: row[0], reverse=True))
-    return f'{note}<ol class="timeline">\n{made}</ol>'
+    over = [text for _, text in sorted(rows, key=lambda row: row[0], reverse=True)]
+    now = _timeline("Fires now", [_bundle(bundle, app.evidence) for bundle in fires])
+    return note + (now + _timeline("Before", over) or _NONE)
+
+
+def _timeline(title: str, rows: Sequence[str]) -> str:
+    return f'<h2>{title}</h2>\n<ol class="timeline">\n{"".join(rows)}</ol>\n' if rows else ""
 
 
 def _bundle(bundle: Bundle, service: EvidenceService) -> str:
@@ -93,7 +101,7 @@ def _bundle(bundle: Bundle, service: EvidenceService) -> str:
     costs = f'<p class="cost">{lost_twice(bundle.cost)}</p>' if bundle.cost.orders is not None else ""
     return (
         f'<li class="{severity}"><div><p><small>{when(bundle.started_at)}</small> {badge}{lasted}</p>\n'
-        f'<h2><a href="runbooks/{name}?{query}">{name}</a></h2>\n<p>{labels}</p>\n'
+        f'<h3><a href="runbooks/{name}?{query}">{name}</a></h3>\n<p>{labels}</p>\n'
         f"<p>Likeliest: {escape(_likeliest(bundle, service.declared.get(bundle.alert)))}</p></div>\n"
         f'<div>{costs}<p><small><a class="row" href="incidents/{bundle.id}.md">For the review</a></small></p>'
         "</div></li>\n"

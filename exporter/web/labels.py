@@ -34,8 +34,16 @@ OF_ALERTS: Final = frozenset(
 )
 """Labels of the pack's alerts. Others are not kept: nobody knows what stands in them."""
 
+SEVERITIES: Final = ("critical", "urgent", "warning", "info", "none")
+"""The most urgent first."""
+
 _CUSTOMERS: Final = frozenset({"guest", "registered"})
 """The only values of the label ``customer`` that are kept: another rule may put a name there."""
+
+
+def urgency(severity: str) -> int:
+    """Return the place of a severity among all: 0 is the most urgent."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def is_plain(value: str) -> bool:

@@ -12,14 +12,22 @@ from urllib.parse import urlencode
 
 from exporter.evidence.bundles import Bundle, when
 from exporter.evidence.model import Evidence
+from exporter.evidence.questions import of_shop
 from exporter.evidence.service import Seen
 from exporter.web.commands import Commands
 from exporter.web.evidence_view import answered, duration, evidence_of, lost_twice, supported_first
-from exporter.web.runbook_text import Runbook, anchor, command_block
+from exporter.web.labels import urgency
+from exporter.web.runbook_text import Runbook, anchor, command_block, query_block
 
 _VARIABLE: Final = re.compile(r"<var>\$\{?([A-Z0-9_]+)(?::\?)?\}?</var>")
 _LINK: Final = re.compile(r'href="([A-Za-z0-9]+)((?:#[^"]*)?)"')
 _ANSWER: Final = re.compile(r'<output data-query="([0-9]+)"></output>')
+_QUERY: Final = re.compile(
+    r'<figure class="command promql">(?:(?!</figure>).)*</figure>\n<output data-query="([0-9]+)"></output>\n',
+    re.DOTALL,
+)
+_SILENCE: Final = re.compile(r"amtool silence add alertname=\w+(?![^\n]* shop=)")
+_SHOP: Final = 'shop="$SHOP"'
 _FIRST: Final = "First action"
 _ROUTING: Final = ("category", "service", "severity", "team")
 _WHERE: Final = (
@@ -28,7 +36,6 @@ _WHERE: Final = (
 )
 """Labels that say where it is, in the order in which they are shown at once."""
 
-_SEVERITIES: Final = ("critical", "urgent", "warning", "info", "none")
 _ABBREVIATIONS: Final = ("slo",)
 _SETTINGS: Final = {
     "MAGENTO": ("/var/www/html", "the shop's directory"),
@@ -36,6 +43,7 @@ _SETTINGS: Final = {
     "PROMETHEUS": ("http://localhost:9090", "its address"),
     "ALERTMANAGER": ("http://localhost:9093", "its address"),
     "STOREFRONT": ("https://shop.example", "the shop's address"),
+    "SENTINELS": ("127.0.0.1:26379", "host:port of each Sentinel"),
 }
 """Variables that no alert carries: an example and what it is."""
 
@@ -74,11 +82,31 @@ def page_of(page: Runbook, link: Link, shown: Shown) -> str:
     """Return the body of one page for this link: first what is wrong and what to do, then what was seen."""
     evidence = evidence_of(shown.evidence, page, shown.then, shown.now)
     sections = [*(["What was seen"] if evidence else []), *page.sections]
-    body = _answered(shown.commands.fitted(_filled(page.body, link.labels)), shown.now)
+    body = _filled(_of_its_shop(page, link.labels), {**link.labels, "exporter": _exporter(link)})
+    body = _answered(shown.commands.fitted(body), shown.now)
     return (
         f"{_head(page, link, shown)}{_contents(sections)}{_told(link)}{_filled(evidence, link.labels)}"
-        f"{_to_set(body, link)}<main>{body}</main>"
+        f"{_to_set(body)}<main>{body}</main>"
     )
+
+
+def _of_its_shop(page: Runbook, labels: Mapping[str, str]) -> str:
+    """Return the body with every query and silence for the alert's shop: one Prometheus may have many."""
+    if "shop" not in labels:
+        return page.body
+
+    def narrowed(found: re.Match[str]) -> str:
+        number = int(found[1])
+        query = of_shop(page.queries[number], "$SHOP").replace(f"{_SHOP},{_SHOP}", _SHOP)
+        return query_block(query, number)
+
+    return _SILENCE.sub(r'\g<0> shop="<var>$SHOP</var>"', _QUERY.sub(narrowed, page.body))
+
+
+def _exporter(link: Link) -> str:
+    """Return the address of the exporter that the alert is about, or of this one."""
+    instance = link.labels.get("instance", "")
+    return f"http://{instance}" if instance else link.exporter
 
 
 def _answered(body: str, now: Seen | None) -> str:
@@ -87,7 +115,9 @@ def _answered(body: str, now: Seen | None) -> str:
 
 
 def _by_subject(pages: Iterable[Runbook]) -> list[tuple[str, list[Runbook]]]:
-    ordered = sorted(pages, key=lambda page: (not page.subject, page.subject, _urgency(page), page.name))
+    ordered = sorted(
+        pages, key=lambda page: (not page.subject, page.subject, urgency(page.severity), page.name)
+    )
     return [
         (_title(subject or "other"), list(some))
         for subject, some in groupby(ordered, key=lambda page: page.subject)
@@ -97,10 +127,6 @@ def _by_subject(pages: Iterable[Runbook]) -> list[tuple[str, list[Runbook]]]:
 def _title(subject: str) -> str:
     """Return a subject as a heading; an abbreviation stays in capitals."""
     return subject.upper() if subject in _ABBREVIATIONS else subject.replace("_", " ").capitalize()
-
-
-def _urgency(page: Runbook) -> int:
-    return _SEVERITIES.index(page.severity) if page.severity in _SEVERITIES else len(_SEVERITIES)
 
 
 def _group(title: str, pages: Iterable[Runbook]) -> str:
@@ -188,15 +214,14 @@ def _told(link: Link) -> str:
     return f'<p class="labels">{spans}</p>\n' if spans else ""
 
 
-def _to_set(body: str, link: Link) -> str:
+def _to_set(body: str) -> str:
     """Return commands that set what the page uses and nothing else says, or nothing."""
     names = list(dict.fromkeys(_VARIABLE.findall(body)))
     if not names:
         return ""
-    known = _SETTINGS | {"EXPORTER": (link.exporter, "this exporter")}
     lines = []
     for name in names:
-        value, meaning = known.get(name, ("", "from the alert"))
+        value, meaning = _SETTINGS.get(name, ("", "from the alert"))
         lines.append(f"{name}='{value}'  # {meaning}")
     block = command_block("once, before the commands", escape("\n".join(lines), quote=False))
     return f"<details><summary>Set in your shell: {', '.join(names)}</summary>{block}</details>\n"

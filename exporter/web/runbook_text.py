@@ -111,9 +111,10 @@ def command_block(title: str, code: str, kind: str = "") -> str:
     )
 
 
-def answer_place(number: int) -> str:
-    """Return where the answer to the page's query of this number is put."""
-    return f'<output data-query="{number}"></output>\n'
+def query_block(query: str, number: int) -> str:
+    """Return a query to copy, and where its answer is put: it is the page's query of this number."""
+    block = command_block(_WORDS["promql"], _with_variables(query), "promql")
+    return f'{block}<output data-query="{number}"></output>\n'
 
 
 @lru_cache(maxsize=128)
@@ -247,12 +248,10 @@ def _command(
     kind, text = effect or language, tokens[index].content.rstrip()
     if language != "promql":
         return command_block(_WORDS.get(kind, kind), _with_variables(text), kind)
-    blocks = []
-    for query in text.split("\n\n"):
-        place = answer_place(len(environment["queries"]))
-        environment["queries"].append(query)
-        blocks.append(command_block(_WORDS.get(kind, kind), _with_variables(query), kind) + place)
-    return "".join(blocks)
+    queries = environment["queries"]
+    known = len(queries)
+    queries += text.split("\n\n")
+    return "".join(query_block(query, number) for number, query in enumerate(queries[known:], known))
 
 
 def _with_variables(text: str) -> str:

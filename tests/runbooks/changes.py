@@ -25,6 +25,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 
 NOT_THERE: Final[Mapping[str, str]] = {
     r"/V1/guest-carts": "the demo's storefront has no REST API",
+    r"sentinel set": "the demo has no Sentinels",
     r"redis-cli config rewrite": "the demo's Redis has no configuration file",
 }
 """What a block must not have to run, though the demo has its programs."""

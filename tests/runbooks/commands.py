@@ -134,5 +134,7 @@ MAGERUN: Final = frozenset(
     }
 )
 
-VARIABLES: Final = frozenset({"MAGENTO", "EXPORTER", "PROMETHEUS", "ALERTMANAGER", "STOREFRONT", "PREFIX"})
+VARIABLES: Final = frozenset(
+    {"MAGENTO", "EXPORTER", "PROMETHEUS", "ALERTMANAGER", "STOREFRONT", "PREFIX", "SENTINELS"}
+)
 """What a page may use beside the labels of its alert."""

@@ -114,6 +114,7 @@ class Shell:
             "PROMETHEUS": demo.urls["prometheus"],
             "ALERTMANAGER": demo.urls["alertmanager"],
             "STOREFRONT": demo.urls["shop"],
+            "SENTINELS": "127.0.0.1:26379 127.0.0.1:26380",
             "PREFIX": demo.endpoints["database"]["prefix"],
         }
         self._path = _programs(demo, demo.servers / "bin")

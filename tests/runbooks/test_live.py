@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import pymysql
 import pytest
 
 from sandbox import faults
+from sandbox.process import wait_until
 from sandbox.servers.redis import Redis
 from sandbox.stack import ENDPOINTS, URLS
 from tests.runbooks.__main__ import outcomes, show
@@ -43,6 +47,42 @@ def test_a_block_that_fails_is_told(shop: Range) -> None:
     for what, text in broken.items():
         [outcome] = outcomes(shop, Page("MagentoCronStopped", text))
         assert outcome.complaint, what
+
+
+@pytest.mark.slow
+def test_the_page_of_a_blocked_database_names_the_thread_that_blocks(shop: Range) -> None:
+    (page,) = (page for page in ALL if page.name == "MagentoDatabaseBlocked")
+    blocks = Page(page.name, page.part("First five minutes")).blocks()
+    block = next(block for block in blocks if block.language == "bash")
+    database = shop.endpoints["database"]
+    with ExitStack() as stack:
+        holds, waits, sees = (
+            stack.enter_context(
+                closing(
+                    pymysql.connect(unix_socket=database["socket"], user="root", database=database["name"])
+                )
+            )
+            for _ in range(3)
+        )
+        lock = f"SELECT * FROM {database['prefix']}store_website FOR UPDATE"
+        holds.cursor().execute(lock)
+        waiting = stack.enter_context(ThreadPoolExecutor()).submit(waits.cursor().execute, lock)
+        waits_for_it = "SELECT 1 FROM sys.innodb_lock_waits WHERE blocking_pid = %s"
+        wait_until(
+            lambda: sees.cursor().execute(waits_for_it, [holds.thread_id()]), seconds=20, what="nobody waits"
+        )
+        seen = Shell(shop, {}).run(block)
+        holds.rollback()
+        waiting.result(20)
+    assert not seen.complaint
+    head, *rows = (line.split("\t") for line in seen.output.splitlines())
+    (shown,) = (
+        row
+        for row in (dict(zip(head, row, strict=True)) for row in rows)
+        if row["thread"] == str(holds.thread_id())
+    )
+    assert (shown["user"], shown["wait_for_it"], shown["waits_itself"]) == ("root", "1", "0")
+    assert "FOR UPDATE" in shown["one_that_waits"]
 
 
 def test_the_repair_of_a_full_redis_acts_on_it_and_ends_the_fault(tmp_path: Path) -> None:

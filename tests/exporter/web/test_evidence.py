@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.catalogue import catalogue
+from exporter.app import _commands
 from exporter.core.memory import VolatileStore
 from exporter.core.panels import panel_id
 from exporter.core.runner import Runner
@@ -34,6 +35,7 @@ from exporter.evidence.declared import declared
 from exporter.evidence.events import Event, Events
 from exporter.evidence.model import Finding
 from exporter.evidence.service import EvidenceService
+from exporter.settings import validate
 from exporter.sources.monitoring import Series
 from exporter.web.alerts import LARGEST, MOST
 from exporter.web.app_state import AppState
@@ -411,12 +413,37 @@ def test_commands_fit_the_readers_world(served: Served, prefix: str, first: str)
     assert "Set in your shell: MAGENTO" not in text
 
 
+def test_the_commands_know_what_the_settings_and_the_alert_know(served: Served) -> None:
+    sentinels = {"sentinel": {"servers": ["a:26379", "b:26379"], "master": "shop"}}
+    redis = {"session": sentinels, "cache": sentinels, "page_cache": {"host": "c"}}
+    settings = validate({"redis": redis, "links": {"storefront": "https://shop.example/"}})
+    known = {"SENTINELS": "a:26379 b:26379", "STOREFRONT": "https://shop.example"}
+    assert _commands(settings).variables == known
+    page = served.ask("GET", "/runbooks/MagentoScrapeSlow?instance=other.example:9816").text
+    assert "<mark>http://other.example:9816</mark>/" in page
+
+
 def test_a_variable_that_is_not_known_is_set_here_and_used_there() -> None:
     body = '<figure class="command read-only"><code>mysql -e \'SELECT "<var>$STORE</var>"\'</code></figure>'
     fitted = Commands({"mysql": "sh -c"}).fitted(body)
     command = unescape(re.sub("<[^>]+>", "", fitted)).replace("mysql -e", "echo")
     ran = subprocess.run(["sh", "-c", f"STORE=de; {command}"], capture_output=True, text=True, check=True)
     assert ran.stdout == 'SELECT "de"\n'
+
+
+def test_what_fires_comes_first_the_most_urgent_of_it_at_the_top(served: Served) -> None:
+    rows = (("critical", 300, 0), ("warning", 60, 0), ("urgent", 200, 0), ("critical", 90, 80))
+    for severity, began, ended in rows:
+        bundle = kept(served, severity=severity)
+        del served.service.bundles._known[bundle.id]
+        now = time.time()
+        ends = now - ended if ended else 0.0
+        served.service.bundles.keep(replace(bundle, started_at=now - began, ended_at=ends), now)
+    text = served.ask("GET", "/incidents").text
+    assert re.findall(r'<li class="(\w+)">|<h2>([^<]+)</h2>', text) == [
+        ("", "Fires now"), ("critical", ""), ("urgent", ""), ("warning", ""),
+        ("", "Before"), ("critical", ""),
+    ]  # fmt: skip
 
 
 def test_the_timeline_has_deploys_beside_alerts(served: Served) -> None:

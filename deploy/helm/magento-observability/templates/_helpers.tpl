@@ -48,7 +48,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $_ := set $settings "web" $web }}
 {{- $_ := set $settings "state_file" "/var/lib/magento-exporter/state" }}
 {{- with .Values.links }}
-{{- $_ := set $settings "links" (dict "runbooks" (.runbooks | default "") "standby_runbooks" (.standbyRunbooks | default "") "grafana" (.grafana | default "")) }}
+{{- $_ := set $settings "links" (dict "runbooks" (.runbooks | default "") "standby_runbooks" (.standbyRunbooks | default "") "grafana" (.grafana | default "") "alertmanager" (.alertmanager | default "") "storefront" (.storefront | default "")) }}
 {{- end }}
 {{- toYaml $settings }}
 {{- end }}
