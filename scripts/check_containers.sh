@@ -69,6 +69,16 @@ build --pull=never --tag magento-observability .
 echo "magento-sandbox ($(date -u +%T))"
 build --pull=never --tag magento-sandbox --file sandbox/Dockerfile .
 
+# Prometheus' and Alertmanager's own images cannot be had: Debian's programs stand in, as their user and with their volumes.
+stand_in() {
+    mkdir -p "$work/stand-in"
+    printf 'FROM magento-sandbox\nRUN mkdir -p /%s && chown nobody:nogroup /%s\nUSER nobody\nVOLUME /%s\nENTRYPOINT ["%s"]\n' \
+        "$3" "$3" "$3" "$2" >"$work/stand-in/Dockerfile"
+    build --pull=never --tag "$1" "$work/stand-in"
+}
+stand_in docker.io/prom/prometheus:v2.55.1 prometheus prometheus
+stand_in docker.io/prom/alertmanager:v0.28.1 prometheus-alertmanager alertmanager
+
 compose=build/podman-compose
 if [ ! -x "$compose/bin/podman-compose" ]; then
     python3 -m venv "$compose"
@@ -99,12 +109,15 @@ exec "\${podman[@]}" "\$@"
 SH
 chmod +x "$work/podman"
 
+apart() {
+    unshare --net --pid --fork --kill-child --mount-proc sh -c 'ip link set lo up && exec "$@"' run .venv/bin/python -m "$@"
+}
+composed=("$compose/bin/podman-compose" --podman-path "$work/podman")
 echo "running them ($(date -u +%T))"
-unshare --net --pid --fork --kill-child --mount-proc sh -c 'ip link set lo up && exec "$@"' run \
-    .venv/bin/python -m tests.system.install.containers "${podman[@]}"
+apart tests.system.install.containers "${podman[@]}"
+echo "running deploy/compose/beside-a-shop.yml ($(date -u +%T))"
+apart tests.system.install.beside "${composed[@]}" --file deploy/compose/beside-a-shop.yml -- "${podman[@]}"
 [ "${COMPOSE:-}" = whole ] || { echo "left out: docker-compose.yml as a whole (COMPOSE=whole)"; exit 0; }
 echo "running docker-compose.yml ($(date -u +%T))"
-unshare --net --pid --fork --kill-child --mount-proc sh -c 'ip link set lo up && exec "$@"' run \
-    .venv/bin/python -m tests.system.install.composed "$compose/bin/podman-compose" --podman-path "$work/podman" \
-    --file docker-compose.yml -- "${podman[@]}"
+apart tests.system.install.composed "${composed[@]}" --file docker-compose.yml -- "${podman[@]}"
 echo "done ($(date -u +%T))"

@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -31,7 +32,9 @@ ORDERS: Final = "sum(magento_orders_placed_total)"
 
 def main(arguments: Sequence[str]) -> int:
     cut = arguments.index("--")
-    stack = Stack(arguments[:cut], Podman(arguments[cut + 1 :]))
+    stack = Stack(
+        arguments[:cut], Podman(arguments[cut + 1 :]), "magento-observability", SERVICES, ENVIRONMENT
+    )
     try:
         stack.up()
         every_target_is_up(stack)
@@ -40,9 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         for name in LASTING:
             assert_no_secret(name, stack.podman.logs(stack.container(name)))
     except BaseException:
-        say(stack.podman("ps", "--all", check=False))
-        for name in SERVICES:
-            say(f"--- {name}\n" + stack.podman("logs", "--tail", "15", stack.container(name), check=False))
+        stack.describe()
         raise
     finally:
         stack.compose("down", "--volumes", check=False)
@@ -50,29 +51,39 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+@dataclass(frozen=True)
 class Stack:
-    """The services, and what is asked of them."""
+    """The services of a compose file, and what is asked of them."""
 
-    def __init__(self, compose: Sequence[str], podman: Podman) -> None:
-        self._compose = compose
-        self.podman = podman
+    command: Sequence[str]
+    podman: Podman
+    project: str
+    services: Sequence[str]
+    environment: Mapping[str, str]
 
     def container(self, service: str) -> str:
-        return f"magento-observability_{service}_1"
+        return f"{self.project}_{service}_1"
 
-    def compose(self, *words: str, check: bool = True) -> None:
+    def compose(self, *words: str, check: bool = True) -> str:
+        """Run a subcommand and return what it writes."""
         done = subprocess.run(
-            [*self._compose, *words],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env=os.environ | ENVIRONMENT, text=True, timeout=600, check=False,
+            [*self.command, *words],
+            capture_output=True, stdin=subprocess.DEVNULL,
+            env={**os.environ, **self.environment}, text=True, timeout=600, check=False,
         )  # fmt: skip
         if check and done.returncode:
-            raise SystemExit(
-                f"podman-compose {words[0]} ended with {done.returncode}:\n{done.stdout[-4000:]}"
-            )
+            said = f"{done.stdout}{done.stderr}"[-4000:]
+            raise SystemExit(f"podman-compose {words[0]} ended with {done.returncode}:\n{said}")
+        return done.stdout
+
+    def describe(self) -> None:
+        """Print what the containers say, of a run that failed."""
+        say(self.podman("ps", "--all", check=False))
+        for name in self.services:
+            say(f"--- {name}\n" + self.podman("logs", "--tail", "15", self.container(name), check=False))
 
     def up(self) -> None:
-        self.compose("up", "--detach", "--no-build", *SERVICES)
+        self.compose("up", "--detach", "--no-build", *self.services)
 
     def get(self, service: str, address: str) -> Any:
         """Return what a server answers; nothing while it does not."""
@@ -94,13 +105,13 @@ class Stack:
         result = answer["data"]["result"] if answer else []
         return float(result[0]["value"][1]) if result else 0.0
 
-    def notified(self) -> bool:
-        """Return whether Alertmanager has the alert."""
+    def notified(self, name: str = ALERT) -> Any:
+        """Return the alert as Alertmanager has it, or nothing."""
         alerts = self.get("alertmanager", "http://127.0.0.1:9093/api/v2/alerts?active=true") or []
-        return any(alert["labels"]["alertname"] == ALERT for alert in alerts)
+        return next((alert for alert in alerts if alert["labels"]["alertname"] == name), None)
 
 
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 300) -> None:
+def wait_for(what: str, condition: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -35,9 +35,16 @@ def test_what_must_last_has_a_volume_where_the_program_keeps_it(file: str, servi
 
 @pytest.mark.parametrize("file", FILES)
 def test_every_port_is_open_to_this_machine_only(file: str) -> None:
-    ports = [port for service in services(file).values() for port in service.get("ports", [])]
-    assert ports
-    assert all(str(port).startswith("127.0.0.1:") for port in ports)
+    published = [port for service in services(file).values() for port in service.get("ports", [])]
+    listening = [
+        word.partition("=")[2] if word.startswith("--") else word
+        for service in services(file).values()
+        if service.get("network_mode") == "host"
+        for word in (*service.get("command", ()), *service.get("environment", {}).values())
+        if word.startswith(("--web.listen-address=", "127.", "0."))
+    ]
+    assert len(published or listening) >= 3, "the exporter, Prometheus, Alertmanager"
+    assert all(str(port).startswith("127.0.0.1") for port in (*published, *listening))
 
 
 def test_the_pack_of_the_second_file_is_what_its_servers_read(tmp_path: Path) -> None:
@@ -49,6 +56,7 @@ def test_the_pack_of_the_second_file_is_what_its_servers_read(tmp_path: Path) ->
         "TIME_ZONE": "Europe/Berlin",
         "RUNBOOK_BASE": "https://exporter.example/runbooks/",
         "GRAFANA_BASE": "https://grafana.example",
+        "ALERTMANAGER": "alertmanager:9093",
     }
     assert values.keys() == beside["pack"]["environment"].keys()
     words = re.sub(r'"\$\$(\w+)"', lambda match: values[match[1]], command).split()
