@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import groupby
 from typing import Final
@@ -82,8 +82,9 @@ def page_of(page: Runbook, link: Link, shown: Shown) -> str:
     """Return the body of one page for this link: first what is wrong and what to do, then what was seen."""
     evidence = evidence_of(shown.evidence, page, shown.then, shown.now)
     sections = [*(["What was seen"] if evidence else []), *page.sections]
-    body = _filled(_of_its_shop(page, link.labels), {**link.labels, "exporter": _exporter(link)})
-    body = _answered(shown.commands.fitted(body), shown.now)
+    known = {"EXPORTER": _exporter(link), **shown.commands.variables}
+    commands = replace(shown.commands, variables=known)
+    body = _answered(commands.fitted(_filled(_of_its_shop(page, link.labels), link.labels)), shown.now)
     return (
         f"{_head(page, link, shown)}{_contents(sections)}{_told(link)}{_filled(evidence, link.labels)}"
         f"{_to_set(body)}<main>{body}</main>"
