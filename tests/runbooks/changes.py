@@ -19,6 +19,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "bin/magento": "the sandbox has no Magento: the allow-lists check its commands and settings",
     "n98-magerun2": "the sandbox has no Magento: the allow-list checks its commands",
     "rabbitmq-plugins": "changes the broker's installation, which the demo's broker does not read",
+    "truncate": "the demo has no log that fills a disk",
     "systemctl": "the demo's servers are no services of systemd; game days play the starts that end a fault",
 }
 """Why a block of these programs alone does not run."""

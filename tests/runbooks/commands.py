@@ -41,6 +41,7 @@ PROGRAMS: Final = frozenset(
         "systemctl",
         "tail",
         "true",
+        "truncate",
         "uniq",
         "varnishadm",
         "varnishlog",
