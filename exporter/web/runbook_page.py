@@ -17,7 +17,7 @@ from exporter.evidence.service import Seen
 from exporter.web.commands import Commands
 from exporter.web.evidence_view import answered, duration, evidence_of, lost_twice, supported_first
 from exporter.web.labels import urgency
-from exporter.web.runbook_text import Runbook, anchor, command_block, query_block
+from exporter.web.runbook_text import Runbook, anchor, changing_blocks, command_block, query_block
 
 _VARIABLE: Final = re.compile(r"<var>\$\{?([A-Z0-9_]+)(?::\?)?\}?</var>")
 _LINK: Final = re.compile(r'href="([A-Za-z0-9]+)((?:#[^"]*)?)"')
@@ -26,6 +26,7 @@ _QUERY: Final = re.compile(
     r'<figure class="command promql">(?:(?!</figure>).)*</figure>\n<output data-query="([0-9]+)"></output>\n',
     re.DOTALL,
 )
+_PLACE: Final = re.compile(r'href="#([a-z0-9-]+)"')
 _SILENCE: Final = re.compile(r"amtool silence add alertname=\w+(?![^\n]* shop=)")
 _SHOP: Final = 'shop="$SHOP"'
 _FIRST: Final = "First action"
@@ -85,8 +86,9 @@ def page_of(page: Runbook, link: Link, shown: Shown) -> str:
     known = {"EXPORTER": _exporter(link), **shown.commands.variables}
     commands = replace(shown.commands, variables=known)
     body = _answered(commands.fitted(_filled(_of_its_shop(page, link.labels), link.labels)), shown.now)
+    head = commands.fitted(_head(page, link, shown))
     return (
-        f"{_head(page, link, shown)}{_contents(sections)}{_told(link)}{_filled(evidence, link.labels)}"
+        f"{head}{_contents(sections)}{_told(link)}{_filled(evidence, link.labels)}"
         f"{_to_set(body)}<main>{body}</main>"
     )
 
@@ -175,7 +177,11 @@ def _likeliest(page: Runbook, link: Link, shown: Shown) -> str:
     row = page.diagnosis.get(title)
     if row is None:
         return ""
-    return f'<p class="likeliest"><b>Likeliest</b> {row.title}: {_filled(row.fix, link.labels)}</p>\n'
+    place = _PLACE.search(row.fix)
+    found = changing_blocks(page.body, place[1]) if place else ""
+    blocks = f"<details><summary>Its commands</summary>{found}</details>\n" if found else ""
+    said = f'<p class="likeliest"><b>Likeliest</b> {row.title}: {row.fix}</p>\n'
+    return _filled(f"{said}{blocks}", link.labels)
 
 
 def _where(link: Link) -> str:

@@ -39,6 +39,8 @@ _ASSIGNED: Final = re.compile(r"^\s*(?:export )?([A-Z][A-Z0-9_]*)=", re.MULTILIN
 _HYPOTHESES: Final = re.compile(r"^(\|.* hypothesis \|.*)\n\|[-| ]+\|\n((?:\|.*\n)+)", re.MULTILINE)
 _LINKED: Final = re.compile(r"\[([^]]*)\]\([^)]*\)")
 _REAL: Final = re.compile(r"\*\*Is it real\?\*\* (.+?)\n\n```promql\n(.+?)\n```", re.DOTALL)
+_CHANGES: Final = re.compile(r'<figure class="command changes-state">.*?</figure>\n', re.DOTALL)
+_NEXT_HEADING: Final = re.compile(r"<h[23] ")
 _CELL: Final = re.compile(r"\s*(?<!\\)\|\s*")
 _WORDS: Final = {
     "read-only": "looks, changes nothing",
@@ -109,6 +111,12 @@ def command_block(title: str, code: str, kind: str = "") -> str:
         f'<button type="button" hidden>Copy</button></figcaption><pre tabindex="0"><code>{code}</code></pre>'
         "</figure>\n"
     )
+
+
+def changing_blocks(body: str, place: str) -> str:
+    """Return the blocks that change something below the heading with this anchor, of a page's body."""
+    part = body.partition(f'id="{place}">')[2]
+    return "".join(_CHANGES.findall(_NEXT_HEADING.split(part, maxsplit=1)[0]))
 
 
 def query_block(query: str, number: int) -> str:

@@ -226,6 +226,16 @@ def kept(served: Served, **labels: str) -> Bundle:
     return bundle
 
 
+def test_the_likeliest_cause_has_its_commands_at_hand(served: Served) -> None:
+    bundle = kept(served, job="magento", shop="main")
+    text = served.ask("GET", f"/runbooks/MagentoCronStopped?at={bundle.id}").text
+    card = text[text.index('<p class="likeliest">') : text.index("</section>")]
+    assert "php bin/magento cron:run</code>" in card
+    assert card.index("<summary>Its commands</summary>") < card.index(
+        '<figure class="command changes-state">'
+    )
+
+
 def test_the_page_shows_then_and_now(served: Served) -> None:
     bundle = kept(served, job="magento")
     text = served.ask("GET", f"/runbooks/MagentoCronStopped?at={bundle.id}").text
