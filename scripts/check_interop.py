@@ -243,8 +243,8 @@ def with_opentelemetry(work: Path) -> None:
     python = COLLECTOR / "venv/bin/python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", COLLECTOR / "venv"], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "grpcio", "opentelemetry-proto"]
-        subprocess.run(install, check=True)
+        parts = ["grpcio", "opentelemetry-proto"]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *parts], check=True)
     store, said = f"127.0.0.1:{free_port()}", work / "otlp"
     with exporter() as target, said.open("wb") as names_said:
         config = configuration("opentelemetry-collector.yml", target)
