@@ -106,9 +106,7 @@ def _tries_of_an_hour() -> Expr:
 _AWAITED: Final = series(OVERDUE).or_else(max_by(series(expected_orders.SINCE_LAST), *STORE))
 TESTED_NOW: Final = _rule(
     "magento:orders_hold_now:count",
-    union(_TESTED_SHORTLY, _TESTED_2H.only_if(_tries_of_an_hour())).unless(
-        _AWAITED >= limits.NOBODY_ORDERS, on=STORE
-    ),
+    union(_TESTED_SHORTLY, _TESTED_2H.only_if(_tries_of_an_hour())).unless(_AWAITED >= limits.NOBODY_ORDERS),
     "magento:orders_hold:count less the stores in which the many tries have ended, or in which nobody "
     "orders any more.",
 )
