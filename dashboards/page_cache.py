@@ -11,7 +11,7 @@ from dashboards.lib.here import here
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Graph, Panel, Row, Stat, Timeline
-from dashboards.lib.style import Colour, line, override, words
+from dashboards.lib.style import Colour, line, override, told_apart, words
 from dashboards.lib.uids import EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE
 from dashboards.lib.variables import values_of
 from exporter.collectors import page_cache, redis
@@ -22,12 +22,7 @@ UID: Final = PAGE_CACHE
 _CHOSEN: Final = "=~$varnish"
 _INTERVAL: Final = "$__rate_interval"
 _HEALTH: Final = {0.0: ("sick", Colour.CRITICAL), 1.0: ("healthy", Colour.GOOD)}
-_RESULTS: Final = {
-    "hit": Colour.GOOD,
-    "miss": Colour.WARNING,
-    "uncacheable": Colour.CRITICAL,
-    "pass": Colour.NEUTRAL,
-}
+_RESULTS: Final = ("hit", "miss", "uncacheable", "pass")
 
 
 def _requests(*by: str, **matchers: str) -> Expr:
@@ -156,7 +151,7 @@ _RATIO: Final[tuple[Panel, ...]] = (
         stacked=True,
         width=12,
         link=Link("Are we selling?", OVERVIEW, "selling"),
-        overrides=tuple(override(name, **line(colour)) for name, colour in _RESULTS.items()),
+        overrides=told_apart(*_RESULTS),
     ),
 )
 

@@ -204,7 +204,7 @@ _TAKEN: Final[tuple[Panel, ...]] = (
         link=Link("By queue", UID, "table"),
         overrides=(
             override("published", **line(Colour.NEUTRAL)),
-            override("done", **line(Colour.GOOD)),
+            override("done", **line(Colour.ACCENT)),
         ),
     ),
     Worst(
