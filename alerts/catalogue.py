@@ -42,6 +42,7 @@ SUBJECTS: Final[Mapping[str, Sequence[str]]] = {
         "platform.search",
         "platform.host",
     ),
+    "security": ("security",),
     "exporter": ("exporter",),
 }
 """The modules of each subject, in the order in which an engineer would ask."""

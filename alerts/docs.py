@@ -26,6 +26,7 @@ TITLES: Final = {
     "queues": "Queues and bulk requests",
     "page_cache": "Page cache and sessions",
     "platform": "What the shop stands on",
+    "security": "Break-ins",
     "exporter": "The exporter",
 }
 

@@ -63,61 +63,54 @@ RECORDINGS: Final = (UNPAID_SHARE, UNDONE, REGISTRATIONS)
 ALERTS: Final = (
     _orders(
         name="MagentoOrdersPendingPaymentStuck",
-        value=series(order_states.OLDEST_AGE, state=_PENDING),
-        threshold=warning(limits.OPEN_ORDER_SECONDS),
-        unit=Unit.SECONDS,
+        value=series(order_states.LATE, state=_PENDING),
+        threshold=warning(limits.LATE_ORDERS),
+        op=">=",
         scope="store",
         for_=30 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="Orders wait too long for their payment.",
-        description="The oldest order of {{ $labels.store }} that waits for payment is "
-        "{{ $value | humanizeDuration }} old (limit %limit%).",
+        description="Orders of {{ $labels.store }} that have waited for their payment for a day, and not yet "
+        "for two: {{ $value }} (limit %limit%).",
         impact="Stock stays reserved, paid orders may not be shipped, and customers ask where they are.",
         first_action="See whether the cron job sales_clean_orders fails, and whether payment webhooks "
         "arrive.",
         why="Magento cancels these orders after eight hours by default. One order that cannot be cancelled "
-        "stops the whole job.",
-        panel=Panel("magento-after-order", "open_orders_age"),
+        "stops the whole job. What has waited for two days does not count any more.",
+        panel=Panel("magento-after-order", "late"),
         cases=Cases(
             entity={"store": "de"},
             labels={"state": _PENDING},
             inputs={
-                "oldest_age": Input(
-                    order_states.OLDEST_AGE,
-                    labels={"state": _PENDING},
-                    bad=At(90_000),
-                    good=At(7_200),
-                    edge=At(86_400),
+                "late": Input(
+                    order_states.LATE, labels={"state": _PENDING}, bad=At(3), good=At(0), edge=At(0.9)
                 )
             },
-            expected_description="The oldest order of de that waits for payment is 1d 1h 0m 0s old (limit "
-            "1d).",
+            expected_description="Orders of de that have waited for their payment for a day, and not yet for "
+            "two: 3 (limit 1).",
         ),
     ),
     _orders(
         name="MagentoOrdersStuckInReview",
-        value=series(order_states.OLDEST_AGE, state=_REVIEW),
-        threshold=warning(limits.REVIEW_SECONDS),
-        unit=Unit.SECONDS,
+        value=series(order_states.LATE, state=_REVIEW),
+        threshold=warning(limits.LATE_ORDERS),
+        op=">=",
         scope="store",
         for_=30 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="Orders are held and nobody looks at them.",
-        description="The oldest order of {{ $labels.store }} in state {{ $labels.state }} is "
-        "{{ $value | humanizeDuration }} old (limit %limit%).",
+        description="Orders of {{ $labels.store }} in state {{ $labels.state }} that were placed two days "
+        "ago, and not yet four: {{ $value }} (limit %limit%).",
         impact="Paid or suspicious orders are neither shipped nor refunded; authorisations run out.",
         first_action="Open the oldest orders in this state in the admin and decide, or ask the gateway.",
-        why="People or the gateway decide a review within a day. After two days nobody looks at the list.",
-        panel=Panel("magento-after-order", "open_orders_age"),
+        why="People or the gateway decide a review within a day. After two days nobody looks at the list. An "
+        "order that is left for four days does not count any more.",
+        panel=Panel("magento-after-order", "late"),
         cases=Cases(
             entity={"store": "de", "state": "payment_review"},
-            inputs={
-                "oldest_age": Input(
-                    order_states.OLDEST_AGE, bad=At(180_000), good=At(7_200), edge=At(172_800)
-                )
-            },
-            expected_description="The oldest order of de in state payment_review is 2d 2h 0m 0s old (limit "
-            "2d).",
+            inputs={"late": Input(order_states.LATE, bad=At(3), good=At(0), edge=At(0.9))},
+            expected_description="Orders of de in state payment_review that were placed two days ago, and "
+            "not yet four: 3 (limit 1).",
         ),
     ),
     _orders(

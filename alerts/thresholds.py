@@ -311,9 +311,18 @@ MAINTENANCE_SECONDS: Final = Threshold(
     reason="An upgrade of the database may take twenty minutes. After thirty the flag was forgotten, or one "
     "hangs.",
 )
-REVIEW_SECONDS: Final = Threshold(
-    warning=2 * DAY,
-    reason="Gateways decide within a day. After two days nobody looks at the review queue.",
+LATE_ORDERS: Final = Threshold(
+    warning=1,
+    reason="Magento cancels what is not paid after eight hours, and reviews are decided within a day.",
+)
+NEW_SCRIPTS: Final = Threshold(
+    critical=1, reason="A few times a year somebody adds a script, and knows of it."
+)
+NEW_ADMINS: Final = Threshold(
+    critical=1, reason="A few times a year somebody adds an admin, and knows of it."
+)
+FAILED_LOGINS: Final = Threshold(
+    critical=15, reason="Magento locks an account after six. Two people who mistype theirs do not reach it."
 )
 INDEXER_WORKING_SECONDS: Final = Threshold(
     warning=2 * HOUR, reason="A full reindex of a large catalogue takes an hour. A killed one never ends."

@@ -12,7 +12,7 @@ from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table
 from dashboards.lib.style import Colour
 from dashboards.lib.uids import CHECKOUT, CRON, DEPLOYS, EXPORTER, INDEXERS, OVERVIEW, PAGE_CACHE, QUEUES
-from exporter.collectors import cron, deployment, indexers, orders, placements
+from exporter.collectors import cron, deployment, indexers, orders, placements, security
 from exporter.magento import queues, support
 from promql.expr import Expr, increase, max_by, now, over_time, seconds, sum_by
 from promql.metrics import Selectable
@@ -259,6 +259,50 @@ _COURSE: Final[tuple[Panel, ...]] = (
     ),
 )
 
+_INTRUSION: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="scripts",
+        title="Was a script added?",
+        meaning="Script tags in CMS blocks, in CMS pages, and in the settings of head and footer.",
+        good="Level; a step has a name and a reason.",
+        then="A step that nobody explains: take the script out, and look for how it came in.",
+        asks=(Ask(expr=max_by(here(security.SCRIPT_TAGS), "place"), legend="{{place}}"),),
+        unit="locale",
+        decimals=0,
+        empty="security collector off",
+        width=8,
+        link=Link("What was deployed?", UID, "releases"),
+    ),
+    Graph(
+        key="admins",
+        title="Is there a new admin?",
+        meaning="Admin accounts that may log in.",
+        good="Level; a step has a name and a reason.",
+        then="A step that nobody explains: switch the account off, and look for how it came in.",
+        asks=(Ask(expr=max_by(here(security.ADMIN_USERS)), legend="admin accounts"),),
+        unit="locale",
+        decimals=0,
+        empty="security collector off",
+        width=8,
+        legend=False,
+        link=Link("What was deployed?", UID, "releases"),
+    ),
+    Graph(
+        key="logins",
+        title="Does somebody guess passwords of admins?",
+        meaning="Failed logins of all admin accounts, each since it last logged in.",
+        good="A few; they go back to zero with the next login.",
+        then="It climbs: block the addresses that they come from.",
+        asks=(Ask(expr=max_by(here(security.FAILED_LOGINS)), legend="failed logins"),),
+        unit="locale",
+        decimals=0,
+        empty="security collector off",
+        width=8,
+        legend=False,
+        link=Link("What was deployed?", UID, "releases"),
+    ),
+)
+
 DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Deploys",
@@ -268,5 +312,6 @@ DASHBOARD: Final = Dashboard(
         Row(title="What was deployed?", panels=(*_RELEASES, _VERSIONS)),
         Row(title="Before and after the last one", panels=_COMPARED),
         Row(title="Through the deployment", panels=_COURSE),
+        Row(title="Did a stranger change the shop?", panels=_INTRUSION),
     ),
 )

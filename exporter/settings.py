@@ -397,6 +397,14 @@ class TuningSettings(Section):
         _DEFAULTS.abandoned_after_seconds,
         description="A cart without an update for this long counts as abandoned.",
     )
+    unpaid_late_after_seconds: Annotated[float, Field(gt=0, le=90 * 86400)] = Field(
+        _DEFAULTS.unpaid_late_after_seconds,
+        description="An order that has waited this long for its payment is late.",
+    )
+    held_late_after_seconds: Annotated[float, Field(gt=0, le=90 * 86400)] = Field(
+        _DEFAULTS.held_late_after_seconds,
+        description="An order that is this old, and held or in payment review, is late.",
+    )
     backlog_scan_limit: int = Field(
         _DEFAULTS.backlog_scan_limit,
         ge=0,

@@ -408,13 +408,22 @@ _SECURITY: Final = (
         By("MagentoCarding", Fault("carding")),
         note="Its receiver is notified at any hour.",
     ),
-    _not_seen(
+    _caught(
         50,
         "A skimmer in a CMS block or in `core_config_data`, or a new admin user",
         Harm.COSTS,
-        "The exporter reads no contents and no admin users.",
+        By("MagentoScriptAdded"),
+        By("MagentoAdminAdded"),
+        note="A script in a CMS page, a CMS block, or the settings of head and footer. One in an attribute "
+        "of a product, in a file, or behind an `onload`, is not seen.",
     ),
-    _not_seen(51, "An admin's password is guessed", Harm.COSTS, "Failed logins of admins are not counted."),
+    _caught(
+        51,
+        "An admin's password is guessed",
+        Harm.COSTS,
+        By("MagentoAdminLoginsFailing"),
+        note="Only for names that an account has, and while Magento counts failed logins (its default).",
+    ),
     _partly(
         52,
         "Stolen passwords are tried out, or accounts are registered by the thousand",

@@ -94,6 +94,42 @@ LATEST: Final = ById(
     connection=Connection.SALES,
 )
 
+LATE_STATES: Final = (PENDING_PAYMENT, "payment_review", "holded")
+"""States in which an order waits for a customer, a gateway or a clerk, and may be forgotten."""
+
+# The newest order that is as old as that. With it, late orders are found by the index on the state alone.
+BEFORE: Final = PerSubject(
+    "order_states_before",
+    """
+    SELECT # AS part, entity_id AS id
+    FROM {sales_order} {index sales_order}
+    WHERE created_at <= FROM_UNIXTIME(%(moment_#)s)
+    ORDER BY created_at DESC
+    LIMIT 1
+    """,
+    reads={"sales_order": ("entity_id", "created_at")},
+    nobody={"moment": 0},
+    index={"sales_order": ("created_at",)},
+    parts=2 * len(LATE_STATES),
+    connection=Connection.SALES,
+)
+
+LATE_ROWS: Final = PerSubject(
+    "order_states_late",
+    """
+    SELECT store_id, state
+    FROM {sales_order} {index sales_order}
+    WHERE state = %(state_#)s AND entity_id > %(after_#)s AND entity_id <= %(until_#)s
+    ORDER BY entity_id
+    LIMIT %(limit)s
+    """,
+    reads={"sales_order": ("entity_id", "store_id", "state")},
+    nobody={"state": "", "after": 0, "until": 0},
+    index={"sales_order": ("state",)},
+    parts=len(LATE_STATES),
+    connection=Connection.SALES,
+)
+
 OPEN = gauge(
     "magento_orders_open",
     "Orders in an unfinished state (sales_order.state); a lower bound if magento_orders_open_truncated is 1.",
@@ -109,6 +145,13 @@ OLDEST_AGE = gauge(
 TRUNCATED = gauge(
     "magento_orders_open_truncated",
     "Whether there are too many orders in this state to count them all (1) or the counts are exact (0).",
+    "state",
+)
+LATE = gauge(
+    "magento_orders_late",
+    "Orders that became late lately: older than the limit of their state (tuning.unpaid_late_after_seconds, "
+    "tuning.held_late_after_seconds), and less than twice as old. At most 1,000 of each state.",
+    "store",
     "state",
 )
 
@@ -138,6 +181,9 @@ FIRST_ROWS: Final = 5_000
 ROWS_A_RUN: Final = 3_000
 """Orders that the stores and states which have more share in one run, if that gives each of them more."""
 
+LATE_ORDERS: Final = 1_000
+"""Late orders of one state that are counted, at most."""
+
 COUNT_ALL_SECONDS: Final = 1_500.0
 """Seconds after which the groups with more than FIRST_LIMIT are counted again."""
 
@@ -166,8 +212,16 @@ class OrderStatesCollector(Collector):
     In a shop with more than 1,000 orders in two hours, the newest 1,000 say how many wait for their payment.
     """
     source = "database"
-    metrics = (OPEN, OLDEST_AGE, TRUNCATED, NEWEST, NEWEST_UNPAID)
-    queries = (GROUPS, GROUPS_NOTED, COUNTED.query, OLDEST.query, *LATEST.queries)
+    metrics = (OPEN, OLDEST_AGE, TRUNCATED, LATE, NEWEST, NEWEST_UNPAID)
+    queries = (
+        GROUPS,
+        GROUPS_NOTED,
+        COUNTED.query,
+        OLDEST.query,
+        BEFORE.query,
+        LATE_ROWS.query,
+        *LATEST.queries,
+    )
     refresh = Refresh(interval=300.0, max_staleness=900.0)
 
     def __init__(self) -> None:
@@ -181,6 +235,7 @@ class OrderStatesCollector(Collector):
         )
         found = self._by_store_and_state(context) if by_store else _by_state(context)
         yield from _samples(context, found)
+        yield from _late(context)
         yield from _newest(context)
 
     def _by_store_and_state(self, context: Context) -> _Found:
@@ -275,6 +330,23 @@ def _samples(context: Context, found: _Found) -> Iterator[Sample]:
         yield OLDEST_AGE.sample(context.now - created, store=store, state=state)
     for state in OPEN_STATES:
         yield TRUNCATED.sample(float(state in found.truncated), state=state)
+
+
+def _late(context: Context) -> Iterator[Sample]:
+    """Yield how many orders of each store became late lately; those left for longer do not count."""
+    tuning = context.tuning
+    limits = [tuning.unpaid_late_after_seconds, *[tuning.held_late_after_seconds] * 2]
+    moments = [{"moment": context.now - limit * times} for limit in limits for times in (2, 1)]
+    ids = {row["part"]: int(row["id"]) for row in BEFORE.rows(context.database, moments)}
+    subjects = [
+        {"state": state, "after": ids.get(2 * at, 0), "until": ids.get(2 * at + 1, 0)}
+        for at, state in enumerate(LATE_STATES)
+    ]
+    late = {(store, state): 0 for store in context.stores.codes() for state in LATE_STATES}
+    for row in LATE_ROWS.rows(context.database, subjects, limit=LATE_ORDERS):
+        label = _label(context, (row["store_id"], str(row["state"])))
+        late[label] = late.get(label, 0) + 1
+    yield from (LATE.sample(number, store=store, state=state) for (store, state), number in late.items())
 
 
 def _newest(context: Context) -> Iterator[Sample]:

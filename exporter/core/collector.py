@@ -60,6 +60,8 @@ class Tuning:
 
     settle_seconds: float = SETTLE_SECONDS
     abandoned_after_seconds: float = 3600.0
+    unpaid_late_after_seconds: float = 86_400.0
+    held_late_after_seconds: float = 2 * 86_400.0
     backlog_scan_limit: int = 10_000
     holidays: bool = True
     holiday_regions: Mapping[str, str] = field(default_factory=dict)

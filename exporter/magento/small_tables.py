@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 SMALL_TABLES: Final[Mapping[str, str]] = {
+    "admin_user": "some dozens of accounts",
+    "cms_block": "some hundred blocks; read every five minutes",
+    "cms_page": "some hundred pages; read every five minutes",
     "core_config_data": "some thousand settings; read in ranges of scope and path, once a minute",
     "indexer_state": "one row an indexer",
     "mview_state": "one row a view",

@@ -26,7 +26,12 @@ def options(directory: Path) -> demo.Options:
         exporter=("tests.system.gameday.exporter", str(SCALE)),
         exporter_settings={
             "limits": {"minimum_refresh_seconds": 0.5},
-            "tuning": {"settle_seconds": 120 / SCALE, "abandoned_after_seconds": 3600 / SCALE},
+            "tuning": {
+                "settle_seconds": 120 / SCALE,
+                "abandoned_after_seconds": 3600 / SCALE,
+                "unpaid_late_after_seconds": 86_400 / SCALE,
+                "held_late_after_seconds": 172_800 / SCALE,
+            },
         },
         shop_arguments=("--speed", str(SCALE), "--rate", RATE),
         history=("--history-days", "0.1", "--rate", RATE),

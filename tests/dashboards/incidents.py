@@ -99,7 +99,7 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "no-traffic": Sign(dashboard=PAGE_CACHE, panel="requests_now", below=1),
     "opcache-full": Sign(dashboard=PHP_WEB, panel="opcache_takes", above=0),
     "orders-stuck-pending-payment": Sign(
-        dashboard=AFTER_ORDER, panel="open_orders_age", labels={"state": "pending_payment"}, above=1
+        dashboard=AFTER_ORDER, panel="late", labels={"state": "pending_payment"}, above=0
     ),
     "page-uncacheable": Sign(
         dashboard=PAGE_CACHE, panel="requests", labels={"result": "uncacheable"}, above=0.05

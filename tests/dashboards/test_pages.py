@@ -23,6 +23,7 @@ from dashboards.lib.normalise import text
 from dashboards.lib.panels import Worst
 from dashboards.lib.style import HOURS, IDENTITY, MINUTES, Colour, scaled
 from exporter.collectors import all_collectors
+from exporter.collectors.order_states import LATE_STATES
 from exporter.core.metrics import Kind
 from exporter.core.panels import panel_id
 from exporter.core.self_metrics import SELF_METRICS
@@ -391,6 +392,27 @@ def test_a_series_of_a_known_name_is_told_apart_without_the_colours_of_states() 
             assert plain <= coloured, panel["title"]
 
 
+STATES = {
+    *("error", "failed", "failed fetches", "failed_retriable", "left out", "lost headers", "missed"),
+    *("success", "thrown out a minute"),
+}
+"""The series that are a state: what failed, what was lost, and what ended well."""
+
+
+def test_the_colours_of_states_tell_no_series_apart() -> None:
+    states = {Colour.GOOD, Colour.CALM, Colour.WARNING, Colour.CRITICAL}
+    coloured = {
+        field["matcher"]["options"]
+        for data in RENDERED.values()
+        for panel in panels(data)
+        if panel["type"] == "timeseries"
+        for field in panel["fieldConfig"]["overrides"]
+        for item in field["properties"]
+        if item["id"] == "color" and item["value"].get("fixedColor") in states
+    }
+    assert coloured == STATES
+
+
 def test_no_panel_stacks_currencies() -> None:
     """The height of euros upon dollars means nothing."""
     stacked = [
@@ -457,15 +479,15 @@ def test_the_methods_of_payment_are_compared_over_the_same_stores() -> None:
     assert not [target["expr"] for target in table["targets"] if "$store" in target["expr"]]
 
 
-def test_the_ages_of_open_orders_show_every_state_with_an_alert() -> None:
+def test_the_ages_of_open_orders_show_every_state_that_becomes_late() -> None:
     drawn = age_states(
         target["expr"]
         for panel in panels(RENDERED["magento-after-order"])
         if panel["title"] == "How old is the oldest unfinished order?"
         for target in panel["targets"]
     )
-    judged = age_states(render(a.value) for a in ORDER_ALERTS if a.panel.key == "open_orders_age")
-    assert {"pending_payment", "payment_review", "holded"} <= judged <= drawn
+    judged = age_states(render(a.value) for a in ORDER_ALERTS if a.panel.key == "late")
+    assert judged == set(LATE_STATES) <= drawn
 
 
 def age_states(expressions: Iterable[str]) -> set[str]:

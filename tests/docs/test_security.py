@@ -148,7 +148,19 @@ CODES: Final = frozenset(
     (
         *("age", "backend", "broker", "collector", "connection", "consumer", "currency", "customer"),
         *("document", "edition", "indexer", "job_code", "kind", "layer", "member", "method", "mode", "name"),
-        *("other", "pool", "queue", "reason", "release", "resource", "result", "role", "service", "stage"),
+        *(
+            "other",
+            "place",
+            "pool",
+            "queue",
+            "reason",
+            "release",
+            "resource",
+            "result",
+            "role",
+            "service",
+            "stage",
+        ),
         *("state", "status", "store", "supported", "varnish", "version", "website", "window"),
     )
 )

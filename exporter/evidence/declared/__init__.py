@@ -14,6 +14,7 @@ from exporter.evidence.declared import (
     page_cache,
     queues,
     redis,
+    security,
     selling,
     servers,
 )
@@ -22,5 +23,18 @@ from exporter.evidence.model import Evidence
 
 def declared() -> Mapping[str, Evidence]:
     """Return the evidence of every alert that has some, by the alert's name."""
-    parts = (backends, cron, indexers, machines, orders, outside, page_cache, queues, redis, selling, servers)
+    parts = (
+        backends,
+        cron,
+        indexers,
+        machines,
+        orders,
+        outside,
+        page_cache,
+        queues,
+        redis,
+        security,
+        selling,
+        servers,
+    )
     return {evidence.alert: evidence for part in parts for evidence in part.EVIDENCE}

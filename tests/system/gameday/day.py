@@ -447,7 +447,12 @@ def fast(state: Path, scale: float, sink: Sink) -> Options:
         exporter=("tests.system.gameday.exporter", f"{scale:g}"),
         exporter_settings={
             "limits": {"minimum_refresh_seconds": 0.5},
-            "tuning": {"settle_seconds": 120 / scale, "abandoned_after_seconds": 3600 / scale},
+            "tuning": {
+                "settle_seconds": 120 / scale,
+                "abandoned_after_seconds": 3600 / scale,
+                "unpaid_late_after_seconds": 86_400 / scale,
+                "held_late_after_seconds": 172_800 / scale,
+            },
         },
         shop_arguments=("--speed", f"{scale:g}", "--rate", str(RATE)),
         history=("--history-days", "0.125", "--rate", str(RATE), "--weeks", "2"),

@@ -105,8 +105,8 @@ def test_many_stores_and_states_share_a_budget(mariadb: MariaDB, monkeypatch: py
         fill(observed, [(3, "processing", 30), (3, "new", 1)])
         returned = []
         source = observed.reader(OrderStatesCollector())
-        of_newest = {query.name for query in order_states.LATEST.queries}
-        source._observer = lambda query, rows, _seconds: returned.append(rows * (query.name not in of_newest))
+        others = {query.name for query in (*order_states.LATEST.queries, order_states.BEFORE.query)}
+        source._observer = lambda query, rows, _seconds: returned.append(rows * (query.name not in others))
         found = collect(observed, NOW.timestamp())
         assert {
             key[1:]: value for key, value in found.items() if key[0] == "magento_orders_open" and value
@@ -169,9 +169,9 @@ def test_five_hundred_stores_take_a_few_statements(mariadb: MariaDB) -> None:
         source._observer = lambda query, _rows, _seconds: statements.append(query.name)
         now = NOW.timestamp()
         found = collect(observed, now)
-        assert len(statements) <= 14
+        assert len(statements) <= 16
         assert found["magento_orders_open", "s77", "processing"] == 3
-        assert len(found) == 500 * 5 + 500 + 5 + 2 * 500
+        assert len(found) == 500 * 5 + 500 + 5 + 3 * 500 + 2 * 500
 
 
 def newest(found: Found, store: str) -> tuple[float, float]:
@@ -193,3 +193,29 @@ def test_of_many_new_orders_the_newest_say_how_many_are_unpaid(
     monkeypatch.setattr(order_states, "LATEST_ORDERS", 6)  # ids: there is a gap of two
     fill(observed, [(1, "pending_payment", 5), (1, "processing", 3)])
     assert newest(collect(observed, NOW.timestamp() + 5), "default") == (4, 1)
+
+
+def test_late_are_the_orders_that_crossed_the_limit_lately(observed: ShopInMariaDB) -> None:
+    """Neither an order that was left for years, nor one whose time has not come."""
+    hours = {
+        (1, "pending_payment"): (23.9, 24.1, 47.9, 48.1, 20_000),
+        (1, "holded"): (47.9, 48.1),
+        (2, "payment_review"): (48.1, 95.9, 96.1),
+        (None, "holded"): (50,),
+        (1, "processing"): (25, 50),
+    }
+    aged = sorted(((age, *group) for group, ages in hours.items() for age in ages), key=lambda one: -one[0])
+    for age, store_id, state in aged:
+        observed.shop.database.execute(
+            "INSERT INTO {sales_order} (store_id, state, increment_id, created_at)"
+            " VALUES (%s, %s, %s, UTC_TIMESTAMP() - INTERVAL %s SECOND)",
+            (store_id, state, f"{store_id}-{state}-{age}", age * 3_600),
+        )
+    found = collect(observed, NOW.timestamp())
+    late = {key[1:]: number for key, number in found.items() if key[0] == "magento_orders_late" and number}
+    assert late == {
+        ("default", "pending_payment"): 2,
+        ("default", "holded"): 1,
+        ("de", "payment_review"): 2,
+        ("(deleted)", "holded"): 1,
+    }
