@@ -65,8 +65,7 @@ ALERTS: Final = (
         name="MagentoOrdersPendingPaymentStuck",
         value=series(order_states.LATE, state=_PENDING),
         threshold=warning(limits.LATE_ORDERS),
-        op=">=",
-        scope="store",
+        scope=None,
         for_=30 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="Orders wait too long for their payment.",
@@ -83,19 +82,18 @@ ALERTS: Final = (
             labels={"state": _PENDING},
             inputs={
                 "late": Input(
-                    order_states.LATE, labels={"state": _PENDING}, bad=At(3), good=At(0), edge=At(0.9)
+                    order_states.LATE, labels={"state": _PENDING}, bad=At(3), good=At(0), edge=At(0)
                 )
             },
             expected_description="Orders of de that have waited for their payment for a day, and not yet for "
-            "two: 3 (limit 1).",
+            "two: 3 (limit 0).",
         ),
     ),
     _orders(
         name="MagentoOrdersStuckInReview",
         value=series(order_states.LATE, state=_REVIEW),
         threshold=warning(limits.LATE_ORDERS),
-        op=">=",
-        scope="store",
+        scope=None,
         for_=30 * MINUTE,
         keep_firing_for=30 * MINUTE,
         summary="Orders are held and nobody looks at them.",
@@ -108,9 +106,9 @@ ALERTS: Final = (
         panel=Panel("magento-after-order", "late"),
         cases=Cases(
             entity={"store": "de", "state": "payment_review"},
-            inputs={"late": Input(order_states.LATE, bad=At(3), good=At(0), edge=At(0.9))},
+            inputs={"late": Input(order_states.LATE, bad=At(3), good=At(0), edge=At(0))},
             expected_description="Orders of de in state payment_review that were placed two days ago, and "
-            "not yet four: 3 (limit 1).",
+            "not yet four: 3 (limit 0).",
         ),
     ),
     _orders(

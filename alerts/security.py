@@ -19,7 +19,6 @@ _security: Final = partial(
     team=Team.PLATFORM,
     service="admin",
     category=Category.PLATFORM,
-    op=">=",
     for_=2 * MINUTE,
     keep_firing_for=HOUR,
     maintenance=False,
@@ -36,7 +35,7 @@ ALERTS: Final = (
         name="MagentoScriptAdded",
         value=_risen(security.SCRIPT_TAGS, "2h"),
         threshold=critical(limits.NEW_SCRIPTS),
-        scope="place",
+        scope=None,
         summary="Somebody has put a script into the shop's pages.",
         description="New script tags in {{ $labels.place }} in two hours: {{ $value }} (limit %limit%).",
         impact="If nobody of the shop did it, the script may send each card number to a thief.",
@@ -46,16 +45,16 @@ ALERTS: Final = (
         panel=Panel("magento-deploys", "scripts"),
         cases=Cases(
             entity={"place": "cms_block"},
-            inputs={"tags": Input(security.SCRIPT_TAGS, bad=At(8), good=At(5), edge=At(5.9))},
+            inputs={"tags": Input(security.SCRIPT_TAGS, bad=At(8), good=At(5), edge=At(5))},
             warm_up=10 * MINUTE,
-            expected_description="New script tags in cms_block in two hours: 3 (limit 1).",
+            expected_description="New script tags in cms_block in two hours: 3 (limit 0).",
         ),
     ),
     _security(
         name="MagentoAdminAdded",
         value=_risen(security.ADMIN_USERS, "2h"),
         threshold=critical(limits.NEW_ADMINS),
-        scope="",
+        scope=None,
         summary="The shop has a new admin account.",
         description="New admin accounts, or old ones that are active again, in two hours: {{ $value }} "
         "(limit %limit%).",
@@ -65,10 +64,10 @@ ALERTS: Final = (
         "begins or ends with one.",
         panel=Panel("magento-deploys", "admins"),
         cases=Cases(
-            inputs={"accounts": Input(security.ADMIN_USERS, bad=At(8), good=At(5), edge=At(5.9))},
+            inputs={"accounts": Input(security.ADMIN_USERS, bad=At(8), good=At(5), edge=At(5))},
             warm_up=10 * MINUTE,
             expected_description="New admin accounts, or old ones that are active again, in two hours: 3 "
-            "(limit 1).",
+            "(limit 0).",
         ),
     ),
     _security(
@@ -83,7 +82,7 @@ ALERTS: Final = (
         why="A person gives up, or is locked, after six. More in one hour are tried by a program.",
         panel=Panel("magento-deploys", "logins"),
         cases=Cases(
-            inputs={"failed": Input(security.FAILED_LOGINS, bad=At(25), good=At(3), edge=At(17.9))},
+            inputs={"failed": Input(security.FAILED_LOGINS, bad=At(25), good=At(3), edge=At(18))},
             warm_up=10 * MINUTE,
             expected_description="Failed logins of admins in an hour: 22 (limit 15).",
         ),

@@ -312,11 +312,11 @@ MAINTENANCE_SECONDS: Final = Threshold(
     "hangs.",
 )
 LATE_ORDERS: Final = Threshold(
-    warning=1,
+    warning=0,
     reason="Magento cancels what is not paid after eight hours, and reviews are decided within a day.",
 )
 NEW_SCRIPTS: Final = Threshold(
-    critical=1, reason="A few times a year somebody adds a script, and knows of it."
+    critical=0, reason="A few times a year somebody adds a script, and knows of it."
 )
 NEW_ADMINS: Final = Threshold(
     critical=1, reason="A few times a year somebody adds an admin, and knows of it."
