@@ -319,7 +319,7 @@ NEW_SCRIPTS: Final = Threshold(
     critical=0, reason="A few times a year somebody adds a script, and knows of it."
 )
 NEW_ADMINS: Final = Threshold(
-    critical=1, reason="A few times a year somebody adds an admin, and knows of it."
+    critical=0, reason="A few times a year somebody adds an admin, and knows of it."
 )
 FAILED_LOGINS: Final = Threshold(
     critical=15, reason="Magento locks an account after six. Two people who mistype theirs do not reach it."
