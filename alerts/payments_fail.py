@@ -229,7 +229,7 @@ ALERTS: Final = (
                     "recent_2h": At(1_000),
                 },
             },
-            warm_up=30 * HOUR,
+            warm_up=26 * HOUR,
             step=2 * MINUTE,
             needs_all_inputs=False,
             reaches_limit_after=4 * MINUTE,
