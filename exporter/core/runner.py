@@ -208,7 +208,7 @@ class Runner:
         state.runs += 1
 
     def _collect(self, collector: Collector, now: float) -> Exposition:
-        """Run one collector to a exposition, in a worker thread; keep its memory only on success."""
+        """Run one collector to an exposition, in a worker thread; keep its memory only on success."""
         memory = Memory(self._store, collector.name, now)
         samples = [_declared(collector, s) for s in collector.collect(self._context(memory, now))]
         exposition = render(samples, limit=self.limits.series)
