@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -25,17 +24,10 @@ from exporter.core.metrics import Sample
 from exporter.core.runner import Runner
 from exporter.evidence.events import Events
 from exporter.settings import Settings
+from tests.harness.command import command as run
 from tests.harness.core import context
 from tests.harness.evidence import no_evidence
 from tests.harness.limits import LONG
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAGENTO_")}
-    return subprocess.run(
-        [sys.executable, "-m", "exporter", *arguments],
-        env={**clean, **environment}, capture_output=True, text=True, timeout=LONG, check=False,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

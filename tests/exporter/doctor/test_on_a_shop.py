@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,21 +17,11 @@ from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from sandbox.shop import Shop, install
-from tests.harness.limits import LONG
+from tests.harness.command import command
 
 PASSWORD = "planted-secret-of-the-doctor"
 Report = list[tuple[str, str]]
 Examine = Callable[..., Report]
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "exporter", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=LONG,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 
 from exporter.rights.held import Held, held
 from sandbox.servers.mariadb import MariaDB
-from tests.harness.limits import LONG
+from tests.harness.command import command
 from tests.harness.shop import ShopInMariaDB, add_stores, shop_in_mariadb
 
 USER, HOST, PASSWORD = "observer_again", "127.0.0.1", "of-the-observer"
@@ -42,14 +40,8 @@ class Again:
         )  # fmt: skip
         login += [f"database.user={user}", f"database.name={self.shop.name}"]
         chosen = [word for setting in login for word in ("--set", setting)]
-        command = ["grants", "--user", USER, "--from-host", HOST, "--dialect", "mariadb", *chosen, *more]
-        outcome = subprocess.run(
-            [sys.executable, "-m", "exporter", *command],
-            capture_output=True,
-            text=True,
-            timeout=LONG,
-            check=False,
-        )
+        arguments = ["grants", "--user", USER, "--from-host", HOST, "--dialect", "mariadb", *chosen, *more]
+        outcome = command(*arguments)
         assert outcome.returncode == 0, outcome.stderr
         return outcome.stdout.splitlines()
 

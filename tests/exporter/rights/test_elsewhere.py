@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -13,22 +13,17 @@ import redis as driver
 
 from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
+from tests.harness.command import command
 from tests.harness.limits import LONG
 
 USER, PASSWORD = "observer", "observer-secret"
 REFUSED = (400, 401, 403)
 
 
-def exporter(command: str, *settings: str) -> str:
+def exporter(name: str, *settings: str) -> str:
     """Run a command with these settings, and return what it prints."""
     chosen = [word for setting in settings for word in ("--set", setting)]
-    outcome = subprocess.run(
-        [sys.executable, "-m", "exporter", *command.split(), *chosen],
-        capture_output=True,
-        text=True,
-        timeout=LONG,
-        check=False,
-    )
+    outcome = command(*name.split(), *chosen)
     assert outcome.returncode == 0, outcome.stderr
     return outcome.stdout
 
@@ -78,7 +73,9 @@ def test_rabbitmq(rabbitmq: RabbitMQ, password_file: Path) -> None:
             [rabbitmq.directory / program, *arguments], check=True, capture_output=True, timeout=LONG
         )
     login = (f"rabbitmq.user={USER}", f"rabbitmq.password_file={password_file}")
-    assert 'queue="export",broker="rabbitmq"' in exporter("collect", *place, *login)
+    deadline = time.monotonic() + LONG
+    while 'queue="export",broker="rabbitmq"' not in (seen := exporter("collect", *place, *login)):
+        assert time.monotonic() < deadline, seen  # the broker's statistics know a new queue seconds later
     message = {"properties": {}, "routing_key": "export", "payload": "x", "payload_encoding": "string"}
     fetch = {"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}
     api = f"{rabbitmq.management_url}/api"
