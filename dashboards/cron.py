@@ -261,7 +261,7 @@ _BLAME: Final[tuple[Panel, ...]] = (
             Ask(expr=_runs("missed", "1d", "job_code")),
             Ask(expr=_mean("duration", "1d")),
             Ask(expr=_mean("delay", "1d")),
-            Ask(expr=max_by(age(here(cron.NOT_DONE, job_code=_JOBS)), "job_code")),
+            Ask(expr=max_by(age(here(cron.NOT_DONE, job_code=_JOBS)), "job_code"), may_be_empty=True),
         ),
         empty=_OFF,
         columns=(
