@@ -457,7 +457,7 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
             ),
         ),
         unit="locale",
-        empty="placements collector off",
+        empty="no attempt yet, or placements collector off",
         stacked=True,
         width=8,
         link=Link("Do payments fail?", UID, "failed_placements"),
