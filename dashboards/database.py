@@ -262,8 +262,8 @@ _HELD: Final[tuple[Panel, ...]] = (
             Column(field="Value", title="For", unit="s", width=110),
         ),
         sort="Value",
-        width=18,
-        height=7,
+        width=16,
+        height=8,
         link=Link("Which jobs run?", CRON, "jobs"),
     ),
 )

@@ -12,7 +12,7 @@ taken at a changed cart, and only then the scrapes count. Beside it, the unbound
 exporters run, once each, on the same data.
 
 ``--web`` measures the answer itself (bench_web.py), ``--impact`` what the shop feels
-(bench_impact.py), ``--services`` what the search engine and PHP-FPM are asked (bench_services.py).
+(bench_impact.py), ``--services`` what other servers are asked (bench_services.py).
 Without any of the four, all are measured. What is not measured again stays.
 """
 
@@ -665,7 +665,7 @@ def main() -> None:
     parser.add_argument("--case", type=Case.of, nargs="+", default=[], help=f"default: {' '.join(CASES)}")
     parser.add_argument("--web", action="store_true", help="measure the answer itself")
     parser.add_argument("--impact", action="store_true", help="measure what the shop feels")
-    parser.add_argument("--services", action="store_true", help="measure the search engine and PHP-FPM")
+    parser.add_argument("--services", action="store_true", help="measure search, PHP-FPM, Redis and locks")
     parser.add_argument("--scrapes", type=int, default=120, help="simulated scrapes per case (default 120)")
     parser.add_argument("--directory", type=Path, help="where the databases are built (default: temporary)")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "cost.md")

@@ -260,11 +260,11 @@ def _impact(impact: Mapping[str, Any] | None) -> Iterator[str]:
 def _services(services: Mapping[str, Any] | None) -> Iterator[str]:
     if services is None:
         return
-    yield "## Search engine and PHP-FPM\n"
+    yield "## Search engine, PHP-FPM, Redis and named locks\n"
     yield (
         f"Measured {services['date']}. The search engine is a program that gives answers of OpenSearch's form"
-        f" with {services['versions']} indexes a store. PHP-FPM is a real one, and counts its requests"
-        " itself. Per run of the collector; *runs* is how many of them come to a scrape.\n"
+        f" with {services['versions']} indexes a store. The others are real, and count what they are"
+        " asked themselves. Per run of the collector; *runs* is how many of them come to a scrape.\n"
     )
     yield "| | requests | bytes | wall ms | CPU ms | runs |"
     yield "|---|---:|---:|---:|---:|---:|"

@@ -1,4 +1,4 @@
-"""What the search engine and PHP-FPM are asked: requests, bytes and time of one run of their collectors."""
+"""What is asked of other servers than the shop's tables: requests, bytes and time of a collector's run."""
 
 from __future__ import annotations
 
@@ -8,25 +8,32 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
+from exporter.collectors.database_server import DatabaseServerCollector
 from exporter.collectors.php_fpm import PhpFpmCollector
+from exporter.collectors.redis import RedisCollector
 from exporter.collectors.search import SearchCollector
 from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.render import render
 from exporter.magento.search import Engine
 from exporter.magento.stores import Store, StoreMap
+from exporter.rights.statements import queries_of
 from exporter.sources.php_fpm import PhpFpm, PhpTarget
+from exporter.sources.redis import RedisServers, RedisTarget
 from exporter.sources.search import SearchEngine, SearchTarget
 from sandbox.paths import DEPLOY
 from sandbox.process import LOOPBACK
 from sandbox.servers import php_fpm
+from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.redis import DATABASES, Redis
 from tests.harness.core import context
+from tests.harness.shop import shop_in_mariadb
 
 STORES: Final = (3, 500)
 VERSIONS: Final = 2
@@ -39,10 +46,15 @@ FAMILY: Final = "magento2_product_"
 
 def measure(say: Callable[[str], None]) -> dict[str, Any]:
     """Run each collector some times."""
-    say("search engine and PHP-FPM")
+    say("search engine, PHP-FPM, Redis, named locks")
     rows = [_search(stores) for stores in STORES]
-    with tempfile.TemporaryDirectory(prefix="bench-") as place, php_fpm.PhpFpm(Path(place)) as fpm:
-        rows.append(_php_fpm(fpm))
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        with php_fpm.PhpFpm(Path(place, "fpm")) as fpm:
+            rows.append(_php_fpm(fpm))
+        with Redis(Path(place, "redis")) as redis:
+            rows.append(_redis(redis))
+        with MariaDB(Path(place, "db")) as mariadb:
+            rows.append(_locks(mariadb))
     return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "versions": VERSIONS, "rows": rows}
 
 
@@ -77,6 +89,38 @@ def _php_fpm(fpm: php_fpm.PhpFpm) -> dict[str, Any]:
         "bytes": None,
         **spent,
     }
+
+
+def _redis(server: Redis) -> dict[str, Any]:
+    """Ask a real server for three roles; it counts the requests itself."""
+    roles = {role: RedisTarget(server.host, server.port, number) for role, number in DATABASES.items()}
+    counting = server.client()
+
+    def asked() -> int:
+        return int(cast("dict[str, Any]", counting.info("stats"))["total_commands_processed"])
+
+    with closing(RedisServers(roles)) as source:
+        source.info()
+        before = asked()
+        spent = _spent(RedisCollector(), redis=source)
+        requests = (asked() - before - 1) / RUNS
+    return {"what": f"Redis, {len(roles)} roles on one server", "requests": requests, "bytes": None, **spent}
+
+
+def _locks(server: MariaDB) -> dict[str, Any]:
+    """Ask a real server who holds Magento's named locks; it counts the statements itself."""
+    collector = DatabaseServerCollector()
+    with shop_in_mariadb(server, tables=["store", "store_group", "store_website"]) as shop:
+        source = shop.open(queries_of([DatabaseServerCollector]))
+
+        def asked() -> int:
+            return int(source.ask("SHOW SESSION STATUS LIKE 'Questions'")[0][1])
+
+        asked()
+        before = asked()
+        spent = _spent(collector, database=source)
+        requests = (asked() - before - 1) / RUNS
+    return {"what": "the database's named locks", "requests": requests, "bytes": None, **spent}
 
 
 def _spent(collector: Collector, **sources: Any) -> dict[str, float]:

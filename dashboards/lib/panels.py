@@ -429,7 +429,9 @@ class Column:
     def override(self) -> Json:
         """Return the field override that makes the column look like this."""
         properties: list[tuple[str, Any]] = [("displayName", self.title), ("noValue", "\u2013")]
-        plain = (("unit", self.unit), ("custom.width", self.width), ("max", self.most))
+        # Grafana shows a label that looks like a number as one: version 10.11 as 10.1
+        unit = self.unit or ("" if self.field.startswith("Value") else "string")
+        plain = (("unit", unit), ("custom.width", self.width), ("max", self.most))
         properties += [(key, value) for key, value in plain if value]
         if self.decimals is not None:
             properties.append(("decimals", self.decimals))

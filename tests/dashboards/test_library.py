@@ -12,7 +12,7 @@ from alerts.thresholds import Threshold
 from dashboards import overview
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
-from dashboards.lib.panels import Ask, Graph, Row, Stack, Stat
+from dashboards.lib.panels import Ask, Column, Graph, Row, Stack, Stat
 from dashboards.lib.style import Colour, steps, words
 from exporter.collectors import cron, orders
 from exporter.core.panels import panel_id
@@ -92,6 +92,20 @@ def test_nothing_is_said_in_words_and_in_grey() -> None:
 def test_colour_never_speaks_alone() -> None:
     options = words({0.0: ("up", Colour.GOOD)})[0]["options"]
     assert options == {"0": {"color": "green", "index": 0, "text": "up"}}
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [
+        (Column(field="version", title="Version"), "string"),
+        (Column(field="Value #A", title="Runs"), None),
+        (Column(field="Value", title="For", unit="s"), "s"),
+    ],
+)
+def test_a_label_that_looks_like_a_number_is_shown_as_text(column: Column, unit: str | None) -> None:
+    """Grafana reads a text as a number unless its unit is string: 10.11 became 10.1."""
+    said = {each["id"]: each["value"] for each in column.override()["properties"]}
+    assert said.get("unit") == unit
 
 
 def test_normalised_json_has_no_key_of_old_grafanas() -> None:
