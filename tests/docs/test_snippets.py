@@ -24,9 +24,10 @@ from tests.docs.test_docs import PAGES, ROOT
 from tests.harness.limits import LONG
 
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+HAVE_SNIPPETS = [*PAGES, ROOT / "runbooks/README.md", *sorted((ROOT / "tools").glob("*/README.md"))]
 SNIPPETS = [
     pytest.param(language, text, id=f"{page.relative_to(ROOT)}-{number}")
-    for page in PAGES
+    for page in HAVE_SNIPPETS
     for number, (_, language, text) in enumerate(BLOCK.findall(page.read_text()), 1)
 ]
 CHART = ROOT / "deploy/helm/magento-observability"
@@ -170,8 +171,9 @@ def python(text: str) -> None:
 
 
 READERS: Mapping[str, Callable[[str], object]] = {
-    "": plain, "text": plain, "sh": shell, "console": console, "yaml": yaml_, "json": json.loads,
-    "promql": promql, "sql": sql, "mermaid": mermaid, "hcl": hcl, "ini": ini, "python": python,
+    "": plain, "text": plain, "sh": shell, "bash": shell, "console": console, "yaml": yaml_,
+    "json": json.loads, "promql": promql, "sql": sql, "mermaid": mermaid, "hcl": hcl, "ini": ini,
+    "python": python,
 }  # fmt: skip
 
 
@@ -201,6 +203,11 @@ def test_a_mistake_is_found() -> None:
             yaml_(wrong)
     with pytest.raises(SystemExit):
         shell("magento-exporter gate --sometimes")
+
+
+def test_no_fence_of_a_page_is_missed() -> None:
+    fences = sum(len(re.findall(r"^ *```", page.read_text(), re.MULTILINE)) for page in HAVE_SNIPPETS)
+    assert fences == 2 * len(SNIPPETS)
 
 
 def test_every_page_is_among_them() -> None:
