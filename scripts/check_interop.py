@@ -1,14 +1,12 @@
 """Run the configurations of deploy/interop with the programs that can be had here, on a recorded page.
 
-VictoriaMetrics and vmagent come from Debian trixie, the Agent's check from datadog-checks-base. The
-OpenTelemetry Collector is built from Go modules with OTELCOL=build, once: it takes a quarter of an hour.
-What cannot be had is left out, and said so. Prometheus' own promtool reads what is written in its language.
+VictoriaMetrics and vmagent come from Debian trixie, the Agent's check from datadog-checks-base. What cannot
+be had is left out, and said so. Prometheus' own promtool reads what is written in its language.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -34,43 +32,12 @@ from sandbox.suites import LeftOut, unpack  # noqa: E402
 FOLDER: Final = ROOT / "deploy" / "interop"
 TARGET: Final = "exporter.example:9816"
 AGENT: Final = ROOT / "build" / "datadog"
-COLLECTOR: Final = ROOT / "build" / "otelcol"
 WAIT: Final = 60.0
 _NEEDED: Final = (
     *("binary", "cachetools", "jellyfish", "lazy-loader", "mmh3", "prometheus-client", "pydantic", "pytest"),
     *("python-dateutil", "pyyaml", "requests", "requests-toolbelt", "requests-unixsocket", "wrapt"),
 )
 """What the Agent's check imports. Its own extras want Kerberos, which a configuration's test does not."""
-_BUILDER: Final = "go.opentelemetry.io/collector/cmd/builder@v0.165.0"
-_PARTS: Final = """
-dist: {name: otelcol, output_path: out, module: example.invalid/otelcol}
-receivers:
-  - gomod: github.com/open-telemetry/opentelemetry-collector-contrib/receiver/prometheusreceiver v0.165.1
-processors: [gomod: go.opentelemetry.io/collector/processor/batchprocessor v0.165.0]
-exporters: [gomod: go.opentelemetry.io/collector/exporter/otlpexporter v0.165.0]
-providers: [gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider v1.71.0]
-"""
-_STORE: Final = """
-import sys
-from concurrent.futures import ThreadPoolExecutor
-import grpc
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as messages
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as service
-
-class Store(service.MetricsServiceServicer):
-    def Export(self, request, context):
-        for scope in (scope for resource in request.resource_metrics for scope in resource.scope_metrics):
-            for metric in scope.metrics:
-                print(metric.name, flush=True)
-        return messages.ExportMetricsServiceResponse()
-
-server = grpc.server(ThreadPoolExecutor(2))
-service.add_MetricsServiceServicer_to_server(Store(), server)
-server.add_insecure_port(sys.argv[1])
-server.start()
-server.wait_for_termination()
-"""
-"""Takes metrics by OTLP, as any store does, and prints their names."""
 _AGENT: Final = """
 import json, sys
 from datadog_checks.base import OpenMetricsBaseCheckV2
@@ -139,7 +106,7 @@ def in_prometheus_language(work: Path) -> None:
         file = work / f"{name}.yml"
         file.write_text(yaml.safe_dump(text), encoding="utf-8")
         subprocess.run(["promtool", "check", "config", file], check=True, capture_output=True)
-        print(f"{name}: promtool reads it")
+        print(f"{name}: promtool reads it; the program itself is not run here")
 
 
 def with_victoria_metrics(work: Path) -> None:
@@ -229,65 +196,12 @@ def with_datadog() -> None:
     print(f"datadog: the Agent's check takes {len(wanted)} metrics from the page, as the list says")
 
 
-def with_opentelemetry(work: Path) -> None:
-    """Let the Collector scrape the page with our configuration and send it on by OTLP."""
-    program = COLLECTOR / "out/otelcol"
-    if not program.exists():
-        if os.environ.get("OTELCOL") != "build":
-            raise LeftOut(
-                "the OpenTelemetry Collector is built with OTELCOL=build only (a quarter of an hour)"
-            )
-        COLLECTOR.mkdir(parents=True, exist_ok=True)
-        (COLLECTOR / "parts.yml").write_text(_PARTS, encoding="utf-8")
-        subprocess.run(["go", "run", _BUILDER, "--config=parts.yml"], cwd=COLLECTOR, check=True)
-    python = COLLECTOR / "venv/bin/python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", COLLECTOR / "venv"], check=True)
-        parts = ["grpcio", "opentelemetry-proto"]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *parts], check=True)
-    store, said = f"127.0.0.1:{free_port()}", work / "otlp"
-    with exporter() as target, said.open("wb") as names_said:
-        config = configuration("opentelemetry-collector.yml", target)
-        (job,) = config["receivers"]["prometheus"]["config"]["scrape_configs"]
-        job |= {"scrape_interval": "2s", "scrape_timeout": "2s"}
-        config["exporters"]["otlp"] = {"endpoint": store, "tls": {"insecure": True}}
-        config["service"]["telemetry"] = {"metrics": {"level": "none"}}
-        (work / "otelcol.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        running = [
-            subprocess.Popen([python, "-c", _STORE, store], stdout=names_said),
-            subprocess.Popen(
-                [program, f"--config={work}/otelcol.yml"], stderr=(work / "otelcol.log").open("wb")
-            ),
-        ]
-        wanted = {_of_family(name) for name in allowed() & names(page())}
-        try:
-            _wait(lambda: wanted <= set(said.read_text().split()))
-        finally:
-            for process in running:
-                process.terminate()
-                process.wait(WAIT)
-    found = {name for name in said.read_text().split() if name.startswith("magento_")}
-    if not wanted <= found:
-        print((work / "otelcol.log").read_text()[-2000:])
-    _same("opentelemetry-collector", found, wanted)
-    print(f"opentelemetry-collector: {len(found)} metrics arrive by OTLP, as listed")
-
-
-def _of_family(name: str) -> str:
-    """Return a series' metric: OTLP sends sum and count of a histogram as one."""
-    return name.removesuffix("_sum").removesuffix("_count")
-
-
 def main() -> int:
     """Check every configuration."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         in_prometheus_language(work)
-        checks: list[Callable[[], None]] = [
-            lambda: with_victoria_metrics(work),
-            with_datadog,
-            lambda: with_opentelemetry(work),
-        ]
+        checks: list[Callable[[], None]] = [lambda: with_victoria_metrics(work), with_datadog]
         for check in checks:
             try:
                 check()
