@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets Docker Compose itself read docker-compose.yml: `docker compose config`, built from its source as a Go module
+# Lets Docker Compose itself read both compose files: `docker compose config`, built from its source as a Go module
 # where the command is missing (three minutes once; kept in .sandbox/cache). Without Go it says so and ends with 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,3 +36,13 @@ diff <(run --env-file /dev/null config) <(run --env-file .env.example config) ||
 diff <(run config --variables | awk 'NR > 1 { print $1 }' | sort) <(sed -nE 's/^([A-Z_]+)=.*/\1/p' .env.example | sort) ||
     { echo "check_compose: .env.example names other variables than docker-compose.yml uses" >&2; exit 1; }
 echo "docker compose config: $(run config --services | wc -l) services, all variables named"
+
+# Beside a shop: with what its head tells the user to export, and without.
+beside() {
+    env -i PATH="$PATH" HOME="$HOME" "$@" "${compose[@]}" --file deploy/compose/beside-a-shop.yml --profile grants config --quiet
+}
+beside SHOP=shop.example MAGENTO_ROOT=/var/www/html RUNBOOK_BASE=https://exporter.example/runbooks/ \
+    GRAFANA_BASE=https://grafana.example GRAFANA_PASSWORD=x DATABASE_PASSWORD_FILE=/srv/password ENV_PHP_GROUP=33
+if refusal=$(beside 2>&1); then echo "check_compose: beside-a-shop.yml takes no value for an answer" >&2; exit 1; fi
+grep -q "required variable" <<<"$refusal" || { echo "check_compose: $refusal" >&2; exit 1; }
+echo "docker compose config: beside-a-shop.yml too"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds both images and runs them with podman: no Docker engine and no image registry is needed. With COMPOSE=whole then
-# docker-compose.yml as a whole, less Grafana, by podman-compose: seven to nine minutes more.
+# Builds both images and runs them with podman, then deploy/compose/beside-a-shop.yml less Grafana, by podman-compose: no Docker
+# engine and no image registry is needed. With COMPOSE=whole docker-compose.yml as a whole, less Grafana: eight minutes more.
 # Debian as root; installs the tools by itself. Everything lives in one directory that is removed at the end, with
-# mounts, processes, networks and firewall rules of its own, which end with it. Some twelve minutes on two quiet cores.
+# mounts, processes, networks and firewall rules of its own, which end with it. Some nine minutes on two quiet cores.
 # The base image is a stand-in under the name that our Dockerfiles use: Debian's own Python 3.11, by debootstrap.
 set -euo pipefail
 cd "$(dirname "$0")/.."
