@@ -33,6 +33,8 @@ from dashboards.lib.uids import (
 class Sign:
     """What query number ``query`` of a panel shows, in the panel's unit, in a series with these labels.
 
+    A label may be a pattern, as of file names.
+
     The value passes the panel's own limit unless it is to be ``above`` or ``below`` one given here, or to
     have risen by ``rise`` since just before the fault. With ``still`` it must not rise while the rest of the
     panel does.
@@ -51,6 +53,9 @@ class Sign:
 def _down(source: str) -> Sign:
     return Sign(dashboard=EXPORTER, panel="sources", labels={"source": source}, below=1)
 
+
+_SCRATCH: Final = {"mountpoint": "*/servers/disk"}
+"""The small disk of the faults; the machine's own may be as full."""
 
 SIGNS: Final[Mapping[str, Sign]] = {
     "backend-sick": Sign(dashboard=PAGE_CACHE, panel="backends", below=1),
@@ -82,8 +87,8 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "cron-stopped": Sign(dashboard=CRON, panel="last_execution", above=0.5),
     "database-down": _down("database"),
     "database-killed": _down("database"),
-    "disk-filling": Sign(dashboard=HOST, panel="disk_free", below=0.3),
-    "disk-full": Sign(dashboard=HOST, panel="disk_free", below=0.01),
+    "disk-filling": Sign(dashboard=HOST, panel="disk_free", labels=_SCRATCH, below=0.3),
+    "disk-full": Sign(dashboard=HOST, panel="disk_free", labels=_SCRATCH, below=0.01),
     "emails-unsent": Sign(dashboard=AFTER_ORDER, panel="emails", labels={"document": "order"}, above=0.75),
     "exporter-down": Sign(dashboard=EXPORTER, panel="up", below=1),
     "file-exposed": Sign(dashboard=PROBES, panel="exposed", labels={"page": "exposed_env"}, above=0),

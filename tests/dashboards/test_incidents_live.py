@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -94,7 +95,11 @@ class Stage:
         """Return the panel's values in the series with these labels."""
         target = rendered(sign)["targets"][sign.query]
         found, _ = self.asker.instant(self.asker.sent(target["expr"]))
-        return [float(series["value"][1]) for series in found if labels.items() <= series["metric"].items()]
+        return [
+            float(series["value"][1])
+            for series in found
+            if all(fnmatchcase(series["metric"].get(name, ""), value) for name, value in labels.items())
+        ]
 
     @property
     def asker(self) -> Asker:
