@@ -145,7 +145,7 @@ _AFTER: Final[tuple[Panel, ...]] = (
         title="Are payments confirmed?",
         meaning=(
             "Share of the orders of the last two hours, older than ten minutes, that wait for their payment, "
-            "by store. The orders are at most the newest 1,000 of the shop."
+            "by store. The orders are at most the newest 500 of the shop."
         ),
         good="Level: customers who leave at the provider's page are the same share each day.",
         then="Rising: the provider's webhook does not arrive. Magento cancels these orders after eight "

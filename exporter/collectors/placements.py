@@ -154,7 +154,7 @@ NUMBERS_A_RUN: Final = 2_000
 WHILE_READING: Final = 30
 """Seconds after the look began in which a cart may be changed and is still found."""
 
-OVERLAP: Final = 60
+OVERLAP: Final = 55
 """Seconds before the newest change seen that are read again.
 
 A change bears the time at which its statement began, and may wait for a lock before it can be seen: 50

@@ -58,9 +58,11 @@ def in_mysql(statement: str) -> str:
 class InMySQL(Cursor):
     """Translates what it is given."""
 
-    def execute(self, query: str, args: object = None) -> int:
+    def execute(self, query: Any, args: object = None) -> int:
         """Run a statement in MySQL's words; the parts of `executemany` come as bytes, and need none."""
-        return super().execute(in_mysql(query) if isinstance(query, str) else query, args)
+        if not isinstance(query, str):
+            return super().execute(query, args)
+        return super().execute(in_mysql(self.mogrify(query, args)))
 
 
 class MySQL(MariaDB):

@@ -12,6 +12,7 @@ from exporter.collectors import all_collectors
 from exporter.collectors.database_server import LONGEST
 from exporter.core.collector import Collector
 from exporter.core.render import OPENMETRICS_END, Format, join
+from sandbox.servers.mysql import ON_MYSQL
 from tests.exporter.collectors.golden import at_rest, page_of, path_of, without_collector
 from tests.exporter.collectors.story import Story, life_of
 
@@ -21,8 +22,14 @@ HOW = "run `python -m tests.exporter.collectors.golden update`, and look at the 
 every_collector = pytest.mark.parametrize("collector", COLLECTORS, ids=lambda collector: collector.name)
 
 
+OTHERWISE_ON_MYSQL = ("carts", "expected_orders", "order_states", "orders")
+"""Collectors that say something of the shop's past, which the server makes with RAND(seed)."""
+
+
 @every_collector
 def test_the_page_is_as_it_was(reference: Story, collector: type[Collector]) -> None:
+    if ON_MYSQL and collector.name in OTHERWISE_ON_MYSQL:
+        pytest.skip("RAND(seed) of MySQL makes another past than that of MariaDB")
     path = path_of(collector)
     assert path.exists(), HOW
     assert page_of(collector, reference).splitlines() == path.read_text(encoding="utf-8").splitlines(), HOW

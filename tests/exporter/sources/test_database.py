@@ -66,6 +66,8 @@ SESSION = query(
     " @@wait_timeout AS idle, @@net_write_timeout AS written,"
     " {} AS isolation, {} AS read_only, CONNECTION_ID() AS id".format(*SESSION_NAMES)
 )
+# MySQL knows how many rows a COUNT(*) without a condition has, and does not read them.
+ENDLESS = query("SELECT MAX(a.id ^ b.id ^ c.id) AS n FROM {orders} a, {orders} b, {orders} c", "orders")
 SLEEP = query("SELECT SLEEP(%(seconds)s) AS slept")
 
 
@@ -261,14 +263,14 @@ def test_a_long_statement_is_ended_on_the_server_and_the_connection_survives(
 ) -> None:
     before = connection_id(source)
     place.execute("INSERT INTO orders (id) SELECT seq FROM seq_1_to_2000")
-    endless = query("SELECT COUNT(*) AS n FROM {orders} a, {orders} b, {orders} c", "orders")
     with pytest.raises(SourceTimeout):
-        source.rows(endless)
+        source.rows(ENDLESS)
     # The error is sent before the list of processes is tidied up.
     wait_until(lambda: place.connections() == [(before, None)], seconds=LONG, what="the statement goes on")
     assert connection_id(source) == before
 
 
+@pytest.mark.skipif(ON_MYSQL, reason="MySQL ends a SLEEP without an error")
 def test_a_statement_that_waits_is_ended_as_well(source: MySQL) -> None:
     before = connection_id(source)
     with pytest.raises(SourceTimeout):
@@ -347,13 +349,12 @@ def test_a_killed_statement_is_a_time_out_and_keeps_its_connection(place: Place)
     limits = DatabaseLimits(statement=30, read=40)
     with closing(place.open(limits=limits)) as source:
         before = connection_id(source)
-        endless = query("SELECT COUNT(*) AS n FROM {orders} a, {orders} b, {orders} c", "orders")
         place.execute("INSERT INTO orders (id) SELECT seq FROM seq_1_to_5000")
         with ThreadPoolExecutor(1) as thread:
             other = place.open(limits=limits)
-            running = thread.submit(other.rows, endless)
+            running = thread.submit(other.rows, ENDLESS)
             wait_until(
-                lambda: any("COUNT" in (text or "") for _, text in place.connections()),
+                lambda: any("MAX" in (text or "") for _, text in place.connections()),
                 seconds=LONG,
                 what="the statement does not run",
             )

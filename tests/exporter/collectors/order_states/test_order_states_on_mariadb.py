@@ -105,7 +105,7 @@ def test_many_stores_and_states_share_a_budget(mariadb: MariaDB, monkeypatch: py
         fill(observed, [(3, "processing", 30), (3, "new", 1)])
         returned = []
         source = observed.reader(OrderStatesCollector())
-        others = {query.name for query in (*order_states.LATEST.queries, order_states.BEFORE.query)}
+        others = {order_states.LATEST.name, order_states.BEFORE.query.name}
         source._observer = lambda query, rows, _seconds: returned.append(rows * (query.name not in others))
         found = collect(observed, NOW.timestamp())
         assert {
@@ -187,12 +187,15 @@ def test_unpaid_orders_are_counted_among_those_of_two_hours(observed: ShopInMari
     assert newest(found, "de") == (3, 0)
 
 
+@pytest.mark.parametrize("rush", [0, 9], ids=["", "behind a rush of younger ones"])
 def test_of_many_new_orders_the_newest_say_how_many_are_unpaid(
-    observed: ShopInMariaDB, monkeypatch: pytest.MonkeyPatch
+    observed: ShopInMariaDB, monkeypatch: pytest.MonkeyPatch, rush: int
 ) -> None:
-    monkeypatch.setattr(order_states, "LATEST_ORDERS", 6)  # ids: there is a gap of two
+    monkeypatch.setattr(order_states, "LATEST_ORDERS", 6)
     fill(observed, [(1, "pending_payment", 5), (1, "processing", 3)])
-    assert newest(collect(observed, NOW.timestamp() + 5), "default") == (4, 1)
+    for number in range(rush):
+        observed.shop.database.insert("sales_order", store_id=1, state="new", increment_id=f"rush-{number}")
+    assert newest(collect(observed, NOW.timestamp() + 5), "default") == (6, 3)
 
 
 def test_late_are_the_orders_that_crossed_the_limit_lately(observed: ShopInMariaDB) -> None:
