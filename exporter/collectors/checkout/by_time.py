@@ -14,7 +14,7 @@ its order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from exporter.collectors.checkout.funnel import CART_AND_AGE, CART_COLUMNS, Funnel
@@ -89,17 +89,14 @@ def follow(context: Context, funnel: Funnel, looked: dict[int, int]) -> None:
     else:
         remembered.put("later", now)
     looks = _Looks(done_until, [now - age for age in ages])
-    # What was seen two seconds after its change is not looked at again so soon: only another change of the
-    # same second, still open then, would be missed here. The last look finds it.
-    before = done_until[0] - 1
     for rows in _look(context, looks, 0):
-        funnel.note_quotes([row for row in rows if not _was_seen(row, looked, before)])
+        funnel.note_quotes(rows)
         looked.update((int(row["id"]), int(row["changed"])) for row in rows)
     if len(ages) > 1:
         # The later looks stop behind the newest change that is visible: a replica may show others late.
         looks.stop_behind(_received(context, looks, now))
         for rows in _look(context, looks, 1):
-            funnel.note_quotes([row for row in rows if not _was_seen(row, looked, now)])
+            funnel.note_quotes([row for row in rows if looked.get(int(row["id"])) != int(row["changed"])])
         for rows in _look(context, looks, 2):
             funnel.note_quotes(rows)
     for quote_id in [number for number, changed in looked.items() if changed < looks.done_until[1]]:
@@ -114,12 +111,6 @@ def _look(context: Context, looks: _Looks, look: int) -> Iterator[Sequence[Row]]
         yield rows
         looks.finish(first, done)
         looks.newest = max((looks.newest, *(int(row["changed"]) for row in rows)))
-
-
-def _was_seen(row: Row, looked: Mapping[int, int], before: int) -> bool:
-    """Return whether this change of the cart was looked at, and is older than the moment."""
-    changed = int(row["changed"])
-    return changed < before and looked.get(int(row["id"])) == changed
 
 
 def _received(context: Context, looks: _Looks, now: int) -> int:

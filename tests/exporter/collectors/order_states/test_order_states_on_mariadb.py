@@ -105,7 +105,8 @@ def test_many_stores_and_states_share_a_budget(mariadb: MariaDB, monkeypatch: py
         fill(observed, [(3, "processing", 30), (3, "new", 1)])
         returned = []
         source = observed.reader(OrderStatesCollector())
-        others = {order_states.LATEST.name, order_states.BEFORE.query.name}
+        of_newest = (order_states.LATEST, order_states.NEWEST_BEFORE, order_states.BEFORE.query)
+        others = {query.name for query in of_newest}
         source._observer = lambda query, rows, _seconds: returned.append(rows * (query.name not in others))
         found = collect(observed, NOW.timestamp())
         assert {
