@@ -137,6 +137,9 @@ def faults() -> Iterator[Fault]:
     yield Fault(
         "orders stop, carts go on, offices 120 a day, Tuesday 10:15", office, long, None, (), MORNING, LONG
     )
+    no_login = _from_now(stop=0.3, accounts=0.0)
+    for size in (720, 5_000):
+        yield Fault(f"nobody can log in, {size:,} a day", _shop(size), no_login)
     yield Fault("nobody comes, 720 a day", _shop(720), _NOBODY)
     yield Fault("nobody comes, 5,000 a day", _shop(5_000), _NOBODY)
 
@@ -173,9 +176,9 @@ def _healthy() -> Iterator[Healthy]:
         yield Healthy(f"5,000 a day, {declines:.0%} declines", _shop(5_000, declines=declines))
     yield Healthy("720 a day, 8% declines", _shop(720, declines=0.08))
     yield Healthy("28,800 a day, 15% declines", _shop(28_800, declines=0.15))
-    yield Healthy("offices, 24 a day", _shop(24, shape="offices"))
-    yield Healthy("offices, 120 a day", _shop(120, shape="offices"))
-    yield Healthy("offices, 2,000 a day", _shop(2_000, shape="offices"))
+    yield Healthy("offices, 24 a day", _shop(24, shape="offices", accounts=0.95))
+    yield Healthy("offices, 120 a day", _shop(120, shape="offices", accounts=0.95))
+    yield Healthy("offices, 2,000 a day", _shop(2_000, shape="offices", accounts=0.95))
     yield Healthy("weekend, 720 a day", _shop(720, shape="weekend"))
     yield Healthy("720 a day in three stores", _shop(720, stores=THREE_STORES))
     yield Healthy("5,000 a day in 10 of 40 stores, 90 days", _shop(5_000, stores=FORTY_STORES), 90)
@@ -183,6 +186,8 @@ def _healthy() -> Iterator[Healthy]:
     wild = {"weekly_spread": 0.25, "hourly_variance": 0.06, "conversion_variance": 0.03}
     for size in (720, 5_000):
         yield Healthy(f"{size:,} a day, twice as variable", _shop(size, **wild))
+    half = _shop(5_000, accounts=0.5, accounts_variance=0.06)
+    yield Healthy("5,000 a day, half with an account", half)
     phone = {"card": 0.5, "paypal": 0.25, "phone": 0.25}
     yield Healthy("5,000 a day, telephone orders", _shop(5_000, methods=phone, by_day=("phone",)))
 
@@ -222,14 +227,14 @@ def calendar(begin: datetime, shop: Shop) -> Iterator[Event]:
         return_to_work = event("2026-08-03", 24 * 14, demand=0.6)
         yield return_to_work
     else:
-        yield event("2026-02-12T10:00", 2, demand=12)
-        yield event("2026-07-16T19:00", 2, demand=12)
-        yield event("2026-11-27", 24, demand=5)
-        yield event("2026-11-28", 48, demand=3)
-        yield event("2026-11-30", 24, demand=8)
+        yield event("2026-02-12T10:00", 2, demand=12, accounts=0.5)
+        yield event("2026-07-16T19:00", 2, demand=12, accounts=0.5)
+        yield event("2026-11-27", 24, demand=5, accounts=0.6)
+        yield event("2026-11-28", 48, demand=3, accounts=0.6)
+        yield event("2026-11-30", 24, demand=8, accounts=0.6)
         for month in (1, 3, 5, 6, 8, 9, 10):
             yield event(f"2026-{month:02d}-10", 72, demand=2)
-            yield event(f"2026-{month:02d}-20T18:00", 1, demand=4)
+            yield event(f"2026-{month:02d}-20T18:00", 1, demand=4, accounts=1.6)
     yield from _maintenance(begin)
     for text, hours, cards in (
         ("2026-01-24T02:00", 3, 20),

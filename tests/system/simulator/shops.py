@@ -88,6 +88,10 @@ class Shop:
     """Carts that programs fill at every hour, as a share of the carts of a mean hour."""
     by_day: tuple[str, ...] = ()
     """Methods with which people order on weekdays from eight to six only, by telephone perhaps."""
+    accounts: float = 0.3
+    """The share of the orders that customers with an account place."""
+    accounts_variance: float = 0.02
+    """By how much they vary against the others from hour to hour; from week to week they do as orders do."""
     sundays: bool = False
     """Whether the exporter expects no more of a public holiday than of a Sunday."""
     zone: str = "Europe/Berlin"
@@ -116,6 +120,8 @@ class Event:
     """The share of the customers who do not get as far as a try."""
     cards: float = 0.0
     """Tries a minute with stolen cards; all fail."""
+    accounts: float = 1.0
+    """Factor on how many customers with an account come for one without; with 0 nobody can log in."""
     closed: bool = False
     """Maintenance mode."""
     holiday: bool = False
@@ -193,6 +199,8 @@ class _Counts:
     attempts: Numbers
     failed: Numbers
     stages: dict[str, Numbers]
+    by_account: Numbers | None = None
+    """Orders of customers with an account."""
 
     @property
     def placed(self) -> Numbers:
@@ -221,12 +229,13 @@ class _People:
         self._conversion = self._hourly(self._shop.conversion_variance)
         self._decline = np.clip(self._shop.declines * self._hourly(self._shop.decline_variance), 0, 0.9)
 
-    def _hourly(self, variance: float) -> Floats:
+    def _hourly(self, variance: float, random: np.random.Generator | None = None) -> Floats:
         """Return a factor for each minute that changes from hour to hour, with mean 1."""
         minutes = len(self._play.clock.times)
         if not variance:
             return np.ones(minutes)
-        return np.repeat(self._random.gamma(1 / variance, variance, minutes // 60 + 1), 60)[:minutes]
+        chances = random or self._random
+        return np.repeat(chances.gamma(1 / variance, variance, minutes // 60 + 1), 60)[:minutes]
 
     def counts(self, store: str) -> _Counts:
         """Return what happened in one store."""
@@ -247,7 +256,19 @@ class _People:
         cards = random.poisson(factors.cards)
         found.attempts += cards
         found.failed += cards
+        found.by_account = self._by_account(found.placed, factors)
         return found
+
+    def _by_account(self, placed: Numbers, factors: _Factors) -> Numbers:
+        """Return which of the orders customers with an account place; chances of their own."""
+        shop, minutes = self._shop, len(placed)
+        random = np.random.default_rng([self._play.seed, round(shop.per_day), 1])
+        spread = np.clip(random.standard_normal(minutes // WEEK + 2), -2, 2)
+        odds = (
+            shop.accounts / (1 - shop.accounts) * np.repeat(1 + shop.weekly_spread * spread, WEEK)[:minutes]
+        )
+        odds *= self._hourly(shop.accounts_variance, random) * factors.accounts
+        return random.binomial(placed, odds / (1 + odds))
 
     def _open(self, method: str) -> Floats | float:
         clock = self._play.clock
@@ -288,6 +309,7 @@ class _Factors:
         self.closed = np.zeros(minutes, dtype=np.bool_)
         self.dead: dict[str, Bools] = {}
         self.dead_tries = np.zeros(minutes)
+        self.accounts = np.ones(minutes)
         for event in play.events:
             if event.stores and store not in event.stores:
                 continue
@@ -295,6 +317,7 @@ class _Factors:
             self.demand[when] *= 0.0 if event.closed else event.demand
             self.fail[when] = 1 - (1 - self.fail[when]) * (1 - event.fail)
             self.cards[when] += event.cards
+            self.accounts[when] *= event.accounts
             self.stop[when] = np.maximum(self.stop[when], event.stop)
             self.closed[when] |= event.closed
             self.retries[when] = np.maximum(self.retries[when], event.retries)
@@ -402,14 +425,17 @@ class _Exporter:
         self._objective(store, found)
         for method, orders in found.orders.items():
             self._counter("magento_orders_placed_total", orders, ORDER_LAG, store=store, method=method)
-        for stage, carts in {**found.stages, "order": placed}.items():
+        accounts = np.zeros_like(placed) if found.by_account is None else found.by_account
+        reached = [(stage, "guest", carts) for stage, carts in found.stages.items()]
+        reached += [("order", "guest", placed - accounts), ("order", "registered", accounts)]
+        for stage, customer, carts in reached:
             self._counter(
                 "magento_checkout_stage_reached_total",
                 carts,
                 ORDER_LAG,
                 store=store,
                 stage=stage,
-                customer="guest",
+                customer=customer,
             )
         self._counter(
             "magento_orders_revenue_base_total",

@@ -136,3 +136,16 @@ def test_of_a_holiday_no_more_is_expected_than_of_a_sunday() -> None:
         usual = one(store, "magento_orders_expected", store="de", window="1d").values
         assert least <= usual[2 * DAY - 5] <= most
         assert usual[3 * DAY - 5] == pytest.approx(usual[DAY - 5], rel=0.2)
+
+
+def test_customers_with_an_account_are_the_share_asked_for() -> None:
+    no_login = Event(28 * DAY, 29 * DAY, accounts=0.0)
+    store = Play(Shop(5_000, accounts=0.4), at("2026-06-01T00:00:00"), 29 * DAY, (no_login,), seed=3).store()
+    name = "magento_checkout_stage_reached_total"
+    kinds = {kind: one(store, name, stage="order", customer=kind).values for kind in ("guest", "registered")}
+    grown = {kind: values[28 * DAY] - values[0] for kind, values in kinds.items()}
+    assert grown["registered"] / sum(grown.values()) == pytest.approx(0.4, rel=0.15)
+    assert kinds["registered"][-1] - kinds["registered"][28 * DAY + 5] == 0
+    assert kinds["guest"][-1] - kinds["guest"][28 * DAY + 5] > 1_000
+    placed = [one(store, "magento_orders_placed_total", method=method).values for method in Shop(1).methods]
+    assert sum(values[28 * DAY] - values[0] for values in placed) == sum(grown.values())
