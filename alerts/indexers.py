@@ -9,8 +9,8 @@ from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Ago, At, Cases, Input, Line
 from alerts.lib.condition import only_where, unless
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit, Urgently
-from alerts.thresholds import warning
-from exporter.collectors import indexers
+from alerts.thresholds import critical, warning
+from exporter.collectors import indexers, prices
 from exporter.magento.indexers import SCHEDULE
 from promql.expr import age, over_time, series, slope
 from promql.metrics import SHOP
@@ -212,6 +212,32 @@ ALERTS: Final = (
             warm_up=HOUR,
             expected_description="catalog_product_price updates on save; within the last four days it was "
             "on schedule.",
+        ),
+    ),
+    _index(
+        name="MagentoPricesMissing",
+        severity=Severity.CRITICAL,
+        value=series(prices.PRODUCTS) / (over_time("max", series(prices.PRODUCTS)["1d"]) > 0),
+        threshold=critical(limits.PRICES_LEFT),
+        op="<",
+        unit=Unit.RATIO,
+        scope=None,
+        for_=5 * MINUTE,
+        keep_firing_for=10 * MINUTE,
+        summary="Products have no price: they cannot be bought, or cost nothing.",
+        description="Of the products of {{ $labels.website }} that had a price within a day, "
+        "{{ $value | humanizePercentage }} have one now (limit %limit%).",
+        impact="Categories are empty, or customers buy for nothing.",
+        first_action="Look at the price of a product in the shop, then rebuild the price index.",
+        why="A rebuild writes beside the index in use and exchanges the two. Nine of ten prices do not go in "
+        "a day without a fault.",
+        panel=Panel("magento-indexers", "prices"),
+        cases=Cases(
+            entity={"website": "base"},
+            inputs={"products": Input(prices.PRODUCTS, bad=At(10), good=At(200), edge=At(20))},
+            warm_up=10 * MINUTE,
+            expected_description="Of the products of base that had a price within a day, 5% have one now "
+            "(limit 10 %).",
         ),
     ),
 )

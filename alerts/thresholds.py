@@ -315,6 +315,11 @@ LATE_ORDERS: Final = Threshold(
     warning=0,
     reason="Magento cancels what is not paid after eight hours, and reviews are decided within a day.",
 )
+PRICES_LEFT: Final = Threshold(
+    critical=0.1,
+    low=True,
+    reason="An indexer that finishes leaves all prices; nobody takes nine of ten away.",
+)
 NEW_SCRIPTS: Final = Threshold(
     critical=0, reason="A few times a year somebody adds a script, and knows of it."
 )

@@ -14,7 +14,7 @@ from dashboards.lib.panels import Ask, Column, Graph, Panel, Row, Stat, Table, T
 from dashboards.lib.style import Colour, words
 from dashboards.lib.uids import CRON, INDEXERS
 from dashboards.lib.variables import values_of
-from exporter.collectors import indexers
+from exporter.collectors import indexers, prices
 from promql.expr import Expr, age, clamp_min, delta, max_by, min_by, sum_by, union
 from promql.metrics import Selectable
 
@@ -319,6 +319,23 @@ _DETAIL: Final[tuple[Panel, ...]] = (
     ),
 )
 
+_PRICES: Final[tuple[Panel, ...]] = (
+    Graph(
+        key="prices",
+        title="Do the products have a price?",
+        meaning="Products with a price above zero for guests in the price index, by website, at most 200.",
+        good="Level: all products, or 200.",
+        then="A fall: rebuild the price index, then look at what changed the prices.",
+        asks=(Ask(expr=max_by(here(prices.PRODUCTS), "website"), legend="{{website}}"),),
+        unit="locale",
+        decimals=0,
+        empty="prices collector off",
+        by_name=True,
+        width=24,
+        link=Link("Is the price index valid?", UID, "table"),
+    ),
+)
+
 DASHBOARD: Final = Dashboard(
     uid=UID,
     title="Magento / Indexers",
@@ -330,5 +347,6 @@ DASHBOARD: Final = Dashboard(
         Row(panels=_HEADER),
         Row(title="Which indexer holds it up?", panels=_WHICH),
         Row(title="Every indexer", panels=_DETAIL),
+        Row(title="Does the price index have prices?", panels=_PRICES),
     ),
 )

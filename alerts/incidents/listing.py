@@ -290,11 +290,12 @@ _BACKGROUND: Final = (
         By("MagentoIndexerVersionAhead", Fault("changelog-reset")),
         By("MagentoIndexerChangelogMissing"),
     ),
-    _not_seen(
+    _caught(
         33,
         "The price index is valid, but wrong or empty",
         Harm.STOPS,
-        "No metric compares the index with the catalogue.",
+        By("MagentoPricesMissing"),
+        note="If nine of ten products of a website have no price left, or 0. Incident 42 has the others.",
     ),
     _caught(
         34,

@@ -195,6 +195,13 @@ def _add_catalogue(database: ShopDatabase, stores: Sequence[StoreSpec]) -> None:
     )
     for product in range(1, PRODUCTS + 1):
         _add_product(database, product)
+    database.execute(
+        "INSERT INTO {catalog_product_index_price}"
+        " (entity_id, customer_group_id, website_id, price, final_price, min_price, max_price)"
+        " SELECT entity_id, g.id, website_id, 10 + entity_id, 10 + entity_id, 10 + entity_id, 10 + entity_id"
+        " FROM {catalog_product_entity} JOIN (SELECT 0 AS id UNION SELECT 1) AS g JOIN {store_website}"
+        " WHERE website_id > 0"
+    )
     rule = database.insert(
         "catalogrule", name="Autumn", is_active=1, simple_action="by_percent", discount_amount=10
     )

@@ -39,6 +39,7 @@ CANNOT_BUY = {
     "MagentoOrdersStopped",
     "MagentoPaymentsFail",
     "MagentoPaymentMethodDead",
+    "MagentoPricesMissing",
     "MagentoMaintenanceForgotten",
     "MagentoNobodyComes",
     "MagentoBackendDown",

@@ -34,6 +34,11 @@ _CHANGES: Final = PromQL(
     query=f"60 * sum(deriv({indexers.CHANGELOG_VERSION.name}{{%s}}[10m]))",
     labels=("indexer",),
 )
+_PRICE_CHANGES: Final = PromQL(
+    "price_changes",
+    "changes of prices in an hour",
+    query=f'3600 * sum(deriv({indexers.CHANGELOG_VERSION.name}{{indexer="catalog_product_price",%s}}[1h]))',
+)
 _FULL_ERRORS: Final = PromQL(
     "full_errors",
     "failed runs in half an hour of the job that rebuilds",
@@ -183,6 +188,18 @@ EVIDENCE: Final = (
             Hypothesis("a dump without `_cl` tables was restored", above("all_missing", 3)),
             Hypothesis(
                 "somebody or a script dropped it", both(above("all_missing"), at_most("all_missing", 3))
+            ),
+        ),
+    ),
+    Evidence(
+        "MagentoPricesMissing",
+        facts=(_FULL_ERRORS, _PRICE_CHANGES),
+        hypotheses=(
+            Hypothesis("an import or a price rule made them 0", above("price_changes", 100)),
+            Hypothesis("a rebuild failed half way", above("full_errors")),
+            Hypothesis(
+                "the index was emptied, or a dump without it was restored",
+                both(at_most("full_errors"), at_most("price_changes", 100)),
             ),
         ),
     ),

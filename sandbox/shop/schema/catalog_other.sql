@@ -237,6 +237,22 @@ CREATE TABLE `{prefix}catalogrule_product_price` (
     KEY `CATALOGRULE_PRODUCT_PRICE_PRODUCT_ID` (`product_id`)
 ) ENGINE=InnoDB;
 
+CREATE TABLE `{prefix}catalog_product_index_price` (
+    `entity_id` int unsigned NOT NULL,
+    `customer_group_id` int unsigned NOT NULL,
+    `website_id` smallint unsigned NOT NULL,
+    `tax_class_id` smallint unsigned NULL DEFAULT 0,
+    `price` decimal(20,6) NULL DEFAULT NULL,
+    `final_price` decimal(20,6) NULL DEFAULT NULL,
+    `min_price` decimal(20,6) NULL DEFAULT NULL,
+    `max_price` decimal(20,6) NULL DEFAULT NULL,
+    `tier_price` decimal(20,6) NULL DEFAULT NULL,
+    PRIMARY KEY (`entity_id`, `customer_group_id`, `website_id`),
+    KEY `CATALOG_PRODUCT_INDEX_PRICE_CUSTOMER_GROUP_ID` (`customer_group_id`),
+    KEY `CATALOG_PRODUCT_INDEX_PRICE_MIN_PRICE` (`min_price`),
+    KEY `CAT_PRD_IDX_PRICE_WS_ID_CSTR_GROUP_ID_MIN_PRICE` (`website_id`, `customer_group_id`, `min_price`)
+) ENGINE=InnoDB;
+
 CREATE TABLE `{prefix}catalogrule_group_website` (
     `rule_id` int unsigned NOT NULL DEFAULT 0,
     `customer_group_id` int unsigned NOT NULL DEFAULT 0,
