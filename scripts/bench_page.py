@@ -287,8 +287,11 @@ def _settling(cases: Sequence[Case]) -> Iterator[str]:
     yield "| collector |" + "".join(f" runs: {_title(case)} | rows | largest run |" for case in cases)
     yield "|---|" + "---:|---:|---:|" * len(cases)
     for name in cases[0]["settling"]:
-        costs = (case["settling"][name] for case in cases)
-        cells = (f" {c['runs']:,} | {c['rows_read']:,.0f} | {c['largest_run']:,.0f} |" for c in costs)
+        costs = (case["settling"].get(name) for case in cases)  # an older case lacks a newer collector
+        cells = (
+            f" {c['runs']:,} | {c['rows_read']:,.0f} | {c['largest_run']:,.0f} |" if c else " - | - | - |"
+            for c in costs
+        )
         yield f"| {name} |" + "".join(cells)
     yield ""
 
