@@ -16,20 +16,9 @@ _REFUSED: Final = re.compile(r"[<>\x00-\x1f\x7f]|.{1001}", re.DOTALL)
 OF_ALERTS: Final = frozenset(
     {
         *("job", "instance", "shop", "store", "website", "severity", "team", "service", "category"),
-        *(
-            "backend",
-            "broker",
-            "collector",
-            "consumer",
-            "customer",
-            "document",
-            "indexer",
-            "job_code",
-            "layer",
-            "magento_role",
-        ),
-        *("master_name", "method", "mountpoint", "page", "queue", "resource", "role", "source", "stage"),
-        *("state", "varnish", "version"),
+        *("backend", "broker", "collector", "consumer", "customer", "document", "indexer", "job_code"),
+        *("layer", "magento_role", "master_name", "method", "mountpoint", "page", "place", "queue"),
+        *("resource", "role", "source", "stage", "state", "varnish", "version"),
     }
 )
 """Labels of the pack's alerts. Others are not kept: nobody knows what stands in them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sandbox.servers.rabbitmq import RabbitMQ
 from sandbox.servers.redis import Redis
 from sandbox.shop import Shop, install
 from tests.harness.command import command
+from tests.harness.limits import LONG
 
 PASSWORD = "planted-secret-of-the-doctor"
 Report = list[tuple[str, str]]
@@ -287,7 +289,10 @@ def test_a_consumer_that_cron_starts_in_a_moment(examine: Examine, rabbitmq: Rab
 
 def _until(look: Callable[[], Report], wanted: Report) -> bool:
     """RabbitMQ gathers its numbers every few seconds."""
-    return any(look() == wanted for _ in range(20))
+    deadline = time.monotonic() + LONG
+    while (found := look()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found == wanted
 
 
 def test_an_old_shop_lacks_indexes_and_no_rights(server: MariaDB, tmp_path: Path) -> None:
