@@ -9,11 +9,15 @@ from typing import Final
 from exporter.core.collector import EVERY_MINUTE, Collector, Context
 from exporter.core.metrics import Sample, gauge
 from exporter.core.query import Query
+from exporter.magento.flags import Flag
 from exporter.reading.batches import in_batches
 from exporter.reading.per_subject import PerSubject
 
 MOST: Final = 200
 """Products of one website that are counted: the index has a row for each product, group and website."""
+
+SPLIT: Final = Flag.at("indexer/catalog_product_price/dimensions_mode", query="prices_dimensions")
+"""``none`` or nothing: one table. Else the index lies in a table for each website or customer group."""
 
 WEBSITES: Final = Query(
     "prices_websites",
@@ -51,15 +55,17 @@ class PricesCollector(Collector):
     help = "Products with a price for guests, by website; from the price index."
     notes = """
     Where the price index is split by website or customer group (`indexer:set-dimensions-mode`), its tables
-    have other names and the number is 0.
+    have other names and nothing is shown.
     """
     source = "database"
     metrics = (PRODUCTS,)
-    queries = (WEBSITES, PRICED.query)
+    queries = (SPLIT.query, WEBSITES, PRICED.query)
     refresh = EVERY_MINUTE
 
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
+        if SPLIT.value(context.database, context.locked) not in ("", "none"):
+            return
         found = [int(row["website_id"]) for row in context.database.rows(WEBSITES)]
         for some in in_batches(found, _WEBSITES_A_STATEMENT):
             rows = PRICED.rows(context.database, [{"website": one} for one in some], limit=MOST)

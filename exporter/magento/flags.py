@@ -1,4 +1,4 @@
-"""Yes/no settings of the default scope, as Magento sees them.
+"""Settings of the default scope, most of them yes or no, as Magento sees them.
 
 Read from ``core_config_data``. A value that is locked by env.php or by a
 ``CONFIG__`` variable wins over the database; a setting that is nowhere is off,
@@ -36,10 +36,14 @@ class Flag:
             ),
         )
 
-    def is_on(self, database: Database, locked: Locked) -> bool:
-        """Return whether it is set; the database is not asked about what is locked."""
+    def value(self, database: Database, locked: Locked) -> str:
+        """Return the value, empty if there is none; the database is not asked about what is locked."""
         value = locked("default", "", self.path)
         if value is None:
             rows = database.rows(self.query)
             value = rows[0]["value"] if rows else None
-        return value not in (None, "", "0")
+        return "" if value is None else str(value)
+
+    def is_on(self, database: Database, locked: Locked) -> bool:
+        """Return whether it is set."""
+        return self.value(database, locked) not in ("", "0")

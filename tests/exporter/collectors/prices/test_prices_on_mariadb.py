@@ -23,3 +23,8 @@ def test_products_with_a_price_for_guests(mariadb: MariaDB) -> None:
             (name, first): 4.0,
             **{(name, code): 0.0 for code in others},
         }
+        database.execute(
+            "INSERT INTO {core_config_data} (scope, scope_id, path, value)"
+            " VALUES ('default', 0, 'indexer/catalog_product_price/dimensions_mode', 'website')"
+        )
+        assert observed.run(PricesCollector()) == {}
