@@ -18,7 +18,7 @@ check: venv ## Style, types, freshness and form, in less than a minute
 	@.venv/bin/python scripts/check.py
 
 test: venv servers ## Run the tests, less those that take more than half a minute (ARGS="-k cron" for some)
-	@.venv/bin/pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile $(ARGS)
 
 test-slow: venv servers ## Run the slow tests
 	@.venv/bin/pytest -m slow $(ARGS)
