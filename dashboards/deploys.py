@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from dashboards.lib import business
@@ -259,47 +260,41 @@ _COURSE: Final[tuple[Panel, ...]] = (
     ),
 )
 
+_intrusion: Final = partial(
+    Graph,
+    unit="locale",
+    decimals=0,
+    empty="security collector off",
+    width=8,
+    link=Link("What was deployed?", UID, "releases"),
+)
+
 _INTRUSION: Final[tuple[Panel, ...]] = (
-    Graph(
+    _intrusion(
         key="scripts",
         title="Was a script added?",
         meaning="Script tags in CMS blocks, in CMS pages, and in the settings of head and footer.",
         good="Level; a step has a name and a reason.",
         then="A step that nobody explains: take the script out, and look for how it came in.",
         asks=(Ask(expr=max_by(here(security.SCRIPT_TAGS), "place"), legend="{{place}}"),),
-        unit="locale",
-        decimals=0,
-        empty="security collector off",
-        width=8,
-        link=Link("What was deployed?", UID, "releases"),
     ),
-    Graph(
+    _intrusion(
         key="admins",
         title="Is there a new admin?",
         meaning="Admin accounts that may log in.",
         good="Level; a step has a name and a reason.",
         then="A step that nobody explains: switch the account off, and look for how it came in.",
         asks=(Ask(expr=max_by(here(security.ADMIN_USERS)), legend="admin accounts"),),
-        unit="locale",
-        decimals=0,
-        empty="security collector off",
-        width=8,
         legend=False,
-        link=Link("What was deployed?", UID, "releases"),
     ),
-    Graph(
+    _intrusion(
         key="logins",
         title="Does somebody guess passwords of admins?",
         meaning="Failed logins of all admin accounts, each since it last logged in.",
         good="A few; they go back to zero with the next login.",
         then="It climbs: block the addresses that they come from.",
         asks=(Ask(expr=max_by(here(security.FAILED_LOGINS)), legend="failed logins"),),
-        unit="locale",
-        decimals=0,
-        empty="security collector off",
-        width=8,
         legend=False,
-        link=Link("What was deployed?", UID, "releases"),
     ),
 )
 

@@ -270,6 +270,7 @@ def test_a_long_statement_is_ended_on_the_server_and_the_connection_survives(
     assert connection_id(source) == before
 
 
+# On MariaDB, that is in `make test`, it always runs. Only `make matrix` has a MySQL.
 @pytest.mark.skipif(ON_MYSQL, reason="MySQL ends a SLEEP without an error")
 def test_a_statement_that_waits_is_ended_as_well(source: MySQL) -> None:
     before = connection_id(source)
