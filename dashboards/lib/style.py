@@ -40,9 +40,8 @@ class Clock:
 MINUTES: Final = Clock("m", 60)
 HOURS: Final = Clock("h", 3600)
 
-PALETTE: Final = "palette-classic"
-PALETTE_BY_NAME: Final = "palette-classic-by-name"
-"""A series keeps its colour on every panel and dashboard, because the colour follows its name."""
+SHADES: Final = {"mode": "shades", "fixedColor": str(Colour.NEUTRAL)}
+"""For series whose names nobody knows before: each of Grafana's palettes has green, orange and red."""
 
 
 IDENTITY: Final = (
