@@ -243,7 +243,7 @@ _HELD: Final[tuple[Panel, ...]] = (
         meaning="Age of the oldest open transaction of the shop's main database.",
         good="Seconds; minutes during a reindex or a backup.",
         then="It only grows: find who runs it. Locks last as long as it does.",
-        asks=(Ask(expr=max_by(here(database_server.LONGEST)), legend="oldest", may_be_empty=True),),
+        asks=(Ask(expr=max_by(here(database_server.LONGEST)), legend="oldest"),),
         unit="s",
         empty="the exporter's user has no right PROCESS, or the database is not read",
         link=Link("Does anything wait?", UID, "waiters"),
@@ -254,7 +254,7 @@ _HELD: Final[tuple[Panel, ...]] = (
         meaning="Locks of cron groups, long jobs and consumers, and since when one connection has held each.",
         good="Jobs that run, and consumers that wait for messages.",
         then="A lock whose job does no work: end the connection that holds it.",
-        asks=(Ask(expr=max_by(age(here(database_server.HELD_SINCE)), "kind", "name"), may_be_empty=True),),
+        asks=(Ask(expr=max_by(age(here(database_server.HELD_SINCE)), "kind", "name")),),
         empty="nobody holds one, the lock provider is not db, or the database is not read",
         columns=(
             Column(field="kind", title="Of", width=110),

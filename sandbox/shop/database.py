@@ -164,6 +164,23 @@ class ShopDatabase:
             )
         return self._known_columns[name]
 
+    def take_lock(self, name: str) -> None:
+        """Take a named lock as Magento's lock provider `db` does; it ends with the connection."""
+        self.execute("DO GET_LOCK(CONCAT(DATABASE(), '|', %s), 5)", (name,))
+
+    def release_lock(self, name: str) -> None:
+        """Let go of a named lock."""
+        self.execute("DO RELEASE_LOCK(CONCAT(DATABASE(), '|', %s))", (name,))
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold a named lock for the length of a block."""
+        self.take_lock(name)
+        try:
+            yield
+        finally:
+            self.release_lock(name)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Group statements; a block inside another joins it, and the outermost commits or rolls back."""

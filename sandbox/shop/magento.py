@@ -6,6 +6,7 @@ exporter is tested against.
 """
 
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Final
 
 
@@ -282,3 +283,8 @@ STAGES: Final = (
     "placement_attempt",
 )
 """How far a cart has come, in order; an order is what follows the last."""
+
+
+def hashed(text: str) -> str:
+    """Return how Magento writes a consumer's name, or a group and job, in the name of a lock."""
+    return md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -71,12 +71,13 @@ class CronGroup(Component):
         )
 
     def _run(self, tick: int) -> None:
-        if tick - self._cleaned >= self.group.cleanup_every:
-            self._clean()
-            self._cleaned = tick
-        if tick - self._generated >= self.group.generate_every:
-            self._generate(tick)
-            self._generated = tick
+        with self.database.locked(f"CRON_{self.group.name}"):
+            if tick - self._cleaned >= self.group.cleanup_every:
+                self._clean()
+                self._cleaned = tick
+            if tick - self._generated >= self.group.generate_every:
+                self._generate(tick)
+                self._generated = tick
         self._process()
 
     def _minutes(self, minutes: float) -> timedelta:
@@ -158,7 +159,8 @@ class CronGroup(Component):
             self._locked.add(code)
             return False
         try:
-            self._perform(code)
+            with self.database.locked(f"CRON_{magento.hashed(f'{self.group.name}_{code}')}"):
+                self._perform(code)
         except JobError as error:
             self._finish(schedule_id, "error", str(error))
             return False

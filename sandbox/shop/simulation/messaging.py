@@ -32,10 +32,32 @@ LINGER_SECONDS: Final = 20.0
 """How long, in Magento's seconds, a consumer waits at an empty queue before it goes."""
 
 
-class DatabaseConsumers(Component):
+class LockedConsumers(Component):
+    """Consumers that each hold their lock as long as their process lives, as those that cron starts do."""
+
+    consumers: tuple[str, ...]
+    _alive = False
+
+    def live(self, *, alive: bool) -> bool:
+        """Take or release the locks where they live from now on, or do not; returns `alive`."""
+        if alive != self._alive:
+            act = self.database.take_lock if alive else self.database.release_lock
+            for name in self.consumers:
+                act(magento.hashed(name))
+            self._alive = alive
+        return alive
+
+    def reset(self) -> None:
+        """Drop the connection, and the locks with it."""
+        super().reset()
+        self._alive = False
+
+
+class DatabaseConsumers(LockedConsumers):
     """Publishes to the MySQL transport and works its queues off: new, in progress, complete."""
 
     name = "database-consumers"
+    consumers = tuple(name for name, queue in magento.CONSUMERS.items() if queue in DATABASE_QUEUES)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -47,7 +69,7 @@ class DatabaseConsumers(Component):
         if now >= self._next_message:
             self.shop.messages.publish(self.random.choice(DATABASE_QUEUES), self.random.randint(1, 3))
             self._next_message = now + max(0.5, self.world.pace.seconds(self.random.uniform(5, 15)))
-        if not self.fault("consumer-dead"):
+        if self.live(alive=not self.fault("consumer-dead")):
             self._consume()
         return max(0.2, self.world.pace.seconds(1))
 
@@ -68,10 +90,11 @@ class DatabaseConsumers(Component):
             )
 
 
-class BulkWorker(Component):
+class BulkWorker(LockedConsumers):
     """Starts bulks as an integration does, and lets the consumer of `async.operations.all` finish them."""
 
     name = "bulk-worker"
+    consumers = (BULK_QUEUE,)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -86,7 +109,7 @@ class BulkWorker(Component):
             for key in range(operations):
                 self.world.outbox.put((BULK_QUEUE, json.dumps({"bulk_uuid": uuid, "operation_key": key})))
             self._next_bulk = now + max(1.0, self.world.pace.seconds(self.random.uniform(60, 180)))
-        if not self.fault("bulk-stuck") and not self.fault("consumer-dead-amqp"):
+        if self.live(alive=not self.fault("bulk-stuck") and not self.fault("consumer-dead-amqp")):
             self._work()
         return max(0.2, self.world.pace.seconds(2))
 

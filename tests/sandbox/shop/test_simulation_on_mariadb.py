@@ -13,6 +13,7 @@ import httpx
 import pytest
 import redis
 
+from exporter.magento.locks import LOCKS
 from sandbox import events
 from sandbox.faults import FAULTS, Actor
 from sandbox.servers.mariadb import MariaDB
@@ -181,6 +182,25 @@ def test_messages_and_operations_are_completed(living: Living) -> None:
         ),
         "the bulk is complete",
     )
+
+
+def test_cron_and_consumers_hold_magentos_named_locks(living: Living) -> None:
+    seen: set[str] = set()
+
+    def holders() -> frozenset[str]:
+        named = [(kind, name, f"CONCAT(DATABASE(), '|{lock}')") for kind, name, lock in LOCKS]
+        found = living.shop.database.row("SELECT " + ", ".join(f"IS_USED_LOCK({lock})" for *_, lock in named))
+        held = {(kind, name) for (kind, name, _), holder in zip(named, found, strict=True) if holder}
+        seen.update(kind for kind, _ in held)
+        return frozenset(name for kind, name in held if kind == "consumer")
+
+    alive = {"exportProcessor", "product_alert", "codegeneratorProcessor", "async.operations.all"}
+    living.eventually(lambda: holders() == alive, "each consumer holds its lock")
+    living.eventually(lambda: holders() and {"cron_group", "cron_job"} <= seen, "cron holds its locks")
+    living.switch("consumer-dead", on=True)
+    living.eventually(lambda: holders() == {"async.operations.all"}, "dead consumers hold nothing")
+    living.switch("consumer-dead", on=False)
+    living.eventually(lambda: holders() == alive, "each consumer holds its lock again")
 
 
 # --- faults that show in the database ----------------------------------------------------------------
