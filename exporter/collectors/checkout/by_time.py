@@ -69,12 +69,8 @@ CARTS_A_LOOK: Final = 3_000
 """Carts after which a look rests until the next run; it catches up later."""
 
 
-def follow(context: Context, funnel: Funnel, looked: dict[int, int]) -> None:
-    """Look at the carts whose last change is new, settled, or half an hour old.
-
-    ``looked`` is the caller's, from one run to the next: which change of a cart was seen at once. When that
-    change is settled, its cart shows nothing new: what leaves ``updated_at`` alone is found at the last look.
-    """
+def follow(context: Context, funnel: Funnel) -> None:
+    """Look at the carts whose last change is new, settled, or half an hour old."""
     now = CLOCK.read(context.database)
     remembered = context.memory.table("looks")
     settle = int(context.tuning.settle_seconds)
@@ -91,16 +87,14 @@ def follow(context: Context, funnel: Funnel, looked: dict[int, int]) -> None:
     looks = _Looks(done_until, [now - age for age in ages])
     for rows in _look(context, looks, 0):
         funnel.note_quotes(rows)
-        looked.update((int(row["id"]), int(row["changed"])) for row in rows)
     if len(ages) > 1:
         # The later looks stop behind the newest change that is visible: a replica may show others late.
         looks.stop_behind(_received(context, looks, now))
-        for rows in _look(context, looks, 1):
-            funnel.note_quotes([row for row in rows if looked.get(int(row["id"])) != int(row["changed"])])
-        for rows in _look(context, looks, 2):
-            funnel.note_quotes(rows)
-    for quote_id in [number for number, changed in looked.items() if changed < looks.done_until[1]]:
-        del looked[quote_id]
+        for look in (1, 2):
+            # A cart that was seen with this very change is no exception: it may have been changed twice in
+            # one second, and the second change committed later.
+            for rows in _look(context, looks, look):
+                funnel.note_quotes(rows)
     remembered.put("done_until", looks.done_until)
 
 

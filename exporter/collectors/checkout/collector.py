@@ -83,9 +83,6 @@ class CheckoutCollector(Collector):
         *ORDERS.queries,
     )
 
-    def __init__(self) -> None:
-        self._looked: dict[int, int] = {}
-
     def collect(self, context: Context) -> Iterable[Sample]:
         """Yield the samples of one run."""
         funnel = Funnel(
@@ -94,7 +91,7 @@ class CheckoutCollector(Collector):
             newest=by_id.QUOTES.newest_id(context.database),
         )
         if quotes_by_time(context.database):
-            by_time.follow(context, funnel, self._looked)
+            by_time.follow(context, funnel)
         else:
             by_id.follow(context, funnel)
         funnel.note_orders(ORDERS.read(context).rows)
