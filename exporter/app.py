@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -14,13 +13,13 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from exporter import settings as sections
-from exporter.collectors import all_collectors
-from exporter.core.collector import Collector, Context, ContextFactory, Tuning
+from exporter.backends import Backends, locked_by, open_backends
+from exporter.chosen import choose
+from exporter.core.collector import Context, ContextFactory, Tuning
 from exporter.core.memory import Memory, VolatileStore
-from exporter.core.ports import Locked, StateStore, nothing_locked
+from exporter.core.ports import StateStore
 from exporter.core.runner import Limits, Runner
-from exporter.errors import AccessDenied, SettingsError, SpecError, UsageError
+from exporter.errors import SettingsError, SpecError, UsageError
 from exporter.evidence.bundles import Bundles
 from exporter.evidence.capture import Sources
 from exporter.evidence.declared import declared
@@ -28,61 +27,21 @@ from exporter.evidence.events import Events
 from exporter.evidence.service import EvidenceService
 from exporter.files.following import Followed
 from exporter.files.token import read_token
-from exporter.magento.search import Said, ShopsEngine
-from exporter.magento.stores import StoreDirectory
 from exporter.magento.support import product_of
 from exporter.pack.addresses import Addresses
-from exporter.settings import Credentials, DatabaseServer, RedisSentinel, RedisServer, Settings
-from exporter.sources.artemis import Artemis, ArtemisLimits, ArtemisTarget
-from exporter.sources.database import DatabaseLimits, MySQL, Target
-from exporter.sources.env_php import EnvPhp, locate
-from exporter.sources.files import ShopFiles
-from exporter.sources.monitoring import Prometheus, Server
-from exporter.sources.php_fpm import PhpFpm, PhpTarget
-from exporter.sources.rabbitmq import RabbitMQ, RabbitMQLimits, RabbitMQTarget
-from exporter.sources.redis import RedisServers, RedisTarget, SentinelTarget
-from exporter.sources.search import SearchEngine, SearchTarget
+from exporter.settings import Settings
+from exporter.sources.env_php import EnvPhp
 from exporter.sources.state import SQLiteState
-from exporter.sources.varnish import VarnishInstance, Varnishstat
 from exporter.threads import DaemonPool
 from exporter.web.app_state import AppState
 from exporter.web.application import create_application
 from exporter.web.auth.web_auth import WebAuth
 from exporter.web.commands import Commands
 
-SOURCES: Final = ("database", "rabbitmq", "artemis", "varnish", "redis", "search", "php", "files")
-_IN_WORDS: Final = {"files": "the shop's directory (magento_root)"}
 _THREADS_OF_OTHER_SOURCES: Final = 1
 _EVIDENCE: Final = "evidence"
 _EVIDENCE_THREADS: Final = 2  # an alert that fires and a reader do not wait for one another
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Backends:
-    """The opened sources; one that is not configured is ``None``."""
-
-    database: MySQL | None = None
-    stores: StoreDirectory | None = None
-    rabbitmq: RabbitMQ | None = None
-    artemis: Artemis | None = None
-    varnish: Varnishstat | None = None
-    redis: RedisServers | None = None
-    search: SearchEngine | None = None
-    php: PhpFpm | None = None
-    files: ShopFiles | None = None
-    env_php: EnvPhp | None = None
-    prometheus: Prometheus | None = None
-
-    def configured(self) -> frozenset[str]:
-        """Return the names of the sources there are."""
-        return frozenset(name for name in SOURCES if getattr(self, name) is not None)
-
-    def close(self) -> None:
-        """Close what holds connections."""
-        for source in (self.database, self.rabbitmq, self.artemis, self.redis):
-            if source is not None:
-                source.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,185 +107,6 @@ def _setting(env_php: EnvPhp | None) -> Callable[[str], str | None] | None:
         return None if found is None or isinstance(found, Mapping) else str(found)
 
     return value
-
-
-def choose(settings: Settings, configured: Iterable[str]) -> tuple[list[type[Collector]], dict[str, str]]:
-    """Return the collectors to run, and those that are off with the reason in words."""
-    known = {collector.name: collector for collector in all_collectors()}
-    only, disabled = settings.collectors.only, settings.collectors.disable
-    for name in (*(only or ()), *disabled):
-        if name not in known:
-            raise SettingsError(f"collectors: no collector is called {name!r}; there are {', '.join(known)}")
-    wanted: list[type[Collector]] = []
-    off: dict[str, str] = {}
-    sources = frozenset(configured)
-    for name, collector in known.items():
-        if name in disabled or (only is not None and name not in only):
-            off[name] = "disabled by the settings"
-        elif collector.source not in sources:
-            off[name] = f"{_IN_WORDS.get(collector.source, collector.source)} is not configured"
-        else:
-            wanted.append(collector)
-    return wanted, off
-
-
-def open_backends(settings: Settings) -> Backends:
-    """Build the sources that the settings name."""
-    file = locate(settings.env_php, settings.magento_root)
-    env_php = EnvPhp(file, os.environ, by_hand=True) if file else None
-    limits = settings.limits
-    database = _database(settings.database, limits, env_php) if settings.database else None
-    return Backends(
-        database=database,
-        stores=StoreDirectory(database, locked=locked_by(env_php)) if database else None,
-        rabbitmq=_rabbitmq(settings.rabbitmq, limits, env_php) if settings.rabbitmq else None,
-        artemis=_artemis(settings.artemis, limits, env_php) if settings.artemis else None,
-        varnish=_varnish(settings.varnish, limits) if settings.varnish else None,
-        redis=_redis(settings.redis, env_php) if settings.redis else None,
-        php=_php(settings.php, limits) if settings.php else None,
-        search=_search(settings.search, limits, database, env_php) if settings.search else None,
-        files=ShopFiles(settings.magento_root, env_php) if settings.magento_root else None,
-        env_php=env_php,
-        prometheus=_prometheus(settings.prometheus, env_php) if settings.prometheus else None,
-    )
-
-
-def _prometheus(wanted: sections.PrometheusServer, env_php: EnvPhp | None) -> Prometheus:
-    tls = wanted.tls.context() if wanted.tls else None
-    # Evidence asks several questions in ten seconds.
-    return Prometheus(Server(wanted.url, _password(wanted, env_php), wanted.user, tls, connect=1.0, read=2.0))
-
-
-def _password(server: Credentials, env_php: EnvPhp | None) -> Callable[[], str]:
-    """Return a function that gives the password; one that cannot be read is a refused login."""
-    secret = _from_env_php(server.password_key, env_php) if server.password_key else server.secret()
-
-    def password() -> str:
-        try:
-            return secret()
-        except UsageError as error:
-            raise AccessDenied(str(error)) from None
-
-    return password
-
-
-def _from_env_php(key: str, env_php: EnvPhp | None) -> Callable[[], str]:
-    if env_php is None:
-        raise SettingsError(f"password_key: {key} needs magento_root or env_php")
-    return lambda: env_php.current().text(key)
-
-
-def locked_by(env_php: EnvPhp | None) -> Locked:
-    """Return what env.php and the environment say at the moment of the question."""
-    if env_php is None:
-        return nothing_locked
-    return lambda scope, code, path: env_php.current().locked(scope, code, path)
-
-
-def _database(wanted: sections.Database, limits: sections.Limits, env_php: EnvPhp | None) -> MySQL:
-    return MySQL(
-        {connection: _target(server, env_php) for connection, server in wanted.servers().items()},
-        prefix=wanted.prefix,
-        limits=DatabaseLimits(
-            connect=limits.connect_seconds,
-            lock_wait=limits.lock_wait_seconds,
-            statement=limits.statement_seconds,
-            read=limits.read_seconds,
-        ),
-    )
-
-
-def _target(server: DatabaseServer, env_php: EnvPhp | None) -> Target:
-    return Target(
-        user=server.user,
-        password=_password(server, env_php),
-        name=server.name,
-        host=server.host,
-        port=server.port,
-        socket=str(server.socket) if server.socket else None,
-        socket_of_localhost=server.socket_of_localhost,
-        tls=server.tls.context() if server.tls else None,
-    )
-
-
-def _rabbitmq(wanted: sections.RabbitMQ, limits: sections.Limits, env_php: EnvPhp | None) -> RabbitMQ:
-    target = RabbitMQTarget(
-        url=wanted.url,
-        user=wanted.user,
-        password=_password(wanted, env_php),
-        vhost=wanted.vhost,
-        tls=wanted.tls.context() if wanted.tls else None,
-    )
-    return RabbitMQ(target, limits=RabbitMQLimits(connect=limits.connect_seconds, read=limits.read_seconds))
-
-
-def _artemis(wanted: sections.Artemis, limits: sections.Limits, env_php: EnvPhp | None) -> Artemis:
-    target = ArtemisTarget(
-        url=wanted.url,
-        user=wanted.user,
-        password=_password(wanted, env_php),
-        tls=wanted.tls.context() if wanted.tls else None,
-    )
-    return Artemis(target, limits=ArtemisLimits(connect=limits.connect_seconds, read=limits.read_seconds))
-
-
-def _varnish(wanted: sections.Varnish, limits: sections.Limits) -> Varnishstat:
-    instances = [VarnishInstance.of(directory) for directory in wanted.instances]
-    return Varnishstat(instances, program=wanted.program, timeout=limits.read_seconds)
-
-
-def _php(wanted: sections.Php, limits: sections.Limits) -> PhpFpm:
-    return PhpFpm(
-        PhpTarget(wanted.pools, wanted.status_path, wanted.opcache_script, seconds=limits.read_seconds)
-    )
-
-
-def _search(
-    wanted: sections.Search, limits: sections.Limits, database: MySQL | None, env_php: EnvPhp | None
-) -> SearchEngine:
-    if database is None:
-        raise SettingsError("search: it needs the database, which knows the stores")
-    return SearchEngine(
-        SearchTarget(
-            engine=ShopsEngine(
-                database, locked_by(env_php), Said(wanted.url or "", wanted.prefix or "")
-            ).current,
-            user=wanted.user,
-            password=_password(wanted, env_php),
-            tls=wanted.tls.context() if wanted.tls else None,
-            connect=limits.connect_seconds,
-            read=limits.read_seconds,
-        )
-    )
-
-
-def _redis(wanted: sections.Redis, env_php: EnvPhp | None) -> RedisServers:
-    roles = {"cache": wanted.cache, "page_cache": wanted.page_cache, "session": wanted.session}
-    return RedisServers({role: _redis_target(server, env_php) for role, server in roles.items() if server})
-
-
-def _redis_target(server: RedisServer, env_php: EnvPhp | None) -> RedisTarget:
-    return RedisTarget(
-        host=server.host,
-        port=server.port,
-        database=server.database,
-        user=server.user,
-        password=_password(server, env_php),
-        socket=str(server.socket) if server.socket else None,
-        tls=server.tls.context() if server.tls else None,
-        sentinel=_sentinel(server.sentinel, env_php) if server.sentinel else None,
-    )
-
-
-def _sentinel(sentinel: RedisSentinel, env_php: EnvPhp | None) -> SentinelTarget:
-    addresses = (server.rpartition(":") for server in sentinel.servers)
-    return SentinelTarget(
-        servers=tuple((host.strip("[]"), int(port)) for host, _, port in addresses),
-        master=sentinel.master,
-        user=sentinel.user,
-        password=_password(sentinel, env_php),
-        tls=sentinel.tls.context() if sentinel.tls else None,
-    )
 
 
 def _executors(settings: Settings, configured: Iterable[str]) -> dict[str, Executor]:

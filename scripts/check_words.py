@@ -78,7 +78,7 @@ WORDS = (
         r"(?i:\bpatience\b)",
         "settle time",
         {
-            "exporter/cli.py": DOCTOR,
+            "exporter/commands/doctor.py": DOCTOR,
             "exporter/setup/command.py": DOCTOR,
             "deploy/ansible": DOCTOR,
             "tests/exporter/doctor": DOCTOR,

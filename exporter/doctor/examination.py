@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from exporter.app import Backends, Exporter
+from exporter.app import Exporter
+from exporter.backends import Backends
 from exporter.core.collector import Collector, ContextFactory
 from exporter.core.metrics import Sample
 from exporter.magento.env_php import EnvPhpSettings

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from exporter.app import choose
+from exporter.chosen import choose
 from exporter.collectors import all_collectors
 from exporter.core.query import Query
 from exporter.errors import SourceError, UsageError

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from exporter.app import Backends, open_backends
+from exporter.backends import Backends, open_backends
 from exporter.settings import Settings, merge, validate
 from exporter.setup.programs import Identity
 from exporter.sources.env_php import ENV_PHP, EnvPhp

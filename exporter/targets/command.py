@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.app import Backends, locked_by, open_backends
+from exporter.backends import Backends, locked_by, open_backends
 from exporter.core.ports import Locked
 from exporter.errors import SourceError, UsageError
 from exporter.magento.roles import Role, Server, behind_sentinel, search_server, servers

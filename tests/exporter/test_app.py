@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import SOURCES, Backends, choose, context_factory, open_backends
+from exporter.app import context_factory
+from exporter.backends import SOURCES, Backends, open_backends
+from exporter.chosen import choose
 from exporter.collectors import all_collectors
 from exporter.core.memory import Memory, VolatileStore
 from exporter.core.query import Connection

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter import cli
-from exporter.app import Backends, Exporter
+from exporter.app import Exporter
+from exporter.backends import Backends
 from exporter.cli import main
+from exporter.commands import collect
 from exporter.core.collector import EVERY_TEN_MINUTES, Collector, Context
 from exporter.core.memory import VolatileStore
 from exporter.core.metrics import Sample
@@ -131,7 +132,7 @@ def test_collect_says_so_if_there_is_no_result_in_time(
         evidence, events = no_evidence(runner, store), Events(store, runner)
         return Exporter(settings, Backends(), runner, {}, thread, store, evidence, events)
 
-    monkeypatch.setattr(cli, "build", build)
+    monkeypatch.setattr(collect, "build", build)
     names = ("lock_wait", "statement", "read", "collector", "scrape", "shutdown")
     limits = [f"limits.{name}_seconds={0.01 * number}" for number, name in enumerate(names, 1)]
     try:

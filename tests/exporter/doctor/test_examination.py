@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.app import Backends, Exporter
+from exporter.app import Exporter
+from exporter.backends import Backends
 from exporter.collectors.queues_rabbitmq import RabbitMQQueuesCollector
 from exporter.core.collector import Collector, Context
 from exporter.core.memory import Memory, VolatileStore

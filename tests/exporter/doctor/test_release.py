@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.app import Backends
+from exporter.backends import Backends
 from exporter.doctor import connections, release
 from exporter.doctor.examination import Finding
 from exporter.sources.env_php import EnvPhp
