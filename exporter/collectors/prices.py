@@ -27,12 +27,14 @@ WEBSITES: Final = Query(
 
 _WEBSITES_A_STATEMENT: Final = 10
 
+# From the highest price down. For a range of prices MySQL reads all of the index while statistics are stale.
 PRICED: Final = PerSubject(
     "prices_indexed",
     """
-    SELECT # AS part
+    SELECT # AS part, min_price > 0 AS priced
     FROM {catalog_product_index_price} {index catalog_product_index_price}
-    WHERE website_id = %(website_#)s AND customer_group_id = 0 AND min_price > 0
+    WHERE website_id = %(website_#)s AND customer_group_id = 0
+    ORDER BY min_price DESC
     LIMIT %(limit)s
     """,
     reads={"catalog_product_index_price": ("website_id", "customer_group_id", "min_price")},
@@ -69,6 +71,6 @@ class PricesCollector(Collector):
         found = [int(row["website_id"]) for row in context.database.rows(WEBSITES)]
         for some in in_batches(found, _WEBSITES_A_STATEMENT):
             rows = PRICED.rows(context.database, [{"website": one} for one in some], limit=MOST)
-            products = Counter(row["part"] for row in rows)
+            products = Counter(row["part"] for row in rows if row["priced"])
             for part, website in enumerate(some):
                 yield PRODUCTS.sample(float(products[part]), website=context.stores.website(website))
