@@ -17,7 +17,7 @@ from alerts.payments_fail import TESTING
 from alerts.recording import BUDGET, LEAST, STOREFRONT_STALE, failed_ratio
 from exporter.collectors import indexers, placements
 from promql.expr import over_time, series
-from promql.metrics import SHOP, STORE
+from promql.metrics import SHOP
 
 _DE: Final = {"store": "de"}
 
@@ -41,8 +41,8 @@ ALERTS: Final = (
         threshold=limits.BURN_SLOW,
         unit=Unit.FACTOR,
         guard=(
-            only_where(failed_ratio("6h") > limits.BURN_GOES_ON * series(LEAST["3d"]), on=STORE),
-            unless(over_time("max", series(TESTING)["3d"]), on=STORE),
+            only_where(failed_ratio("6h") > limits.BURN_GOES_ON * series(LEAST["3d"])),
+            unless(over_time("max", series(TESTING)["3d"])),
         ),
         for_=HOUR,
         keep_firing_for=HOUR,
