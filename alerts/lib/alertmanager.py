@@ -186,7 +186,7 @@ def inhibitions(alerts: Sequence[Alert], owners: Owners) -> Iterable[dict[str, A
     yield from _what_keeps_everybody_out()
     yield from _failing_checkout()
     yield from _stopped_cron(alerts)
-    yield from _lower_layers()
+    yield from _lower_layers(owners)
 
 
 def _worse_of_the_same_alert() -> Iterable[dict[str, Any]]:
@@ -218,12 +218,7 @@ def _what_cannot_be_seen(owners: Owners) -> Iterable[dict[str, Any]]:
         (*SHOP, "source"),
     )
     for source in sorted({collector.source for collector in owners.collectors}):
-        fed = sorted(c.name for c in owners.collectors if source in (c.source, *c.also_reads))
-        yield _inhibit(
-            [_one_of(_GONE), f'source = "{source}"'],
-            [_one_of(_OUTDATED), f'collector =~ "{"|".join(fed)}"'],
-            SHOP,
-        )
+        yield _inhibit([_one_of(_GONE), f'source = "{source}"'], _outdated_by(source, owners), SHOP)
     yield _inhibit(
         [_one_of(_OUTDATED)],
         [_none_of((*_BLIND, *_OUTDATED)), 'collector != ""', _NOT_CRITICAL],
@@ -234,6 +229,12 @@ def _what_cannot_be_seen(owners: Owners) -> Iterable[dict[str, Any]]:
         ['alertname = "MagentoDataStale"'],
         (*SHOP, "collector"),
     )
+
+
+def _outdated_by(source: str, owners: Owners) -> list[str]:
+    """Return the matchers of the alerts about the collectors that read a source."""
+    fed = sorted(c.name for c in owners.collectors if source in (c.source, *c.also_reads))
+    return [_one_of(_OUTDATED), f'collector =~ "{"|".join(fed)}"']
 
 
 def _worse_of_the_same_store() -> Iterable[dict[str, Any]]:
@@ -295,7 +296,7 @@ def _stopped_cron(alerts: Sequence[Alert]) -> Iterable[dict[str, Any]]:
     )
 
 
-def _lower_layers() -> Iterable[dict[str, Any]]:
+def _lower_layers(owners: Owners) -> Iterable[dict[str, Any]]:
     """A server's fault inhibits what it does to the layers above, by the name of the shop alone.
 
     Each exporter has a job and an instance of its own. The alerts about servers always have a shop's name.
@@ -324,11 +325,11 @@ def _lower_layers() -> Iterable[dict[str, Any]]:
         [_one_of(("MagentoConsumerDead", "MagentoQueueStalled"))],
         _NAMED_SHOP,
     )
-    yield _inhibit(
-        ['alertname = "MagentoDiskFull"'],
-        ['alertname =~ "MagentoDiskFilling|MagentoSearchReadOnly|MagentoCollectorFailing|MagentoDataStale"'],
-        _NAMED_SHOP,
-    )
+    # The role of a machine's exporter names what runs on it, joined by "+".
+    full = 'alertname = "MagentoDiskFull"'
+    yield _inhibit([full], ['alertname = "MagentoDiskFilling"'], (*SHOP, "mountpoint"))
+    yield _inhibit([full, f'{ROLE} =~ ".*search.*"'], ['alertname = "MagentoSearchReadOnly"'], _NAMED_SHOP)
+    yield _inhibit([full, f'{ROLE} =~ ".*database.*"'], _outdated_by("database", owners), _NAMED_SHOP)
     yield _inhibit(
         ['alertname = "MagentoReplicaStopped"'], ['alertname = "MagentoReplicaLagging"'], (*SHOP, ROLE)
     )

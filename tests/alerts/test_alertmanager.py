@@ -17,6 +17,7 @@ from alerts.catalogue import Catalogue
 from alerts.lib.alertmanager import CRON_FEEDS, DEADMAN, NOBODY, SECURITY, page, ticket, urgent
 from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.prometheus import tags
+from exporter.magento.roles import ROLE
 from sandbox.process import wait_until
 from sandbox.servers.alertmanager import Alertmanager
 from tests.harness.limits import LONG
@@ -288,6 +289,7 @@ CAUSES: list[Pair] = [
     ("MagentoPaymentsFail", {"store": "de"}, "MagentoCarding", {"store": "de"}),
     ("MagentoPaymentsFail", {"store": "de"}, "MagentoCheckoutBudgetBurnSlow", {"store": "de"}),
     ("MagentoMaintenanceForgotten", {}, "MagentoNobodyComes", {}),
+    ("MagentoDiskFull", {"mountpoint": "/var"}, "MagentoDiskFilling", {"mountpoint": "/var"}),
 ]
 
 INDEPENDENT: list[Pair] = [
@@ -313,6 +315,9 @@ INDEPENDENT: list[Pair] = [
     ("MagentoOrdersStopped", {"store": "de"}, "MagentoPaymentsFail", {"store": "de"}),
     ("MagentoOrdersStopped", {"store": "all-stores"}, "MagentoPaymentsFail", {"store": "de"}),
     ("MagentoNobodyComes", {}, "MagentoOrdersStopped", {"store": "de"}),
+    ("MagentoDiskFull", {"mountpoint": "/var"}, "MagentoDiskFilling", {"mountpoint": "/srv"}),
+    ("MagentoDiskFull", {ROLE: "node+web"}, "MagentoCollectorFailing", {"collector": "cron"}),
+    ("MagentoDiskFull", {ROLE: "node+database"}, "MagentoCollectorFailing", {"collector": "page_cache"}),
     (
         "MagentoCheckoutStageFailing",
         {"store": "de", "stage": "payment_method"},
@@ -355,7 +360,7 @@ LAYERS = [
     ("MagentoDatabaseLocksHeld", "MagentoPagesSlow"),
     ("MagentoPhpFull", "MagentoEdgeErrors"),
     ("MagentoSearchDown", "MagentoPhpFull"),
-    ("MagentoDiskFull", "MagentoDiskFilling"),
+    ("MagentoDiskFull", "MagentoCollectorFailing"),
     ("MagentoBackendDown", "MagentoPhpFull"),
     ("MagentoBackendDown", "MagentoReplicaStopped"),
 ]
@@ -367,9 +372,11 @@ def test_a_lower_layer_inhibits_the_layers_above_in_its_own_shop(
 ) -> None:
     """Each has the job and the instance of its own exporter; only the shop's name joins them."""
     name = request.node.name
-    below = board.labels(cause, {"job": "below", "instance": "a:1", "shop": name, "source": "database"})
-    above = board.labels(effect, {"job": "above", "instance": "b:2", "shop": name})
-    spared = board.labels(effect, {"job": "above", "instance": "b:2", "shop": f"other-{name}"})
+    layer = {"job": "below", "instance": "a:1", ROLE: "node+database", "source": "database"}
+    beside = {"job": "above", "instance": "b:2", "collector": "cron"}
+    below = board.labels(cause, {**layer, "shop": name})
+    above = board.labels(effect, {**beside, "shop": name})
+    spared = board.labels(effect, {**beside, "shop": f"other-{name}"})
     board.post(above, spared, below)
     wait_until(lambda: board.inhibited(above), seconds=LONG, what=f"{cause} does not inhibit {effect}")
     assert not board.inhibited(spared)
