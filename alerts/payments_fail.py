@@ -216,6 +216,13 @@ ALERTS: Final = (
                     "attempts": Hourly(500),
                     "since_last": At(9),
                 },
+                "cards are tried out in a small shop, and by chance nobody buys": {
+                    "failed": Hourly(400),
+                    "attempts": Hourly(400),
+                    "expected_30m": At(1),
+                    "expected_2h": At(4),
+                    "recent_2h": At(4),
+                },
             },
             fires={
                 "as many tries as of cards, and nobody orders any more": {
