@@ -163,6 +163,18 @@ FAULTS: tuple[Fault, ...] = (
         'magento_source_up{source="varnish"} is 0; nobody can shop',
     ),
     Fault(
+        "admin-added",
+        "somebody has made an admin account, and nobody knows of it",
+        Actor.SHOP,
+        "magento_admin_users rises",
+    ),
+    Fault(
+        "admin-guessed",
+        "a program guesses the password of an admin, twice a second",
+        Actor.SHOP,
+        "magento_admin_failed_logins rises",
+    ),
+    Fault(
         "backend-sick",
         "the origin answers Varnish's health check with 503",
         Actor.SHOP,
@@ -307,6 +319,12 @@ FAULTS: tuple[Fault, ...] = (
         "the page cache's hit ratio collapses",
     ),
     Fault(
+        "page-failing",
+        "GraphQL answers with 500, and all other pages are well",
+        Actor.SHOP,
+        'probe_success{page="graphql"} is 0',
+    ),
+    Fault(
         "payment-declined",
         "placements are declined: all, or those of the methods named in the switch's file",
         Actor.SHOP,
@@ -325,6 +343,12 @@ FAULTS: tuple[Fault, ...] = (
         "magento_php_fpm_exhausted is 1; requests wait for a worker",
     ),
     Fault(
+        "prices-missing",
+        "an import made all prices 0, in the index too",
+        Actor.SHOP,
+        "magento_price_index_products falls to 0",
+    ),
+    Fault(
         "queue-errors",
         "every message of the MySQL transport fails",
         Actor.SHOP,
@@ -335,6 +359,12 @@ FAULTS: tuple[Fault, ...] = (
         "accounts are registered by the hundred",
         Actor.SHOP,
         "new customers far above the usual",
+    ),
+    Fault(
+        "script-added",
+        "somebody has put a script into the footer of every page",
+        Actor.SHOP,
+        'magento_script_tags{place="cms_block"} rises',
     ),
     Fault(
         "search-zero-results",

@@ -51,7 +51,7 @@ _SERVERS: Final = (
         2,
         "MariaDB has too many connections",
         Harm.STOPS,
-        By("MagentoDatabaseRefusesConnections"),
+        By("MagentoDatabaseRefusesConnections", Fault("connections-full")),
         By("MagentoBackendsSick"),
         note=f"The first {_MYSQLD}; MagentoDatabaseConnectionsHigh fires before. Without it, health checks "
         "must fail on every node in a row.",
@@ -80,7 +80,7 @@ _SERVERS: Final = (
         7,
         "The shop is stuck in maintenance mode",
         Harm.STOPS,
-        By("MagentoMaintenanceForgotten"),
+        By("MagentoMaintenanceForgotten", Fault("maintenance")),
         because="It calls after half an hour: before, it may be an upgrade. Where the exporter does not see "
         "the flag, MagentoProbeFailing calls after three minutes.",
     ),
@@ -114,8 +114,8 @@ _SELLING: Final = (
         11,
         "The search engine is down or read-only",
         Harm.STOPS,
-        By("MagentoSearchDown"),
-        By("MagentoSearchReadOnly"),
+        By("MagentoSearchDown", Fault("search-down")),
+        By("MagentoSearchReadOnly", Fault("search-readonly")),
         By("MagentoIndexerInvalid", Fault("indexer-invalid")),
         By("MagentoNobodyComes", Fault("no-traffic")),
         note="The first two need elasticsearch_exporter; read-only stops no search, so it is urgent. Empty "
@@ -154,7 +154,7 @@ _LOAD: Final = (
         16,
         "PHP-FPM is at `max_children`: the checkout is slow, without errors",
         Harm.STOPS,
-        By("MagentoPhpFull"),
+        By("MagentoPhpFull", Fault("php-full")),
         By("MagentoPagesSlow"),
         By("MagentoProbeFailing", OwnTest(_PROBE, "test_what_the_cache_hides_the_uncached_pages_show")),
         By("MagentoBackendsSick", Fault("backend-sick")),
@@ -164,7 +164,7 @@ _LOAD: Final = (
         17,
         "The disk is full (`var/log`, `var/report`)",
         Harm.STOPS,
-        By("MagentoDiskFull"),
+        By("MagentoDiskFull", Fault("disk-full")),
         note=f"It {_NODE}. MagentoDiskFilling and MagentoInodesLow fire before.",
     ),
     _caught(
@@ -182,7 +182,7 @@ _LOAD: Final = (
         Harm.STOPS,
         By("MagentoDatabaseBlocked", Fault("locks-held")),
         *_FAILS,
-        By("MagentoDatabaseSlow"),
+        By("MagentoDatabaseSlow", Fault("slow-database")),
         note=f"The first {_MYSQLD}, and counts the waits for rows. The last one is urgent. It also counts "
         "statements that wait for a metadata lock.",
     ),
@@ -217,7 +217,7 @@ _LOAD: Final = (
         "Session locks, or a broken login",
         Harm.COSTS,
         By("MagentoCustomersQuiet"),
-        By("MagentoPhpFull"),
+        By("MagentoPhpFull", Fault("php-full")),
         note="The first needs about 13 expected orders an hour by customers with an account. "
         "Who is logged in orders until the session ends. The second needs php-fpm_exporter or `php.pools`. "
         "It sees requests that wait for their session.",
@@ -317,7 +317,7 @@ _BACKGROUND: Final = (
         36,
         "Stock reservations drift, and goods are oversold",
         Harm.COSTS,
-        "No metric compares reservations with orders.",
+        "A reservation names its order in a text without an index: a comparison reads the whole table.",
     ),
     _caught(
         37,
@@ -387,8 +387,8 @@ _BACKGROUND: Final = (
         47,
         "A replica of the database lags",
         Harm.COSTS,
-        By("MagentoReplicaLagging"),
-        By("MagentoReplicaStopped"),
+        By("MagentoReplicaLagging", Fault("replica-lagging")),
+        By("MagentoReplicaStopped", Fault("replica-stopped")),
         note="Both need mysqld_exporter beside the replica.",
     ),
     _caught(

@@ -16,6 +16,7 @@ from dashboards.lib.uids import (
     CHECKOUT,
     CRON,
     DATABASE,
+    DEPLOYS,
     EXPORTER,
     HOST,
     INDEXERS,
@@ -58,6 +59,8 @@ _SCRATCH: Final = {"mountpoint": "*/servers/disk"}
 """The small disk of the faults; the machine's own may be as full."""
 
 SIGNS: Final[Mapping[str, Sign]] = {
+    "admin-added": Sign(dashboard=DEPLOYS, panel="admins", above=1),
+    "admin-guessed": Sign(dashboard=DEPLOYS, panel="logins", above=15),
     "backend-sick": Sign(dashboard=PAGE_CACHE, panel="backends", below=1),
     "backlog-growing": Sign(dashboard=INDEXERS, panel="backlog"),
     "ban-storm": Sign(dashboard=PAGE_CACHE, panel="purges"),
@@ -106,6 +109,7 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "orders-stuck-pending-payment": Sign(
         dashboard=AFTER_ORDER, panel="late", labels={"state": "pending_payment"}, above=0
     ),
+    "page-failing": Sign(dashboard=EXPORTER, panel="outside", labels={"page": "graphql"}, below=1),
     "page-uncacheable": Sign(
         dashboard=PAGE_CACHE, panel="requests", labels={"result": "uncacheable"}, above=0.05
     ),
@@ -114,6 +118,7 @@ SIGNS: Final[Mapping[str, Sign]] = {
         dashboard=CHECKOUT, panel="methods", labels={"method": "paypal_express"}, still=True
     ),
     "php-full": Sign(dashboard=PHP_WEB, panel="full", above=0),
+    "prices-missing": Sign(dashboard=INDEXERS, panel="prices", below=1),
     "queue-errors": Sign(dashboard=QUEUES, panel="failed"),
     "rabbitmq-down": _down("rabbitmq"),
     "redis-down": _down("redis"),
@@ -123,6 +128,7 @@ SIGNS: Final[Mapping[str, Sign]] = {
     "replica-stopped": Sign(
         dashboard=DATABASE, panel="replica", labels={"magento_role": "database_replica"}, below=1
     ),
+    "script-added": Sign(dashboard=DEPLOYS, panel="scripts", labels={"place": "cms_block"}, above=0),
     "search-alias-missing": Sign(dashboard=SEARCH, panel="alias", labels={"store": "default"}, above=0),
     "search-down": Sign(dashboard=SEARCH, panel="down", above=0),
     "search-drift": Sign(dashboard=SEARCH, panel="lost", labels={"store": "default"}, above=0.2),
@@ -137,6 +143,8 @@ SIGNS: Final[Mapping[str, Sign]] = {
 
 PLAY: Final[tuple[tuple[str, ...], ...]] = (
     (
+        "admin-added",
+        "admin-guessed",
         "cache-flushed",
         "carding",
         "changelog-reset",
@@ -147,9 +155,12 @@ PLAY: Final[tuple[tuple[str, ...], ...]] = (
         "indexer-invalid",
         "indexer-stuck",
         "orders-stuck-pending-payment",
+        "page-failing",
         "payment-method-quiet",
+        "prices-missing",
         "queue-errors",
         "registrations-flood",
+        "script-added",
         "search-zero-results",
     ),
     (

@@ -15,6 +15,7 @@ from sandbox.shop.simulation.jobs import JOBS as DEFAULT_JOBS
 from sandbox.shop.simulation.messaging import AmqpConsumers, BulkWorker, DatabaseConsumers
 from sandbox.shop.simulation.sessions import RedisUser
 from sandbox.shop.simulation.shoppers import CardTesters, Shoppers
+from sandbox.shop.simulation.tampering import Tampering
 from sandbox.shop.simulation.world import Component, Endpoints, Faults, Pace, World, run_all
 
 __all__ = ["Component", "Endpoints", "Faults", "Pace", "World", "everything", "run_all"]
@@ -37,6 +38,7 @@ def everything(world: World) -> Sequence[Component]:
         Merchandiser(world),
         Purger(world),
         Maintenance(world),
+        Tampering(world),
         CronGroup(world, groups["default"], DEFAULT_JOBS),
         CronGroup(world, groups["index"], INDEX_JOBS),
         CronGroup(world, groups["consumers"], {}),

@@ -84,6 +84,10 @@ function send_store_config(): void
     header('Cache-Control: max-age=0, must-revalidate, no-cache, no-store');
     header('Content-Type: application/json');
     work(12);
+    if (fault_is_on('page-failing')) {
+        http_response_code(500);
+        return;
+    }
     echo json_encode(['data' => ['storeConfig' => ['store_code' => 'default']]]);
 }
 

@@ -308,6 +308,26 @@ QUICK = (
 
 THOROUGH = (
     symptom_of(
+        "admin-added",
+        "(SELECT COUNT(*) FROM {admin_user} WHERE is_active = 1) = 2",
+        "(SELECT COUNT(*) FROM {admin_user} WHERE is_active = 1) = 1",
+    ),
+    symptom_of(
+        "admin-guessed",
+        "(SELECT SUM(failures_num) FROM {admin_user}) > 3",
+        "(SELECT SUM(failures_num) FROM {admin_user}) = 0",
+    ),
+    symptom_of(
+        "prices-missing",
+        "(SELECT MAX(min_price) FROM {catalog_product_index_price}) = 0",
+        "(SELECT MIN(min_price) FROM {catalog_product_index_price}) > 0",
+    ),
+    symptom_of(
+        "script-added",
+        "(SELECT COUNT(*) FROM {cms_block} WHERE content LIKE '%%<script%%') = 1",
+        "(SELECT COUNT(*) FROM {cms_block} WHERE content LIKE '%%<script%%') = 0",
+    ),
+    symptom_of(
         "indexer-stuck",
         f"(SELECT status = 'working' AND updated < UTC_TIMESTAMP() - INTERVAL 3 SECOND FROM {{mview_state}}"
         f" WHERE view_id = '{VIEW_OF_STUCK}') AND (SELECT status = 'working' FROM {{indexer_state}}"
@@ -618,7 +638,7 @@ def test_sessions_and_cache_entries_are_in_redis(whole: Living, redis_server: Re
 
 def test_every_fault_of_the_shop_is_tested() -> None:
     cache = {"page-uncacheable", "cache-flushed", "ban-storm", "backend-sick"}
-    played_on_game_days = {"file-exposed", "opcache-full", "php-full"}
+    played_on_game_days = {"file-exposed", "opcache-full", "page-failing", "php-full"}
     elsewhere = cache | played_on_game_days | {"consumer-dead-amqp"}
     tested = {symptom.fault for symptom in (*QUICK, *THOROUGH)} | elsewhere
 

@@ -13,8 +13,12 @@ import httpx
 _GROUP: Final = "the job is not run"
 _DEAD: Final = "the server is dead"
 _LEFT: Final = "both left behind by one killed process"
+_BREAK_IN: Final = "a stranger has an admin account"
+"""It is true beside the faults of the same wave: passwords are guessed, an account and a script are new."""
 
 RIGHT: Final[Mapping[str, Mapping[str, str]]] = {
+    "admin-added": {"MagentoAdminAdded": _BREAK_IN},
+    "admin-guessed": {"MagentoAdminLoginsFailing": "a program guesses passwords"},
     "backend-sick": {"MagentoBackendsSick": "PHP-FPM is full or dead"},
     "backlog-growing": {
         "MagentoIndexerBacklogGrowing": _GROUP,
@@ -72,17 +76,21 @@ RIGHT: Final[Mapping[str, Mapping[str, str]]] = {
     "no-traffic": {"MagentoNobodyComes": "DNS, certificate or CDN"},
     "opcache-full": {"MagentoOpcacheFull": "`opcache.max_accelerated_files` is too small"},
     "orders-stuck-pending-payment": {"MagentoOrdersPendingPaymentStuck": "one order stops the job"},
+    "page-failing": {"MagentoProbePageFailing": "PHP fails for this page"},
     "page-uncacheable": {
         "MagentoPageCacheHitRatioCollapsed": "a block or an extension makes pages uncacheable"
     },
     "payment-declined": {"MagentoPaymentsFail": "the payment provider is down or declines"},
     "php-full": {"MagentoPhpFull": "too few workers"},
+    "prices-missing": {"MagentoPricesMissing": "an import or a price rule made them 0"},
     "queue-errors": {"MagentoQueueMessagesFailing": "something that the consumer needs is away or forbidden"},
     "rabbitmq-down": {"MagentoBackendDown": _DEAD},
     "redis-down": {"MagentoBackendDown": _DEAD},
     "redis-full": {"MagentoSessionWritesRefused": "the limit fell (restart, new server)"},
+    "registrations-flood": {"MagentoRegistrationsUnusual": "a program uses the form"},
     "replica-lagging": {"MagentoReplicaLagging": "the replica's disk is too slow"},
     "replica-stopped": {"MagentoReplicaStopped": "somebody stopped it"},
+    "script-added": {"MagentoScriptAdded": _BREAK_IN},
     "search-alias-missing": {"MagentoSearchAliasMissing": "a reindex broke off"},
     "search-down": {"MagentoSearchDown": "it was killed"},
     "search-drift": {"MagentoSearchDrift": "a reindex left products out"},

@@ -119,6 +119,7 @@ _SERVER: Final = SwitchOff(
 _CODE: Final = SwitchOff("it stands for an error in code or data that a developer repairs")
 _SENDER: Final = SwitchOff("it stands for a sender that somebody stops")
 _CHOICE: Final = SwitchOff("which connection is ended is a person's choice")
+_PERSON: Final = SwitchOff("what a stranger has added is removed by hand, after it was copied")
 _OTHER_SERVER: Final = SwitchOff("its page is about a server to which the sandbox's commands do not lead")
 _ORDERS_LOW_AFTER: Final = (
     "its windows look back over hours, so it still holds when the cause that inhibited it is gone"
@@ -378,12 +379,30 @@ _SELLING: Final[Mapping[str, Expectation]] = {
         end=_PROVIDER,
     ),
     "registrations-flood": Expectation(
+        history=2,
+        fires=(seen("MagentoRegistrationsUnusual", website="base"),),
         minutes=30,
-        may={seen("MagentoRegistrationsUnusual"): "without a week before, 30 is the usual"},
+        may={seen("MagentoRegistrationsUnusual", website="us"): "the same flood, on the smaller website"},
         end=_SENDER,
     ),
     "search-zero-results": Expectation(minutes=30, end=_CODE),
 }  # fmt: skip
+
+_TAMPERING: Final[Mapping[str, Expectation]] = {
+    "admin-added": Expectation(history=2, fires=(seen("MagentoAdminAdded"),), minutes=12, end=_PERSON),
+    "admin-guessed": Expectation(fires=(seen("MagentoAdminLoginsFailing"),), minutes=15, end=_SENDER),
+    "page-failing": Expectation(
+        fires=(seen("MagentoProbePageFailing", page="graphql"),), minutes=15, end=_CODE
+    ),
+    "prices-missing": Expectation(
+        fires=(seen("MagentoPricesMissing", website="base"), seen("MagentoPricesMissing", website="us")),
+        minutes=10,
+        end=_CODE,
+    ),
+    "script-added": Expectation(
+        history=2, fires=(seen("MagentoScriptAdded", place="cms_block"),), minutes=12, end=_PERSON
+    ),
+}
 
 _PLATFORM: Final[Mapping[str, Expectation]] = {
     "certificate-expiring": Expectation(
@@ -465,7 +484,8 @@ _PLATFORM: Final[Mapping[str, Expectation]] = {
 }
 
 EXPECTED: Final[Mapping[str, Expectation]] = {
-    **_EXPORTER, **_CRON, **_INDEXERS, **_QUEUES, **_CACHE, **_AFTER_THE_ORDER, **_SELLING, **_PLATFORM
+    **_EXPORTER, **_CRON, **_INDEXERS, **_QUEUES, **_CACHE, **_AFTER_THE_ORDER, **_SELLING, **_PLATFORM,
+    **_TAMPERING,
 }  # fmt: skip
 
 WAVES: Final = (
@@ -483,6 +503,7 @@ WAVES: Final = (
     ("registrations-flood", "search-zero-results", "backend-sick"),
     ("certificate-expiring", "disk-filling", "file-exposed", "locks-held", "replica-stopped",
      "search-readonly", "sentinel-no-quorum"),
+    ("admin-added", "admin-guessed", "page-failing", "prices-missing", "script-added"),
     ("disk-full", "opcache-full", "replica-lagging", "search-alias-missing"),
     ("php-full",),
     ("slow-database",),
