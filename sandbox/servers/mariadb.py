@@ -238,5 +238,7 @@ def run_to_end(command: list[str], *, statements: str = "") -> None:
         timeout=120,
     )
     if outcome.returncode:
-        last = "\n".join(outcome.stdout.splitlines()[-20:])
-        raise ServerError(f"{Path(command[0]).name} ended with {outcome.returncode}\n{last}")
+        # The installer goes on for a page about whom to ask after it has said what is wrong.
+        lines = outcome.stdout.splitlines()
+        wrong = "\n".join([line for line in lines if "ERROR" in line] or lines[-20:])
+        raise ServerError(f"{Path(command[0]).name} ended with {outcome.returncode}\n{wrong}")
