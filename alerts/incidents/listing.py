@@ -294,7 +294,7 @@ _BACKGROUND: Final = (
         33,
         "The price index is valid, but wrong or empty",
         Harm.STOPS,
-        By("MagentoPricesMissing"),
+        By("MagentoPricesMissing", Fault("prices-missing")),
         note="If nine of ten products of a website have no price left, or 0. Incident 42 has the others.",
     ),
     _caught(
@@ -413,8 +413,8 @@ _SECURITY: Final = (
         50,
         "A skimmer in a CMS block or in `core_config_data`, or a new admin user",
         Harm.COSTS,
-        By("MagentoScriptAdded"),
-        By("MagentoAdminAdded"),
+        By("MagentoScriptAdded", Fault("script-added")),
+        By("MagentoAdminAdded", Fault("admin-added")),
         note="A script in a CMS page, a CMS block, or the settings of head and footer. One in an attribute "
         "of a product, in a file, or behind an `onload`, is not seen.",
     ),
@@ -422,14 +422,14 @@ _SECURITY: Final = (
         51,
         "An admin's password is guessed",
         Harm.COSTS,
-        By("MagentoAdminLoginsFailing"),
+        By("MagentoAdminLoginsFailing", Fault("admin-guessed")),
         note="Only for names that an account has, and while Magento counts failed logins (its default).",
     ),
     _partly(
         52,
         "Stolen passwords are tried out, or accounts are registered by the thousand",
         Harm.COSTS,
-        By("MagentoRegistrationsUnusual"),
+        By("MagentoRegistrationsUnusual", Fault("registrations-flood")),
         because="Registrations only. Magento keeps a customer's failed logins in a column without an index.",
     ),
     _caught(
@@ -461,6 +461,7 @@ _MORE: Final = (
         56,
         "One page of the shop, such as GraphQL, fails",
         Harm.COSTS,
+        By("MagentoProbePageFailing", Fault("page-failing")),
         By("MagentoProbePageFailing", OwnTest(_PROBE, "test_what_the_cache_hides_the_uncached_pages_show")),
     ),
     _caught(
