@@ -22,7 +22,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -530,7 +529,6 @@ def process(shop: ShopInMariaDB, directory: Path) -> tuple[float, float]:
     os.environ["PYTHONPATH"] = f"{directory}{os.pathsep}{ROOT}"
     os.environ["PYTHONPYCACHEPREFIX"] = str(directory / "bytecode")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    subprocess.run([sys.executable, "-m", "exporter", "--version"], check=True, capture_output=True)
     settings = {
         "database": {
             "host": shop.server.host,
@@ -542,6 +540,8 @@ def process(shop: ShopInMariaDB, directory: Path) -> tuple[float, float]:
         "limits": {"minimum_refresh_seconds": 0.1},
         "state_file": str(directory / "process.state"),
     }
+    with serving(directory, settings):
+        pass  # it has written its bytecode
     started = time.monotonic()
     with serving(directory, settings) as served:
         page = served.get("/metrics")

@@ -2,7 +2,7 @@
 
 A cart is looked at three times after each change:
 
-1. at once;
+1. at once; of a cart that was not seen before, its steps are left to the next look;
 2. when the change is ``settle_seconds`` old: a transaction that was open at the first
    look has committed by then;
 3. half an hour after it: a step may write to ``quote_address`` or ``quote_payment``
@@ -86,7 +86,7 @@ def follow(context: Context, funnel: Funnel) -> None:
         remembered.put("later", now)
     looks = _Looks(done_until, [now - age for age in ages])
     for rows in _look(context, looks, 0):
-        funnel.note_quotes(rows)
+        funnel.note_quotes(rows, settled=now - settle)
     if len(ages) > 1:
         # The later looks stop behind the newest change that is visible: a replica may show others late.
         looks.stop_behind(_received(context, looks, now))

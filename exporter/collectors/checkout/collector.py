@@ -67,7 +67,8 @@ class CheckoutCollector(Collector):
 
     Counting begins with the first start. Stages that a cart had reached before are not counted.
 
-    On Magento 2.4.7 and newer, a step that leaves `quote.updated_at` alone is found half an hour after the
+    On Magento 2.4.7 and newer, the steps of a new cart show with its next change, or when it is
+    `tuning.settle_seconds` old. A step that leaves `quote.updated_at` alone is found half an hour after the
     cart's last change, at its next change, or with its order. Before 2.4.7, the newest 5,000 unfinished
     carts are read in turns, 250 at each run. So a stage can show 20 runs late, and an older cart shows
     with its order only.

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from exporter.core.collector import Context
@@ -132,14 +132,23 @@ class Funnel:
         self._created = max((self._created, *(created(row, now) for row in rows)))
         self._limits.put("created", self._created)
 
-    def note_quotes(self, rows: Sequence[Row], *, history: bool = False) -> None:
-        """Count what the carts have newly reached; ``history`` notes it without counting."""
+    def note_quotes(self, rows: Sequence[Row], *, history: bool = False, settled: int | None = None) -> None:
+        """Count what the carts have newly reached; ``history`` notes it without counting.
+
+        A cart that is seen for the first time, and was changed since ``settled``, is looked at again: its
+        steps are read then.
+        """
         if not rows:
             return
         self._newest = max(self._newest, *(int(row["id"]) for row in rows))
         self._note_reused(rows)
         counted = self._counted_of(int(row["id"]) for row in rows)
-        reached = _reached(self._context, rows, counted)
+        later = {
+            int(row["id"])
+            for row in rows
+            if settled is not None and row["changed"] >= settled and self._is_new(int(row["id"]), counted)
+        }
+        reached = _reached(self._context, rows, counted, without_steps=later)
         for row in rows:
             quote_id = int(row["id"])
             counted_before, reached_now = counted.get(quote_id), reached.get(quote_id, NOTHING)
@@ -212,6 +221,10 @@ class Funnel:
         """Return whether a cart that is not remembered may have been counted, or was there at the start."""
         return quote_id <= self.start or quote_id < self._floor
 
+    def _is_new(self, quote_id: int, counted: Mapping[int, int]) -> bool:
+        """Return whether this is the first look at a cart that has begun since counting has."""
+        return quote_id not in counted and not self._is_old(quote_id)
+
     def _counted_of(self, quote_ids: Iterable[int]) -> dict[int, int]:
         """Return what has been counted of those of the carts that are remembered."""
         found = self._counted.get_many(quote_key(quote_id) for quote_id in quote_ids)
@@ -241,7 +254,9 @@ class Funnel:
                 self._counters.initialise(store=store, stage=stage, customer=customer)
 
 
-def _reached(context: Context, rows: Sequence[Row], counted: Mapping[int, int]) -> dict[int, int]:
+def _reached(
+    context: Context, rows: Sequence[Row], counted: Mapping[int, int], *, without_steps: Container[int]
+) -> dict[int, int]:
     """Return the stages that the carts show now; steps that have been counted are not read again."""
     reached: dict[int, int] = {}
     unshipped: list[int] = []
@@ -251,6 +266,8 @@ def _reached(context: Context, rows: Sequence[Row], counted: Mapping[int, int]) 
             continue
         quote_id = int(row["id"])
         reached[quote_id] = Stage.CART | (Stage.PLACEMENT_ATTEMPT if row["reserved"] else NOTHING)
+        if quote_id in without_steps:
+            continue
         counted_before = counted.get(quote_id, NOTHING)
         if not row["is_virtual"] and SHIPPING & ~counted_before:
             unshipped.append(quote_id)

@@ -148,7 +148,8 @@ def test_a_headless_cart_counts_when_it_has_items(funnel: Funnel) -> None:
     shop.carts.advance(empty[0], "payment_method")
     assert funnel.run() == {}, "steps of a cart without items"
     shop.carts.add_items(empty[0])
-    assert funnel.run() == funnel.settled() == of("default", "guest", STEPS[:4]) == funnel.truth()
+    assert funnel.run() == of("default", "guest", STEPS[:1]), "steps of a cart that was not seen before"
+    assert funnel.settled() == of("default", "guest", STEPS[:4]) == funnel.truth()
 
 
 def test_steps_count_in_any_order_of_writes(funnel: Funnel) -> None:
@@ -156,6 +157,7 @@ def test_steps_count_in_any_order_of_writes(funnel: Funnel) -> None:
     cart = shop.carts.open("default", customer_id=shop.customers.register())
     database.insert("quote_payment", quote_id=cart, method="paypal_express")
     shop.carts.add_items(cart)
+    assert funnel.run() == of("default", "registered", ("cart",))
     expected = of("default", "registered", ("cart", "payment_method"))
     assert funnel.run() == expected
     database.execute(
@@ -193,7 +195,7 @@ def test_a_virtual_cart_skips_shipping(funnel: Funnel) -> None:
     shop.carts.advance(waiting, "payment_method")
     expected = of("default", "guest", ("cart", "payment_method", "placement_attempt", "order"))
     expected |= of("default", "registered", ("cart", "payment_method"))
-    assert funnel.run() == funnel.settled() == expected == funnel.truth()
+    assert funnel.settled() == expected == funnel.truth()
 
 
 def test_declines_are_attempts_only_where_the_number_stays(funnel: Funnel) -> None:
