@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts import thresholds as limits
 from alerts.lib.cases import Hourly, Input
-from alerts.lib.condition import Clause, unless
+from alerts.lib.condition import Clause, only_where, unless
 from alerts.lib.model import Alert, Category, Severity, Team
 from alerts.lib.recording import Recording
 from alerts.thresholds import critical
@@ -41,8 +41,16 @@ def far_below(reached: Expr, expected: Expr) -> Expr:
 
 def still_reached(reached: Selector, label: str) -> Clause:
     """Return the guard that drops what half as many reach as a week ago; in the first week, as yesterday."""
-    before = reached.before("1w").or_else(reached.before("1d"))
-    return unless(reached > limits.STAGE_STILL_REACHED * before, on=(*STORE, label))
+    return unless(reached > limits.STAGE_STILL_REACHED * _before(reached), on=(*STORE, label))
+
+
+def fell_by_half(reached: Selector, label: str) -> Clause:
+    """Return the guard that keeps what less than half as many reach as then: nothing on the first day."""
+    return only_where(reached <= limits.STAGE_STILL_REACHED * _before(reached), on=(*STORE, label))
+
+
+def _before(reached: Selector) -> Expr:
+    return reached.before("1w").or_else(reached.before("1d"))
 
 
 selling: Final = partial(

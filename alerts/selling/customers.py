@@ -7,7 +7,7 @@ from typing import Final
 from alerts import thresholds as limits
 from alerts.lib.cases import HOUR, MINUTE, Cases, Hourly, Input
 from alerts.lib.model import Category, NoData, Panel, Severity, Unit
-from alerts.selling.common import far_below, rule, selling, still_reached, week
+from alerts.selling.common import far_below, fell_by_half, rule, selling, week
 from alerts.thresholds import critical
 from exporter.collectors import checkout
 from promql.expr import increase, series, sum_by
@@ -54,7 +54,7 @@ ALERTS: Final = (
         value=far_below(_ORDERED, series(KIND_EXPECTED)),
         threshold=critical(limits.DROUGHT_SURPRISE_NATS),
         unit=Unit.NATS,
-        guard=(still_reached(_ORDERED, "customer"),),
+        guard=(fell_by_half(_ORDERED, "customer"),),
         scope="store",
         for_=10 * MINUTE,
         keep_firing_for=30 * MINUTE,
@@ -65,7 +65,8 @@ ALERTS: Final = (
         impact="Customers who have to log in, or who have no account, cannot buy.",
         first_action="Log in as a customer and place a test order; then do so as a guest.",
         why="Of the orders of the last hour, less than a fifth of the usual share is by this kind of "
-        "customer, and less than half as many as in the same hour a week ago (in the first week: yesterday).",
+        "customer, and less than half as many as in the same hour a week ago (in the first week: yesterday). "
+        "On the first day nothing is usual yet, and it does not fire.",
         panel=Panel("magento-checkout", "guests"),
         cases=Cases(
             entity={"store": "de", "customer": "registered"},

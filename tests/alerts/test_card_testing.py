@@ -1,16 +1,12 @@
 """Several alerts together while stolen cards are tried out: nobody is called as long as customers buy."""
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from alerts.catalogue import Catalogue
-from alerts.lib import promtool
-from tests.harness.limits import LONG
+from tests.alerts.together import answers, fires, question
 
 PLACE = 'job="magento", instance="shop:9816", env="prod", store="de"'
 """A store of a target that carries a label of its owner's, too, which no join may stumble over."""
@@ -21,11 +17,6 @@ WINDOWS = {"30m": 0.5, "2h": 2, "6h": 6, "1d": 24}
 """The windows of the orders in hours."""
 TOGETHER = ("MagentoPaymentsFail", "MagentoCarding")
 FAILING = "magento:placements_failed:least_ratio > magento:placements_failed:limit"
-
-
-def fires(name: str) -> str:
-    """Return the expression that has a series for each place at which the alert fires."""
-    return f'ALERTS{{alertname="{name}", alertstate="firing"}}'
 
 
 SINCE_LAST = f"magento_orders_expected_since_last{{{PLACE}}}"
@@ -61,36 +52,6 @@ def stopped(orders: float, minute: int) -> dict[str, str]:
     return series
 
 
-def question(expression: str, minute: int, *, number: int) -> dict[str, Any]:
-    """Return what promtool is to ask: how many series the expression has at a minute."""
-    samples = [{"labels": "{}", "value": number}] if number else []
-    return {"expr": f"count({expression})", "eval_time": f"{minute}m", "exp_samples": samples}
-
-
-def answers(
-    found: Catalogue, rules: Mapping[str, str], folder: Path, series: Mapping[str, str], *asked: object
-) -> str:
-    """Return promtool's complaint if the alerts together do not answer as asked."""
-    together = [alert for alert in found.all if alert.name in TOGETHER]
-    needed: dict[str, object] = {}
-    for alert in together:
-        for text in rules.values():
-            for group in promtool.only(text, alert, found.owners)["groups"]:
-                needed |= {rule.get("record") or rule["alert"]: rule for rule in group["rules"]}
-    order = [r.name for recordings in found.recordings.values() for r in recordings]
-    order += [alert.name for alert in together]
-    body = [needed[name] for name in order if name in needed]
-    groups = [{"name": "together", "interval": "1m", "rules": body}]
-    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
-    inputs = [{"series": name, "values": values} for name, values in series.items()]
-    test = {"interval": "1m", "input_series": inputs, "promql_expr_test": list(asked)}
-    document = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [test]}
-    (folder / "tests.yml").write_text(yaml.safe_dump(document, width=1000))
-    arguments = ["promtool", "test", "rules", str(folder / "tests.yml")]
-    outcome = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=LONG)
-    return "" if outcome.returncode == 0 else outcome.stdout + outcome.stderr
-
-
 @pytest.mark.parametrize("orders", [1, 30])
 @pytest.mark.parametrize("tested", [200, 3_000])
 def test_nobody_is_called_while_cards_are_tried_out_and_customers_buy(
@@ -104,7 +65,7 @@ def test_nobody_is_called_while_cards_are_tried_out_and_customers_buy(
     never = question(f"count_over_time(({fires('MagentoPaymentsFail')})[{LENGTH}m:1m])", LENGTH, number=0)
     would_be = question(FAILING, QUIET + TESTING, number=1)
     notified = question(fires("MagentoCarding"), QUIET + TESTING, number=1)
-    assert not answers(found, rules, tmp_path, series, never, would_be, notified)
+    assert not answers(found, rules, tmp_path, TOGETHER, series, never, would_be, notified)
 
 
 def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_cards(
@@ -114,7 +75,7 @@ def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_ca
     series = attempts(3.8, 200, blocked) | stopped(3.8, blocked)
     called = fires("MagentoPaymentsFail")
     before, in_time = question(called, blocked - 1, number=0), question(called, blocked + 130, number=1)
-    assert not answers(found, rules, tmp_path, series, before, in_time)
+    assert not answers(found, rules, tmp_path, TOGETHER, series, before, in_time)
 
 
 def test_somebody_is_called_once_ten_orders_are_overdue_although_customers_try_again(
@@ -125,7 +86,7 @@ def test_somebody_is_called_once_ten_orders_are_overdue_although_customers_try_a
     series[SINCE_LAST] = f"0x{outage} 1+1x{LENGTH - outage}"
     called = fires("MagentoPaymentsFail")
     before, in_time = question(called, outage + 11, number=0), question(called, outage + 13, number=1)
-    assert not answers(found, rules, tmp_path, series, before, in_time)
+    assert not answers(found, rules, tmp_path, TOGETHER, series, before, in_time)
 
 
 def test_somebody_is_called_when_payments_fail_soon_after_card_testing_ended(
@@ -135,4 +96,4 @@ def test_somebody_is_called_when_payments_fail_soon_after_card_testing_ended(
     series = attempts(30, 3_000, outage) | stopped(30, outage)
     called = fires("MagentoPaymentsFail")
     before, in_time = question(called, outage - 1, number=0), question(called, outage + 25, number=1)
-    assert not answers(found, rules, tmp_path, series, before, in_time)
+    assert not answers(found, rules, tmp_path, TOGETHER, series, before, in_time)
