@@ -49,6 +49,7 @@ STAGE_DROPPED = (
     'dropped: or label_replace(magento:checkout_stage_reached:%s{stage="%s"}, "stage", "%s", "", "")'
 )
 EXPECTED: Mapping[tuple[str, str], str] = {
+    ("MagentoPaymentsFail", "limit halved"): "magento:placements_failed:limit is never below it",
     **{
         ("magento:checkout_stage_expected:increase1h", STAGE_DROPPED % (span, before, stage)): (
             "one of four alike; MagentoCheckoutStageFailing is tested at the step payment_method"
