@@ -247,10 +247,15 @@ class _Ledger:
         self._state = context.memory.table("methods")
         self._since = context.memory.table("since")
         self._methods = Methods(self._state.get("known", ()))
+        self._begun: set[tuple[str, str]] = set()
+        self._begun_by_method: set[tuple[str, str]] = set()
         for store_id in self._stores.view_ids():
             self._initialise(self._stores.code(store_id), self._stores.currency(store_id))
 
     def _initialise(self, store: str, currency: str) -> None:
+        if (store, currency) in self._begun:
+            return
+        self._begun.add((store, currency))
         for metric in (REVENUE, DISCOUNT):
             self._counters(metric).initialise(store=store, currency=currency)
         for metric in (ITEMS, WITH_COUPON, EDITED):
@@ -259,6 +264,9 @@ class _Ledger:
             self._counters(BY_CUSTOMER).initialise(store=store, customer=who)
 
     def _initialise_method(self, method: str, currency: str) -> None:
+        if (method, currency) in self._begun_by_method:
+            return
+        self._begun_by_method.add((method, currency))
         for metric in (REVENUE_BY_METHOD, DISCOUNT_BY_METHOD):
             self._counters(metric).initialise(method=method, currency=currency)
         for metric in (ITEMS_BY_METHOD, WITH_COUPON_BY_METHOD):

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -149,6 +150,7 @@ class Funnel:
             if settled is not None and row["changed"] >= settled and self._is_new(int(row["id"]), counted)
         }
         reached = _reached(self._context, rows, counted, without_steps=later)
+        filled = Counter[str]()
         for row in rows:
             quote_id = int(row["id"])
             counted_before, reached_now = counted.get(quote_id), reached.get(quote_id, NOTHING)
@@ -156,8 +158,12 @@ class Funnel:
             is_past = quote_id <= self.start if history else counted_before is None and self._is_old(quote_id)
             if not is_past:
                 self._count(row, new)
+                if new & Stage.CART:
+                    filled.update((SHOP, str(row["store_id"])))
             if is_past or reached_now:
                 self._remember(quote_id, counted_before, (counted_before or NOTHING) | new)
+        known = self._since.get_many(filled)
+        self._since.put_many({key: carts + filled[key] for key, carts in known.items()})
 
     def note_orders(self, rows: Sequence[Row]) -> None:
         """Count the orders' carts, and the stages that they must have passed."""
@@ -241,9 +247,6 @@ class Funnel:
         self._initialise(store)
         for stage in checkout.labels(stages):
             self._counters.add(store=store, stage=stage, customer=checkout.customer(guest=bool(row["guest"])))
-        if stages & Stage.CART:
-            known = self._since.get_many((SHOP, str(row["store_id"])))
-            self._since.put_many({key: carts + 1 for key, carts in known.items()})
 
     def _initialise(self, store: str) -> None:
         if store in self._initialised:
