@@ -413,7 +413,7 @@ STALE_GOES_ON: Final = 0.5
 STAGE_STILL_REACHED: Final = 0.5
 """A checkout step works if half as many carts reach it as a week ago, however many reach the one before."""
 ORDERS_FOR_A_MEAN: Final = 10
-"""Orders in six hours below which their mean value says nothing."""
+"""Orders up to which their mean value says nothing."""
 
 FILE_SECONDS: Final = Threshold(
     warning=25 * HOUR, reason="A sitemap or a feed is written each night; an hour is more than its job takes."

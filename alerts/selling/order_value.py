@@ -29,8 +29,8 @@ VALUE_6H: Final = rule(
 )
 VALUE_1W: Final = rule(
     "magento:order_value_base:mean1w",
-    week(REVENUE_HOUR) / (sum_by(week(METHOD_HOUR), *STORE) > 0),
-    "Mean value of an order in the last week.",
+    week(REVENUE_HOUR) / (sum_by(week(METHOD_HOUR), *STORE) > limits.ORDERS_FOR_A_MEAN),
+    "Mean value of an order in the last week, where it has enough of them.",
 )
 
 RECORDINGS: Final = (REVENUE_HOUR, VALUE_6H, VALUE_1W)
