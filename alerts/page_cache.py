@@ -11,7 +11,7 @@ from alerts.lib.condition import only_where
 from alerts.lib.model import Alert, Category, NoData, Panel, Severity, Team, Unit
 from alerts.recording import HIT_RATIO, LOOKED_UP, PAGES_LOOKED_UP
 from alerts.thresholds import critical, warning
-from exporter.collectors import page_cache, redis
+from exporter.collectors import fastly, page_cache, redis
 from promql.expr import Expr, aggregate, increase, max_by, over_time, series, sum_by
 from promql.metrics import SHOP
 
@@ -56,7 +56,8 @@ def _backend(name: str) -> Input:
 ALERTS: Final = (
     _cache(
         name="MagentoPageCacheHitRatioCollapsed",
-        value=series(HIT_RATIO),
+        # Fastly counts static files, and what its shield is asked for a second time.
+        value=series(HIT_RATIO, layer=f"!={fastly.LAYER}"),
         op="<",
         threshold=critical(limits.CACHE_HIT_RATIO),
         unit=Unit.RATIO,

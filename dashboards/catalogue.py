@@ -61,6 +61,7 @@ WITHOUT_PANEL: Final[Mapping[str, str]] = {
     "magento_queue_default_connection": "a setting; a guard of alerts",
     "magento_queue_messages_exact": "says whether another value is a lower bound",
     "magento_database_transactions_visible": "the panel of the oldest transaction says it when it is empty",
+    "magento_page_cache_fastly_missed_seconds_total": "says how much is missing in another value",
     "magento_redis_evicts": "a setting; a guard of alerts",
 }
 """The metrics that no panel shows, each with the reason. Every other metric has a panel."""

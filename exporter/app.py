@@ -129,6 +129,7 @@ def context_factory(settings: Settings, backends: Backends) -> ContextFactory:
             broker=backends.rabbitmq or _Absent("rabbitmq"),
             artemis=backends.artemis or _Absent("artemis"),
             varnish=backends.varnish or _Absent("varnish"),
+            fastly=backends.fastly or _Absent("fastly"),
             redis=backends.redis or _Absent("redis"),
             search=backends.search or _Absent("search"),
             php=backends.php or _Absent("php"),

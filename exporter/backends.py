@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from exporter import settings as sections
 from exporter.core.ports import Artemis as ArtemisPort
-from exporter.core.ports import Broker, Locked, Redis, Search, nothing_locked
+from exporter.core.ports import Broker, Fastly, Locked, Redis, Search, nothing_locked
 from exporter.errors import AccessDenied, SettingsError, UsageError
 from exporter.evidence.capture import AskedForAll
 from exporter.magento.search import Said, ShopsEngine
@@ -24,7 +24,7 @@ from exporter.sources.files import ShopFiles
 from exporter.sources.php_fpm import PhpFpm, PhpTarget
 from exporter.sources.varnish import VarnishInstance, Varnishstat
 
-SOURCES: Final = ("database", "rabbitmq", "artemis", "varnish", "redis", "search", "php", "files")
+SOURCES: Final = ("database", "rabbitmq", "artemis", "varnish", "fastly", "redis", "search", "php", "files")
 
 
 class Closes(Protocol):
@@ -55,6 +55,7 @@ class Backends:
     rabbitmq: ClosingBroker | None = None
     artemis: ClosingArtemis | None = None
     varnish: Varnishstat | None = None
+    fastly: Fastly | None = None
     redis: ClosingRedis | None = None
     search: Search | None = None
     php: PhpFpm | None = None
@@ -85,6 +86,7 @@ def open_backends(settings: Settings) -> Backends:
         rabbitmq=_rabbitmq(settings.rabbitmq, limits, env_php) if settings.rabbitmq else None,
         artemis=_artemis(settings.artemis, limits, env_php) if settings.artemis else None,
         varnish=_varnish(settings.varnish, limits) if settings.varnish else None,
+        fastly=_fastly(settings.fastly, limits) if settings.fastly else None,
         redis=_redis(settings.redis, env_php) if settings.redis else None,
         php=_php(settings.php, limits) if settings.php else None,
         search=_search(settings.search, limits, database, env_php) if settings.search else None,
@@ -106,7 +108,11 @@ def _prometheus(wanted: sections.PrometheusServer, env_php: EnvPhp | None) -> As
 
 def password_of(server: Credentials, env_php: EnvPhp | None) -> Callable[[], str]:
     """Return a function that gives the password; one that cannot be read is a refused login."""
-    secret = _from_env_php(server.password_key, env_php) if server.password_key else server.secret()
+    return _said(_from_env_php(server.password_key, env_php) if server.password_key else server.secret())
+
+
+def _said(secret: Callable[[], str]) -> Callable[[], str]:
+    """Return the function, with a secret that cannot be read as a refused login."""
 
     def password() -> str:
         try:
@@ -184,6 +190,21 @@ def _artemis(wanted: sections.Artemis, limits: sections.Limits, env_php: EnvPhp 
 def _varnish(wanted: sections.Varnish, limits: sections.Limits) -> Varnishstat:
     instances = [VarnishInstance.of(directory) for directory in wanted.instances]
     return Varnishstat(instances, program=wanted.program, timeout=limits.read_seconds)
+
+
+def _fastly(wanted: sections.Fastly, limits: sections.Limits) -> Fastly:
+    from exporter.sources.fastly import FastlyStatistics, FastlyTarget  # noqa: PLC0415
+
+    return FastlyStatistics(
+        FastlyTarget(
+            url=wanted.url,
+            service=wanted.service,
+            token=_said(wanted.token),
+            tls=(wanted.tls or sections.Tls()).context(),
+            connect=limits.connect_seconds,
+            read=limits.read_seconds,
+        )
+    )
 
 
 def _php(wanted: sections.Php, limits: sections.Limits) -> PhpFpm:

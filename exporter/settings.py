@@ -51,6 +51,8 @@ _SERVICE_LINK: Final = re.compile(
 )
 """What Kubernetes puts into the environment of every pod where a Service is called like this program."""
 _HOST_AND_PORT: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s\[\]]+):[0-9]{1,5}")
+_TOKEN: Final = re.compile(r"[!-~]+")
+"""What can stand in a header."""
 _PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "host": ("socket", "socket_of_localhost", "sentinel"),
     "port": ("socket_of_localhost",),
@@ -183,6 +185,26 @@ class Varnish(Section):
         ("",), description="Instance names or working directories; empty text is the default instance."
     )
     program: str = Field("varnishstat", description="The program to run.", min_length=1)
+
+
+class Fastly(Section):
+    """The shop's service at Fastly, asked for its real-time statistics."""
+
+    service: str = Field(description="ID of the service.", pattern=r"^[A-Za-z0-9]{1,64}$")
+    token_file: Path = Field(
+        description="File with an API token of scope `global:read`, read at every request."
+    )
+    url: str = Field(
+        "https://rt.fastly.com", description="Address of the statistics.", pattern=r"^https?://[^@\s]+$"
+    )
+    tls: Tls | None = Field(None, description="Trust for an https URL.")
+
+    def token(self) -> str:
+        """Return the token of this moment; raises :exc:`SettingsError` if it cannot be read or is none."""
+        token = read_secret(self.token_file).strip()
+        if not _TOKEN.fullmatch(token):
+            raise SettingsError(f"{self.token_file}: holds no token")
+        return token
 
 
 class RedisSentinel(Credentials):
@@ -447,6 +469,7 @@ class Settings(Section):
         None, description="The console of the shop's ActiveMQ Artemis, if it has one."
     )
     varnish: Varnish | None = Field(None, description="The shop's Varnish, if any.")
+    fastly: Fastly | None = Field(None, description="The shop's service at Fastly, if it has one.")
     redis: Redis | None = Field(None, description="The shop's Redis or Valkey, if any.")
     php: Php | None = Field(None, description="The shop's PHP-FPM pools, if they can be reached from here.")
     search: Search | None = Field(

@@ -476,7 +476,7 @@ class Bench:
         with timed(cost):
             memory = Memory(self._state, collector.name, now)
             absent: Any = None
-            context = Context(self._metered, self._stores, *(absent,) * 7, memory, now)
+            context = Context(self._metered, self._stores, *(absent,) * 8, memory, now)
             render(collector.collect(context), limit=5_000)
             memory.commit()
         statements, overhead = self._metered.take()

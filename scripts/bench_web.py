@@ -69,7 +69,7 @@ def _collector(number: int, series: int) -> Collector:
 
 def _no_source(memory: Memory, now: float) -> Context:
     absent: Any = None
-    return Context(*(absent,) * 9, memory, now)
+    return Context(*(absent,) * 10, memory, now)
 
 
 @asynccontextmanager

@@ -236,7 +236,8 @@ _LOAD: Final = (
         25,
         "The page cache of Fastly, or Magento's own, has collapsed",
         Harm.COSTS,
-        "The hit ratio is read from Varnish only.",
+        "Fastly's hits and misses are shown, not judged: they have static files in them. Magento's own cache "
+        "counts nothing.",
     ),
     _caught(
         26,

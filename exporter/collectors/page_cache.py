@@ -100,9 +100,9 @@ class PageCacheCollector(Collector):
     The counters are Varnish's own and start at 0 with it. `hit` and `miss` are each a difference of two of
     them that are not read at one instant: they keep their values until they rise again.
 
-    There is no other layer. Magento's built-in page cache counts nothing: a hit leaves no trace but a key
-    that Redis was asked for, and Redis counts those of all caches together. Fastly counts static files and
-    images with the pages (`hits` and `miss` of a service), so its ratio stays high when no page is cached.
+    Fastly's layer is the collector `fastly`'s. Magento's built-in page cache has none, because it counts
+    nothing: a hit leaves no trace but a key that Redis was asked for, and Redis counts those of all caches
+    together.
 
     A backend without a probe has no health. Newer versions of Varnish (7.7) call it healthy, always.
     """

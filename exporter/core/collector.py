@@ -18,6 +18,7 @@ from exporter.core.ports import (
     Artemis,
     Broker,
     Database,
+    Fastly,
     Files,
     Locked,
     Php,
@@ -85,6 +86,7 @@ class Context:
     broker: Broker
     artemis: Artemis
     varnish: Varnish
+    fastly: Fastly
     redis: Redis
     search: Search
     php: Php

@@ -66,6 +66,16 @@ class Varnish(Protocol):
         """
 
 
+class Fastly(Protocol):
+    """Fastly's real-time statistics of the shop's service."""
+
+    def report(self, since: int) -> tuple[int, Sequence[tuple[int, Mapping[str, int]]]]:
+        """Return where the next report begins, and each second from ``since`` on with its numbers.
+
+        With ``since`` 0 it is the last second alone. The numbers are ``hits``, ``miss`` and ``pass``.
+        """
+
+
 class Search(Protocol):
     """The shop's search engine."""
 

@@ -9,8 +9,9 @@ def of_source(settings: Settings, source: str) -> str:
     """Return every address of a source that is tried, for one line; empty if the section is not set."""
     if source == "database" and settings.database is not None:
         return _databases(settings.database)
-    if source == "rabbitmq" and settings.rabbitmq is not None:
-        return settings.rabbitmq.url
+    if source in ("rabbitmq", "fastly"):
+        section = getattr(settings, source)
+        return section.url if section is not None else ""
     if source == "search" and settings.search is not None:
         return settings.search.url or "the address in the shop's system configuration"
     if source == "varnish" and settings.varnish is not None:

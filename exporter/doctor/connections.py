@@ -57,6 +57,7 @@ def check(subject: Examination) -> Iterator[Finding]:
         ("rabbitmq", _rabbitmq),
         ("artemis", _artemis),
         ("varnish", _varnish),
+        ("fastly", _fastly),
         ("search", _engine),
     ):
         if getattr(subject.backends, source) is None:
@@ -101,6 +102,10 @@ def _fix(source: str, error: SourceError) -> str:
         "varnish": (
             "run it where Varnish runs, as a user of the group that owns Varnish's working directory",
             "let the exporter's user run varnishstat",
+        ),
+        "fastly": (
+            "check fastly.service, and the way to Fastly: no proxy is used",
+            "check the token in fastly.token_file: scope global:read, for this service",
         ),
         "search": (
             "set search.url to where this machine reaches the engine; without it the shop's address counts",
@@ -224,6 +229,14 @@ def _artemis(subject: Examination) -> Iterator[Finding]:
     artemis = subject.backends.artemis
     assert artemis is not None  # noqa: S101 - the caller has looked
     yield Finding(Status.OK, "artemis", f"{len(artemis.queues())} queues")
+
+
+def _fastly(subject: Examination) -> Iterator[Finding]:
+    fastly = subject.backends.fastly
+    assert fastly is not None  # noqa: S101 - the caller has looked
+    _, seconds = fastly.report(0)
+    requests = sum(sum(numbers.values()) for _, numbers in seconds)
+    yield Finding(Status.OK, "fastly", f"{requests} requests in the last second it reports")
 
 
 def _engine(subject: Examination) -> Iterator[Finding]:

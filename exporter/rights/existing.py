@@ -167,6 +167,8 @@ def other_rights(user: str, settings: Settings) -> Iterator[str]:
         yield f"Elasticsearch: a role with cluster monitor, and monitor and view_index_metadata on {family}"
         yield "OpenSearch: a role with cluster_monitor, and indices_monitor with indices:admin/aliases/get on"
         yield f"OpenSearch: {family}"
+    if settings.fastly:
+        yield "Fastly: an API token of scope global:read, for this service alone if the account allows that"
     if settings.artemis:
         yield f"Artemis: artemis user add --user-command-user {user} --role {user}"
         yield f"Artemis: in etc/management.xml give the role {user} the access get*, and in"

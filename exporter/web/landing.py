@@ -28,6 +28,7 @@ _SOURCES: Final = {
     "database": "Database",
     "redis": "Redis or Valkey",
     "varnish": "Varnish",
+    "fastly": "Fastly",
     "rabbitmq": "RabbitMQ",
     "artemis": "ActiveMQ Artemis",
     "search": "Search engine",

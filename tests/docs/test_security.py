@@ -52,6 +52,7 @@ PROOFS: Final = {
     "RabbitMQ: `GET": f"exporter/sources/test_rabbitmq.py::test_alarms {PRINTED}::test_rabbitmq",
     "Varnish: `varnishstat`.": f"{HERE}::test_the_only_program_that_is_run_is_varnishstat",
     "Search engine: `GET` of": "exporter/sources/test_search.py::test_every_engine_says_the_same",
+    "Fastly: `GET`": "exporter/collectors/fastly/test_fastly.py::test_each_second_is_counted_once",
     "PHP-FPM: its status page": "exporter/sources/test_php_fpm.py::test_opcache_says_its_room",
     "No key, message, object or document": f"{PRINTED}::test_redis {PRINTED}::test_rabbitmq",
     "Labels are codes": f"{HERE}::test_every_label_is_a_code {RIGHTS}::{NO_PERSON}",

@@ -98,7 +98,7 @@ def context(
     **others: Any,
 ) -> Context:
     """Return a context in which every source that is not given must not be asked."""
-    names = ("broker", "artemis", "varnish", "redis", "search", "php", "files")
+    names = ("broker", "artemis", "varnish", "fastly", "redis", "search", "php", "files")
     sources = {name: others.get(name, Nothing()) for name in names}
     return Context(
         database=database if database is not None else Nothing(),

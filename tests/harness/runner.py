@@ -33,7 +33,7 @@ class OneCollector:
     ) -> None:
         self.collector = collector()
         self.store = store or VolatileStore()
-        names = ("broker", "artemis", "varnish", "redis", "search", "php", "files")
+        names = ("broker", "artemis", "varnish", "fastly", "redis", "search", "php", "files")
         self._sources = {name: Nothing() for name in names} | dict(sources or {})
         self._on_context = on_context
 

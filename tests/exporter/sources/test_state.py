@@ -147,7 +147,7 @@ class Growing(Collector):
 
 async def test_a_collector_fails_with_the_reason_state(full: SQLiteState) -> None:
     def context(memory: Memory, now: float) -> Context:
-        return Context(*[None] * 9, memory=memory, now=now)  # type: ignore[arg-type]
+        return Context(*[None] * 10, memory=memory, now=now)  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(1) as pool:
         runner = Runner([Growing()], context=context, store=full, executors={"database": pool})

@@ -122,7 +122,7 @@ def app_state(tmp_path: Path) -> Iterator[AppState]:
 
 
 def _context(memory: Memory, now: float) -> Context:
-    return Context(*[None] * 9, memory=memory, now=now)  # type: ignore[arg-type]
+    return Context(*[None] * 10, memory=memory, now=now)  # type: ignore[arg-type]
 
 
 def application(app_state: AppState, auth: WebAuth | None = None) -> FastAPI:
