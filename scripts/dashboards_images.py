@@ -1,7 +1,8 @@
 """Make docs/images/*.png: run the demo through an incident, then draw every dashboard with what it measured.
 
 About an hour, MINUTES of them the demo's. With ``--prometheus URL`` the pictures
-are drawn from a Prometheus that is running already. Needs Node 20 and Chromium.
+are drawn from a Prometheus that is running already. With names of pages (``magento-database``) only those
+are drawn. With ``--minutes`` the incident is shortened in proportion. Needs Node 20 and Chromium.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ GENERATED: Final = ROOT / "dashboards" / "generated"
 IMAGES: Final = ROOT / "docs" / "images"
 
 MINUTES: Final = 46.0
-SHOWN: Final = "now-44m"
+UNSHOWN: Final = 2.0
+"""Minutes at the start that no picture shows."""
 SCRAPE_SECONDS: Final = 10
 DEMO: Final = (
     *("--history-days", "15", "--rate", "4", "--scrape-seconds", str(SCRAPE_SECONDS)),
@@ -41,6 +43,7 @@ INCIDENT: Final = (
     (3.0, "on", "consumer-dead"),
     (3.0, "on", "replica-stopped"),
     (3.0, "on", "disk-filling"),
+    (4.0, "on", "locks-held"),
     (4.0, "on", "opcache-full"),
     (4.0, "on", "search-readonly"),
     (5.0, "on", "sentinel-no-quorum"),
@@ -48,6 +51,7 @@ INCIDENT: Final = (
     (6.0, "on", "broker-alarm"),
     (9.0, "off", "broker-alarm"),
     (10.0, "off", "consumer-dead"),
+    (10.0, "off", "locks-held"),
     (11.0, "off", "replica-stopped"),
     (12.0, "off", "opcache-full"),
     (12.0, "off", "search-readonly"),
@@ -71,22 +75,27 @@ BEFORE_A_MOMENT: Final = 12
 
 
 def main() -> int:
-    """Draw every dashboard."""
+    """Draw the dashboards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prometheus", metavar="URL", help="draw from this one instead of running the demo")
-    parser.add_argument("--from", dest="since", default=SHOWN, help="what time range is shown")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="how long the incident takes")
+    parser.add_argument("--from", dest="since", help="what time range is shown")
+    parser.add_argument(
+        "pages", nargs="*", metavar="PAGE", help="all, and the Overview's moments, if not given"
+    )
     options = parser.parse_args()
+    since = options.since or f"now-{options.minutes - UNSHOWN:.0f}m"
     if shutil.which("npm") is None:
         sys.exit("npm is missing: install Node.js 20 or newer, and Chromium")
     if not (PREVIEW / "node_modules").exists():
         subprocess.run(["npm", "ci", "--silent"], cwd=PREVIEW, check=True)
     if options.prometheus:
-        return _draw(options.prometheus, options.since)
+        return _draw(options.prometheus, since, options.pages)
     with _demo() as (state, prometheus):
-        _suffer(state)
-        for minute in MOMENTS:
-            _draw_moment(prometheus, round(MINUTES - OUTAGE) - minute, f"outage-minute-{minute}.png")
-        return _draw(prometheus, options.since)
+        _suffer(state, options.minutes)
+        for minute in () if options.pages else MOMENTS:
+            _draw_moment(prometheus, round(options.minutes - OUTAGE) - minute, f"outage-minute-{minute}.png")
+        return _draw(prometheus, since, options.pages)
 
 
 @contextmanager
@@ -105,11 +114,11 @@ def _demo() -> Iterator[tuple[Path, str]]:
             process.stop(seconds=60)
 
 
-def _suffer(state: Path) -> None:
+def _suffer(state: Path, minutes: float) -> None:
     """Let the incident take its course."""
     began = time.monotonic()
     for minute, action, what in (*INCIDENT, (MINUTES, "", "")):
-        time.sleep(max(0.0, began + minute * 60 - time.monotonic()))
+        time.sleep(max(0.0, began + minute * 60 * minutes / MINUTES - time.monotonic()))
         if what:
             print(f"minute {minute:g}: {what} {action}", flush=True)
             command = [sys.executable, "-m", *_arguments(state, action, what)]
@@ -139,10 +148,11 @@ def _draw_moment(prometheus: str, ago: int, name: str) -> None:
         shutil.copy(Path(folder) / "magento-overview.png", IMAGES / name)
 
 
-def _draw(prometheus: str, since: str) -> int:
-    """Draw every dashboard and put the pictures into docs/images; return the preview's exit status."""
+def _draw(prometheus: str, since: str, pages: list[str]) -> int:
+    """Draw dashboards and put the pictures into docs/images; return the preview's exit status."""
+    files = [GENERATED / f"{page}.json" for page in pages] or sorted(GENERATED.glob("*.json"))
     with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
-        status = _preview(prometheus, since, "now", folder, sorted(GENERATED.glob("*.json")))
+        status = _preview(prometheus, since, "now", folder, files)
         IMAGES.mkdir(parents=True, exist_ok=True)
         for picture in Path(folder).glob("*.png"):
             shutil.copy(picture, IMAGES / picture.name)
