@@ -53,6 +53,7 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
         link=Link("Are workers free?", UID, "php_queue"),
         legend="{{page}}",
         threshold=thresholds.PAGE_SECONDS,
+        soft_most=1.0,
     ),
 )
 
@@ -308,6 +309,7 @@ _FIND: Final[tuple[Panel, ...]] = (
             f"nobody searches, or {_SEARCH}",
         ),
         link=Link("Is the disk full?", HOST, "disk_free"),
+        soft_most=0.1,
         may_be_empty=True,
     ),
     graph(

@@ -10,7 +10,7 @@ from dashboards.lib.annotations import CALLED, DEPLOYED, FIRING, MAINTENANCE
 from dashboards.lib.links import Link
 from dashboards.lib.page import Dashboard
 from dashboards.lib.panels import Ask, Graph, Panel, Row, Stat
-from dashboards.lib.there import LEGEND, SERVER, there, without
+from dashboards.lib.there import SERVER, there, without
 from dashboards.lib.uids import DATABASE, HOST, OVERVIEW
 from promql import platform as of
 from promql.expr import aggregate, increase, max_by, min_by, rate, sum_by
@@ -20,7 +20,9 @@ _ABSENT: Final = without("node_exporter")
 _RATE: Final = "$__rate_interval"
 _WEEK: Final = 7 * 86_400
 _DISK: Final = (*SERVER, "mountpoint")
-_OF_DISK: Final = f"{LEGEND} {{{{mountpoint}}}}"
+_MACHINE: Final = "{{instance}} {{magento_role}}"
+"""A machine may have many roles: they stand last, where a legend is cut."""
+_OF_DISK: Final = f"{{{{mountpoint}}}} {_MACHINE}"
 
 _HEADER: Final[tuple[Panel, ...]] = (
     Stat(
@@ -133,7 +135,7 @@ _BUSY: Final[tuple[Panel, ...]] = (
         asks=(
             Ask(
                 expr=1 - aggregate("avg", rate(there(of.CPU, mode="idle")[_RATE]), by=SERVER),
-                legend=LEGEND,
+                legend=_MACHINE,
             ),
         ),
         unit="percentunit",
@@ -150,7 +152,7 @@ _BUSY: Final[tuple[Panel, ...]] = (
         asks=(
             Ask(
                 expr=1 - min_by(there(of.MEMORY_FREE), *SERVER) / max_by(there(of.MEMORY), *SERVER),
-                legend=LEGEND,
+                legend=_MACHINE,
             ),
         ),
         unit="percentunit",
@@ -165,7 +167,7 @@ _BUSY: Final[tuple[Panel, ...]] = (
         good="A few per cent; memory none.",
         then="Disk: the database reads or writes more than it can. Memory: something will be killed.",
         asks=tuple(
-            Ask(expr=max_by(rate(there(metric)[_RATE]), *SERVER), legend=f"{what} {LEGEND}")
+            Ask(expr=max_by(rate(there(metric)[_RATE]), *SERVER), legend=f"{what} {_MACHINE}")
             for what, metric in (
                 ("processor", of.PRESSURE_CPU),
                 ("memory", of.PRESSURE_MEMORY),
@@ -182,7 +184,7 @@ _BUSY: Final[tuple[Panel, ...]] = (
         meaning="Processes killed because memory was short, over a quarter of an hour at each moment.",
         good="None.",
         then="Read the kernel's log; then give that machine memory or fewer workers.",
-        asks=(Ask(expr=sum_by(increase(there(of.OOM_KILLS)["15m"]), *SERVER), legend=LEGEND),),
+        asks=(Ask(expr=sum_by(increase(there(of.OOM_KILLS)["15m"]), *SERVER), legend=_MACHINE),),
         unit="locale",
         decimals=0,
         empty=_ABSENT,

@@ -79,6 +79,7 @@ _TIME: Final[tuple[Panel, ...]] = (
         legend=_PAGE,
         threshold=thresholds.PAGE_SECONDS,
         width=8,
+        soft_most=1.0,
     ),
     graph(
         "phases",
@@ -94,6 +95,7 @@ _TIME: Final[tuple[Panel, ...]] = (
         link=Link("Which page?", UID, "seconds"),
         legend="{{phase}}",
         width=8,
+        soft_most=1.0,
     ),
     graph(
         "status",

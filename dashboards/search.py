@@ -260,6 +260,7 @@ _ENGINE: Final[tuple[Panel, ...]] = (
             f"nobody searches, or {_ABSENT}",
         ),
         link=Link("Is the machine busy?", HOST, "cpu"),
+        soft_most=0.1,
         may_be_empty=True,
     ),
     graph(

@@ -20,6 +20,7 @@ def graph(
     legend: str = LEGEND,
     threshold: Threshold | None = None,
     width: int = 6,
+    soft_most: float | None = None,
     may_be_empty: bool = False,
 ) -> Graph:
     """Return a graph with one query; ``texts`` are meaning, good, then and empty."""
@@ -36,6 +37,7 @@ def graph(
         empty=empty,
         threshold=threshold,
         width=width,
+        soft_most=soft_most,
         height=6,
         link=link,
     )
