@@ -27,6 +27,11 @@ _down: Final = partial(_cache, op="==", threshold=0)
 """One server of several does not answer. If none does, its series end and MagentoBackendDown fires."""
 
 _VARNISH: Final = {"varnish": "varnish-1"}
+_VARNISHSTAT: Final = {
+    "collector": page_cache.PageCacheCollector.name,
+    "source": page_cache.PageCacheCollector.source,
+}
+"""Whose trouble inhibits an alert about a metric that two collectors yield."""
 _SERVED_HERE: Final = sum_by(
     increase(series(page_cache.REQUESTS, result="hit")["10m"]), *SHOP, "varnish"
 ) / sum_by(increase(series(page_cache.REQUESTS, result=LOOKED_UP)["10m"]), *SHOP, "varnish")
@@ -58,6 +63,7 @@ ALERTS: Final = (
         name="MagentoPageCacheHitRatioCollapsed",
         # Fastly counts static files, and what its shield is asked for a second time.
         value=series(HIT_RATIO, layer=f"!={fastly.LAYER}"),
+        labels=_VARNISHSTAT,
         op="<",
         threshold=critical(limits.CACHE_HIT_RATIO),
         unit=Unit.RATIO,
