@@ -44,6 +44,9 @@ KEEP_ALIVE: Final = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.T
 _FRESH_ESTIMATES: Final = " /*!80003 , SESSION information_schema_stats_expiry = 0 */"
 """MySQL 8 shows a table's number of rows as it was up to a day ago; before 8.0.3 this is a comment."""
 
+_LISTS_STAY_LISTS: Final = " /*!100408 , SESSION in_predicate_conversion_threshold = 0 */"
+"""From 1,000 values on MariaDB joins a list like a table, and may read the other table to its end for it."""
+
 _COLUMNS = """
 SELECT TABLE_NAME AS name, COLUMN_NAME AS part
 FROM information_schema.COLUMNS
@@ -302,7 +305,7 @@ class MySQL:
         with connection.cursor() as cursor:
             cursor.execute("SELECT VERSION() AS version")
             if "mariadb" in str(cursor.fetchall()[0]["version"]).lower():
-                statement_limit = f"max_statement_time = {self.limits.statement:.3f}"
+                statement_limit = f"max_statement_time = {self.limits.statement:.3f}{_LISTS_STAY_LISTS}"
             else:
                 statement_limit = (
                     f"max_execution_time = {int(self.limits.statement * 1000)}{_FRESH_ESTIMATES}"
