@@ -86,7 +86,8 @@ def follow(context: Context, funnel: Funnel) -> None:
         remembered.put("later", now)
     looks = _Looks(done_until, [now - age for age in ages])
     for rows in _look(context, looks, 0):
-        funnel.note_quotes(rows, settled=now - settle)
+        unsettled = {int(row["id"]) for row in rows if int(row["changed"]) >= now - settle}
+        funnel.note_quotes(rows, again=unsettled)
     if len(ages) > 1:
         # The later looks stop behind the newest change that is visible: a replica may show others late.
         looks.stop_behind(_received(context, looks, now))

@@ -133,11 +133,11 @@ class Funnel:
         self._created = max((self._created, *(created(row, now) for row in rows)))
         self._limits.put("created", self._created)
 
-    def note_quotes(self, rows: Sequence[Row], *, history: bool = False, settled: int | None = None) -> None:
+    def note_quotes(self, rows: Sequence[Row], *, history: bool = False, again: Container[int] = ()) -> None:
         """Count what the carts have newly reached; ``history`` notes it without counting.
 
-        A cart that is seen for the first time, and was changed since ``settled``, is looked at again: its
-        steps are read then.
+        Of ``again``, the carts that are looked at again soon, the steps of those that are seen for the first
+        time are read then.
         """
         if not rows:
             return
@@ -145,9 +145,9 @@ class Funnel:
         self._note_reused(rows)
         counted = self._counted_of(int(row["id"]) for row in rows)
         later = {
-            int(row["id"])
-            for row in rows
-            if settled is not None and row["changed"] >= settled and self._is_new(int(row["id"]), counted)
+            quote_id
+            for quote_id in (int(row["id"]) for row in rows)
+            if quote_id in again and self._is_new(quote_id, counted)
         }
         reached = _reached(self._context, rows, counted, without_steps=later)
         filled = Counter[str]()
