@@ -241,13 +241,13 @@ def _impact(impact: Mapping[str, Any] | None) -> Iterator[str]:
         f" scraped every {impact['scrape_seconds']} s. All of it, clients included, on {impact['cores']}"
         " cores.\n"
     )
-    yield "| | orders a second | spread | median ms | p99 ms |"
-    yield "|---|---:|---:|---:|---:|"
+    yield "| | orders a second | spread | median ms | p99 ms | deadlocks |"
+    yield "|---|---:|---:|---:|---:|---:|"
     for name, word in (("without", "without the exporter"), ("with", "with the exporter")):
         found = impact[name]
         yield (
             f"| {word} | {found['rate']:.1f} | {min(found['rates']):.1f} to {max(found['rates']):.1f}"
-            f" | {found['median_ms']:.2f} | {found['p99_ms']:.2f} |"
+            f" | {found['median_ms']:.2f} | {found['p99_ms']:.2f} | {found['deadlocks']} |"
         )
     without, including = impact["without"], impact["with"]
     yield (

@@ -92,7 +92,7 @@ def test_what_was_not_measured_is_not_there(bench_page: ModuleType, results: dic
 def test_what_the_shop_feels_names_both_and_their_ratio(
     bench_page: ModuleType, results: dict[str, Any]
 ) -> None:
-    windows = {"rates": [90.0, 110.0], "rate": 100.0, "median_ms": 10.0, "p99_ms": 20.0}
+    windows = {"rates": [90.0, 110.0], "rate": 100.0, "median_ms": 10.0, "p99_ms": 20.0, "deadlocks": 0}
     results["impact"] = {
         "date": "2026-01-02", "clients": 2, "windows": 4, "seconds": 10.0, "scrape_seconds": 5.0, "cores": 2,
         "without": windows, "with": {**windows, "rate": 99.0, "p99_ms": 21.0},
