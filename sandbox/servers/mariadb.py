@@ -165,7 +165,8 @@ class Replica(MariaDB):
         primary.execute(f"GRANT REPLICATION SLAVE ON *.* TO {login.replace('%%', '%')}")
         self.execute(
             "CHANGE MASTER TO MASTER_HOST=%s, MASTER_PORT=%s, MASTER_USER=%s, MASTER_PASSWORD=%s,"
-            " MASTER_USE_GTID=slave_pos",
+            # On a game day a minute of the default is half an hour.
+            " MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=2",
             [primary.host, primary.port, REPLICATION_USER, REPLICATION_USER],
         )
         self.execute("START SLAVE")
