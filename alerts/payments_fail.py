@@ -128,7 +128,8 @@ SHARE: Final = _rule(
         union(
             _certain("10m", "10m", limits.FEW_FAILURES),
             _certain("30m", "10m", limits.FEW_FAILURES),
-            _certain("2h", "30m", limits.MORE_FAILURES).unless(series(TESTED)),
+            # Here one side has a label more: the window.
+            _certain("2h", "30m", limits.MORE_FAILURES).unless(series(TESTED), on=STORE),
         ),
         *STORE,
     ),
