@@ -280,6 +280,7 @@ _SELLING: Final[tuple[Panel, ...]] = (
         unit="locale",
         decimals=0,
         empty="no order counted yet",
+        by_name=True,
         width=8,
         link=Link("Do payments fail?", UID, "failed_placements"),
     ),
@@ -433,6 +434,7 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
         unit="locale",
         decimals=0,
         empty="no attempt yet",
+        by_name=True,
         bars=True,
         stacked=True,
         width=8,
@@ -440,6 +442,7 @@ _PAYMENTS: Final[tuple[Panel, ...]] = (
     ),
     Graph(
         key="waiting",
+        by_name=True,
         title="Who is on a payment page?",
         meaning=(
             "Order numbers that active carts hold without an order: hosted payment pages, or declines. The "

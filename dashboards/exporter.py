@@ -479,6 +479,7 @@ _OUTSIDE: Final[tuple[Panel, ...]] = (
         unit="s",
         empty="no file is probed",
         threshold=thresholds.FILE_SECONDS,
+        by_name=True,
         width=12,
         height=6,
         link=Link("Is it served?", UID, "outside"),

@@ -330,6 +330,7 @@ _PRICES: Final[tuple[Panel, ...]] = (
         unit="locale",
         decimals=0,
         empty="prices collector off",
+        by_name=True,
         width=24,
         link=Link("Is the price index valid?", UID, "table"),
     ),

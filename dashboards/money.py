@@ -48,6 +48,7 @@ def _a_day(metric: Selectable, *by: str, **matchers: str) -> Expr:
 _FLOW: Final[tuple[Panel, ...]] = (
     Graph(
         key="revenue",
+        by_name=True,
         title="Which stores earn? (5 min)",
         meaning=(
             "Order value of the five minutes before each moment in base currency, the ten stores that earned "

@@ -17,7 +17,8 @@ from grafanalib import core
 from alerts.thresholds import Threshold
 from dashboards.lib.links import Link, Page
 from dashboards.lib.style import (
-    SHADES,
+    PALETTE,
+    PALETTE_BY_NAME,
     Clock,
     Colour,
     Json,
@@ -249,6 +250,7 @@ class Graph(Panel):
     least: float | None = 0.0
     stepped: bool = False
     legend: bool = True
+    by_name: bool = False
     clock: Clock | None = None
     """Shows the seconds that the queries and the limit are in as minutes or hours."""
 
@@ -263,7 +265,7 @@ class Graph(Panel):
         return scaled(self.threshold, self.clock.seconds) if self.threshold and self.clock else self.threshold
 
     def _colour(self) -> Json:
-        return SHADES
+        return {"mode": PALETTE_BY_NAME if self.by_name else PALETTE}
 
     def _custom(self) -> Json:
         soft_most = _QUIET_AXIS.get(self._unit()) if self.soft_most is None else self.soft_most

@@ -40,8 +40,11 @@ class Clock:
 MINUTES: Final = Clock("m", 60)
 HOURS: Final = Clock("h", 3600)
 
-SHADES: Final = {"mode": "shades", "fixedColor": str(Colour.NEUTRAL)}
-"""For series whose names nobody knows before: each of Grafana's palettes has green, orange and red."""
+PALETTE: Final = "palette-classic"
+"""For series whose names nobody knows before. Grafana has no palette without green and red, and two shades of
+one colour cannot be told apart."""
+PALETTE_BY_NAME: Final = "palette-classic-by-name"
+"""A series keeps its colour on every panel and dashboard, because the colour follows its name."""
 
 
 IDENTITY: Final = (
