@@ -98,6 +98,9 @@ def older(request: pytest.FixtureRequest, mariadb: MariaDB, stack: ExitStack) ->
     return Story(stack.enter_context(shop_in_mariadb(mariadb, version=request.param, **oldest)))
 
 
+STEPS = "magento_checkout_stage_reached_total"
+
+
 @every_collector
 def test_an_older_version(reference: Story, older: Story, collector: type[Collector]) -> None:
     """Every collector works on every version; what an index of 2.4.7 makes cheap may be absent before."""
@@ -105,7 +108,12 @@ def test_an_older_version(reference: Story, older: Story, collector: type[Collec
     assert_fine(then)
     for one, other in zip(now, then, strict=True):
         newer, old = series_of(one), series_of(other)
-        assert {name: value for name, value in old.items() if newer.get(name, value) != value} == {}
+        differ = {name: value for name, value in old.items() if newer.get(name, value) != value}
+        if one is not now[-1]:  # before 2.4.7 the steps of a new cart are read at once
+            differ = {
+                n: value for n, value in differ.items() if not (n.startswith(STEPS) and value > newer[n])
+            }
+        assert differ == {}
 
 
 def empty(shop: ShopInMariaDB) -> None:

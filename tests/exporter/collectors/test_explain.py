@@ -20,6 +20,7 @@ from exporter.core.runner import Outcome
 from exporter.magento.small_tables import SMALL_TABLES
 from exporter.rights.statements import queries_of
 from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.mysql import ON_MYSQL
 from sandbox.shop import schema
 from tests.exporter.collectors.story import (
     DATABASE_COLLECTORS,
@@ -243,14 +244,32 @@ def test_every_declared_statement_was_seen(shops: dict[str, Asked]) -> None:
     assert sorted(declared - seen) == ["database_transactions"]  # it needs PROCESS, and has no plan
 
 
+_HERE = "database_name = DATABASE()"
 _ONE_ROW = "n_rows = 1, clustered_index_size = 1, sum_of_other_index_sizes = 1"
+STALE = {
+    "one key": (
+        f"UPDATE mysql.innodb_index_stats SET stat_value = 1 WHERE {_HERE} AND stat_name LIKE 'n_diff%%'",
+        "FLUSH TABLES",
+    ),
+    "one row": (
+        f"UPDATE mysql.innodb_table_stats SET {_ONE_ROW} WHERE {_HERE}",
+        f"UPDATE mysql.innodb_index_stats SET stat_value = 1 WHERE {_HERE}",
+        "FLUSH TABLES",
+    ),
+}
+"""Statistics as an import leaves them for a while: of keys, or of tables too, when they had one row."""
+
 A_FEW_ROWS = 100
-STALE = (
-    f"UPDATE mysql.innodb_table_stats SET {_ONE_ROW} WHERE database_name = DATABASE()",
-    "UPDATE mysql.innodb_index_stats SET stat_value = 1 WHERE database_name = DATABASE()",
-    "FLUSH TABLES",
-)
-"""Statistics of when the tables had one row, as an import leaves them for a while."""
+MISLED = """
+SELECT o.entity_id, (
+    SELECT p.method FROM sales_order_payment AS p WHERE p.parent_id = o.entity_id
+    ORDER BY p.entity_id LIMIT 1
+) AS method
+FROM sales_order AS o ORDER BY o.entity_id DESC LIMIT 100
+"""
+"""A statement that MySQL plans badly by such keys: it reads the payments by their own id for each order."""
+KNOWN = {("one row", "placements_taken_numbers")}
+"""On MySQL a table of numbers alone, which counts as one row, is read to its end: no hint forbids that."""
 
 
 def test_stale_statistics_let_no_statement_touch_more(shops: dict[str, Asked]) -> None:
@@ -259,19 +278,23 @@ def test_stale_statistics_let_no_statement_touch_more(shops: dict[str, Asked]) -
     Only that version has every index. What groups a whole table is left out: no hint decides how.
     """
     asked = shops[VERSIONS[-1]]
+    misled = Statement(Query("misled", MISLED, reads={}), {}, MISLED)
     statements = [
         statement
         for found in asked.statements.values()
         for statement in found
         if statement.query.bounded != LOOSE_SCAN
     ]
-    before = [_touched(asked, statement) for statement in statements]
-    for spoil in STALE:
-        asked.ask(spoil)
+    before, fair = [_touched(asked, statement) for statement in statements], _touched(asked, misled)
     more = {}
-    for statement, rows in zip(statements, before, strict=True):
-        # The first one opens the tables again, and reads the statistics themselves.
-        touched = min(_touched(asked, statement) for _ in range(2))
-        if touched > rows + A_FEW_ROWS:
-            more[statement.query.name] = (rows, touched)
-    assert more == {}
+    for state, spoils in STALE.items():
+        for spoil in spoils:
+            asked.ask(spoil)
+        for statement, rows in zip(statements, before, strict=True):
+            # The first one opens the tables again, and reads the statistics themselves.
+            touched = min(_touched(asked, statement) for _ in range(2))
+            if touched > rows + A_FEW_ROWS:
+                more[state, statement.query.name] = (rows, touched)
+        if state == "one key" and ON_MYSQL:
+            assert _touched(asked, misled) > 100 * fair, "else these statistics would mislead nobody"
+    assert more.keys() <= (KNOWN if ON_MYSQL else set())
