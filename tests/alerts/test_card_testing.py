@@ -39,6 +39,15 @@ def attempts(orders: float, tested: float, blocked: int = LENGTH, again: float =
     }
 
 
+def bought(orders: float) -> dict[str, str]:
+    """Return the orders of each window and those expected, if as many come as always."""
+    series = {SINCE_LAST: " ".join(str(minute % 10) for minute in range(LENGTH))}
+    for name in ("magento_orders_recent", "magento_orders_expected"):
+        for window, hours in WINDOWS.items():
+            series[f'{name}{{{PLACE}, window="{window}"}}'] = f"{orders * hours!r}x{LENGTH}"
+    return series
+
+
 def stopped(orders: float, minute: int) -> dict[str, str]:
     """Return the orders of each window and those expected, if no more come from the minute on."""
     series = {}
@@ -57,15 +66,20 @@ def stopped(orders: float, minute: int) -> dict[str, str]:
 def test_nobody_is_called_while_cards_are_tried_out_and_customers_buy(
     found: Catalogue, rules: Mapping[str, str], tmp_path: Path, orders: float, tested: float
 ) -> None:
-    series = attempts(orders, tested)
-    for name in ("magento_orders_recent", "magento_orders_expected"):
-        for window, hours in WINDOWS.items():
-            series[f'{name}{{{PLACE}, window="{window}"}}'] = f"{orders * hours!r}x{LENGTH}"
-    series[SINCE_LAST] = " ".join(str(minute % 10) for minute in range(LENGTH))
+    series = attempts(orders, tested) | bought(orders)
     never = question(f"count_over_time(({fires('MagentoPaymentsFail')})[{LENGTH}m:1m])", LENGTH, number=0)
     would_be = question(FAILING, QUIET + TESTING, number=1)
     notified = question(fires("MagentoCarding"), QUIET + TESTING, number=1)
     assert not answers(found, rules, tmp_path, TOGETHER, series, never, would_be, notified)
+
+
+@pytest.mark.parametrize(("orders", "tested"), [(12, 20), (30, 30)])
+def test_tries_that_only_two_hours_make_certain_do_not_count_while_customers_buy(
+    found: Catalogue, rules: Mapping[str, str], tmp_path: Path, orders: float, tested: float
+) -> None:
+    series = attempts(orders, tested) | bought(orders)
+    not_certain = question(FAILING, QUIET + 150, number=0)
+    assert not answers(found, rules, tmp_path, TOGETHER, series, not_certain)
 
 
 def test_somebody_is_called_when_the_gateway_has_blocked_a_small_shop_for_the_cards(
