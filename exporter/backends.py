@@ -6,18 +6,18 @@ A driver is imported by who has such a server: redis-py takes 10 MiB, httpx 5.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from exporter import settings as sections
 from exporter.core.ports import Artemis as ArtemisPort
 from exporter.core.ports import Broker, Fastly, Locked, Redis, Search, nothing_locked
-from exporter.errors import AccessDenied, SettingsError, UsageError
+from exporter.errors import SettingsError
 from exporter.evidence.capture import AskedForAll
 from exporter.magento.search import Said, ShopsEngine
 from exporter.magento.stores import StoreDirectory
-from exporter.settings import Credentials, DatabaseServer, Settings
+from exporter.passwords import password_of, told
+from exporter.settings import DatabaseServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.env_php import EnvPhp, locate
 from exporter.sources.files import ShopFiles
@@ -106,29 +106,6 @@ def _prometheus(wanted: sections.PrometheusServer, env_php: EnvPhp | None) -> As
     )
 
 
-def password_of(server: Credentials, env_php: EnvPhp | None) -> Callable[[], str]:
-    """Return a function that gives the password; one that cannot be read is a refused login."""
-    return _said(_from_env_php(server.password_key, env_php) if server.password_key else server.secret())
-
-
-def _said(secret: Callable[[], str]) -> Callable[[], str]:
-    """Return the function, with a secret that cannot be read as a refused login."""
-
-    def password() -> str:
-        try:
-            return secret()
-        except UsageError as error:
-            raise AccessDenied(str(error)) from None
-
-    return password
-
-
-def _from_env_php(key: str, env_php: EnvPhp | None) -> Callable[[], str]:
-    if env_php is None:
-        raise SettingsError(f"password_key: {key} needs magento_root or env_php")
-    return lambda: env_php.current().text(key)
-
-
 def locked_by(env_php: EnvPhp | None) -> Locked:
     """Return what env.php and the environment say at the moment of the question."""
     if env_php is None:
@@ -199,7 +176,7 @@ def _fastly(wanted: sections.Fastly, limits: sections.Limits) -> Fastly:
         FastlyTarget(
             url=wanted.url,
             service=wanted.service,
-            token=_said(wanted.token),
+            token=told(wanted.token),
             tls=(wanted.tls or sections.Tls()).context(),
             connect=limits.connect_seconds,
             read=limits.read_seconds,

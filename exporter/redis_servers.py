@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter import settings as sections
-from exporter.backends import password_of
+from exporter.passwords import password_of
 from exporter.settings import RedisSentinel, RedisServer
 from exporter.sources.env_php import EnvPhp
 from exporter.sources.redis import RedisServers, RedisTarget, SentinelTarget

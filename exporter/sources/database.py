@@ -44,7 +44,7 @@ KEEP_ALIVE: Final = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.T
 _FRESH_ESTIMATES: Final = " /*!80003 , SESSION information_schema_stats_expiry = 0 */"
 """MySQL 8 shows a table's number of rows as it was up to a day ago; before 8.0.3 this is a comment."""
 
-_LISTS_STAY_LISTS: Final = " /*!100408 , SESSION in_predicate_conversion_threshold = 0 */"
+_LISTS_STAY_LISTS: Final = " /*!100500 , SESSION in_predicate_conversion_threshold = 0 */"
 """From 1,000 values on MariaDB joins a list like a table, and may read the other table to its end for it."""
 
 _COLUMNS = """

@@ -324,6 +324,12 @@ def test_mysql_is_given_its_own_statement_limit() -> None:
     assert "max_statement_time" not in " ".join(said)
 
 
+def test_mariadb_takes_a_long_list_as_a_list(source: MySQL) -> None:
+    """MySQL has no such variable, and no such conversion."""
+    said = source.rows(query("SHOW SESSION VARIABLES LIKE 'in_predicate_conversion_threshold'"))
+    assert [row["Value"] for row in said] == ([] if ON_MYSQL else ["0"])
+
+
 # --- failures and healing ------------------------------------------------------------------------
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import re
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,47 +16,31 @@ from exporter.errors import AccessDenied, SourceError, SourceTimeout, SourceUnav
 from exporter.magento.search import ENGINE_SETTINGS, Engine, Said, ShopsEngine, engine_of
 from exporter.sources.search import LARGEST, SearchEngine, SearchTarget
 from sandbox.process import LOOPBACK, free_port
+from tests.harness.answering import Answering, answering
 
 RECORDED = sorted((Path(__file__).parent / "search_recorded").glob("*.json"))
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
+class Answers(Answering):
     """Gives the answer of each path, or one answer to everything."""
 
     by_path: dict[str, Any]
     everything: tuple[int, dict[str, str], bytes] | None
-    slowly = False
     asked: list[tuple[str, str | None]]
 
-    def do_GET(self) -> None:
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
         type(self).asked.append((self.path, self.headers.get("Authorization")))
-        if self.everything is None:
-            found = next(answer for part, answer in self.by_path.items() if part in self.path)
-            status, headers, body = 200, {}, json.dumps(found).encode()
-        else:
-            status, headers, body = self.everything
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        while self.slowly:
-            self.wfile.write(b" ")
-            self.wfile.flush()
-            threading.Event().wait(0.02)
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        if self.everything is not None:
+            return self.everything
+        found = next(answer for part, answer in self.by_path.items() if part in self.path)
+        return 200, {}, json.dumps(found).encode()
 
 
 @pytest.fixture
 def server() -> Iterator[tuple[type[Answers], str]]:
     handler = type("Own", (Answers,), {"by_path": {}, "everything": None, "asked": []})
-    with http.server.ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign,assignment] # the client is gone
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield handler, f"http://{LOOPBACK}:{server.server_port}"
-        server.shutdown()
+    with answering(handler) as url:
+        yield handler, url
 
 
 def engine_at(url: str, *, user: str = "", password: str = "", read: float = 3.0) -> SearchEngine:

@@ -86,8 +86,8 @@ def play(clean: Root, real: RealShop, wheel: Path) -> Play:
 
 
 def test_installed_again_and_taken_away(play: Play, real: RealShop) -> None:
-    # Ansible is no dependency of the project. The script that CI calls installs it, or says so.
     if not ANSIBLE.is_dir():
+        # Ansible is no dependency of the project. The script that CI calls installs it, or says so.
         pytest.skip("scripts/check_ansible.sh installs Ansible and runs this")
     layer = play.root
     before = layer.left()

@@ -141,18 +141,13 @@ def carts(draw: st.DrawFn) -> Carts:
     shop=carts(),
     pauses=st.lists(st.floats(1, 900), min_size=1, max_size=40),
     budget=st.sampled_from((1, 3, 3_000)),
-    restarts=st.booleans(),
 )
-def test_every_cart_counts_once_per_stage(
-    shop: Carts, pauses: list[float], budget: int, *, restarts: bool
-) -> None:
+def test_every_cart_counts_once_per_stage(shop: Carts, pauses: list[float], budget: int) -> None:
     state, database, before = VolatileStore(), shop.database(), Counter[str]()
-    collector = CheckoutCollector()
 
     def scrape() -> Counter[str]:
         tuning = Tuning(settle_seconds=SETTLE)
-        runs = CheckoutCollector() if restarts else collector
-        return counted(run(runs, state, shop.now, database=database, tuning=tuning))
+        return counted(run(CheckoutCollector(), state, shop.now, database=database, tuning=tuning))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(by_time, "CARTS_A_LOOK", budget)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from exporter.settings import Fastly as Section
 from exporter.settings import Limits, Settings
 from exporter.sources.fastly import LARGEST
 from sandbox.process import LOOPBACK, free_port
+from tests.harness.answering import Answering, answering
 from tests.harness.core import NOON, run, values
 
 START = int(NOON)
@@ -37,30 +36,18 @@ def answer(following: int, *seconds: dict[str, Any]) -> dict[str, Any]:
     return {"Timestamp": following, "AggregateDelay": 5, "Data": list(seconds)}
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
+class Answers(Answering):
     """Gives the next answer to whoever has the token."""
 
     answers: list[tuple[int, dict[str, str], bytes]]
     asked: list[str]
-    slowly = False
 
-    def do_GET(self) -> None:
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
         self.asked.append(self.path)
         status, headers, body = self.answers.pop(0)
         if self.headers.get("Fastly-Key") != TOKEN:
             status, body = 403, b'{"msg": "Provided credentials are missing or invalid"}'
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        while self.slowly:
-            self.wfile.write(b" ")
-            self.wfile.flush()
-            threading.Event().wait(0.02)
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        return status, headers, body
 
 
 class Service:
@@ -93,11 +80,8 @@ class Service:
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     handler = type("Own", (Answers,), {"answers": [], "asked": []})
-    with http.server.ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign] # the client is gone
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        yield Service(handler, f"http://{LOOPBACK}:{server.server_port}", tmp_path / "token")
-        server.shutdown()
+    with answering(handler) as url:
+        yield Service(handler, url, tmp_path / "token")
 
 
 def test_each_second_is_counted_once(service: Service) -> None:
