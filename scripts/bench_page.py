@@ -77,7 +77,7 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield (
         "The rows are the sum of the server's `Handler_read_*` counters of the exporter's session. The column"
         " *server* has its busy time, which only MariaDB tells. The RSS is of an exporter that observes the"
-        " database alone. The import of Redis' driver adds 8 MiB to it, that of an HTTP client 5. Times depend"
+        " database alone. The import of Redis' driver adds 8 MiB to it, an HTTP client 5. Times depend"
         " on the machine and on what else it does; rows and statements do not.\n"
     )
     yield (
