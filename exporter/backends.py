@@ -16,7 +16,7 @@ from exporter.errors import SettingsError
 from exporter.evidence.capture import AskedForAll
 from exporter.magento.search import Said, ShopsEngine
 from exporter.magento.stores import StoreDirectory
-from exporter.passwords import password_of, told
+from exporter.passwords import or_refused, password_of
 from exporter.settings import DatabaseServer, Settings
 from exporter.sources.database import DatabaseLimits, MySQL, Target
 from exporter.sources.env_php import EnvPhp, locate
@@ -176,7 +176,7 @@ def _fastly(wanted: sections.Fastly, limits: sections.Limits) -> Fastly:
         FastlyTarget(
             url=wanted.url,
             service=wanted.service,
-            token=told(wanted.token),
+            token=or_refused(wanted.token),
             tls=(wanted.tls or sections.Tls()).context(),
             connect=limits.connect_seconds,
             read=limits.read_seconds,

@@ -11,10 +11,10 @@ from exporter.sources.env_php import EnvPhp
 
 def password_of(server: Credentials, env_php: EnvPhp | None) -> Callable[[], str]:
     """Return a function that gives the password; one that cannot be read is a refused login."""
-    return told(_from_env_php(server.password_key, env_php) if server.password_key else server.secret())
+    return or_refused(_from_env_php(server.password_key, env_php) if server.password_key else server.secret())
 
 
-def told(secret: Callable[[], str]) -> Callable[[], str]:
+def or_refused(secret: Callable[[], str]) -> Callable[[], str]:
     """Return the function, with a secret that cannot be read as a refused login."""
 
     def password() -> str:
